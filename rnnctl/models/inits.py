@@ -1,0 +1,64 @@
+"""Initial weights, drawn in float64 from a run's own generator. Biases start at zero everywhere.
+
+sigmoid, basic_tanh, smart_tanh: the program of Pascanu et al. (2013). Row-vector convention, so a row of W_hh holds a unit's
+outgoing connections (their paper says incoming; their program does this).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rnnctl.spec.run import BasicTanhInit, OrthogonalInit, SigmoidInit, SmartTanhInit, XavierInit
+
+Weights = dict[str, np.ndarray]
+
+
+def spectral_radius(w_HH: np.ndarray) -> float:
+    """Largest modulus of an eigenvalue of a finite square matrix."""
+    return float(np.abs(np.linalg.eigvals(w_HH)).max())
+
+
+def _normal(rng: np.random.Generator, std: float, shapes: dict[str, tuple[int, int]]) -> Weights:
+    return {name: std * rng.standard_normal(shape) for name, shape in shapes.items()}
+
+
+def _glorot(rng: np.random.Generator, gain: float, shapes: dict[str, tuple[int, int]]) -> Weights:
+    def draw(shape: tuple[int, int]) -> np.ndarray:
+        bound = gain * np.sqrt(6 / sum(shape))
+        return rng.uniform(-bound, bound, shape)
+
+    return {name: draw(shape) for name, shape in shapes.items()}
+
+
+def _smart_tanh(spec: SmartTanhInit, rng: np.random.Generator, shapes: dict[str, tuple[int, int]]) -> Weights:
+    weights = _normal(rng, spec.std, shapes)
+    hidden = shapes["W_hh"][0]
+    kept = np.zeros((hidden, hidden), dtype=bool)
+    for row in kept:
+        row[rng.permutation(hidden)[: spec.count(hidden)]] = True
+    sparse = np.where(kept, weights["W_hh"], 0.0)
+    return {**weights, "W_hh": sparse * (spec.spectral_radius / spectral_radius(sparse))}
+
+
+def _orthogonal(spec: OrthogonalInit, rng: np.random.Generator, shapes: dict[str, tuple[int, int]]) -> Weights:
+    weights = _glorot(rng, 1.0, shapes)
+    q, r = np.linalg.qr(rng.standard_normal(shapes["W_hh"]))
+    # The signs make the draw uniform over the orthogonal group (Mezzadri 2007).
+    return {**weights, "W_hh": spec.gain * q * np.sign(np.diag(r))}
+
+
+def draw_weights(
+    spec: SigmoidInit | BasicTanhInit | SmartTanhInit | OrthogonalInit | XavierInit,
+    rng: np.random.Generator,
+    shapes: dict[str, tuple[int, int]],
+) -> Weights:
+    """Weight matrices by name for the given shapes ((fan in, fan out) each, `W_hh` square), float64."""
+    match spec:
+        case SigmoidInit() | BasicTanhInit():
+            return _normal(rng, spec.std, shapes)
+        case SmartTanhInit():
+            return _smart_tanh(spec, rng, shapes)
+        case OrthogonalInit():
+            return _orthogonal(spec, rng, shapes)
+        case XavierInit():
+            return _glorot(rng, spec.gain, shapes)

@@ -1,0 +1,262 @@
+"""One run, fully resolved: every key that decides its bits, validated, and hashed into its identity.
+
+The canonical form of a run is its spec as sorted JSON with all defaults written out, and its id is a version-tagged hash of
+that form. Keys that a later version adds must be left out of the canonical form while they hold the value that means "as
+before", so that ids never move; a change that cannot keep to this raises ID_VERSION.
+
+Short forms stand for whole sections: `init: smart_tanh`, `clip: 1.0`, `clip: none`, `omega: 0.5`, `task: temporal_order`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+ID_VERSION = "r1"
+
+
+class Section(BaseModel):
+    """A section of a spec: unknown keys, silent conversions and non-finite numbers are errors; values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+NotNegative = Annotated[float, Field(ge=0), AfterValidator(lambda value: value + 0.0)]  # + 0.0 turns -0.0 into 0.0
+
+
+# --- task ---------------------------------------------------------------------------------------------------------------
+
+
+class TemporalOrder(Section):
+    """Which of two symbols came first, second (and third)? Pascanu et al. 2013 section 4.1.
+
+    A batch has one length, drawn from min_length up to but not including max_length (the original program's convention);
+    equal values fix it. The windows of the relevant symbols need a length of at least 10.
+    """
+
+    name: Literal["temporal_order", "temporal_order_3"]
+    min_length: int = Field(50, ge=10)
+    max_length: int = Field(200, ge=10)
+
+    @model_validator(mode="after")
+    def _lengths_in_order(self) -> TemporalOrder:
+        if self.max_length < self.min_length:
+            raise ValueError(f"max_length {self.max_length} is below min_length {self.min_length}")
+        return self
+
+
+# --- model --------------------------------------------------------------------------------------------------------------
+
+
+class SigmoidInit(Section):
+    """All weights N(0, std), biases 0; the activation defaults to sigmoid."""
+
+    name: Literal["sigmoid"] = "sigmoid"
+    std: float = Field(0.01, gt=0)
+
+
+class BasicTanhInit(Section):
+    """All weights N(0, std), biases 0."""
+
+    name: Literal["basic_tanh"] = "basic_tanh"
+    std: float = Field(0.1, gt=0)
+
+
+class SmartTanhInit(Section):
+    """N(0, std); each row of W_hh keeps `connections` random entries and W_hh is rescaled to `spectral_radius`.
+
+    connections: a whole number is a count, a fraction in (0, 1] a share of the row.
+    """
+
+    name: Literal["smart_tanh"] = "smart_tanh"
+    std: float = Field(0.01, gt=0)
+    connections: int | float = 15
+    spectral_radius: float = Field(0.95, gt=0)
+
+    @model_validator(mode="after")
+    def _connections_in_range(self) -> SmartTanhInit:
+        wrong_count = isinstance(self.connections, int) and self.connections < 1
+        wrong_share = isinstance(self.connections, float) and not 0 < self.connections <= 1
+        if wrong_count or wrong_share:
+            raise ValueError(
+                f"connections {self.connections} is neither a count (1, 2, ...) nor a share (above 0.0, at most 1.0)"
+            )
+        return self
+
+    def count(self, hidden: int) -> int:
+        """Entries kept in each row of a (hidden, hidden) matrix; at least one."""
+        return self.connections if isinstance(self.connections, int) else max(1, int(self.connections * hidden))
+
+
+class OrthogonalInit(Section):
+    """W_hh orthogonal times gain; the other weights Glorot uniform, biases 0."""
+
+    name: Literal["orthogonal"] = "orthogonal"
+    gain: float = Field(1.0, gt=0)
+
+
+class XavierInit(Section):
+    """All weights Glorot uniform times gain, biases 0 (Glorot and Bengio 2010, eq. 16)."""
+
+    name: Literal["xavier"] = "xavier"
+    gain: float = Field(1.0, gt=0)
+
+
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _init(value: Any) -> Any:
+    value = _named(value)
+    return {"name": "smart_tanh", **value} if isinstance(value, dict) else value
+
+
+Init = Annotated[
+    SigmoidInit | BasicTanhInit | SmartTanhInit | OrthogonalInit | XavierInit, Field(discriminator="name")
+]
+ACTIVATIONS = ("tanh", "sigmoid", "relu", "identity")
+
+
+class Rnn(Section):
+    """The vanilla RNN; its activation defaults to tanh, or to sigmoid under the init of that name."""
+
+    name: Literal["rnn"] = "rnn"
+    hidden: int = Field(50, ge=1)
+    init: Annotated[Init, BeforeValidator(_init)] = SmartTanhInit()
+    activation: Literal["tanh", "sigmoid", "relu", "identity"] = "tanh"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _activation_follows_init(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "activation" not in data:
+            init = _named(data.get("init"))
+            if isinstance(init, dict) and init.get("name") == "sigmoid":
+                return {**data, "activation": "sigmoid"}
+        return data
+
+    @model_validator(mode="after")
+    def _connections_fit(self) -> Rnn:
+        if isinstance(self.init, SmartTanhInit) and self.init.count(self.hidden) > self.hidden:
+            raise ValueError(f"init.connections {self.init.connections} is more than hidden {self.hidden}")
+        return self
+
+
+# --- training -----------------------------------------------------------------------------------------------------------
+
+
+class Rescale(Section):
+    """Scale the whole gradient to norm `cutoff` when it is longer; a gradient that is no number shrinks W_hh instead."""
+
+    style: Literal["rescale"] = "rescale"
+    cutoff: float = Field(1.0, gt=0)
+
+
+class NoClip(Section):
+    """Neither clipping nor the guard against gradients that are no numbers."""
+
+    style: Literal["none"] = "none"
+
+
+def _clip(value: Any) -> Any:
+    if value is None or value == "none":
+        return {"style": "none"}
+    if isinstance(value, str):
+        return {"style": value}
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return {"style": "rescale", "cutoff": value}
+    return {"style": "rescale", **value} if isinstance(value, dict) and "cutoff" in value else value
+
+
+class Omega(Section):
+    """Weight of the regulariser of Pascanu et al. 2013 section 3.3: alpha, or alpha / t for a `1/t` decay.
+
+    t counts periods of `period` updates, from 1. Steps whose squared gradient norm is below `bound` do not count.
+    """
+
+    alpha: NotNegative = 0.0
+    decay: Literal["constant", "1/t"] = "constant"
+    period: int = Field(1, ge=1)
+    bound: float = Field(1e-20, gt=0)
+
+    def weight(self, update: int) -> float:
+        """alpha at an update, counted from 1."""
+        return self.alpha if self.decay == "constant" else self.alpha / (1 + (update - 1) // self.period)
+
+
+def _omega(value: Any) -> Any:
+    return {"alpha": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+class Train(Section):
+    """Plain SGD with a constant rate."""
+
+    updates: int = Field(50_000, ge=1)
+    batch: int = Field(20, ge=1)
+    optimizer: Literal["sgd"] = "sgd"
+    lr: float = Field(0.01, gt=0)
+    clip: Annotated[Annotated[Rescale | NoClip, Field(discriminator="style")], BeforeValidator(_clip)] = Rescale()
+    omega: Annotated[Omega, BeforeValidator(_omega)] = Omega()
+    dtype: Literal["float32", "float64"] = "float32"
+
+
+class Check(Section):
+    """When and on what a run is validated and diagnosed. The validation and diagnostic sets are frozen, from `seed` alone."""
+
+    every: int = Field(20, ge=1)
+    samples: int = Field(10_000, ge=1)
+    chunk: int = Field(1_000, ge=1)
+    seed: int = Field(12_345, ge=0)
+    diagnostic_batch: int = Field(20, ge=1)
+    saturation: float = Field(0.05, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _whole_chunks(self) -> Check:
+        if self.samples % self.chunk:
+            raise ValueError(f"samples {self.samples} is not a multiple of chunk {self.chunk}")
+        return self
+
+
+class Stop(Section):
+    """When a run ends before its budget: solved, or no better by min_delta (in nats) for `patience` checks."""
+
+    solved: Literal["zero_errors", "under_1_percent", "never"] = "zero_errors"
+    patience: int | None = Field(None, ge=1)
+    min_delta: NotNegative = 1e-4
+
+
+class RunSpec(Section):
+    """One run. Two equal specs are the same run, wherever they were written."""
+
+    task: Annotated[TemporalOrder, BeforeValidator(_named)]
+    model: Annotated[Rnn, BeforeValidator(_named)] = Rnn()
+    train: Train = Train()
+    check: Check = Check()
+    stop: Stop = Stop()
+    seed: int = Field(1, ge=0)
+
+    def canonical(self) -> dict[str, Any]:
+        """The spec as plain JSON values, defaults written out."""
+        return self.model_dump(mode="json")
+
+    @property
+    def run_id(self) -> str:
+        return f"{ID_VERSION}-{_digest(self.canonical())}"
+
+    @property
+    def config_id(self) -> str:
+        """Identity of the configuration: the run but for its seed."""
+        return f"c1-{_digest({k: v for k, v in self.canonical().items() if k != 'seed'})}"
+
+    @property
+    def shape(self) -> str:
+        """Runs with equal shape can train in one pack: same task, model size, batch and checks."""
+        m, t = self.model, self.train
+        kept = [self.task.model_dump(mode="json"), self.check.model_dump(mode="json")]
+        return f"{m.name}-{m.activation}-H{m.hidden}-B{t.batch}-{t.dtype}-{self.task.name}-{_digest(kept)[:6]}"
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:12]

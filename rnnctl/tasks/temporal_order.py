@@ -1,0 +1,52 @@
+"""Temporal order with two or three relevant symbols, as in the program of Pascanu, Mikolov and Bengio (2013).
+
+Symbols 0 and 1 are relevant, 2 to 5 distract, all uniform. In a sequence of length L the k-th relevant symbol v_k stands at a
+uniform position of a window of int(.1 L) steps that begins at int(start_k L); the class is the sum of v_k 2^k. There is no
+start and no trigger symbol. The original of the task is Hochreiter and Schmidhuber (1997), experiments 6a and 6b.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from rnnctl.tasks.base import Batch
+
+RELEVANT, SYMBOLS = 2, 6
+WINDOW = 0.1
+STARTS = {"temporal_order": (0.1, 0.5), "temporal_order_3": (0.1, 0.3, 0.6)}
+
+
+class TemporalOrder:
+    """n symbols in n windows; 2^n classes. Lengths in [min_length, max_length), or fixed where the two are equal."""
+
+    n_inputs = SYMBOLS
+
+    def __init__(self, name: str, min_length: int, max_length: int) -> None:
+        self.starts = STARTS[name]
+        self.min_length, self.max_length = min_length, max_length
+        self.n_outputs = 2 ** len(self.starts)
+        self.max_steps = max_length
+        self.floor = math.log(self.n_outputs)
+        self.chance_error = 1 - 1 / self.n_outputs
+        known = range(1, len(self.starts))
+        self.plateaus = tuple(
+            (math.log(self.n_outputs / 2**k), f"{k} of {len(self.starts)} symbols known") for k in known
+        )
+
+    def draw(self, rng: np.random.Generator, batch: int, length: int | None = None) -> Batch:
+        """`batch` sequences of one length (at least 10, or the windows would be empty)."""
+        if length is None:
+            spread = self.max_length - self.min_length
+            length = self.min_length + (int(rng.integers(spread)) if spread else 0)
+        assert length >= 10
+        symbols_TB = rng.integers(RELEVANT, SYMBOLS, size=(length, batch), dtype=np.uint8)
+        targets_B = np.zeros(batch, dtype=np.int64)
+        columns = np.arange(batch)
+        for k, start in enumerate(self.starts):
+            positions = int(start * length) + rng.integers(int(WINDOW * length), size=batch)
+            values = rng.integers(RELEVANT, size=batch)
+            symbols_TB[positions, columns] = values
+            targets_B += values << k
+        return Batch(symbols_TB, targets_B)

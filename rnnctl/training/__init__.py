@@ -1,0 +1,1 @@
+"""The pack trainer: runs of equal shape, trained in lockstep as one program, each with its own fate."""

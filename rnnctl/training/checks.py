@@ -1,0 +1,88 @@
+"""A check: runs of a pack validated and diagnosed on sets that are frozen, the same for every run that names the same task and seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from rnnctl.diagnostics.gradients import gradient_norms, through_time
+from rnnctl.diagnostics.saturation import saturation
+from rnnctl.diagnostics.spectrum import spectrum
+from rnnctl.models.rnn import Bptt, Rnn, Weights, last_hidden, readout, readout_gradients
+from rnnctl.spec.run import Check, RunSpec
+from rnnctl.tasks import Batch, Task
+from rnnctl.training.member import generator
+from rnnctl.training.omega import omega
+
+VALIDATION_STREAM, DIAGNOSTIC_STREAM = 0, 1
+
+
+def validation_set(task: Task, check: Check) -> list[Batch]:
+    """check.samples sequences in chunks of check.chunk, each chunk with a length of its own."""
+    rng = generator(check.seed, VALIDATION_STREAM)
+    return [task.draw(rng, check.chunk) for _ in range(check.samples // check.chunk)]
+
+
+def diagnostic_set(task: Task, check: Check) -> Batch:
+    """check.diagnostic_batch sequences of the task's greatest length."""
+    return task.draw(generator(check.seed, DIAGNOSTIC_STREAM), check.diagnostic_batch, length=task.max_steps)
+
+
+class Checker:
+    """Validates and diagnoses up to `runs` runs at once. All runs share `spec`'s task, model and check sections."""
+
+    def __init__(self, spec: RunSpec, task: Task, model: Rnn, runs: int, device: str) -> None:
+        self.model, self.check = model, spec.check
+        to = {"device": device, "dtype": torch.int64}
+        self.validation = [
+            (torch.from_numpy(b.symbols_TB).to(**to), torch.from_numpy(b.targets_B).to(**to))
+            for b in validation_set(task, spec.check)
+        ]
+        batch = diagnostic_set(task, spec.check)
+        self.symbols_TB = torch.from_numpy(batch.symbols_TB).to(**to)
+        self.targets_B = torch.from_numpy(batch.targets_B).to(**to)
+        dtype = getattr(torch, spec.train.dtype)
+        self.bptt = Bptt(model, runs, task.max_steps, spec.check.diagnostic_batch, dtype=dtype, device=device)
+
+    def validate(self, weights: Weights) -> list[dict[str, float]]:
+        """valid_nll (nats), valid_error (share in [0, 1]) and valid_samples of each run."""
+        runs = len(weights["W_hh"])
+        nll = torch.zeros(runs, dtype=torch.float64)
+        wrong = torch.zeros(runs, dtype=torch.int64)
+        samples = 0
+        for symbols_TB, targets_B in self.validation:
+            h_RBH = last_hidden(self.model, weights, symbols_TB)
+            y_RBO, nll_RB = readout(weights, h_RBH, targets_B.expand(runs, -1))
+            nll += torch.stack([row.sum() for row in nll_RB.double()]).cpu()
+            wrong += (y_RBO.argmax(2) != targets_B).sum(1).cpu()
+            samples += len(targets_B)
+        return [
+            {"valid_nll": float(n) / samples, "valid_error": int(w) / samples, "valid_samples": samples}
+            for n, w in zip(nll, wrong, strict=True)
+        ]
+
+    def diagnose(self, weights: Weights, bounds: Sequence[float]) -> list[tuple[dict[str, float], dict[str, np.ndarray]]]:
+        """Scalars and traces of each run on the diagnostic batch: gradient through time, Omega, saturation, spectrum.
+
+        bounds: each run's bound on squared gradient norms, below which the gradient does not count as having reached a step.
+        """
+        runs, length = len(weights["W_hh"]), len(self.symbols_TB)
+        targets_RB = self.targets_B.expand(runs, -1)
+        h_RBH = self.bptt.forward(weights, [self.symbols_TB] * runs)
+        y_RBO, _ = readout(weights, h_RBH, targets_RB)
+        unused = {name: torch.empty_like(weights[name]) for name in ("W_hy", "b_hy")}
+        self.bptt.backward(weights, readout_gradients(weights, h_RBH, y_RBO, targets_RB, unused))
+        return [self._diagnose(i, length, weights["W_hh"][i], bounds[i]) for i in range(runs)]
+
+    def _diagnose(
+        self, i: int, length: int, w_HH: torch.Tensor, bound: float
+    ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+        d_TBH, h_TBH = self.bptt.d_TRBH[: length + 1, i], self.bptt.h_RTBH[i, 1 : length + 1]
+        gradient, gradient_traces = through_time(gradient_norms(d_TBH))
+        hidden, hidden_traces = saturation(h_TBH, self.bptt.phi, self.check.saturation)
+        regulariser = omega(d_TBH, bound)
+        measured = {"omega": float(regulariser.value), "reach": float(regulariser.reach)}
+        spectral = spectrum(w_HH.cpu().numpy())
+        return {**gradient, **measured, **hidden, **spectral}, {**gradient_traces, **hidden_traces}

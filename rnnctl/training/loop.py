@@ -1,0 +1,117 @@
+"""Train a pack to its members' ends: update, check, stop, save; resume where a checkpoint stands; leave when asked to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import torch
+
+from rnnctl.spec.run import RunSpec
+from rnnctl.tasks import make_task
+from rnnctl.training.member import Member, begin, restore
+from rnnctl.training.pack import Pack, model_of
+from rnnctl.training.recorder import Recorder
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """When checkpoints are written: every so many seconds, and every so many updates where that is given."""
+
+    seconds: float = 20.0
+    updates: int | None = None
+
+
+def train_pack(
+    specs: Mapping[str, RunSpec],
+    recorder: Recorder,
+    *,
+    device: str,
+    cadence: Cadence,
+    clock: Callable[[], float] = time.monotonic,
+) -> None:
+    """Train runs of one shape, by run id, until each has ended, is no longer held, or the recorder drains."""
+    started = [_start(run_id, spec, recorder) for run_id, spec in specs.items()]
+    with torch.no_grad():
+        _Loop(Pack(*zip(*started, strict=True), device), recorder, cadence, clock).run()
+
+
+def _start(run_id: str, spec: RunSpec, recorder: Recorder) -> tuple[Member, torch.Tensor]:
+    task = make_task(spec.task)
+    path = recorder.resume(run_id)
+    if path is None:
+        return begin(run_id, spec, task, model_of(spec, task))
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    return restore(state, run_id, spec, task)
+
+
+class _Loop:
+    def __init__(self, pack: Pack, recorder: Recorder, cadence: Cadence, clock: Callable[[], float]) -> None:
+        self.pack, self.recorder, self.cadence, self.clock = pack, recorder, cadence, clock
+        self.saved_at = self.counted_at = clock()
+
+    def run(self) -> None:
+        while self.pack.members and not self.recorder.draining:
+            self._drop([m for m in self.pack.members if not self.recorder.held(m.run_id)])
+            if self.pack.members:
+                self._advance()
+        for member in list(self.pack.members):
+            self._commit(member)
+
+    def _advance(self) -> None:
+        pack = self.pack
+        ends = {m.run_id: "diverged" for m in pack.update()}
+        due = [r for r, m in enumerate(pack.members) if m.due or m.run_id in ends]
+        if due:
+            pack.check(due)
+        for member in pack.members:
+            self.recorder.progress(member.run_id, member.step)
+        for member in [pack.members[r] for r in due]:
+            outcome = ends.get(member.run_id) or member.verdict()
+            self._tell(member)
+            if outcome:
+                self._commit(member, outcome)
+                self._drop([member])
+        self._save_if_due()
+
+    def _tell(self, member: Member) -> None:
+        figures = {key: member.last[key] for key in ("valid_nll", "valid_error", "train_nll")}
+        self.recorder.emit("check", run_id=member.run_id, step=member.step, **figures)
+
+    def _save_if_due(self) -> None:
+        every, now = self.cadence.updates, self.clock()
+        in_time = now - self.saved_at >= self.cadence.seconds
+        if in_time:
+            self.saved_at = now
+        for member in list(self.pack.members):
+            if in_time or (every and member.step % every == 0):
+                self._commit(member)
+
+    def _commit(self, member: Member, outcome: str | None = None) -> None:
+        """Save a member; one that turns out to be lost leaves the pack."""
+        self._count_time()
+        state = member.state(self.pack.flat_RN[self.pack.members.index(member)])
+        kept = self.recorder.commit(
+            member.run_id, member.step, _writer(state), member.unsaved, member.summary(), outcome
+        )
+        if kept:
+            member.unsaved = []
+        elif outcome is None:
+            self._drop([member])
+
+    def _count_time(self) -> None:
+        now = self.clock()
+        for member in self.pack.members:
+            member.seconds += now - self.counted_at
+        self.counted_at = now
+
+    def _drop(self, leaving: Sequence[Member]) -> None:
+        if leaving:
+            self._count_time()
+            self.pack.keep([r for r, m in enumerate(self.pack.members) if m not in leaving])
+
+
+def _writer(state: dict[str, Any]) -> Callable[[BinaryIO], None]:
+    return lambda file: torch.save(state, file)

@@ -1,0 +1,183 @@
+"""One run's own part of a pack: its generator, its counters and its record. Its weights lie in the pack's matrix."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from rnnctl.models.inits import draw_weights
+from rnnctl.models.rnn import Rnn
+from rnnctl.spec.run import RunSpec
+from rnnctl.tasks import Task
+from rnnctl.training.recorder import HistoryRow
+
+STATE_FORMAT = 1
+# Streams of a run's seed, so that what one draw takes never shifts another.
+INIT_STREAM, TRAIN_STREAM = 0, 1
+# A run has broken the floor when its validation loss is below it by this share of it: a predictor that has learned nothing hovers
+# a little around its floor.
+FLOOR_MARGIN = 0.01
+
+
+def generator(seed: int, stream: int) -> np.random.Generator:
+    """The generator of one stream of a seed."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, stream])))
+
+
+@dataclass
+class Window:
+    """Sums over the updates since the last check."""
+
+    updates: int = 0
+    nll: float = 0.0
+    grad_norm: float = 0.0
+    grad_norm_clipped: float = 0.0
+    clipped: int = 0
+    guarded: int = 0
+    omega: float = 0.0
+
+    def means(self, regularised: bool) -> dict[str, float]:
+        """Means over the window; shares for what is counted."""
+        n = max(self.updates, 1)
+        means = {
+            "train_nll": self.nll / n,
+            "grad_norm": self.grad_norm / n,
+            "grad_norm_clipped": self.grad_norm_clipped / n,
+            "clip_share": self.clipped / n,
+            "guard_share": self.guarded / n,
+        }
+        return {**means, "train_omega": self.omega / n} if regularised else means
+
+
+@dataclass
+class Best:
+    """The best validation so far, and since when patience is being tried."""
+
+    nll: float = math.inf
+    error: float = math.inf
+    step: int = 0
+    broke_floor_at: int | None = None
+    patience_nll: float = math.inf
+    stale_checks: int = 0
+
+
+@dataclass(eq=False)
+class Member:
+    """A run on its way: everything about it that is neither spec nor weights."""
+
+    run_id: str
+    spec: RunSpec
+    task: Task
+    rng: np.random.Generator
+    best_weights: torch.Tensor  # (N,) on the CPU
+    step: int = 0
+    seconds: float = 0.0  # wall time spent training, over all attempts
+    window: Window = field(default_factory=Window)
+    best: Best = field(default_factory=Best)
+    last: dict[str, float] = field(default_factory=dict)  # scalars of the last check
+    unsaved: list[HistoryRow] = field(default_factory=list)
+
+    @property
+    def due(self) -> bool:
+        return self.step % self.spec.check.every == 0 or self.step == self.spec.train.updates
+
+    def observe(self, scalars: dict[str, float], traces: dict[str, np.ndarray], weights: torch.Tensor) -> None:
+        """Take in a check: history, best weights, floor, patience; and begin a new window."""
+        nll, best = scalars["valid_nll"], self.best
+        self.last = scalars
+        self.unsaved.append(HistoryRow(self.step, scalars, traces))
+        if math.isfinite(nll):
+            best.error = min(best.error, scalars["valid_error"])
+        if nll < best.nll:
+            best.nll, best.step = nll, self.step
+            self.best_weights = weights.cpu().clone()
+        if best.broke_floor_at is None and nll < self.task.floor * (1 - FLOOR_MARGIN):
+            best.broke_floor_at = self.step
+        improved = nll < best.patience_nll - self.spec.stop.min_delta
+        best.stale_checks = 0 if improved else best.stale_checks + 1
+        best.patience_nll = nll if improved else best.patience_nll
+        self.window = Window()
+
+    def verdict(self) -> str | None:
+        """How the run ends after the check just observed; None if it goes on."""
+        stop, error = self.spec.stop, self.last["valid_error"]
+        if not math.isfinite(self.last["valid_nll"]):
+            return "diverged"
+        solved = {"zero_errors": error == 0, "under_1_percent": error < 0.01, "never": False}
+        if solved[stop.solved]:
+            return "solved"
+        if self.step >= self.spec.train.updates:
+            return "budget"
+        if stop.patience is not None and self.best.stale_checks >= stop.patience:
+            return "early_stop"
+        return None
+
+    def summary(self) -> dict[str, Any]:
+        """What an overview shows of the run without reading its history."""
+        return {
+            "step": self.step,
+            "floor": self.task.floor,
+            "chance_error": self.task.chance_error,
+            "best_nll": _finite(self.best.nll),
+            "best_error": _finite(self.best.error),
+            "best_step": self.best.step,
+            "broke_floor_at": self.best.broke_floor_at,
+            "seconds": self.seconds,
+            "last": {key: _finite(value) for key, value in self.last.items()},
+        }
+
+    def state(self, weights: torch.Tensor) -> dict[str, Any]:
+        """All that is needed to go on bit for bit, in types that torch.load(weights_only=True) admits."""
+        return {
+            "format": STATE_FORMAT,
+            "run_id": self.run_id,
+            "step": self.step,
+            "seconds": self.seconds,
+            "weights": weights.cpu().clone(),
+            "best_weights": self.best_weights,
+            "window": asdict(self.window),
+            "best": asdict(self.best),
+            "last": dict(self.last),
+            "rng": self.rng.bit_generator.state,
+        }
+
+
+def begin(run_id: str, spec: RunSpec, task: Task, model: Rnn) -> tuple[Member, torch.Tensor]:
+    """A run at update 0 and its initial weights, (N,) on the CPU."""
+    flat = torch.zeros(1, model.layout.size, dtype=getattr(torch, spec.train.dtype))
+    views = model.layout.views(flat)
+    drawn = draw_weights(spec.model.init, generator(spec.seed, INIT_STREAM), model.matrices)
+    for name, matrix in drawn.items():
+        views[name][0].copy_(torch.from_numpy(matrix))
+    return Member(run_id, spec, task, generator(spec.seed, TRAIN_STREAM), best_weights=flat[0].clone()), flat[0]
+
+
+def restore(state: dict[str, Any], run_id: str, spec: RunSpec, task: Task) -> tuple[Member, torch.Tensor]:
+    """The run and weights that `Member.state` described. Raises ValueError if the state is another run's."""
+    if state.get("format") != STATE_FORMAT or state.get("run_id") != run_id:
+        raise ValueError(f"checkpoint of {state.get('run_id')} (format {state.get('format')}) is not one of {run_id}")
+    rng = generator(spec.seed, TRAIN_STREAM)
+    member = Member(
+        run_id,
+        spec,
+        task,
+        rng,
+        best_weights=state["best_weights"],
+        step=state["step"],
+        seconds=state["seconds"],
+        window=Window(**state["window"]),
+        best=Best(**state["best"]),
+        last=state["last"],
+    )
+    # Last, so that nothing above can have drawn from it.
+    rng.bit_generator.state = state["rng"]
+    return member, state["weights"]
+
+
+def _finite(value: float) -> float | None:
+    """JSON knows no infinities: None stands for whatever is no number."""
+    return value if math.isfinite(value) else None

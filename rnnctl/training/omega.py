@@ -1,0 +1,50 @@
+"""Omega, the regulariser that asks the gradient to keep its norm on its way back (Pascanu, Mikolov and Bengio 2013, eq. 9, 10).
+
+For one run, with d_t = dL/dh_t (total) and c_t = (d_t * phi'(h_t)) W_hh^T what step t hands to the step before it:
+
+    r[t, b] = |c_t[b]|^2 / |d_t[b]|^2   where |d_t[b]|^2 >= bound, else 1
+    Omega   = sum_t mean_b (r[t, b] - 1)^2 / sum_t f_t,     f_t = share of the batch with |d_t|^2 >= bound
+
+As in the authors' program, norms are squared (the paper's eq. 9 writes plain ones), the sum is a mean over usable steps, and
+only the explicit W_hh is differentiated: d_t and h_t are constants. Hence
+
+    dOmega/dW_hh = sum_{t,b} (k[t, b] c_t[b])^T delta_t[b],     k = 4 (r - 1) / (B sum_t f_t |d_t|^2)
+
+which has the form of the loss's own gradient, sum_t h_{t-1}^T delta_t, and so shares its product.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Omega:
+    """value: () Omega. reach: () share of steps that the gradient reaches, sum_t f_t / T. extra_TBH: k[t, b] c_t[b]."""
+
+    value: torch.Tensor
+    reach: torch.Tensor
+    extra_TBH: torch.Tensor
+
+
+def omega(d_TBH: torch.Tensor, bound: float) -> Omega:
+    """Omega of one run from its dL/dh_t for t = 0..T, (T + 1, B, H); bound on squared norms.
+
+    Where the loss reads only h_T, c_t is d_{t-1}: nothing joins the gradient between the two. Omega is 0 where no step is usable.
+    """
+    squared_TB = d_TBH.square().sum(2)
+    here_TB, before_TB = squared_TB[1:], squared_TB[:-1]
+    usable_TB = here_TB >= bound
+    # Unusable steps divide by one instead of by next to nothing; their ratio is then put to 1.
+    divisor_TB = torch.where(usable_TB, here_TB, 1.0)
+    excess_TB = torch.where(usable_TB, before_TB / divisor_TB - 1, 0.0)
+    usable = usable_TB.sum()
+    count = usable.clamp(min=1)  # B sum_t f_t
+    k_TB = 4 * excess_TB / (count * divisor_TB)
+    return Omega(
+        value=excess_TB.square().sum() / count,
+        reach=usable / usable_TB.numel(),
+        extra_TBH=k_TB.unsqueeze(2) * d_TBH[:-1],
+    )

@@ -1,0 +1,116 @@
+"""A pack: runs of equal shape that make their updates in lockstep, as one batched program.
+
+Every weight and gradient carries a leading run axis; rate, cut-off, alpha, step and fate are each run's own. A run's bits do not depend on
+who else is in the pack (see rnnctl.models.rnn), so runs may join and leave at will.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+from rnnctl.models.rnn import Bptt, Rnn, readout, readout_gradients
+from rnnctl.spec.run import Rescale, RunSpec
+from rnnctl.tasks import Task
+from rnnctl.training.checks import Checker
+from rnnctl.training.member import Member
+from rnnctl.training.omega import omega
+
+# The guard of the authors' program: a gradient that is no number, or longer than this, is replaced by this share of W_hh.
+GUARD_NORM, GUARD_SHRINK = 1e10, 0.02
+
+
+def model_of(spec: RunSpec, task: Task) -> Rnn:
+    """The network that a spec describes for a task."""
+    return Rnn(task.n_inputs, spec.model.hidden, task.n_outputs, spec.model.activation)
+
+
+class Pack:
+    """Members and their weights, flat_RN: (R, N) on the device, row r being member r's."""
+
+    def __init__(self, members: Sequence[Member], weights: Sequence[torch.Tensor], device: str) -> None:
+        spec, task = members[0].spec, members[0].task
+        assert all(m.spec.shape == spec.shape for m in members)
+        self.members, self.device, self.batch = list(members), device, spec.train.batch
+        self.model = model_of(spec, task)
+        self.layout = self.model.layout
+        self.flat_RN = torch.stack(list(weights)).to(device)
+        self.grads_RN = torch.zeros_like(self.flat_RN)
+        dtype = getattr(torch, spec.train.dtype)
+        self.bptt = Bptt(self.model, len(members), task.max_steps, self.batch, dtype=dtype, device=device)
+        self.checker = Checker(spec, task, self.model, len(members), device)
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these rows only."""
+        self.members = [self.members[r] for r in rows]
+        self.flat_RN = self.flat_RN[list(rows)]
+
+    def update(self) -> list[Member]:
+        """One update of every member. Returns those whose gradient is no number and unguarded: they diverge here, not updated."""
+        batches = [m.task.draw(m.rng, self.batch) for m in self.members]
+        order = sorted(range(len(batches)), key=lambda r: -batches[r].length)
+        weights = self.layout.views(self.flat_RN[order])
+        grads_RN = self.grads_RN[: len(order)]
+        grads = self.layout.views(grads_RN)
+        symbols = [torch.from_numpy(batches[r].symbols_TB).to(self.device, torch.int64) for r in order]
+        targets_RB = torch.stack([torch.from_numpy(batches[r].targets_B) for r in order]).to(self.device)
+
+        h_RBH = self.bptt.forward(weights, symbols)
+        y_RBO, nll_RB = readout(weights, h_RBH, targets_RB)
+        self.bptt.backward(weights, readout_gradients(weights, h_RBH, y_RBO, targets_RB, grads))
+        omegas = [self._recurrent_gradients(i, self.members[r], symbols[i], grads) for i, r in enumerate(order)]
+        # One transfer for all figures that the host decides on.
+        norms = [torch.linalg.vector_norm(row) for row in grads_RN]
+        losses = [row.mean() for row in nll_RB]
+        figures = torch.stack(norms + losses + omegas).view(3, -1).t().tolist()
+        return [m for i, r in enumerate(order) if (m := self._step(i, r, *figures[i]))]
+
+    def _recurrent_gradients(
+        self, i: int, member: Member, symbols_TB: torch.Tensor, grads: dict[str, torch.Tensor]
+    ) -> torch.Tensor:
+        """Gradients of one row's recurrent weights, alpha * dOmega/dW_hh included. Returns its Omega (0 without one)."""
+        spec = member.spec.train.omega
+        if spec.alpha == 0:
+            self.bptt.recurrent_gradients(i, symbols_TB, grads)
+            return grads["W_hh"].new_zeros(())
+        found = omega(self.bptt.d_TRBH[: len(symbols_TB) + 1, i], spec.bound)
+        extra_TBH = found.extra_TBH.mul_(spec.weight(member.step + 1))
+        self.bptt.recurrent_gradients(i, symbols_TB, grads, extra_TBH)
+        return found.value
+
+    def _step(self, i: int, r: int, norm: float, nll: float, omega_value: float) -> Member | None:
+        """Clip and apply gradient row i to weight row r; the member itself if it diverges."""
+        member, train = self.members[r], self.members[r].spec.train
+        window = member.window
+        window.updates += 1
+        window.nll += nll
+        window.grad_norm += norm
+        window.omega += omega_value
+        member.step += 1
+        sound = math.isfinite(norm) and norm <= GUARD_NORM
+        if isinstance(train.clip, Rescale) and not sound:
+            w_HH = self.layout.views(self.flat_RN[r : r + 1])["W_hh"]
+            w_HH.mul_(1 - train.lr * GUARD_SHRINK)
+            window.guarded += 1
+            return None
+        if not math.isfinite(norm):
+            return member
+        scale = 1.0
+        if isinstance(train.clip, Rescale) and norm > train.clip.cutoff:
+            scale = train.clip.cutoff / norm
+            window.clipped += 1
+        window.grad_norm_clipped += norm * scale
+        self.flat_RN[r].add_(self.grads_RN[i], alpha=-train.lr * scale)
+        return None
+
+    def check(self, rows: Sequence[int]) -> None:
+        """Validate and diagnose these rows, and let their members take it in."""
+        weights = self.layout.views(self.flat_RN[list(rows)])
+        validated = self.checker.validate(weights)
+        diagnosed = self.checker.diagnose(weights, [self.members[r].spec.train.omega.bound for r in rows])
+        for r, validation, (diagnosis, traces) in zip(rows, validated, diagnosed, strict=True):
+            member = self.members[r]
+            means = member.window.means(regularised=member.spec.train.omega.alpha > 0)
+            member.observe({**means, **validation, **diagnosis}, traces, self.flat_RN[r])

@@ -1,0 +1,16 @@
+"""The test process runs in a worker's environment: bits are part of what is tested, and the maths library reads it when it loads."""
+
+import os
+import sys
+
+from rnnctl.determinism import BIT_VARIABLES
+
+
+def pytest_configure():
+    if "torch" in sys.modules or "numpy" in sys.modules:
+        wrong = [name for name, value in BIT_VARIABLES.items() if os.environ.get(name) != value]
+        assert not wrong, f"numpy or torch was loaded before {wrong} were set"
+    os.environ.update(BIT_VARIABLES)
+    from rnnctl.determinism import settle_torch
+
+    settle_torch()

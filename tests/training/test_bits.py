@@ -1,0 +1,118 @@
+"""A run has the same bits alone and in a pack, unbroken and interrupted."""
+
+import numpy as np
+import pytest
+import torch
+
+from rnnctl.spec.run import RunSpec
+from tests.training.memory import Memory, train
+
+
+def spec(seed=1, *, hidden=13, updates=60, activation="tanh", init="orthogonal", clip=1.0, omega=0.5, lr=0.02, **check):
+    return RunSpec.model_validate(
+        {
+            "task": {"name": "temporal_order", "min_length": 10, "max_length": 31},
+            "model": {"hidden": hidden, "init": init, "activation": activation},
+            "train": {"updates": updates, "batch": 7, "lr": lr, "clip": clip, "omega": omega},
+            "check": {"every": 10, "samples": 60, "chunk": 30, "diagnostic_batch": 5, **check},
+            "stop": {"solved": "never"},
+            "seed": seed,
+        }
+    )
+
+
+def assert_same(one, two, run_id):
+    """Equal to the last bit: weights, generators, counters, history with traces. By repr, so that nan equals nan."""
+    left, right = one.state(run_id), two.state(run_id)
+    assert left.keys() == right.keys()
+    for key, value in left.items():
+        same = torch.equal(value, right[key]) if isinstance(value, torch.Tensor) else repr(value) == repr(right[key])
+        assert same, key
+    rows, others = one.history[run_id], two.history[run_id]
+    assert [r.step for r in rows] == [r.step for r in others]
+    for row, other in zip(rows, others, strict=True):
+        assert repr(row.scalars) == repr(other.scalars)
+        for name, trace in row.traces.items():
+            assert trace.tobytes() == other.traces[name].tobytes(), name
+
+
+def four(**common):
+    """Four runs of one shape that differ in everything a pack lets them differ in."""
+    return {
+        "plain": spec(1, clip="none", omega=0, **common),
+        "clipped": spec(2, clip=0.3, omega=0, **common),
+        "regularised": spec(3, omega=2.0, lr=0.05, **common),
+        "decaying": spec(4, omega={"alpha": 1.0, "decay": "1/t", "period": 5}, init="xavier", **common),
+    }
+
+
+@pytest.mark.parametrize("hidden", [1, 13, 50])
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "relu", "identity"])
+def test_a_run_alone_has_the_same_bits_as_in_a_pack_of_four(activation, hidden):
+    specs = four(activation=activation, hidden=hidden, updates=25)
+    pack = train(specs)
+    for run_id, alone in specs.items():
+        assert_same(train({run_id: alone}), pack, run_id)
+
+
+def test_bits_do_not_depend_on_when_companions_leave():
+    specs = four()
+    shorter = {**specs, "plain": spec(1, clip="none", omega=0, updates=17), "clipped": spec(9, updates=5)}
+    whole, mixed = train(specs), train(shorter)
+    for run_id in ("regularised", "decaying"):
+        assert_same(whole, mixed, run_id)
+
+
+@pytest.mark.parametrize("cut", [1, 9, 10, 11, 59, 60])
+def test_a_resumed_run_has_the_same_bits(cut):
+    specs = {"a": spec(5), "b": spec(6, omega=0)}
+    unbroken, broken = train(specs), Memory()
+    broken.drain_after = 2 * cut
+    train(specs, broken)
+    assert broken.state("a")["step"] == cut
+    broken.drain_after = None
+    if not broken.outcomes:
+        train(specs, broken)
+    for run_id in specs:
+        assert_same(unbroken, broken, run_id)
+    assert broken.outcomes == unbroken.outcomes == {"a": "budget", "b": "budget"}
+
+
+def test_a_run_interrupted_at_every_third_update_in_ever_new_company_has_the_same_bits():
+    specs = {"a": spec(5), **{f"other{n}": spec(10 + n) for n in range(3)}}
+    unbroken, broken = train({"a": specs["a"]}), Memory()
+    n = 0
+    while "a" not in broken.outcomes:
+        companion = f"other{n % 3}"
+        company = {"a": specs["a"]} if companion in broken.outcomes else {"a": specs["a"], companion: specs[companion]}
+        broken.drain_after = broken.updates + 3 * len(company)
+        train(company, broken)
+        n += 1
+    assert_same(unbroken, broken, "a")
+
+
+def test_checkpoints_by_updates_change_nothing():
+    specs = {"a": spec(5)}
+    assert_same(train(specs), train(specs, updates=7), "a")
+
+
+def test_a_resume_from_an_older_checkpoint_repeats_the_same_history():
+    specs = {"a": spec(5)}
+    unbroken, cut = train(specs), Memory()
+    cut.drain_after = 25
+    train(specs, cut)
+    older, rows = cut.files["a"], list(cut.history["a"])
+    cut.drain_after = 45
+    train(specs, cut)
+    cut.files["a"], cut.history["a"], cut.drain_after = older, rows, None  # the newer one turned out to be unsound
+    train(specs, cut)
+    assert_same(unbroken, cut, "a")
+
+
+def test_float64_follows_float32_closely():
+    """The two precisions agree for a while: neither has a path of its own."""
+    data = spec(5, updates=10).canonical()
+    data["train"]["dtype"] = "float64"
+    double = RunSpec.model_validate(data)
+    one, two = train({"a": spec(5, updates=10)}), train({"a": double})
+    np.testing.assert_allclose(one.state("a")["weights"], two.state("a")["weights"], atol=1e-5)

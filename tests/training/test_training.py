@@ -1,0 +1,192 @@
+"""What an update does to the weights, and how runs end."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from rnnctl.spec.run import RunSpec
+from rnnctl.tasks import make_task
+from rnnctl.training.checks import diagnostic_set, validation_set
+from rnnctl.training.loop import Cadence, train_pack
+from rnnctl.training.member import begin
+from rnnctl.training.pack import Pack, model_of
+from tests.oracles import omega_value, rnn_loss
+from tests.training.memory import Memory, train
+from tests.training.test_bits import spec
+
+
+def one_update(run_spec):
+    """Weights before and after a first update, as dicts of float64 arrays, with the batch that it saw and the member."""
+    task = make_task(run_spec.task)
+    member, weights = begin("a", run_spec, task, model_of(run_spec, task))
+    seen, draw = [], task.draw
+
+    def remember(rng, batch, length=None):
+        seen.append(draw(rng, batch, length))
+        return seen[-1]
+
+    task.draw = remember
+    pack = Pack([member], [weights], "cpu")
+    seen.clear()
+    before = {name: w[0].double().clone() for name, w in pack.layout.views(pack.flat_RN).items()}
+    with torch.no_grad():
+        diverged = pack.update()
+    after = {name: w[0].double().clone() for name, w in pack.layout.views(pack.flat_RN).items()}
+    return before, after, seen[0], member, diverged
+
+
+def as_float64(run_spec):
+    data = run_spec.canonical()
+    data["train"]["dtype"] = "float64"
+    return RunSpec.model_validate(data)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 2.0])
+@pytest.mark.parametrize("clip", ["none", 1e-3, 1e3])
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
+def test_an_update_is_sgd_on_the_clipped_regularised_gradient(alpha, clip, activation):
+    run_spec = as_float64(spec(3, clip=clip, omega=alpha, activation=activation, lr=0.1))
+    before, after, batch, member, _ = one_update(run_spec)
+    leaves = {name: w.clone().requires_grad_() for name, w in before.items()}
+    loss, states = rnn_loss(leaves, torch.from_numpy(batch.symbols_TB), torch.from_numpy(batch.targets_B), activation)
+    loss.backward()
+    gradients = {name: leaf.grad for name, leaf in leaves.items()}
+    if alpha:
+        w_hh = before["W_hh"].clone().requires_grad_()
+        value, _ = omega_value(w_hh, states, [h.grad for h in states], activation, 1e-20)
+        value.backward()
+        gradients["W_hh"] = gradients["W_hh"] + alpha * w_hh.grad
+        assert member.window.omega == pytest.approx(value.item())
+    norm = math.sqrt(sum(float((g**2).sum()) for g in gradients.values()))
+    scale = min(1.0, clip / norm) if clip != "none" else 1.0
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(after[name], before[name] - 0.1 * scale * gradient, rtol=1e-9, atol=1e-13)
+    assert member.window.grad_norm == pytest.approx(norm)
+    assert member.window.grad_norm_clipped == pytest.approx(norm * scale)
+    assert member.window.clipped == (scale < 1)
+    assert member.window.nll == pytest.approx(loss.item())
+
+
+def test_alpha_decays_as_one_over_periods():
+    decaying = spec(omega={"alpha": 3.0, "decay": "1/t", "period": 10}).train.omega
+    assert [decaying.weight(n) for n in (1, 10, 11, 20, 21)] == [3.0, 3.0, 1.5, 1.5, 1.0]
+
+
+def explosive(clip):
+    """An identity network whose gradient overflows float32 at once."""
+    init = {"name": "basic_tanh", "std": 50.0}
+    return spec(2, activation="identity", init=init, clip=clip, omega=0, lr=0.1)
+
+
+def test_the_guard_shrinks_the_recurrence_and_nothing_else():
+    before, after, _, member, diverged = one_update(explosive(1.0))
+    assert member.window.guarded == 1
+    assert not diverged
+    torch.testing.assert_close(after["W_hh"], before["W_hh"] * (1 - 0.1 * 0.02))
+    for name in ("W_uh", "b_hh", "W_hy", "b_hy"):
+        assert torch.equal(after[name], before[name])
+
+
+def test_without_the_guard_a_gradient_that_is_no_number_is_a_divergence():
+    memory = train({"a": explosive("none")})
+    assert memory.outcomes == {"a": "diverged"}
+    state = memory.state("a")
+    assert torch.isfinite(state["weights"]).all()  # the weights that led there, not what they would have become
+    assert memory.history["a"][-1].step == state["step"]
+
+
+def test_a_diverging_run_leaves_its_companions_alone():
+    specs = {"bad": explosive("none"), "good": spec(4, activation="identity")}
+    memory = train(specs)
+    assert memory.outcomes == {"bad": "diverged", "good": "budget"}
+
+
+def easy(**stop):
+    """Short, wide and fast: solved within a few hundred updates."""
+    return RunSpec.model_validate(
+        {
+            "task": {"name": "temporal_order", "min_length": 10, "max_length": 10},
+            "model": {"hidden": 40, "init": "orthogonal"},
+            "train": {"updates": 3000, "batch": 50, "lr": 0.3, "omega": 0.1},
+            "check": {"every": 50, "samples": 400, "chunk": 200},
+            "stop": stop,
+            "seed": 1,
+        }
+    )
+
+
+def test_a_run_without_errors_is_solved_and_stops_there():
+    memory = train({"a": easy()})
+    assert memory.outcomes == {"a": "solved"}
+    last = memory.history["a"][-1]
+    assert last.scalars["valid_error"] == 0
+    assert all(row.scalars["valid_error"] > 0 for row in memory.history["a"][:-1])
+    assert memory.summaries["a"]["broke_floor_at"] <= last.step < 3000
+    assert last.scalars["valid_nll"] < 0.9 * math.log(4)
+
+
+def test_under_one_percent_is_a_looser_goal():
+    strict, loose = train({"a": easy()}), train({"a": easy(solved="under_1_percent")})
+    assert loose.outcomes == {"a": "solved"}
+    assert loose.state("a")["step"] <= strict.state("a")["step"]
+
+
+def test_patience_ends_a_run_that_no_longer_improves():
+    hopeless = spec(1, lr=1e-9, updates=500)
+    data = hopeless.canonical()
+    data["stop"] |= {"patience": 3}
+    memory = train({"a": RunSpec.model_validate(data)})
+    assert memory.outcomes == {"a": "early_stop"}
+    assert memory.state("a")["step"] == 40  # the first check is an improvement on nothing, three more are not
+
+
+def test_the_budget_is_exact_and_its_end_is_checked():
+    memory = train({"a": spec(1, updates=23)})
+    assert memory.outcomes == {"a": "budget"}
+    assert [row.step for row in memory.history["a"]] == [10, 20, 23]
+
+
+def test_best_weights_are_those_of_the_best_check():
+    memory = train({"a": spec(1, lr=0.5)})
+    rows, state = memory.history["a"], memory.state("a")
+    best = min(rows, key=lambda row: row.scalars["valid_nll"])
+    assert state["best"]["step"] == best.step
+    again = Memory()
+    train_pack({"a": spec(1, lr=0.5, updates=best.step)}, again, device="cpu", cadence=Cadence())
+    assert torch.equal(state["best_weights"], again.state("a")["weights"])
+
+
+def test_a_lost_run_leaves_the_pack_and_writes_nothing_more():
+    memory = Memory()
+    memory.lost.add("b")
+    train({"a": spec(1), "b": spec(2)}, memory)
+    assert memory.outcomes == {"a": "budget"}
+    assert "b" not in memory.files
+
+
+def test_validation_set_comes_from_its_own_seed_alone():
+    one, other_seed = spec(1), spec(99)
+    other_check = RunSpec.model_validate({**one.canonical(), "check": {**one.canonical()["check"], "seed": 7}})
+    task = make_task(one.task)
+    sets = [validation_set(task, s.check) for s in (one, other_seed, other_check)]
+    flat = [np.concatenate([b.symbols_TB.ravel() for b in batches]) for batches in sets]
+    assert np.array_equal(flat[0], flat[1])
+    assert not (len(flat[0]) == len(flat[2]) and np.array_equal(flat[0], flat[2]))
+    assert diagnostic_set(task, one.check).length == 31
+
+
+def test_a_check_changes_neither_generator_nor_weights():
+    often, seldom = train({"a": spec(1, every=1)}), train({"a": spec(1, every=60)})
+    assert torch.equal(often.state("a")["weights"], seldom.state("a")["weights"])
+    assert often.state("a")["rng"] == seldom.state("a")["rng"]
+
+
+def test_a_checkpoint_of_another_run_is_refused():
+    memory = Memory()
+    memory.drain_after = 5
+    train({"a": spec(1)}, memory)
+    memory.files["b"], memory.drain_after = memory.files["a"], None
+    with pytest.raises(ValueError, match="not one of b"):
+        train({"b": spec(2)}, memory)
