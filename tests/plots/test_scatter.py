@@ -1,0 +1,208 @@
+"""The hyper-parameter scatter."""
+
+import math
+
+import numpy as np
+import pytest
+
+from plots import Point, hyperparameters
+from plots.parameter_axis import ratio_spaced, spread
+
+
+def points(name, values, losses=None, ended="budget"):
+    losses = np.linspace(1, 2, len(values)) if losses is None else losses
+    return [
+        Point(f"r{i}", f"g{value}", i, loss, {name: value}, ended)
+        for i, (value, loss) in enumerate(zip(values, losses, strict=True))
+    ]
+
+
+def test_each_hyper_parameter_that_varies_has_a_panel_and_the_rest_a_note(read):
+    runs = [
+        Point(f"r{i}", "g", i, 1.0, {"lr": lr, "hidden": hidden, "task": "torder", "batch": 20})
+        for i, (lr, hidden) in enumerate([(0.01, 50), (0.1, 50), (0.01, 100)])
+    ]
+    seen = read(hyperparameters(runs, title="t"))
+    assert [axes.get_title(loc="left") for axes in seen.panels] == ["lr", "hidden"]
+    assert "the same in all runs: task, batch" in seen.notes
+
+
+def test_named_parameters_are_taken_in_their_order(read):
+    runs = [Point("a", "g", 1, 1.0, {"x": 1, "y": 1}), Point("b", "g", 1, 2.0, {"x": 2, "y": 2})]
+    seen = read(hyperparameters(runs, ["y", "x"]))
+    assert [axes.get_title(loc="left") for axes in seen.panels] == ["y", "x"]
+    assert [axes.get_title(loc="left") for axes in read(hyperparameters(runs, ["x"])).panels] == ["x"]
+
+
+def test_losses_stand_at_their_values(read):
+    seen = read(hyperparameters(points("x", [1.0, 2.0, 3.0], [0.5, 0.7, 0.9])))
+    assert seen.points("runs:budget").tolist() == [[1, 0.5], [2, 0.7], [3, 0.9]]
+    assert seen.panels[0].get_ylabel() == "loss"
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [
+        ([1e-4, 1e-3, 1e-2], "log"),
+        ([0.01, 0.1], "log"),
+        ([16, 32, 64, 128], "log"),
+        ([50, 100, 200], "log"),
+        ([0.01, 0.05], "linear"),
+        ([1, 2, 3], "linear"),
+        ([100, 200, 300], "linear"),
+        ([0, 0.5, 1, 2], "symlog"),
+        ([0, 1, 2, 3], "linear"),
+        ([-1, 1, 100], "linear"),
+        ([5, 5.5, 6], "linear"),
+        (list(np.geomspace(1e-5, 1e-1, 40)), "log"),
+        (list(np.linspace(1, 2, 40)), "linear"),
+    ],
+)
+def test_numbers_get_a_log_axis_where_it_fits(read, values, scale):
+    axes = read(hyperparameters(points("x", values))).panels[0]
+    assert axes.get_xscale() == scale
+    low, high = axes.get_xlim()
+    assert low < min(values)
+    assert high > max(values)
+
+
+def test_few_numbers_are_the_ticks_themselves(read):
+    axes = read(hyperparameters(points("hidden", [16, 64, 256]))).panels[0]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["16", "64", "256"]
+
+
+def test_strings_booleans_none_and_missing_values_are_categories_in_a_fixed_order(read):
+    runs = points("x", ["tanh", None, True, 0.5, False, "relu", 10])
+    runs.append(Point("r", "g", 1, 1.0, {"y": 1}))
+    axes = read(hyperparameters(runs, ["x"])).panels[0]
+    names = [text.get_text() for text in axes.get_xticklabels()]
+    assert names == ["false", "true", "0.5", "10", "relu", "tanh", "none", "not set"]
+    assert sorted(axes.get_xticks()) == list(range(8))
+
+
+def test_true_is_not_one_and_one_is_not_a_word(read):
+    axes = read(hyperparameters(points("x", [True, 1]))).panels[0]
+    assert [text.get_text() for text in axes.get_xticklabels()] == ["true", "1"]
+
+
+def test_runs_at_one_category_are_spread_the_same_way_each_time_and_stay_in_their_column(read):
+    runs = points("init", ["a", "b"] * 100)
+    first, second = (read(hyperparameters(runs)).points("runs:budget") for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert len(np.unique(first[:, 0])) == 200
+    assert set(np.round(first[:, 0])) == {0, 1}
+    assert np.abs(first[:, 0] - np.round(first[:, 0])).max() <= 0.25
+
+
+@pytest.mark.parametrize("values", [[16.0, 256.0] * 30, [0.0, 1.0] * 30])
+def test_runs_at_one_number_are_spread_around_it_without_reaching_the_next(read, values):
+    x = read(hyperparameters(points("x", values))).points("runs:budget")[:, 0]
+    assert len(np.unique(x)) == 60
+    low, high = np.array(values) == min(values), np.array(values) == max(values)
+    assert x[low].max() < x[high].min()
+
+
+def test_spread_is_centred_and_zero_for_a_single_run():
+    assert spread(["a"]).tolist() == [0.0]
+    shares = spread(["a"] * 9 + ["b"] * 2)
+    assert shares[:9].sum() == pytest.approx(0)
+    assert shares[9:].tolist() == [-0.125, 0.125]
+
+
+def test_ratio_spacing_needs_three_values_or_a_decade():
+    assert ratio_spaced(np.array([1.0, 2.0, 4.0]))
+    assert ratio_spaced(np.array([1.0, 10.0]))
+    assert not ratio_spaced(np.array([1.0, 2.0]))
+    assert not ratio_spaced(np.array([0.0, 10.0]))
+
+
+def test_means_are_of_finite_losses_where_a_value_has_two_or_more(read):
+    losses = [1.0, 3.0, np.nan, 5.0, 7.0]
+    seen = read(hyperparameters(points("x", ["a", "a", "a", "b", "c"], losses)))
+    assert seen.points("mean").tolist() == [[0, 2.0]]
+    assert "mean at a value" in seen.legend
+    alone = read(hyperparameters(points("x", ["a", "b"])))
+    assert alone.lines("mean") == []
+    assert "mean at a value" not in alone.legend
+
+
+def test_runs_without_a_finite_loss_are_crosses_at_the_top_edge(read):
+    seen = read(hyperparameters(points("x", [1, 2, 3], [1.0, np.nan, np.inf], "diverged")))
+    (crosses,) = seen.lines("no loss")
+    assert crosses.get_xydata().tolist() == [[2, 1], [3, 1]]
+    assert crosses.get_marker() == "x"
+    assert crosses.get_transform() == seen.panels[0].get_xaxis_transform()
+    assert len(seen.points("runs:diverged")) == 1
+    assert "2 of 3 runs have no finite loss" in seen.notes
+
+
+def test_no_finite_loss_at_all_still_makes_a_figure(read):
+    seen = read(hyperparameters(points("x", [1, 2], [np.nan, np.nan]), floor=math.log(4)))
+    assert len(seen.points("no loss")) == 2
+    assert read(hyperparameters(points("x", [1, 2], [np.nan, np.nan]))).lines("runs:budget") == []
+
+
+def test_floor_and_threshold_are_lines_in_every_panel_and_in_the_legend(read):
+    runs = [Point("a", "g", 1, 1.0, {"x": 1, "y": 1}), Point("b", "g", 1, 2.0, {"x": 2, "y": 2})]
+    seen = read(hyperparameters(runs, floor=math.log(4), floor_label="floor ln 4", threshold=1.0))
+    for panel in (0, 1):
+        assert seen.level("floor ln 4", panel) == math.log(4)
+        assert seen.level("threshold 1", panel) == 1.0
+    assert seen.legend == ["not ended", "floor ln 4", "threshold 1"]
+
+
+def test_endings_have_their_own_markers(read):
+    runs = points("x", [1, 2], ended="solved") + points("x", [1, 2]) + points("x", [3], [9.0], "diverged")
+    seen = read(hyperparameters(runs))
+    markers = {seen.lines(f"runs:{end}")[0].get_marker() for end in ("solved", "budget", "diverged")}
+    assert len(markers) == 3
+    assert seen.legend[:3] == ["solved", "budget used up", "diverged"]
+
+
+@pytest.mark.parametrize(("count", "rows", "columns"), [(1, 1, 1), (3, 1, 3), (4, 2, 2), (7, 3, 3), (20, 7, 3)])
+def test_many_panels_wrap_and_only_the_left_ones_name_the_loss(read, count, rows, columns):
+    runs = [Point(f"r{i}", "g", i, 1.0 + i, {f"p{j}": i for j in range(count)}) for i in range(3)]
+    seen = read(hyperparameters(runs))
+    assert len(seen.panels) == count
+    assert seen.panels[0].get_subplotspec().get_gridspec().get_geometry() == (rows, columns)
+    assert sum(bool(axes.get_ylabel()) for axes in seen.panels) == rows
+
+
+def test_nothing_that_varies_is_said_in_words(read):
+    assert "varies over the one run shown" in read(hyperparameters(points("x", [1]))).words[0]
+    assert "varies over the 3 runs shown" in read(hyperparameters(points("x", [1, 1, 1]))).words[0]
+
+
+def test_many_categories_keep_readable_labels(read):
+    axes = read(hyperparameters(points("x", [f"a rather long name {i:03}" for i in range(200)]))).panels[0]
+    labels = axes.get_xticklabels()
+    assert len(labels) <= 24
+    assert all(len(text.get_text()) <= 18 for text in labels)
+    assert labels[0].get_rotation() == 35
+
+
+def test_close_losses_are_seen_from_near_unless_a_line_gives_the_scale(read):
+    runs = points("x", [1, 2], [1.6, 2.0])
+    assert read(hyperparameters(runs)).panels[0].get_ylim()[0] > 1.5
+    assert read(hyperparameters(runs, floor=2.0)).panels[0].get_ylim()[0] <= 0
+    assert read(hyperparameters(points("x", [1, 2], [0.1, 2.0]))).panels[0].get_ylim()[0] <= 0
+
+
+def test_losses_that_diverged_bend_the_axis_as_in_the_curves(read):
+    runs = points("x", [1, 2, 3], [1.3, 0.1, 1e8], "diverged")
+    assert read(hyperparameters(runs, floor=math.log(4))).panels[0].get_yscale() == "symlog"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"parameters": ["lr", "y"]}, "hyperparameters: no run has the parameter 'lr', allowed: x"),
+        ({"floor": np.nan}, "hyperparameters: floor is nan, allowed: finite numbers"),
+        ({"threshold": np.inf}, "hyperparameters: threshold is inf, allowed: finite numbers"),
+        ({"scale": "sqrt"}, "hyperparameters: scale is 'sqrt', allowed: auto, linear, log"),
+    ],
+)
+def test_wrong_arguments_are_answered_with_the_figure_the_variable_and_what_is_allowed(arguments, says):
+    with pytest.raises(ValueError, match="hyperparameters") as caught:
+        hyperparameters(points("x", [1, 2]), **arguments)
+    assert str(caught.value) == says

@@ -1,0 +1,37 @@
+"""Words and numbers of the house style."""
+
+import pytest
+
+from plots import ENDS, style
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (0.01, "0.01"),
+        (16, "16"),
+        (1.386294, "1.38629"),
+        (2000, "2,000"),
+        (-0.5, "-0.5"),
+        (1e5, "$10^{5}$"),
+        (3e-7, r"$3\times10^{-7}$"),
+        (2.5e30, r"$2.5\times10^{30}$"),
+    ],
+)
+def test_numbers_are_short(value, text):
+    assert style.number(value) == text
+
+
+def test_shortening_keeps_both_ends_and_the_length_asked_for():
+    assert style.shorten("abc", 3) == "abc"
+    short = style.shorten("head" + "x" * 100 + "tail", 11)
+    assert len(short) == 11
+    assert short.startswith("head")
+    assert short.endswith("tail")
+
+
+def test_every_ending_has_a_look_and_a_word_of_its_own():
+    assert set(style.ENDINGS) == {*ENDS, None}
+    assert len({ending.word for ending in style.ENDINGS.values()}) == len(style.ENDINGS)
+    assert len({(ending.marker, ending.colour) for ending in style.ENDINGS.values()}) == len(style.ENDINGS)

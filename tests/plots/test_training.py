@@ -1,0 +1,243 @@
+"""Figures over training updates: curves, saturation, spectrum."""
+
+import math
+
+import numpy as np
+import pytest
+
+from plots import Series, curves, saturation, spectral
+
+FLOOR = math.log(4)
+HALF = math.log(2)
+
+
+def run(group, seed, values, ended=None, **band):
+    return Series(f"{group} seed {seed}", group, 20 * np.arange(len(values)), values, ended, **band)
+
+
+def three_methods():
+    ends = {"SGD": [1.39, 1.38, 1.39], "SGD-C": [1.39, 1.0, 0.7], "SGD-CR": [1.39, 0.5, 0.01]}
+    how = {"SGD": "budget", "SGD-C": "budget", "SGD-CR": "solved"}
+    return [run(name, seed, values, how[name]) for name, values in ends.items() for seed in (1, 2)]
+
+
+def test_curves_draw_every_run_as_it_is_and_seeds_of_a_group_in_one_colour(read):
+    series = three_methods()
+    seen = read(curves(series, "NLL", title="Temporal order"))
+    lines = seen.lines("run")
+    for one, line in zip(series, lines, strict=True):
+        np.testing.assert_array_equal(line.get_xydata(), np.c_[one.updates, one.values])
+    colours = [line.get_color() for line in lines]
+    assert colours[0] == colours[1]
+    assert len(set(colours)) == 3
+    assert seen.legend == ["SGD (2 runs)", "SGD-C (2 runs)", "SGD-CR (2 runs)", "solved"]
+    assert seen.figure.get_suptitle() == "Temporal order"
+    assert seen.panels[0].get_xlabel() == "updates"
+    assert seen.panels[0].get_ylabel() == "NLL"
+
+
+def test_floor_and_plateaus_are_drawn_and_named_at_their_lines(read):
+    seen = read(curves(three_methods(), "NLL", floor=FLOOR, floor_label="floor ln 4", levels=[(HALF, "one known")]))
+    assert seen.level("floor ln 4") == FLOOR
+    assert seen.level("one known") == HALF
+    assert {"floor ln 4", "one known"} <= set(seen.words)
+    assert all(text.get_transform() == seen.panels[0].transAxes for text in seen.panels[0].texts)
+
+
+def test_a_floor_without_a_label_is_named_by_its_value(read):
+    assert "floor 1.38629" in read(curves(three_methods(), "NLL", floor=FLOOR)).words
+
+
+def test_names_of_levels_that_lie_close_are_moved_apart(read):
+    levels = [(1.0, "a"), (1.001, "b"), (1.002, "c")]
+    seen = read(curves(three_methods(), "NLL", levels=levels))
+    heights = sorted(text.get_position()[1] for text in seen.panels[0].texts)
+    assert np.diff(heights).min() >= 0.05 - 1e-9
+
+
+def test_a_linear_axis_of_losses_starts_at_zero(read):
+    low, high = read(curves([run("a", 1, [1.40, 1.38])], "NLL")).panels[0].get_ylim()
+    assert -0.1 < low <= 0
+    assert 1.40 < high < 1.6
+
+
+def test_ends_are_marked_by_outcome_at_the_last_finite_value(read):
+    series = [
+        run("a", 1, [1, 0.5, 0.1], "solved"),
+        run("b", 1, [1, 2, np.inf], "diverged"),
+        run("c", 1, [1, 1], "early_stop"),
+        run("d", 1, [1, 1], "budget"),
+        run("e", 1, [1, 1]),
+    ]
+    seen = read(curves(series, "NLL"))
+    assert seen.points("end:solved").tolist() == [[40, 0.1]]
+    assert seen.points("end:diverged").tolist() == [[20, 2]]
+    assert seen.points("end:early_stop").tolist() == [[20, 1]]
+    assert seen.legend[-3:] == ["solved", "stopped early", "diverged"]
+    markers = {line.get_marker() for end in ("solved", "diverged", "early_stop") for line in seen.lines(f"end:{end}")}
+    assert len(markers) == 3
+
+
+def test_lines_break_where_values_are_not_finite_and_lone_values_are_dots(read):
+    seen = read(curves([run("a", 1, [1, np.nan, 2, np.inf, 3, 4])], "NLL"))
+    (line,) = seen.lines("run")
+    np.testing.assert_array_equal(line.get_ydata(), [1, np.nan, 2, np.nan, 3, 4])
+    assert seen.points("lone").tolist() == [[0, 1], [40, 2]]
+
+
+def test_a_run_that_never_was_finite_is_a_cross_at_the_top_edge_and_a_note(read):
+    seen = read(curves([run("a", 1, [np.nan, np.inf], "diverged"), run("b", 1, [1, 1])], "NLL"))
+    (cross,) = seen.lines("never finite")
+    assert cross.get_xydata().tolist() == [[20, 1]]
+    assert cross.get_transform() == seen.panels[0].get_xaxis_transform()
+    assert "1 of 2 runs never had a finite value" in seen.notes
+
+
+def test_twelve_groups_are_told_apart_by_colour_and_dash(read):
+    series = [run(f"g{i}", 1, [2, 1]) for i in range(12)]
+    seen = read(curves(series, "NLL"))
+    looks = {(line.get_color(), str(line.get_linestyle())) for line in seen.lines("run")}
+    assert len(looks) == 12
+    assert seen.legend == [f"g{i}" for i in range(12)]
+    assert seen.bars == []
+
+
+def test_sixty_groups_have_a_colour_bar_of_the_last_value_instead_of_names(read):
+    series = [run(f"g{i}", seed, [2, 1 + i / 60], "solved") for i in range(60) for seed in (1, 2)]
+    seen = read(curves(series, "NLL"))
+    assert len(seen.lines("run")) == 120
+    assert seen.legend == ["solved"]
+    (bar,) = seen.bars
+    assert bar.get_ylabel() == "last NLL"
+    colour = {line.get_label(): line.get_color() for line in seen.lines("run")}
+    assert colour["g0 seed 1"] == colour["g0 seed 2"] != colour["g30 seed 1"]
+    # The best is drawn last, on top.
+    assert seen.lines("run")[-1].get_label().startswith("g0 ")
+
+
+def test_a_blown_up_run_does_not_take_all_the_colours(read):
+    series = [run(f"g{i}", 1, [2, 1 + i / 40]) for i in range(40)] + [run("blown", 1, [2, 1e9], "diverged")]
+    seen = read(curves(series, "NLL", floor=FLOOR))
+    low, high = seen.bars[0].get_ylim()
+    assert (low, round(high)) == (1, 2)
+    colours = {line.get_label(): line.get_color() for line in seen.lines("run")}
+    assert colours["g0 seed 1"] != colours["g20 seed 1"] != colours["g39 seed 1"]
+
+
+def test_two_hundred_runs_without_one_finite_value_still_make_a_figure(read):
+    seen = read(curves([run(f"g{i}", 1, [np.nan] * 3, "diverged") for i in range(200)], "NLL"))
+    assert len(seen.lines("never finite")) == 200
+    assert "200 of 200 runs never had" in seen.notes
+    assert seen.bars == []
+
+
+@pytest.mark.parametrize("values", [[], [1.0], [0.0], [np.nan]])
+def test_a_single_run_with_one_check_or_none_makes_a_figure(read, values):
+    seen = read(curves([run("a", 1, values)], "NLL"))
+    low, high = seen.panels[0].get_xlim()
+    assert low < high
+    assert len(seen.points("lone")) == np.isfinite(values).sum()
+    assert ("no check yet" in seen.notes) == (not values)
+
+
+def test_beyond_ten_floors_the_axis_is_linear_to_above_the_floor_and_logarithmic_after(read):
+    series = [*three_methods(), run("hot", 1, [1.4, 50, 1e6], "diverged")]
+    axes = read(curves(series, "NLL", floor=FLOOR)).panels[0]
+    assert axes.get_yscale() == "symlog"
+    assert axes.get_ylabel() == "NLL (log above 2)"
+    to_panel = axes.transData + axes.transAxes.inverted()
+    heights = [to_panel.transform((0, value))[1] for value in (0, HALF, FLOOR, 2, 1e6)]
+    assert heights[1] - heights[0] == pytest.approx(heights[2] - heights[1], rel=1e-6)
+    assert heights[3] == pytest.approx(0.62, abs=0.03)
+    assert heights[4] < 1
+    assert len(axes.get_yticks()) <= 10
+
+
+def test_ten_floors_are_still_on_a_linear_axis(read):
+    assert read(curves([run("a", 1, [1.0, 9.9])], "NLL", floor=1.0)).panels[0].get_yscale() == "linear"
+
+
+def test_three_decades_without_a_level_go_on_a_log_axis(read):
+    assert read(curves([run("a", 1, [1.0, 1e-3])], "MSE")).panels[0].get_yscale() == "log"
+    assert read(curves([run("a", 1, [1.0, 2e-3])], "MSE")).panels[0].get_yscale() == "linear"
+    assert read(curves([run("a", 1, [1.0, 1e-5])], "MSE", scale="linear")).panels[0].get_yscale() == "linear"
+
+
+def test_a_log_axis_asked_for_shows_exact_zeros_below_a_linear_stretch(read):
+    axes = read(curves([run("a", 1, [75.0, 0.5, 0.0])], "error", scale="log")).panels[0]
+    assert axes.get_yscale() == "symlog"
+    assert axes.get_ylabel() == "error (linear below 0.5)"
+    assert axes.get_ylim()[0] <= 0
+    assert read(curves([run("a", 1, [75.0, 0.5])], "error", scale="log")).panels[0].get_yscale() == "log"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"scale": "cubic"}, "curves: scale is 'cubic', allowed: auto, linear, log"),
+        ({"scale": "log"}, "curves: scale is 'log' but NLL reaches -1, allowed: auto, linear"),
+        ({"floor": np.nan}, "curves: floor is nan, allowed: finite numbers"),
+        ({"levels": [(np.inf, "top")]}, "curves: level 'top' is inf, allowed: finite numbers"),
+    ],
+)
+def test_wrong_arguments_are_answered_with_the_figure_the_variable_and_what_is_allowed(arguments, says):
+    with pytest.raises(ValueError, match="curves") as caught:
+        curves([run("a", 1, [1, -1])], "NLL", **arguments)
+    assert str(caught.value) == says
+
+
+def test_dollar_signs_and_long_names_of_groups_stay_readable(read):
+    seen = read(curves([run("cost in $ and $", 1, [1, 1]), run("x" * 200, 1, [1, 1])], "NLL", title="a $ b $"))
+    assert seen.legend[0].replace(r"\$", "$") == "cost in $ and $"
+    assert len(seen.legend[1]) == 48
+
+
+def test_a_long_legend_makes_the_figure_taller_and_leaves_the_panel_its_height(read):
+    short, long = (
+        read(
+            curves([run("name " * words + str(i), 1, [2, 1]) for i in range(12)], "NLL", title="t " * 150 * (words > 1))
+        )
+        for words in (1, 12)
+    )
+    assert len(long.legend) == 12
+    assert long.figure.get_figheight() > short.figure.get_figheight()
+    heights = [seen.panels[0].get_position().height * seen.figure.get_figheight() for seen in (short, long)]
+    assert heights[1] > 0.7 * heights[0]
+
+
+def test_saturation_draws_bands_for_few_runs_and_says_so_where_it_leaves_them_out(read):
+    def some(count):
+        return [run(f"g{i}", 1, [0.9, 0.5], low=[0.8, 0.4], high=[1, 0.6]) for i in range(count)]
+
+    few = read(saturation(some(6), threshold=0.05))
+    assert len(few.panels[0].collections) == 6
+    band = few.panels[0].collections[0].get_paths()[0].vertices
+    assert (band[:, 1].min(), band[:, 1].max()) == (0.4, 1.0)
+    assert few.level("saturated\nbelow 0.05") == 0.05
+    assert "10th to 90th percentile" in few.notes
+    many = read(saturation(some(7)))
+    assert len(many.panels[0].collections) == 0
+    assert "left out: 7" in many.notes
+
+
+def test_saturation_needs_no_band_and_refuses_a_threshold_that_is_not_finite(read):
+    assert read(saturation([run("a", 1, [0.9, 0.1])])).lines("run")[0].get_ydata().tolist() == [0.9, 0.1]
+    with pytest.raises(ValueError, match="saturation: threshold is nan, allowed: finite"):
+        saturation([run("a", 1, [0.9])], threshold=np.nan)
+
+
+def test_spectral_marks_one_in_a_panel_for_rho_and_one_for_sigma_max(read):
+    seen = read(spectral([run("a", 1, [0.95, 1.2])], [run("a", 1, [1.85, 2.1])]))
+    assert len(seen.panels) == 2
+    assert [seen.level("1", panel) for panel in (0, 1)] == [1.0, 1.0]
+    assert seen.lines("run", 1)[0].get_ydata().tolist() == [1.85, 2.1]
+    assert "spectral radius" in seen.panels[0].get_ylabel()
+    assert "singular" in seen.panels[1].get_ylabel()
+    assert seen.legend == ["a"]
+
+
+def test_spectral_shows_an_exploded_radius_and_leaves_out_an_empty_panel(read):
+    seen = read(spectral([run("a", 1, [1.0, 1732.0])]))
+    (axes,) = seen.panels
+    assert axes.get_yscale() == "symlog"
+    assert axes.get_ylim()[1] > 1732
