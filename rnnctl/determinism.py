@@ -1,8 +1,8 @@
 """The one place that decides threads, variables and flags on which a run's bits depend.
 
-A worker's environment is made before its interpreter starts, because the maths library reads it when torch loads; the flags
-that torch itself holds are set first thing in the worker. One thread a worker: two workers that share two cores with torch's
-default threads are a hundred times slower, and sums that are split over threads are not reproducible.
+A worker's environment is made before its interpreter starts, because the maths library reads it when torch loads; the
+flags that torch itself holds are set first thing in the worker. One thread a worker: two workers that share two cores
+with torch's default threads are a hundred times slower, and sums that are split over threads are not reproducible.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""The test process runs in a worker's environment: bits are part of what is tested, and the maths library reads it when it loads."""
+"""The test process runs in a worker's environment: bits are part of what is tested, and the maths library reads it
+when it loads.
+"""
 
 import os
 import sys

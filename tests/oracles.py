@@ -8,7 +8,9 @@ PHI = {"tanh": torch.tanh, "sigmoid": torch.sigmoid, "relu": torch.relu, "identi
 
 
 def rnn_loss(weights, symbols_TB, targets_B, activation):
-    """Batch-mean cross-entropy of one run, and its hidden states h_0..h_T as separate tensors that autograd can hold on to."""
+    """Batch-mean cross-entropy of one run, and its hidden states h_0..h_T as separate tensors that autograd can hold
+    on to.
+    """
     one_hot = torch.nn.functional.one_hot(symbols_TB.long(), weights["W_uh"].shape[0]).to(weights["W_uh"].dtype)
     h = torch.zeros(symbols_TB.shape[1], weights["W_hh"].shape[0], dtype=weights["W_hh"].dtype, requires_grad=True)
     states = [h]
@@ -21,7 +23,9 @@ def rnn_loss(weights, symbols_TB, targets_B, activation):
 
 
 def omega_value(w_hh, states, grads, activation, bound):
-    """Omega with h_t and d_t held constant, as a function of w_hh alone, in loops that follow its definition word by word."""
+    """Omega with h_t and d_t held constant, as a function of w_hh alone, in loops that follow its definition word by
+    word.
+    """
     total = torch.zeros((), dtype=w_hh.dtype)
     usable = 0.0
     batch = states[0].shape[0]

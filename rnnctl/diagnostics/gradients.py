@@ -1,7 +1,7 @@
 """The gradient on its way back through time: g_t for every t, its logarithmic histogram, and how far it reaches.
 
-The loss is the mean over the batch, so dL/dh_t of a sequence carries a factor 1/B. Exact zeros are counted apart from small
-numbers: the first say that no path leads to the loss (or that float32 ran out), the second that a path is weak.
+The loss is the mean over the batch, so dL/dh_t of a sequence carries a factor 1/B. Exact zeros are counted apart from
+small numbers: the first say that no path leads to the loss (or that float32 ran out), the second that a path is weak.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ def gradient_norms(d_TBH: torch.Tensor) -> torch.Tensor:
 
 
 def log10_histogram(values: np.ndarray) -> np.ndarray:
-    """Counts of log10 of the positive finite values between LOG10_EDGES; values beyond the ends count in the end bins."""
+    """Counts of log10 of the positive finite values between LOG10_EDGES; values beyond the ends count in the end
+    bins.
+    """
     positive = values[np.isfinite(values) & (values > 0)]
     logs = np.clip(np.log10(positive), LOG10_EDGES[0], LOG10_EDGES[-1])
     return np.histogram(logs, LOG10_EDGES)[0].astype(np.uint32)
@@ -30,9 +32,10 @@ def log10_histogram(values: np.ndarray) -> np.ndarray:
 def through_time(norms_TB: torch.Tensor) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Scalars and traces of the gradient through time of one run.
 
-    grad_time: (T,) g_t = mean over the batch of |dL/dh_t|; grad_hist: counts over all steps and sequences between LOG10_EDGES;
-    grad_zero_share: share of steps and sequences where the gradient is exactly zero; grad_decay: log10(g_1 / g_T) / (T - 1),
-    decades that the gradient's norm gains (loses, where negative) in each step back; nan where an end is zero or T = 1.
+    grad_time: (T,) g_t = mean over the batch of |dL/dh_t|; grad_hist: counts over all steps and sequences between
+    LOG10_EDGES; grad_zero_share: share of steps and sequences where the gradient is exactly zero; grad_decay:
+    log10(g_1 / g_T) / (T - 1), decades that the gradient's norm gains (loses, where negative) in each step back; nan
+    where an end is zero or T = 1.
     """
     values = norms_TB.cpu().numpy()
     g_t = values.mean(1)

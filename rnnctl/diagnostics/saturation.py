@@ -1,6 +1,7 @@
 """How close hidden units are to the limits of their activation.
 
-The saturation distance is 1 - |h| for tanh and min(h, 1 - h) for sigmoid; relu and identity have no two limits, and no figure.
+The saturation distance is 1 - |h| for tanh and min(h, 1 - h) for sigmoid; relu and identity have no two limits, and
+no figure.
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import torch
 from rnnctl.models.activations import Activation
 
 
-def saturation(h_TBH: torch.Tensor, phi: Activation, threshold: float) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+def saturation(
+    h_TBH: torch.Tensor, phi: Activation, threshold: float
+) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Scalars and traces of one run's hidden states h_1..h_T, (T, B, H).
 
-    saturation: mean distance; saturation_p10, saturation_p90: over units, steps and sequences; saturated_units: share of all
-    units at all steps nearer to a limit than `threshold`; saturated_steps: share of steps whose mean distance is below it.
-    saturation_time: (T,) mean distance at each step; slope_time: (T,) mean phi'(h_t); hidden_std: over everything.
+    saturation: mean distance; saturation_p10, saturation_p90: over units, steps and sequences; saturated_units: share
+    of all units at all steps nearer to a limit than `threshold`; saturated_steps: share of steps whose mean distance
+    is below it. saturation_time: (T,) mean distance at each step; slope_time: (T,) mean phi'(h_t); hidden_std: over
+    everything.
     """
     slope_T = phi.slope(h_TBH, torch.empty_like(h_TBH)).mean((1, 2))
     scalars = {"hidden_std": float(h_TBH.std(correction=0))}

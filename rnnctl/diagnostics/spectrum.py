@@ -1,7 +1,8 @@
 """Spectral radius and largest singular value of the recurrent matrix.
 
-Gradients must vanish where sigma_max < 1 / gamma, with gamma the largest slope of phi (1 for tanh, 1/4 for sigmoid), and can
-explode only where it is larger (Pascanu et al. 2013, section 2.1); the spectral radius decides what happens in the long run.
+Gradients must vanish where sigma_max < 1 / gamma, with gamma the largest slope of phi (1 for tanh, 1/4 for sigmoid),
+and can explode only where it is larger (Pascanu et al. 2013, section 2.1); the spectral radius decides what happens
+in the long run.
 """
 
 from __future__ import annotations

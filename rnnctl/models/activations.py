@@ -9,7 +9,8 @@ import torch
 
 
 def _sigmoid_(x: torch.Tensor) -> torch.Tensor:
-    # Not torch.sigmoid: its vector body and scalar tail differ in the last bit, so a run's bits would depend on its place.
+    # Not torch.sigmoid: its vector body and scalar tail differ in the last bit, so a run's bits would depend on its
+    # place.
     return x.mul_(0.5).tanh_().mul_(0.5).add_(0.5)
 
 
@@ -19,7 +20,9 @@ def _identity_(x: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Activation:
-    """phi_ works in place. slope(h, out) writes phi' at every h. saturation(h): distance to the nearest limit, if any."""
+    """phi_ works in place. slope(h, out) writes phi' at every h. saturation(h): distance to the nearest limit, if
+    any.
+    """
 
     phi_: Callable[[torch.Tensor], torch.Tensor]
     slope: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]

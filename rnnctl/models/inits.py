@@ -1,7 +1,7 @@
 """Initial weights, drawn in float64 from a run's own generator. Biases start at zero everywhere.
 
-sigmoid, basic_tanh, smart_tanh: the program of Pascanu et al. (2013). Row-vector convention, so a row of W_hh holds a unit's
-outgoing connections (their paper says incoming; their program does this).
+sigmoid, basic_tanh, smart_tanh: the program of Pascanu et al. (2013). Row-vector convention, so a row of W_hh holds a
+unit's outgoing connections (their paper says incoming; their program does this).
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Where each weight lies in a run's flat vector.
 
-A pack keeps its weights as one (R, N) matrix, a row a run, and its gradients as another; the weights that the equations name are
-views into it. So a norm, a clip and an update are operations on a flat row, the same whoever else is in the pack.
+A pack keeps its weights as one (R, N) matrix, a row a run, and its gradients as another; the weights that the
+equations name are views into it. So a norm, a clip and an update are operations on a flat row, the same whoever else
+is in the pack.
 """
 
 from __future__ import annotations

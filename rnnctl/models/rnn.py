@@ -3,20 +3,22 @@
     a_t = h_{t-1} W_hh + W_uh[u_t] + b_hh        h_t = phi(a_t),  h_0 = 0
     y   = h_T W_hy + b_hy                         loss = mean over the batch of -log softmax(y)[target]
 
-Backward, with d_t = dL/dh_t the total derivative (every path to the loss) and c_t what step t hands to the step before it:
+Backward, with d_t = dL/dh_t the total derivative (every path to the loss) and c_t what step t hands to the step
+before it:
 
     d_T = (dL/dy) W_hy^T          delta_t = d_t * phi'(h_t)          c_t = delta_t W_hh^T          d_{t-1} = c_t
 
-(Pascanu, Mikolov and Bengio 2013, eq. 3 to 5, in row-vector convention.) d_t is thus a by-product for every t, never a second pass.
+(Pascanu, Mikolov and Bengio 2013, eq. 3 to 5, in row-vector convention.) d_t is thus a by-product for every t, never
+a second pass.
 
-Names: R runs, T time, B batch, H hidden, V input symbols, O outputs, N entries of a flat row of weights. Each run of a pack has
-a length of its own; rows are ordered by falling length, so that at every step the runs still alive are a prefix and no step is
-computed in vain. Memory is run-major where a run's rows are multiplied or summed as a whole ((R, T, B, H): its valid steps are
-one flat slice) and time-major where a step's product is written (d_TRBH).
+Names: R runs, T time, B batch, H hidden, V input symbols, O outputs, N entries of a flat row of weights. Each run of
+a pack has a length of its own; rows are ordered by falling length, so that at every step the runs still alive are a
+prefix and no step is computed in vain. Memory is run-major where a run's rows are multiplied or summed as a whole
+((R, T, B, H): its valid steps are one flat slice) and time-major where a step's product is written (d_TRBH).
 
-Bits: a run's figures are the same alone and in any pack, because everything is either elementwise, one torch.bmm with the
-runs as its batch (its bits do not depend on the batch where MKL_CBWR is set), or an operation on one run's own slice. baddbmm,
-or a sum over a (R, ...) tensor, would break this.
+Bits: a run's figures are the same alone and in any pack, because everything is either elementwise, one torch.bmm with
+the runs as its batch (its bits do not depend on the batch where MKL_CBWR is set), or an operation on one run's own
+slice. baddbmm, or a sum over a (R, ...) tensor, would break this.
 """
 
 from __future__ import annotations
@@ -69,8 +71,8 @@ def readout(weights: Weights, h_RBH: torch.Tensor, targets_RB: torch.Tensor) -> 
 class Bptt:
     """Buffers for up to `runs` runs, `steps` steps and `batch` sequences, and the passes over them.
 
-    After forward(), h[i, t] is h_t of row i for t = 0..lengths[i] (h_0 = 0). After backward(), d[t, i] is dL/dh_t for t =
-    0..lengths[i], and delta[i, t - 1] is dL/da_t. Entries beyond a row's length are stale and never read.
+    After forward(), h[i, t] is h_t of row i for t = 0..lengths[i] (h_0 = 0). After backward(), d[t, i] is dL/dh_t for
+    t = 0..lengths[i], and delta[i, t - 1] is dL/da_t. Entries beyond a row's length are stale and never read.
     """
 
     def __init__(self, model: Rnn, runs: int, steps: int, batch: int, *, dtype: torch.dtype, device: str) -> None:
@@ -84,7 +86,9 @@ class Bptt:
         self.product_RBH = torch.zeros(runs, batch, hidden, **options)
 
     def forward(self, weights: Weights, symbols: list[torch.Tensor]) -> torch.Tensor:
-        """Run the recurrence over `symbols`, a (T_i, B) int64 tensor a row, T_i falling. Returns each row's h_T, (R, B, H)."""
+        """Run the recurrence over `symbols`, a (T_i, B) int64 tensor a row, T_i falling. Returns each row's h_T, (R,
+        B, H).
+        """
         self.lengths = [len(u_TB) for u_TB in symbols]
         assert self.lengths == sorted(self.lengths, reverse=True)
         table_RVH, w_RHH = input_table(weights), weights["W_hh"]
@@ -118,8 +122,8 @@ class Bptt:
     ) -> None:
         """Write row i's gradients of W_uh, W_hh and b_hh, each one product over all steps at once.
 
-        extra_TBH is added to h_{t-1} on its way into the gradient of W_hh: a regulariser whose gradient is a sum over t of
-        extra_t^T delta_t costs no product of its own.
+        extra_TBH is added to h_{t-1} on its way into the gradient of W_hh: a regulariser whose gradient is a sum over
+        t of extra_t^T delta_t costs no product of its own.
         """
         length = self.lengths[i]
         delta = self.delta_RTBH[i, :length].view(-1, self.model.hidden)
@@ -143,7 +147,7 @@ def readout_gradients(
 
 
 def last_hidden(model: Rnn, weights: Weights, symbols_TB: torch.Tensor) -> torch.Tensor:
-    """h_T of every run for one shared batch, (R, B, H): the forward pass of a validation, which keeps no other state."""
+    """h_T of every run for one shared batch, (R, B, H): a validation's forward pass, which keeps no other state."""
     table_RVH, w_RHH = input_table(weights), weights["W_hh"]
     runs, phi = len(w_RHH), ACTIVATIONS[model.activation]
     h_RBH = w_RHH.new_zeros(runs, symbols_TB.shape[1], model.hidden)

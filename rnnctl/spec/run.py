@@ -1,10 +1,10 @@
 """One run, fully resolved: every key that decides its bits, validated, and hashed into its identity.
 
-The canonical form of a run is its spec as sorted JSON with all defaults written out, and its id is a version-tagged hash of
-that form. Keys that a later version adds must be left out of the canonical form while they hold the value that means "as
-before", so that ids never move; a change that cannot keep to this raises ID_VERSION.
+The canonical form of a run is its spec as sorted JSON with all defaults written out, and its id is a version-tagged
+hash of that form. Keys that a later version adds must be left out of the canonical form while they hold the value that
+means "as before", so that ids never move; a change that cannot keep to this raises ID_VERSION.
 
-Short forms stand for whole sections: `init: smart_tanh`, `clip: 1.0`, `clip: none`, `omega: 0.5`, `task: temporal_order`.
+Short forms stand for sections: `task: temporal_order`, `init: smart_tanh`, `clip: 1.0`, `clip: none`, `omega: 0.5`.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class Section(BaseModel):
 NotNegative = Annotated[float, Field(ge=0), AfterValidator(lambda value: value + 0.0)]  # + 0.0 turns -0.0 into 0.0
 
 
-# --- task ---------------------------------------------------------------------------------------------------------------
+# --- task ------------------------------------------------------------------------------------------------------------
 
 
 class TemporalOrder(Section):
     """Which of two symbols came first, second (and third)? Pascanu et al. 2013 section 4.1.
 
-    A batch has one length, drawn from min_length up to but not including max_length (the original program's convention);
-    equal values fix it. The windows of the relevant symbols need a length of at least 10.
+    A batch has one length, drawn from min_length up to but not including max_length (the original program's
+    convention); equal values fix it. The windows of the relevant symbols need a length of at least 10.
     """
 
     name: Literal["temporal_order", "temporal_order_3"]
@@ -48,7 +48,7 @@ class TemporalOrder(Section):
         return self
 
 
-# --- model --------------------------------------------------------------------------------------------------------------
+# --- model -----------------------------------------------------------------------------------------------------------
 
 
 class SigmoidInit(Section):
@@ -114,9 +114,7 @@ def _init(value: Any) -> Any:
     return {"name": "smart_tanh", **value} if isinstance(value, dict) else value
 
 
-Init = Annotated[
-    SigmoidInit | BasicTanhInit | SmartTanhInit | OrthogonalInit | XavierInit, Field(discriminator="name")
-]
+Init = Annotated[SigmoidInit | BasicTanhInit | SmartTanhInit | OrthogonalInit | XavierInit, Field(discriminator="name")]
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "identity")
 
 
@@ -144,11 +142,11 @@ class Rnn(Section):
         return self
 
 
-# --- training -----------------------------------------------------------------------------------------------------------
+# --- training --------------------------------------------------------------------------------------------------------
 
 
 class Rescale(Section):
-    """Scale the whole gradient to norm `cutoff` when it is longer; a gradient that is no number shrinks W_hh instead."""
+    """Scale the whole gradient to norm `cutoff` where it is longer; one that is no number shrinks W_hh instead."""
 
     style: Literal["rescale"] = "rescale"
     cutoff: float = Field(1.0, gt=0)
@@ -203,7 +201,7 @@ class Train(Section):
 
 
 class Check(Section):
-    """When and on what a run is validated and diagnosed. The validation and diagnostic sets are frozen, from `seed` alone."""
+    """When and on what a run is validated and diagnosed. Both sets are frozen, and drawn from `seed` alone."""
 
     every: int = Field(20, ge=1)
     samples: int = Field(10_000, ge=1)

@@ -1,8 +1,9 @@
 """Temporal order with two or three relevant symbols, as in the program of Pascanu, Mikolov and Bengio (2013).
 
-Symbols 0 and 1 are relevant, 2 to 5 distract, all uniform. In a sequence of length L the k-th relevant symbol v_k stands at a
-uniform position of a window of int(.1 L) steps that begins at int(start_k L); the class is the sum of v_k 2^k. There is no
-start and no trigger symbol. The original of the task is Hochreiter and Schmidhuber (1997), experiments 6a and 6b.
+Symbols 0 and 1 are relevant, 2 to 5 distract, all uniform. In a sequence of length L the k-th relevant symbol v_k
+stands at a uniform position of a window of int(.1 L) steps that begins at int(start_k L); the class is the sum of v_k
+2^k. There is no start and no trigger symbol. The original of the task is Hochreiter and Schmidhuber (1997),
+experiments 6a and 6b.
 """
 
 from __future__ import annotations

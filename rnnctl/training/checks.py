@@ -1,4 +1,6 @@
-"""A check: runs of a pack validated and diagnosed on sets that are frozen, the same for every run that names the same task and seed."""
+"""A check: runs of a pack validated and diagnosed on sets that are frozen, the same for every run that names the same
+task and seed.
+"""
 
 from __future__ import annotations
 
@@ -63,10 +65,13 @@ class Checker:
             for n, w in zip(nll, wrong, strict=True)
         ]
 
-    def diagnose(self, weights: Weights, bounds: Sequence[float]) -> list[tuple[dict[str, float], dict[str, np.ndarray]]]:
+    def diagnose(
+        self, weights: Weights, bounds: Sequence[float]
+    ) -> list[tuple[dict[str, float], dict[str, np.ndarray]]]:
         """Scalars and traces of each run on the diagnostic batch: gradient through time, Omega, saturation, spectrum.
 
-        bounds: each run's bound on squared gradient norms, below which the gradient does not count as having reached a step.
+        bounds: each run's bound on squared gradient norms, below which the gradient does not count as having reached
+        a step.
         """
         runs, length = len(weights["W_hh"]), len(self.symbols_TB)
         targets_RB = self.targets_B.expand(runs, -1)

@@ -1,4 +1,6 @@
-"""Train a pack to its members' ends: update, check, stop, save; resume where a checkpoint stands; leave when asked to."""
+"""Train a pack to its members' ends: update, check, stop, save; resume where a checkpoint stands; leave when asked
+to.
+"""
 
 from __future__ import annotations
 
@@ -78,7 +80,7 @@ class _Loop:
 
     def _tell(self, member: Member) -> None:
         figures = {key: member.last[key] for key in ("valid_nll", "valid_error", "train_nll")}
-        self.recorder.emit("check", run_id=member.run_id, step=member.step, **figures)
+        self.recorder.emit("check", run=member.run_id, step=member.step, **figures)
 
     def _save_if_due(self) -> None:
         every, now = self.cadence.updates, self.clock()

@@ -18,8 +18,8 @@ from rnnctl.training.recorder import HistoryRow
 STATE_FORMAT = 1
 # Streams of a run's seed, so that what one draw takes never shifts another.
 INIT_STREAM, TRAIN_STREAM = 0, 1
-# A run has broken the floor when its validation loss is below it by this share of it: a predictor that has learned nothing hovers
-# a little around its floor.
+# A run has broken the floor when its validation loss is below it by this share of it: a predictor that has learned
+# nothing hovers a little around its floor.
 FLOOR_MARGIN = 0.01
 
 

@@ -1,12 +1,13 @@
-"""Omega, the regulariser that asks the gradient to keep its norm on its way back (Pascanu, Mikolov and Bengio 2013, eq. 9, 10).
+"""Omega, the regulariser that asks the gradient to keep its norm on its way back (Pascanu, Mikolov and Bengio 2013,
+eq. 9, 10).
 
 For one run, with d_t = dL/dh_t (total) and c_t = (d_t * phi'(h_t)) W_hh^T what step t hands to the step before it:
 
     r[t, b] = |c_t[b]|^2 / |d_t[b]|^2   where |d_t[b]|^2 >= bound, else 1
     Omega   = sum_t mean_b (r[t, b] - 1)^2 / sum_t f_t,     f_t = share of the batch with |d_t|^2 >= bound
 
-As in the authors' program, norms are squared (the paper's eq. 9 writes plain ones), the sum is a mean over usable steps, and
-only the explicit W_hh is differentiated: d_t and h_t are constants. Hence
+As in the authors' program, norms are squared (the paper's eq. 9 writes plain ones), the sum is a mean over usable
+steps, and only the explicit W_hh is differentiated: d_t and h_t are constants. Hence
 
     dOmega/dW_hh = sum_{t,b} (k[t, b] c_t[b])^T delta_t[b],     k = 4 (r - 1) / (B sum_t f_t |d_t|^2)
 
@@ -32,7 +33,8 @@ class Omega:
 def omega(d_TBH: torch.Tensor, bound: float) -> Omega:
     """Omega of one run from its dL/dh_t for t = 0..T, (T + 1, B, H); bound on squared norms.
 
-    Where the loss reads only h_T, c_t is d_{t-1}: nothing joins the gradient between the two. Omega is 0 where no step is usable.
+    Where the loss reads only h_T, c_t is d_{t-1}: nothing joins the gradient between the two. Omega is 0 where no
+    step is usable.
     """
     squared_TB = d_TBH.square().sum(2)
     here_TB, before_TB = squared_TB[1:], squared_TB[:-1]

@@ -1,7 +1,7 @@
 """A pack: runs of equal shape that make their updates in lockstep, as one batched program.
 
-Every weight and gradient carries a leading run axis; rate, cut-off, alpha, step and fate are each run's own. A run's bits do not depend on
-who else is in the pack (see rnnctl.models.rnn), so runs may join and leave at will.
+Every weight and gradient carries a leading run axis; rate, cut-off, alpha, step and fate are each run's own. A run's
+bits do not depend on who else is in the pack (see rnnctl.models.rnn), so runs may join and leave at will.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from rnnctl.training.checks import Checker
 from rnnctl.training.member import Member
 from rnnctl.training.omega import omega
 
-# The guard of the authors' program: a gradient that is no number, or longer than this, is replaced by this share of W_hh.
+# The guard of the authors' program: a gradient that is no number, or longer than this, is replaced by this share of
+# W_hh.
 GUARD_NORM, GUARD_SHRINK = 1e10, 0.02
 
 
@@ -48,7 +49,9 @@ class Pack:
         self.flat_RN = self.flat_RN[list(rows)]
 
     def update(self) -> list[Member]:
-        """One update of every member. Returns those whose gradient is no number and unguarded: they diverge here, not updated."""
+        """One update of every member. Returns those whose gradient is no number and unguarded: they diverge here, not
+        updated.
+        """
         batches = [m.task.draw(m.rng, self.batch) for m in self.members]
         order = sorted(range(len(batches)), key=lambda r: -batches[r].length)
         weights = self.layout.views(self.flat_RN[order])
@@ -70,7 +73,7 @@ class Pack:
     def _recurrent_gradients(
         self, i: int, member: Member, symbols_TB: torch.Tensor, grads: dict[str, torch.Tensor]
     ) -> torch.Tensor:
-        """Gradients of one row's recurrent weights, alpha * dOmega/dW_hh included. Returns its Omega (0 without one)."""
+        """Gradients of one row's recurrent weights, alpha * dOmega/dW_hh included. Returns Omega (0 if unused)."""
         spec = member.spec.train.omega
         if spec.alpha == 0:
             self.bptt.recurrent_gradients(i, symbols_TB, grads)

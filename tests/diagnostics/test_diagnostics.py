@@ -42,7 +42,9 @@ def test_gradients_in_float32_are_small_without_being_zero():
     assert scalars["grad_zero_share"] == 0
 
 
-@pytest.mark.parametrize(("name", "distance"), [("tanh", lambda h: 1 - np.abs(h)), ("sigmoid", lambda h: np.minimum(h, 1 - h))])
+@pytest.mark.parametrize(
+    ("name", "distance"), [("tanh", lambda h: 1 - np.abs(h)), ("sigmoid", lambda h: np.minimum(h, 1 - h))]
+)
 def test_saturation_distance_follows_its_definition(name, distance):
     rng = np.random.default_rng(1)
     h = rng.uniform(0.0, 1.0, (5, 3, 4))

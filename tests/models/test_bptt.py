@@ -1,4 +1,4 @@
-"""Backpropagation through time against autograd on per-step tensors, finite differences and torch.nn.RNN, in float64."""
+"""Backpropagation through time against autograd on per-step tensors, finite differences, torch.nn.RNN; in float64."""
 
 import numpy as np
 import pytest

@@ -13,7 +13,9 @@ def draw(spec, seed=0, shapes=SHAPES):
     return draw_weights(spec, np.random.default_rng(seed), shapes)
 
 
-@pytest.mark.parametrize(("spec", "std"), [(SigmoidInit(), 0.01), (BasicTanhInit(), 0.1), (BasicTanhInit(std=0.3), 0.3)])
+@pytest.mark.parametrize(
+    ("spec", "std"), [(SigmoidInit(), 0.01), (BasicTanhInit(), 0.1), (BasicTanhInit(std=0.3), 0.3)]
+)
 def test_gaussian_inits_have_their_standard_deviation_everywhere(spec, std):
     for matrix in draw(spec).values():
         error = std * 5 / np.sqrt(2 * matrix.size)
@@ -29,7 +31,9 @@ def test_smart_tanh_keeps_its_count_of_entries_in_every_row(connections, count):
 
 
 def test_smart_tanh_scatters_its_entries_over_all_columns():
-    """Rows have exactly 15 entries, columns only on average: which end is fixed is the program's choice, not the paper's."""
+    """Rows have exactly 15 entries, columns only on average: which end is fixed is the program's choice, not the
+    paper's.
+    """
     counts = np.sum([(draw(SmartTanhInit(), seed)["W_hh"] != 0).sum(0) for seed in range(40)], axis=0)
     assert counts.sum() == 40 * 1500
     assert counts.std() < 3 * np.sqrt(40 * 15)

@@ -1,4 +1,6 @@
-"""The generator against its definition: classes decoded from the sequences, positions and symbols counted by brute force."""
+"""The generator against its definition: classes decoded from the sequences, positions and symbols counted by brute
+force.
+"""
 
 import math
 from collections import Counter

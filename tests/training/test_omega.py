@@ -51,7 +51,8 @@ def test_steps_below_the_bound_do_not_count():
     d[2, 1] = 1e-12  # |d|^2 = 3e-24 at t = 2 in the second sequence
     found = omega(d, 1e-20)
     assert found.reach.item() == pytest.approx(5 / 6)
-    # Ratios are 1 but where step 3 of the second sequence hands on next to nothing: r = 1e-24, an excess of -1 in five steps.
+    # Ratios are 1 but where step 3 of the second sequence hands on next to nothing: r = 1e-24, an excess of -1 in
+    # five steps.
     assert found.value.item() == pytest.approx(1 / 5)
 
 

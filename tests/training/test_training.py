@@ -18,7 +18,7 @@ from tests.training.test_bits import spec
 
 
 def one_update(run_spec):
-    """Weights before and after a first update, as dicts of float64 arrays, with the batch that it saw and the member."""
+    """Weights before and after a first update, by name, in float64; the batch that it saw; the member; who diverged."""
     task = make_task(run_spec.task)
     member, weights = begin("a", run_spec, task, model_of(run_spec, task))
     seen, draw = [], task.draw

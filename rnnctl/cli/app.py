@@ -1,0 +1,96 @@
+"""The `rnnctl` command: its subcommands, and the one place where errors become a line and an exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from rnnctl import __version__
+from rnnctl.cli import examine, manage, setup, status, train
+from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, USAGE, UserError, say
+
+app = typer.Typer(
+    name="rnnctl",
+    help="A laboratory for the training dynamics of recurrent networks: register studies, train, examine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"rnnctl {__version__}")
+        raise typer.Exit
+
+
+app.command()(setup.init)
+app.command()(setup.studies)
+app.command()(setup.plan)
+app.command()(train.train)
+app.command(hidden=True)(train.worker)
+app.command()(status.status)
+app.command()(examine.examine)
+app.command()(status.show)
+app.command()(manage.retry)
+app.command()(manage.cancel)
+app.command()(manage.doctor)
+app.command()(manage.backup)
+
+
+def main() -> None:
+    """Run the command line of this process and exit with its status."""
+    try:
+        sys.exit(_run())
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Nothing more can be written, not even by the interpreter on its way
+        # out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(OK)
+
+
+def _run() -> int:
+    try:
+        code = app(standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else OK
+    except UserError as error:
+        say(f"rnnctl: {error}")
+        return error.code
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if "RNNCTL_DEBUG" in os.environ:
+            raise
+        line, code = _explained(error)
+        say(f"rnnctl: {line}")
+        return code
+
+
+def _explained(error: Exception) -> tuple[str, int]:
+    """What to say of an error, and the exit status. Classes are compared by name where importing them costs start-up
+    time.
+    """
+    if hasattr(error, "format_message"):  # of the command line itself
+        context = getattr(error, "ctx", None)
+        hint = f" (try `{context.command_path} --help`)" if context else ""
+        return f"{error.format_message().rstrip('.')}{hint}", USAGE
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if "SpecError" in names:
+        return str(error), USAGE
+    if names & {"NoWorkspace", "NotFound"}:
+        return str(error), NOTHING
+    if "StoreError" in names:
+        return str(error), FAILURE
+    text = " ".join(str(error).split()) or "no message"
+    return f"unexpected {type(error).__name__}: {text} (set RNNCTL_DEBUG=1 to see where)", FAILURE

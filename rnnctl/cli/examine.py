@@ -1,0 +1,231 @@
+"""`examine`: the leaderboard, the runs below a threshold, and the figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rnnctl.cli.options import JsonOption, WorkspaceOption, opened
+from rnnctl.cli.output import NOTHING, UserError, counted, duration, number, out, out_csv, out_json, say, table
+
+if TYPE_CHECKING:
+    from rnnctl.report.leaderboard import Configuration, Spread
+    from store import Store
+    from store.queries import RunRow
+
+
+def examine(
+    study: Annotated[
+        str | None, typer.Argument(metavar="[STUDY]", help="A registered study; all, if left out.", show_default=False)
+    ] = None,
+    below: Annotated[
+        float | None,
+        typer.Option("--below", metavar="X", help="Also list and plot the runs whose best loss is below X (nats)."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where", metavar="KEY=VALUE", help="Only such runs: train.lr=0.01, lr=0.01, ended=solved. Repeatable."
+        ),
+    ] = None,
+    sort: Annotated[
+        str,
+        typer.Option("--sort", metavar="KEY", help="Order by loss, error, updates, label, ..., or a hyper-parameter."),
+    ] = "loss",
+    top: Annotated[
+        int, typer.Option("--top", min=0, metavar="N", help="Only the first N configurations; 0 for all.")
+    ] = 0,
+    as_json: JsonOption = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print one row a run as CSV on stdout.")] = False,
+    figures: Annotated[bool, typer.Option(help="Draw figures into the workspace's figures folder.")] = True,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Rank configurations by what their runs reached, beside what can be reached without learning.
+
+    A loss is the best validation loss of a run, in nats; ± is the standard deviation over replicates. A run broke the
+    floor at the first check that was more than 1 % below it.
+    """
+    if as_json and as_csv:
+        raise UserError("--json and --csv exclude each other")
+    with opened(workspace) as store:
+        rows = _select(store, study, where or [])
+        if not rows:
+            say("no run matches" if where else "no run is registered")
+            raise typer.Exit(NOTHING)
+        _Examination(store, rows, study, below, sort, top).show(as_json, as_csv, figures)
+
+
+def _select(store: Store, study: str | None, where: list[str]) -> list[RunRow]:
+    from rnnctl.report.leaderboard import result
+    from rnnctl.report.parameters import complete_key, equal, parameters, parse_condition
+    from store import queries
+
+    if study is not None:
+        study = queries.resolve_study(store, study)
+    rows = queries.runs_of(store, study)
+    if not where or not rows:
+        return rows
+    try:
+        conditions = [parse_condition(text) for text in where]
+        # A figure of the result goes before a hyper-parameter of the same name; seeds are both.
+        flat = [{**parameters(row.spec), **result(row)} for row in rows]
+        known = list(dict.fromkeys(key for one in flat for key in one))
+        conditions = [(complete_key(key, known), value) for key, value in conditions]
+    except ValueError as error:
+        raise UserError(f"--where: {error}") from None
+    matching = [all(equal(one.get(key), value) for key, value in conditions) for one in flat]
+    return [row for row, matches in zip(rows, matching, strict=True) if matches]
+
+
+class _Examination:
+    """The runs looked at, and the ways to show them."""
+
+    def __init__(
+        self, store: Store, rows: list[RunRow], study: str | None, below: float | None, sort: str, top: int
+    ) -> None:
+        from rnnctl.report.leaderboard import SORTABLE, configurations, rank, result
+        from rnnctl.report.parameters import complete_key, parameters
+
+        self.store, self.rows, self.study, self.below = store, rows, study, below
+        self.results = [result(row) for row in rows]
+        flat = [] if sort in SORTABLE else [parameters(row.spec) for row in rows]
+        if flat:
+            try:
+                sort = complete_key(sort, [*SORTABLE, *dict.fromkeys(key for one in flat for key in one)])
+            except ValueError as error:
+                raise UserError(f"--sort: {error}") from None
+        ranked = rank(configurations(self.results, flat), sort)
+        self.left_out = max(0, len(ranked) - top) if top else 0
+        self.groups = ranked[:top] if top else ranked
+        self.runs = [run for group in self.groups for run in group.runs]
+        self.found = sorted(
+            (run for run in self.runs if below is not None and run["loss"] is not None and run["loss"] < below),
+            key=lambda run: run["loss"],
+        )
+
+    def show(self, as_json: bool, as_csv: bool, figures: bool) -> None:
+        if as_json:
+            out_json(self._as_json())
+        elif as_csv:
+            out_csv(list(self.runs[0]), self.found if self.below is not None else self.runs)
+        else:
+            self._print()
+            if figures:
+                self._draw()
+
+    def _as_json(self) -> dict[str, Any]:
+        return {
+            "configurations": [
+                {
+                    "study": group.study,
+                    "label": group.label,
+                    "config": group.config,
+                    "runs": len(group.runs),
+                    "floor": group.first("floor"),
+                    "chance_error": group.first("chance_error"),
+                    "ended": group.ends,
+                    "broke_floor_at": group.broke_floor,
+                    **{
+                        key: (spread := group.spread(key)) and vars(spread)
+                        for key in ("loss", "last_loss", "error", "last_error", "seconds")
+                    },
+                }
+                for group in self.groups
+            ],
+            "runs": self.runs,
+            "below": None if self.below is None else {"threshold": self.below, "runs": [r["run"] for r in self.found]},
+        }
+
+    def _print(self) -> None:
+        many = len({group.study for group in self.groups}) > 1
+        columns = ["study"] * many + [
+            "configuration", "runs", "best loss", "last loss", "floor", "best error %", "chance %", "broke floor at",
+            "ended", "time",
+        ]  # fmt: skip
+        out(table(columns, [[group.study] * many + self._line(group) for group in self.groups]))
+        if self.left_out:
+            out(f"... and {counted(self.left_out, 'more configuration')} (--top 0 shows all)")
+        if not all(run["exact"] for run in self.runs):
+            out("note: some runs went on in another environment than they began in; rnnctl show RUN says which")
+        if self.below is None:
+            return
+        out()
+        out(f"{len(self.found)} of {counted(len(self.runs), 'run')} below {self.below:g}")
+        if self.found:
+            columns = ["study"] * many + ["run", "id", "best loss", "at update", "last loss", "best error %", "ended"]
+            out(table(columns, [[run["study"]] * many + self._below_line(run) for run in self.found]))
+
+    @staticmethod
+    def _line(group: Configuration) -> list[str]:
+        broke, runs = group.broke_floor, len(group.runs)
+        where = f"{broke[len(broke) // 2]:,}" if broke else "-"
+        ends = ", ".join(f"{n} {end}" if runs > 1 else end for end, n in group.ends.items())
+        seconds = group.spread("seconds")
+        return [
+            group.label,
+            str(runs),
+            _spread(group.spread("loss")),
+            _spread(group.spread("last_loss")),
+            number(group.first("floor")),
+            _spread(group.spread("error"), scale=100),
+            number(_scaled(group.first("chance_error"))),
+            f"{where} ({len(broke)} of {runs})" if runs > 1 else where,
+            ends,
+            duration(seconds and seconds.mean),
+        ]
+
+    @staticmethod
+    def _below_line(run: dict[str, Any]) -> list[str]:
+        return [
+            run["label"],
+            run["run"],
+            number(run["loss"]),
+            f"{run['best_at']:,}",
+            number(run["last_loss"]),
+            number(_scaled(run["error"])),
+            run["ended"],
+        ]
+
+    def _draw(self) -> None:
+        from rnnctl.report.figures import figures
+        from rnnctl.report.parameters import parameters
+        from rnnctl.spec.run import RunSpec
+        from rnnctl.tasks import make_task
+        from store import history
+        from store.errors import translated
+
+        by_id = {row.run_id: row for row in self.rows}
+        specs = [by_id[run["run"]].spec for run in self.runs]
+        tasks = {str(spec["task"]): spec for spec in specs}
+        one_task = make_task(RunSpec.model_validate(next(iter(tasks.values()))).task) if len(tasks) == 1 else None
+        title = self.study or (self.runs[0]["study"] if len({r["study"] for r in self.runs}) == 1 else "all studies")
+        folder: Path = self.store.workspace.figures / title.replace(" ", "-")
+        drawn = figures(
+            self.runs,
+            [parameters(spec) for spec in specs],
+            lambda run_ids, traces: history.read(self.store, run_ids, traces),
+            title=title,
+            below=self.below,
+            plateaus=one_task.plateaus if one_task else (),
+        )
+        with translated(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            names = []
+            for name, figure in drawn:
+                figure.savefig(folder / f"{name}.png", dpi=130)
+                names.append(name)
+        out()
+        out(f"{counted(len(names), 'figure')} in {folder}: {', '.join(names)}")
+
+
+def _scaled(value: float | None) -> float | None:
+    return None if value is None else 100 * value
+
+
+def _spread(spread: Spread | None, scale: float = 1.0) -> str:
+    if spread is None:
+        return "-"
+    mean = number(scale * spread.mean)
+    return mean if spread.sd is None else f"{mean} ± {number(scale * spread.sd, 2)}"

@@ -1,0 +1,207 @@
+"""What `train` shows while it works: bars on a terminal, plain lines elsewhere. Everything goes to stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from rnnctl.cli.output import counted, duration, number, say
+from store import queries
+
+if TYPE_CHECKING:
+    from store import Store
+
+PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
+RATE_WINDOW = 30.0  # seconds over which the rate of updates is taken
+
+
+class Progress:
+    """Takes a pool's events and shows them. In `with`; `seen` are the runs that this pool worked on."""
+
+    def __init__(self, store: Store) -> None:
+        left = queries.runs_of(store, statuses=("queued", "running"))
+        self.labels = {row.run_id: f"{row.study}/{row.label}" for row in left}
+        self.total = {row.run_id: row.total for row in left}
+        self.step = {row.run_id: row.step for row in left}
+        self.last: dict[str, dict[str, Any]] = {}
+        self.seen: set[str] = set()
+        self.ended = 0
+        self.packs: dict[str, list[str]] = {}
+        self.marks: list[tuple[float, int]] = []
+        self.view = _Bars() if sys.stderr.isatty() else _Lines()
+
+    def __enter__(self) -> Progress:
+        self.view.start(f"{counted(len(self.total), 'run')} to do, {self.updates_left:,} updates at most")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.view.stop()
+
+    @property
+    def updates_left(self) -> int:
+        return sum(self.total.values()) - sum(self.step.values())
+
+    @property
+    def rate(self) -> float:
+        """Updates a second over all runs, lately; 0 before that is known."""
+        if len(self.marks) < 2:
+            return 0.0
+        (first, updates), (last, more) = self.marks[0], self.marks[-1]
+        return (more - updates) / (last - first) if last > first else 0.0
+
+    def take(self, event: dict[str, Any]) -> None:
+        """One event of the pool; see jobs.events."""
+        handler = getattr(self, f"_on_{event['event']}", None)
+        if handler:
+            handler(event)
+
+    def _name(self, event: dict[str, Any]) -> str:
+        return self.labels.get(event["run"], event["run"])
+
+    def _on_claimed(self, event: dict[str, Any]) -> None:
+        runs = [run["run"] for run in event["runs"]]
+        for run in event["runs"]:
+            # Another study may have been registered since this pool started.
+            self.labels.setdefault(run["run"], run["label"])
+            self.total.setdefault(run["run"], run["total"])
+            self.step[run["run"]] = run["step"]
+        self.seen.update(runs)
+        self.packs[event["worker"]] = runs
+        names = ", ".join(self.labels[run] for run in runs[:4]) + (
+            f" and {len(runs) - 4} more" if len(runs) > 4 else ""
+        )
+        self.view.line(f"claimed {counted(len(runs), 'run')}: {names}")
+        self._draw()
+
+    def _on_progress(self, event: dict[str, Any]) -> None:
+        self.step.update(event["steps"])
+        now = time.monotonic()
+        self.marks = [mark for mark in self.marks if mark[0] > now - RATE_WINDOW]
+        self.marks.append((now, sum(self.step.values())))
+        self._draw()
+
+    def _on_check(self, event: dict[str, Any]) -> None:
+        self.last[event["run"]] = event
+
+    def _on_resumed(self, event: dict[str, Any]) -> None:
+        self.view.line(f"resumed {self._name(event)} at update {event['step']:,}")
+
+    def _on_checkpoint_unsound(self, event: dict[str, Any]) -> None:
+        self.view.line(
+            f"unsound checkpoint of {self._name(event)}: {event['path']}: {event['reason']}; the one before is used"
+        )
+
+    def _on_finished(self, event: dict[str, Any]) -> None:
+        run, last = event["run"], self.last.get(event["run"], {})
+        figures = ""
+        if last:
+            error = last.get("valid_error")
+            figures = (
+                f": loss {number(last.get('valid_nll'))}, error {number(100 * error if error is not None else None)} %"
+            )
+        self.view.line(f"{event['outcome']} {self._name(event)} at update {event['step']:,}{figures}")
+        self.ended += 1
+        # A run that ended early has nothing left to do, and must not look like progress made in no time.
+        self.total.pop(run, None)
+        self.step.pop(run, None)
+        self.marks.clear()
+        self._draw()
+
+    def _on_failed(self, event: dict[str, Any]) -> None:
+        why = event["error"].strip().splitlines()[-1]
+        after = "will be tried again" if event["status"] == "queued" else "given up"
+        self.view.line(f"failed {self._name(event)}: {why} ({after})")
+
+    def _on_rescued(self, event: dict[str, Any]) -> None:
+        self.view.line(f"rescued {self._name(event)} from a dead worker")
+
+    def _on_quarantined(self, event: dict[str, Any]) -> None:
+        self.view.line(f"quarantined {self._name(event)}: its workers keep dying; see rnnctl show {event['run']}")
+
+    def _on_lease_lost(self, event: dict[str, Any]) -> None:
+        self.view.line(f"lost {self._name(event)}: {event['reason']}")
+
+    def _on_crashed(self, event: dict[str, Any]) -> None:
+        how = f"signal {-event['exit']}" if event["exit"] < 0 else f"exit status {event['exit']}"
+        last = event["tail"].strip().splitlines()[-1:]
+        self.view.line(f"worker {event['pid']} crashed ({how}){': ' + last[0] if last else ''}")
+        self.packs.pop(event["worker"], None)
+
+    def _on_worker_ended(self, event: dict[str, Any]) -> None:
+        self.packs.pop(event["worker"], None)
+        self._draw()
+
+    def _draw(self) -> None:
+        left, rate = self.updates_left, self.rate
+        text = f"{self.ended} of {self.ended + len(self.total)} runs ended"
+        if rate > 0:
+            text += f", {rate:,.0f} updates/s, at most {duration(left / rate)} left"
+        packs = {}
+        for worker, runs in self.packs.items():
+            going = [run for run in runs if run in self.total]
+            if going:
+                name = self.labels[going[0]] + (f" +{len(going) - 1}" if len(going) > 1 else "")
+                packs[worker] = (name, sum(self.step[r] for r in going), sum(self.total[r] for r in going))
+        done = sum(self.step.values())
+        self.view.draw(text, done, done + left, packs)
+
+
+class _Lines:
+    """Plain lines, for logs and pipes."""
+
+    def __init__(self) -> None:
+        self.said_at = 0.0
+
+    def start(self, text: str) -> None:
+        say(text)
+
+    def stop(self) -> None:
+        pass
+
+    def line(self, text: str) -> None:
+        say(text)
+
+    def draw(self, text: str, done: int, total: int, packs: dict[str, tuple[str, int, int]]) -> None:
+        now = time.monotonic()
+        if packs and now - self.said_at >= PLAIN_EVERY:
+            self.said_at = now
+            say(f"{done:,} of {total:,} updates, {text}")
+
+
+class _Bars:
+    """A bar for everything and one for each running pack, below the lines."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as Rich
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        self.rich = Rich(*columns, console=Console(stderr=True, highlight=False), refresh_per_second=4)
+        self.all = self.rich.add_task("all", total=None, note="")
+        self.tasks: dict[str, Any] = {}
+
+    def start(self, text: str) -> None:
+        self.rich.start()
+        self.line(text)
+
+    def stop(self) -> None:
+        self.rich.stop()
+
+    def line(self, text: str) -> None:
+        self.rich.console.print(text, markup=False, soft_wrap=True)
+
+    def draw(self, text: str, done: int, total: int, packs: dict[str, tuple[str, int, int]]) -> None:
+        self.rich.update(self.all, completed=done, total=total, note=text)
+        for worker in [worker for worker in self.tasks if worker not in packs]:
+            self.rich.remove_task(self.tasks.pop(worker))
+        for worker, (name, steps, of) in packs.items():
+            if worker not in self.tasks:
+                self.tasks[worker] = self.rich.add_task(name, note="")
+            self.rich.update(self.tasks[worker], description=name, completed=steps, total=of)

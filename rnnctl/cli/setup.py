@@ -1,0 +1,134 @@
+"""`init`, `studies` and `plan`: what is to be run."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rnnctl.cli.options import JsonOption, WorkspaceOption
+from rnnctl.cli.output import counted, duration, out, out_json, say, table
+
+if TYPE_CHECKING:
+    from rnnctl.spec.study import Study
+    from store.registry import StudyRecord
+
+StudyNames = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[STUDY]...", help="Study files, or names of packaged studies.", show_default=False),
+]
+QUICKSTART = "quickstart"
+
+
+def init(studies: StudyNames = None, workspace: WorkspaceOption = None) -> None:
+    """Make a workspace here, or use the one that is here, and register studies in it.
+
+    Without a study it registers `quickstart`. What is registered already is left as it is; a wrong file among several
+    registers nothing of any.
+    """
+    from rnnctl.spec.study import load_studies
+    from store import Store, registry
+
+    loaded = load_studies(studies or [QUICKSTART])
+    root = workspace or Path.cwd()
+    with Store.create(root) as store:
+        registered = registry.register(store, [_record(study) for study in loaded], time.time())
+    say(f"workspace {Path(root).resolve()}")
+    for study, result in zip(loaded, registered, strict=True):
+        for warning in study.warnings:
+            say(f"warning: {warning}")
+        shared = f", {result.shared} shared with other studies" if result.shared else ""
+        say(f"{study.name}: {counted(result.new, 'new run')}, {result.known} known{shared}")
+    if any(result.new for result in registered):
+        say("next: rnnctl train --workers 2")
+
+
+def _record(study: Study) -> StudyRecord:
+    from rnnctl.report.cost import updates_of_work
+    from store.registry import RunRecord, StudyRecord
+
+    runs = [
+        RunRecord(
+            run_id=run.spec.run_id,
+            config_id=run.spec.config_id,
+            shape=run.spec.shape,
+            spec=run.spec.canonical(),
+            label=run.label,
+            total=run.spec.train.updates,
+            cost=updates_of_work(run.spec),
+        )
+        for run in study.runs
+    ]
+    return StudyRecord(study.name, study.about, study.source, runs)
+
+
+def studies(as_json: JsonOption = False) -> None:
+    """List the studies that come with rnnctl."""
+    from rnnctl.spec.study import load_study, packaged_studies
+
+    loaded = [load_study(name) for name in packaged_studies()]
+    if as_json:
+        out_json([{"study": s.name, "runs": len(s.runs), "about": s.about, "file": s.file} for s in loaded])
+        return
+    out(table(["study", "runs", "about"], [[s.name, len(s.runs), " ".join(s.about.split())] for s in loaded]))
+
+
+def plan(
+    studies: Annotated[
+        list[str], typer.Argument(metavar="STUDY...", help="Study files, or names of packaged studies.")
+    ],
+    rows: Annotated[int, typer.Option("--rows", min=0, help="How many runs to show; 0 for all.")] = 10,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what a study would register, and roughly what it would cost. Registers nothing."""
+    from rnnctl.spec.study import load_studies
+
+    loaded = load_studies(studies)
+    if as_json:
+        out_json([_planned(study) for study in loaded])
+        return
+    for study in loaded:
+        _print_plan(study, rows)
+
+
+def _planned(study: Study) -> dict:
+    from rnnctl.report.cost import core_seconds
+
+    return {
+        "study": study.name,
+        "about": study.about,
+        "warnings": list(study.warnings),
+        "core_seconds_at_most": sum(core_seconds(run.spec) for run in study.runs),
+        "runs": [
+            {"label": run.label, "run": run.spec.run_id, "differences": run.differences, "spec": run.spec.canonical()}
+            for run in study.runs
+        ],
+    }
+
+
+def _print_plan(study: Study, rows: int) -> None:
+    from rnnctl.report.cost import core_seconds
+    from rnnctl.spec.labels import text
+
+    configurations = len({run.spec.config_id for run in study.runs})
+    shapes = len({run.spec.shape for run in study.runs})
+    updates = sum(run.spec.train.updates for run in study.runs)
+    seconds = sum(core_seconds(run.spec) for run in study.runs)
+    out(f"{study.name}: {' '.join(study.about.split())}")
+    out(
+        f"{counted(len(study.runs), 'run')} of {counted(configurations, 'configuration')}, "
+        f"{counted(shapes, 'shape')}, {updates:,} updates, roughly {duration(seconds)} on one core if none ends early"
+    )
+    for warning in study.warnings:
+        say(f"warning: {warning}")
+    shown = study.runs[:rows] if rows else study.runs
+    varied = list(study.varied)
+    cells = [
+        [run.label, run.spec.run_id, *(text(run.differences[key]) if key in run.differences else "-" for key in varied)]
+        for run in shown
+    ]
+    out(table(["label", "run", *varied], cells))
+    if len(shown) < len(study.runs):
+        out(f"... and {counted(len(study.runs) - len(shown), 'more run')} (--rows 0 shows all)")

@@ -1,0 +1,32 @@
+"""What a run costs, roughly, before it is run.
+
+The two constants were fitted to whole runs of this trainer on one core of a 2026 server; read the result as "minutes,
+hours or days", not as a promise.
+"""
+
+from __future__ import annotations
+
+from rnnctl.spec.run import RunSpec
+
+STEP_SECONDS = 8e-6  # one time step of one run, forward and backward, whatever its size, in a pack of a few
+FLOPS = 40e9  # floating-point operations a second in products of these sizes
+
+
+def mean_length(spec: RunSpec) -> float:
+    """Mean steps of a training sequence."""
+    return (spec.task.min_length + max(spec.task.max_length - 1, spec.task.min_length)) / 2
+
+
+def core_seconds(spec: RunSpec) -> float:
+    """Seconds on one core if the run uses up its budget."""
+    square = 2 * spec.model.hidden**2
+    steps = mean_length(spec)
+    # Forward, backward and the weight gradient; a validation is a forward pass alone.
+    update = steps * (STEP_SECONDS + 3 * spec.train.batch * square / FLOPS)
+    check = spec.check.samples * steps * square / FLOPS
+    return spec.train.updates * update + spec.train.updates / spec.check.every * check
+
+
+def updates_of_work(spec: RunSpec) -> float:
+    """Relative cost of one update, checks included."""
+    return core_seconds(spec) / spec.train.updates

@@ -1,0 +1,202 @@
+"""The figures of an examination: which there are, and what of the histories goes into each.
+
+Loss and error curves take up to MOST_CURVES runs; figures with a panel a run take MOST_PANELS, the first replicate of
+every configuration before the second of any. A figure that leaves runs out says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import plots
+from plots import Histogram, Point, Series, Trace
+from rnnctl.diagnostics.gradients import LOG10_EDGES
+from rnnctl.report.parameters import varying
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from store.history import History
+
+MOST_CURVES = 300
+MOST_PANELS = 6
+
+Result = Mapping[str, Any]
+Histories = Callable[[Sequence[str], bool], Mapping[str, "History"]]  # run ids, traces wanted -> histories
+
+
+def choose(results: Sequence[Result], most: int) -> list[Result]:
+    """At most `most` runs, the first replicate of every configuration before the second of any, order kept."""
+    seen: dict[tuple, int] = {}
+    ranked = []
+    for position, run in enumerate(results):
+        key = (run["study"], run["config"])
+        seen[key] = seen.get(key, -1) + 1
+        ranked.append((seen[key], position))
+    return [results[position] for position in sorted(position for _, position in sorted(ranked)[:most])]
+
+
+def figures(
+    results: Sequence[Result],
+    parameters: Sequence[Mapping[str, Any]],
+    read: Histories,
+    *,
+    title: str,
+    below: float | None,
+    plateaus: Sequence[tuple[float, str]],
+) -> Iterator[tuple[str, Figure]]:
+    """Name and figure, one after the other. results and parameters run by run; below: a threshold on the loss."""
+    started = [run for run in results if run["loss"] is not None or run["last_loss"] is not None]
+    drawn = choose(started, MOST_CURVES)
+    histories = read([run["run"] for run in drawn], False)
+    note = "" if len(drawn) == len(started) else f" ({len(drawn)} of {len(started)} runs)"
+    floor, chance = _common(results, "floor"), _common(results, "chance_error")
+
+    def series(key: str, low: str | None = None, high: str | None = None) -> list[Series]:
+        return [
+            Series(
+                run["label"],
+                run["group"],
+                history.steps,
+                history.scalars[key],
+                _end(run),
+                *(history.scalars.get(edge) for edge in (low, high)),
+            )
+            for run in drawn
+            if (history := histories.get(run["run"])) is not None and key in history.scalars
+        ]
+
+    yield (
+        "loss",
+        plots.curves(
+            series("valid_nll"),
+            "validation loss (nats)",
+            floor=floor,
+            floor_label=_floor_label(floor),
+            levels=plateaus,
+            title=f"{title}: validation loss{note}",
+        ),
+    )
+    yield (
+        "error",
+        plots.curves(
+            series("valid_error"),
+            "validation error",
+            levels=[(chance, "chance")] if chance is not None else [],
+            title=f"{title}: validation error{note}",
+        ),
+    )
+    yield (
+        "train_loss",
+        plots.curves(
+            series("train_nll"),
+            "training loss (nats)",
+            floor=floor,
+            floor_label=_floor_label(floor),
+            levels=plateaus,
+            title=f"{title}: training loss{note}",
+        ),
+    )
+    points = [_point(run, of) for run, of in zip(results, parameters, strict=True)]
+    yield "hyperparameters", _scatter(points, floor, below, f"{title}: hyper-parameters")
+    if below is not None:
+        chosen = [point for point in points if point.loss < below]
+        yield (
+            "hyperparameters_below",
+            _scatter(chosen, floor, below, f"{title}: the {len(chosen)} of {len(points)} runs below {below:g}"),
+        )
+    yield (
+        "saturation",
+        plots.saturation(
+            series("saturation", "saturation_p10", "saturation_p90"), title=f"{title}: hidden saturation{note}"
+        ),
+    )
+    yield "spectrum", plots.spectral(series("rho"), series("sigma_max"), title=f"{title}: spectrum of W_hh{note}")
+    yield from _per_run(started, read, title)
+
+
+def _per_run(started: Sequence[Result], read: Histories, title: str) -> Iterator[tuple[str, Figure]]:
+    """The figures that have a panel for each run, made from its traces."""
+    drawn = choose(started, MOST_PANELS)
+    histories = read([run["run"] for run in drawn], True)
+    shown = [(run, histories[run["run"]]) for run in drawn if run["run"] in histories]
+    note = "" if len(drawn) == len(started) else f" ({len(drawn)} of {len(started)} runs)"
+    gradients = [_trace(run, history, "grad_time") for run, history in shown]
+    yield (
+        "gradient",
+        plots.gradient_through_time(gradients, most=MOST_PANELS, title=f"{title}: gradient through time{note}"),
+    )
+    yield (
+        "gradient_image",
+        plots.gradient_image(gradients, most=MOST_PANELS, title=f"{title}: gradient through time and training{note}"),
+    )
+    yield (
+        "gradient_histogram",
+        plots.gradient_histogram(
+            [_histogram(run, history) for run, history in shown],
+            most=MOST_PANELS,
+            title=f"{title}: gradient norms over steps and sequences{note}",
+        ),
+    )
+    distances = [_trace(run, h, "saturation_time") for run, h in shown if "saturation_time" in h.traces]
+    if distances:
+        yield (
+            "saturation_through_time",
+            plots.saturation_through_time(
+                distances, most=MOST_PANELS, title=f"{title}: hidden saturation through time{note}"
+            ),
+        )
+
+
+def _scatter(points: Sequence[Point], floor: float | None, below: float | None, title: str) -> Figure:
+    names = varying([point.parameters for point in points])
+    return plots.hyperparameters(
+        points,
+        names or None,
+        floor=floor,
+        floor_label=_floor_label(floor),
+        threshold=below,
+        ylabel="best validation loss (nats)",
+        title=title,
+    )
+
+
+def _floor_label(floor: float | None) -> str | None:
+    return None if floor is None else f"floor {floor:.4g}"
+
+
+def _end(run: Result) -> str | None:
+    return run["ended"] if run["ended"] in plots.ENDS else None
+
+
+def _common(results: Sequence[Result], key: str) -> float | None:
+    """A figure that all runs share; None where they differ: one line in a figure would then be wrong for some."""
+    values = {run[key] for run in results if run[key] is not None}
+    return values.pop() if len(values) == 1 else None
+
+
+def _point(run: Result, parameters: Mapping[str, Any]) -> Point:
+    loss = float("nan") if run["loss"] is None else run["loss"]
+    return Point(run["label"], run["group"], run["seed"], loss, parameters, _end(run))
+
+
+def _trace(run: Result, history: History, name: str) -> Trace:
+    rows = history.traces[name]
+    longest = max(len(row) for row in rows if row is not None)
+    values = np.full((len(rows), longest), np.nan)
+    for i, row in enumerate(rows):
+        if row is not None:
+            values[i, : len(row)] = row
+    return Trace(run["label"], run["group"], history.steps, values)
+
+
+def _histogram(run: Result, history: History) -> Histogram:
+    counts = np.stack([np.asarray(row, dtype=float) for row in history.traces["grad_hist"]])
+    positive = counts.sum(1)
+    # The share of exact zeros is kept; their number follows from it and from the number of values that are none.
+    share = np.nan_to_num(history.scalars["grad_zero_share"])
+    zeros = np.where(share < 1, positive * share / np.where(share < 1, 1 - share, 1), 1)
+    return Histogram(run["label"], run["group"], history.steps, LOG10_EDGES, counts, zeros)

@@ -1,0 +1,133 @@
+"""Configurations ranked by what their runs came to, with the spread over replicates and the floor beside every
+figure.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from store.queries import RunRow
+
+_SEED = re.compile(r"\s*\bseed=\d+")
+
+
+def group_label(label: str) -> str:
+    """A run's label without its seed: what its replicates share."""
+    return _SEED.sub("", label).strip() or "all"
+
+
+def result(row: RunRow) -> dict[str, Any]:
+    """One run as a flat record: who it is, how it ended, what it reached. Losses in nats, errors in [0, 1]."""
+    summary = row.summary
+    last = summary.get("last") or {}
+    return {
+        "study": row.study,
+        "label": row.label,
+        "group": group_label(row.label),
+        "run": row.run_id,
+        "config": row.config_id,
+        "seed": row.spec["seed"],
+        "ended": row.outcome or row.status,
+        "updates": row.step,
+        "budget": row.total,
+        "loss": summary.get("best_nll"),
+        "last_loss": last.get("valid_nll"),
+        "floor": summary.get("floor"),
+        "error": summary.get("best_error"),
+        "last_error": last.get("valid_error"),
+        "chance_error": summary.get("chance_error"),
+        "best_at": summary.get("best_step"),
+        "broke_floor_at": summary.get("broke_floor_at"),
+        "samples": last.get("valid_samples"),
+        "seconds": summary.get("seconds"),
+        "exact": row.exact,
+    }
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Mean, sample standard deviation (None of one value) and number of the values that there are."""
+
+    mean: float
+    sd: float | None
+    n: int
+
+    @classmethod
+    def of(cls, values: Iterable[float | None]) -> Spread | None:
+        """None where there is no value."""
+        found = [value for value in values if value is not None]
+        if not found:
+            return None
+        return cls(statistics.fmean(found), statistics.stdev(found) if len(found) > 1 else None, len(found))
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The replicates of one configuration within a study."""
+
+    study: str
+    label: str
+    config: str
+    runs: list[dict[str, Any]]  # see `result`
+    parameters: dict[str, Any]  # see rnnctl.report.parameters; filled in only where it is asked for
+
+    def spread(self, figure: str) -> Spread | None:
+        """Of one figure of `result` over the replicates that have it."""
+        return Spread.of(run[figure] for run in self.runs)
+
+    def first(self, figure: str) -> Any:
+        """A figure that all replicates share, such as the floor."""
+        return next((run[figure] for run in self.runs if run[figure] is not None), None)
+
+    @property
+    def ends(self) -> dict[str, int]:
+        """How many ended how, most frequent first."""
+        found: dict[str, int] = {}
+        for run in self.runs:
+            found[run["ended"]] = found.get(run["ended"], 0) + 1
+        return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+    @property
+    def broke_floor(self) -> list[int]:
+        """Updates at which the floor broke, of those replicates where it did."""
+        return sorted(run["broke_floor_at"] for run in self.runs if run["broke_floor_at"] is not None)
+
+
+def configurations(results: Sequence[dict[str, Any]], parameters: Sequence[dict[str, Any]] = ()) -> list[Configuration]:
+    """Results grouped by study and configuration, in order of first appearance."""
+    groups: dict[tuple[str, str], Configuration] = {}
+    for i, run in enumerate(results):
+        key = (run["study"], run["config"])
+        if key not in groups:
+            of = parameters[i] if parameters else {}
+            groups[key] = Configuration(run["study"], run["group"], run["config"], [], of)
+        groups[key].runs.append(run)
+    return list(groups.values())
+
+
+SORTABLE = ("loss", "last_loss", "error", "last_error", "broke_floor_at", "updates", "seconds", "label", "study")
+
+
+def rank(groups: Sequence[Configuration], key: str) -> list[Configuration]:
+    """Smallest first by a figure's mean, a label or a hyper-parameter; configurations without it last, order kept."""
+    of: Callable[[Configuration], Any]
+    if key in ("label", "study"):
+        of = lambda group: getattr(group, key)  # noqa: E731
+    elif key in SORTABLE:
+        of = lambda group: (spread := group.spread(key)) and spread.mean  # noqa: E731
+    else:
+        of = lambda group: group.parameters.get(key)  # noqa: E731
+
+    def order(group: Configuration) -> tuple:
+        value = of(group)
+        if value is None or (isinstance(value, float) and not math.isfinite(value)):
+            return (2, 0, "")
+        return (1, 0, str(value)) if isinstance(value, str) else (0, value, "")
+
+    return sorted(groups, key=order)

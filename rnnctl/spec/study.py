@@ -1,0 +1,288 @@
+"""A study file as a whole: read, checked, expanded; and the studies that come with rnnctl.
+
+    study: temporal-order-ec          # required: letters, digits, - _ .
+    about: What is claimed, by whom.
+    base: {...}                       # what all runs share
+    cases: {EC1: {...}, ...}          # labelled changes to base
+    grid: {key: values, ...}          # crossed; values as in values.py
+    zip: {name: [{...}, {...}], ...}  # rows of keys that go together, crossed with the rest
+    random: {n: 40, seed: 7, key: {loguniform: [1e-5, 0.1]}, ...}
+    exclude: [{...}, ...]             # see conditions.py
+    when: {key: {...}, ...}
+    seeds: [1, 2, 3]                  # replicates; or {range: [1, 5]}
+
+A run is base, then its case, then what the axes (zip, grid, random, seeds) set.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path as FilePath
+
+from rnnctl.spec import yaml
+from rnnctl.spec.conditions import Condition, Rule, read_condition, read_rules
+from rnnctl.spec.errors import SpecError, nearest, shown
+from rnnctl.spec.expand import Axis, Case, LabelledRun, Plan, expand
+from rnnctl.spec.overlay import Overlay, Place, read_changes, read_key
+from rnnctl.spec.schema import KEYS, Path, names_below
+from rnnctl.spec.values import Option, read_draws, read_list, written
+from rnnctl.spec.yaml import Node
+
+BASE, CASE, AXIS = range(3)  # layers, later ones over earlier ones
+MAX_DRAWS = 1_000_000
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+_NAME_RULE = "letters, digits and . _ + -, at most 64, the first a letter or digit"
+
+
+@dataclass(frozen=True)
+class Study:
+    """A validated study.
+
+    file: what it was read from. source: its text. varied: the dotted keys that differ among its runs. warnings: lines
+    like those of SpecError on what the file says without effect.
+    """
+
+    name: str
+    about: str
+    file: str
+    source: str
+    runs: tuple[LabelledRun, ...]
+    varied: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def load_studies(references: Iterable[str | FilePath]) -> list[Study]:
+    """Studies from paths or names of packaged studies: all of them, or SpecError for the first that is wrong.
+
+    Two files with one study name are an error too.
+    """
+    studies: dict[str, Study] = {}
+    for reference in references:
+        study = load_study(reference)
+        if study.name in studies:
+            what = f'the study "{study.name}" is also in {studies[study.name].file}; give one of them another name'
+            raise SpecError(what, file=study.file, key="study")
+        studies[study.name] = study
+    return list(studies.values())
+
+
+def load_study(reference: str | FilePath) -> Study:
+    """A study from a path, or by the name of a packaged one (then a file of that name is meant by ./NAME).
+
+    Raises SpecError if the file cannot be read or is wrong.
+    """
+    packaged = packaged_studies()
+    if isinstance(reference, str):
+        reference = packaged.get(reference, reference)
+    try:
+        with open(reference, "rb") as file:
+            data = file.read(yaml.MAX_BYTES + 1)
+    except FileNotFoundError:
+        meant = nearest(str(reference), packaged)
+        what = "no such file, and no packaged study of this name"
+        raise SpecError(what, file=str(reference), allowed=packaged, meant=meant) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SpecError(f"cannot be read: {reason}", file=str(reference)) from None
+    try:
+        return read_study(yaml.decode(data), str(reference))
+    except SpecError as error:
+        raise error.at(file=str(reference)) from None
+
+
+def packaged_studies() -> dict[str, FilePath]:
+    """The studies that come with rnnctl: name to path."""
+    folder = FilePath(str(resources.files("rnnctl.studies")))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def read_study(source: str, file: str) -> Study:
+    """The study in a text. file: its name in messages. Raises SpecError, with file, line and key, for what is wrong."""
+    try:
+        return _Reader(yaml.parse(source).value, file).study(source)
+    except SpecError as error:
+        raise error.at(file=file) from None
+
+
+class _Reader:
+    """Reads the sections of one study file."""
+
+    def __init__(self, sections: dict[str, Node], file: str):
+        self.sections = sections
+        self.file = file
+        self.notes: list[tuple[Place, str]] = []  # warnings
+
+    def study(self, source: str) -> Study:
+        self._check_sections()
+        name, about = self._name(), self._about()
+        axes = [*self._zip(), *self._grid(), *self._random(), *self._seeds()]
+        _check_varied_once(axes)
+        runs, varied, notes = expand(
+            Plan(self._base(), self._cases(), axes, exclude=self._exclude(), when=self._when())
+        )
+        notes = sorted([*self.notes, *notes], key=lambda note: note[0].line)
+        warnings = (str(SpecError(what, file=self.file, line=at.line, key=at.key)) for at, what in notes)
+        return Study(name, about, self.file, source, tuple(runs), tuple(varied), tuple(dict.fromkeys(warnings)))
+
+    def _check_sections(self) -> None:
+        for name, node in self.sections.items():
+            if name not in _SECTIONS:
+                top, meant = name.split(".")[0], nearest(name, _SECTIONS)
+                if top in names_below(()):
+                    meant = f"base: {{{name}: ...}}"
+                raise SpecError(
+                    "there is no such section", line=node.key_line, key=name, allowed=_SECTIONS, meant=meant
+                )
+            kind = _SECTIONS[name]
+            if kind is str and not isinstance(node.value, str):
+                raise SpecError(f"must be text, not {shown(node.plain())}", line=node.line, key=name)
+            if kind is not str and not isinstance(node.value, kind):
+                what = "must be a mapping" if kind is dict else "must be a list"
+                raise SpecError(f"{what}, not {shown(node.plain())}", line=node.line, key=name)
+            if not node.value:
+                raise SpecError("is empty; leave it out or fill it", line=node.key_line, key=name)
+
+    def _name(self) -> str:
+        if "study" not in self.sections:
+            raise SpecError("is missing; a study starts with `study: NAME`", line=1, key="study")
+        node = self.sections["study"]
+        _check_name(node.value, node.line, "study")
+        return node.value
+
+    def _about(self) -> str:
+        return self.sections["about"].value.strip() if "about" in self.sections else ""
+
+    def _base(self) -> Overlay:
+        node = self.sections.get("base")
+        changes = read_changes(node, "base", BASE) if node else []
+        root = Place(BASE, node.key_line if node else self.sections["study"].line, "base")
+        return Overlay({}, {(): root}).with_changes(changes)
+
+    def _cases(self) -> list[Case]:
+        if "cases" not in self.sections:
+            return [Case(None, [], Place(CASE, self.sections["study"].line, "study"))]
+        cases = []
+        for label, node in self.sections["cases"].value.items():
+            place = Place(CASE, node.key_line, f"cases.{label}")
+            _check_name(label, place.line, place.key)
+            if not isinstance(node.value, dict):
+                what = f"must be a mapping of changes to base, {{}} for none, not {shown(node.plain())}"
+                raise SpecError(what, line=place.line, key=place.key)
+            cases.append(Case(label, read_changes(node, place.key, CASE), place))
+        return cases
+
+    def _zip(self) -> list[Axis]:
+        return [self._zip_group(name, node) for name, node in self._items("zip")]
+
+    def _zip_group(self, name: str, node: Node) -> Axis:
+        place = Place(AXIS, node.key_line, f"zip.{name}")
+        if not isinstance(node.value, list) or not node.value:
+            raise SpecError("must be a list of rows such as [{train.lr: 0.1}]", line=place.line, key=place.key)
+        options, first = [], []
+        for number, row in enumerate(node.value, start=1):
+            where = f"{place.key}[{number}]"
+            if not isinstance(row.value, dict) or not row.value:
+                got = shown(row.plain()) if row.value else "empty"
+                what = f"must be a row of keys such as {{train.lr: 0.1}}, not {got}"
+                raise SpecError(what, line=row.line, key=where)
+            paths = [read_key(key, below.key_line, where).path for key, below in row.value.items()]
+            first = first or paths
+            if odd := set(paths) ^ set(first):
+                odd_keys = ", ".join(sorted(".".join(path) for path in odd))
+                what = f"rows must name the same keys; this one and the first differ in {odd_keys}"
+                raise SpecError(what, line=row.line, key=where)
+            options.append(tuple(read_changes(row, where, AXIS)))
+        return Axis(tuple(first), options, place)
+
+    def _grid(self) -> list[Axis]:
+        axes = []
+        for name, node in self._items("grid"):
+            key = read_key(name, node.key_line, "grid")
+            place = Place(AXIS, node.line, f"grid.{name}")
+            options = self._distinct(read_list(key, node, place))
+            axes.append(Axis((key.path,), options, place._replace(line=node.key_line)))
+        return axes
+
+    def _random(self) -> list[Axis]:
+        nodes = dict(self._items("random"))
+        if not nodes:
+            return []
+        place = Place(AXIS, self.sections["random"].key_line, "random")
+        if "n" not in nodes:
+            raise SpecError("is missing: how many draws", line=place.line, key="random.n")
+        n = self._whole("random.n", nodes.pop("n"), 1, MAX_DRAWS)
+        seed = self._whole("random.seed", nodes.pop("seed"), 0, 2**63 - 1) if "seed" in nodes else 0
+        if not nodes:
+            raise SpecError("draws nothing; give it keys such as train.lr", line=place.line, key="random")
+        columns, paths = [], []
+        for name, node in nodes.items():
+            key = read_key(name, node.key_line, "random")
+            columns.append(read_draws(key, node, Place(AXIS, node.line, f"random.{name}"), n, seed))
+            paths.append(key.path)
+        options = [tuple(change for option in row for change in option) for row in zip(*columns, strict=True)]
+        return [Axis(tuple(paths), options, place, listed=False)]
+
+    def _seeds(self) -> list[Axis]:
+        if "seeds" not in self.sections:
+            return []
+        node = self.sections["seeds"]
+        key, place = KEYS["seed",], Place(AXIS, node.line, "seeds")
+        return [Axis((key.path,), self._distinct(read_list(key, node, place)), place)]
+
+    def _exclude(self) -> list[Condition]:
+        nodes = self.sections["exclude"].value if "exclude" in self.sections else []
+        return [read_condition(node, f"exclude[{number}]") for number, node in enumerate(nodes, start=1)]
+
+    def _when(self) -> list[Rule]:
+        return read_rules(self.sections["when"]) if "when" in self.sections else []
+
+    def _items(self, section: str) -> Iterable[tuple[str, Node]]:
+        return self.sections[section].value.items() if section in self.sections else ()
+
+    def _whole(self, key: str, node: Node, low: int, high: int) -> int:
+        value = node.plain()
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            what = f"must be a whole number from {low:,} to {high:,}, not {shown(value)}"
+            raise SpecError(what, line=node.line, key=key)
+        return value
+
+    def _distinct(self, options: list[Option]) -> list[Option]:
+        """The options without repeats, each of which is worth a warning."""
+        distinct: dict[str, Option] = {}
+        for option in options:
+            same = repr([(change.path, change.value) for change in option])
+            if distinct.setdefault(same, option) is not option:
+                self.notes.append((option[0].place, f"{written(option)} is listed twice"))
+        return list(distinct.values())
+
+
+_SECTIONS: dict[str, type] = {
+    "study": str,
+    "about": str,
+    "base": dict,
+    "cases": dict,
+    "zip": dict,
+    "grid": dict,
+    "random": dict,
+    "exclude": list,
+    "when": dict,
+    "seeds": object,
+}
+
+
+def _check_name(name: str, line: int, key: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise SpecError(f"{shown(name)} is not a name", line=line, key=key, allowed=[_NAME_RULE])
+
+
+def _check_varied_once(axes: Iterable[Axis]) -> None:
+    first: dict[Path, Place] = {}
+    for axis in axes:
+        for path in axis.paths:
+            if path in first:
+                what = f"{'.'.join(path)} is varied twice, also by {first[path].key} in line {first[path].line}"
+                raise SpecError(what, line=axis.place.line, key=axis.place.key)
+            first[path] = axis.place

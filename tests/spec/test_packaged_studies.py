@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import pytest
+
+from rnnctl.spec.study import load_study, packaged_studies
+
+
+def runs(name):
+    return {run.label: run.spec for run in load_study(name).runs}
+
+
+def test_these_studies_come_with_rnnctl():
+    assert list(packaged_studies()) == ["quickstart", "temporal-order-ec", "temporal-order-short"]
+
+
+@pytest.mark.parametrize("name", packaged_studies())
+def test_a_packaged_study_has_its_file_name_says_what_is_claimed_and_warns_of_nothing(name):
+    study = load_study(name)
+    assert study.name == name
+    assert "Pascanu" in study.about
+    assert max(map(len, study.about.splitlines())) <= 90
+    assert study.warnings == ()
+
+
+def test_quickstart_compares_three_methods_over_two_seeds():
+    found = runs("quickstart")
+    assert list(found) == [f"{method} seed={seed}" for method in ("SGD", "SGD-C", "SGD-CR") for seed in (1, 2)]
+    methods = {label.split()[0]: (spec.train.clip.style, spec.train.omega.alpha) for label, spec in found.items()}
+    assert methods == {"SGD": ("none", 0.0), "SGD-C": ("rescale", 0.0), "SGD-CR": ("rescale", 0.5)}
+    assert {(spec.task.min_length, spec.task.max_length, spec.model.hidden) for spec in found.values()} == {
+        (20, 50, 100)
+    }
+
+
+def test_temporal_order_ec_has_the_settings_of_the_published_table():
+    table = {  # hidden, batch, lr, cutoff, alpha, lengths, updates
+        "EC1": (50, 20, 0.01, 1.0, 0.5, 50, 200, 50_000),
+        "EC2": (50, 20, 0.01, 1.0, 1.0, 50, 200, 50_000),
+        "EC3": (50, 20, 0.01, 0.5, 0.5, 50, 200, 50_000),
+        "EC4": (50, 20, 0.01, 1.0, 2.0, 50, 200, 50_000),
+        "EC5": (100, 20, 0.01, 1.0, 0.5, 50, 200, 100_000),
+        "EC6": (200, 20, 0.01, 1.0, 0.5, 50, 200, 100_000),
+        "EC7": (100, 20, 0.01, 1.0, 0.5, 20, 50, 100_000),
+        "EC8": (100, 20, 0.05, 1.0, 1.0, 50, 200, 100_000),
+        "EC9": (500, 200, 0.01, 1.0, 0.5, 50, 200, 200_000),
+    }
+    found = {
+        label: (
+            s.model.hidden, s.train.batch, s.train.lr, s.train.clip.cutoff, s.train.omega.alpha,
+            s.task.min_length, s.task.max_length, s.train.updates,
+        )
+        for label, s in runs("temporal-order-ec").items()
+    }  # fmt: skip
+    assert found == table
+    assert {spec.seed for spec in runs("temporal-order-ec").values()} == {42}
+
+
+def test_temporal_order_short_is_ec7_over_five_seeds():
+    found = runs("temporal-order-short")
+    assert [spec.seed for spec in found.values()] == [42, 1, 2, 3, 4]
+    ec7 = runs("temporal-order-ec")["EC7"]
+    assert found["EC7 seed=42"].model_copy(update={"train": ec7.train}) == ec7
