@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,6 +50,8 @@ def examine(
     """
     if as_json and as_csv:
         raise UserError("--json and --csv exclude each other")
+    # This process reads thousands of records once and ends; looking for cycles among them took a quarter of its time.
+    gc.disable()
     with opened(workspace) as store:
         rows = _select(store, study, where or [])
         if not rows:
