@@ -1,0 +1,65 @@
+"""Where everything is kept: one SQLite file and a folder of checkpoints.
+
+Knows nothing of networks or processes. A `Store` is one connection, used by one thread; nearly every function
+takes it as first argument, and every SQL statement of the product is in one of these modules. Times are
+seconds since the epoch and durations seconds, both floats, and always handed in.
+
+    workspace     Workspace(root) .root .database .checkpoints .logs .figures; Workspace.find(start)
+    connection    Store.create(path, timeout=30.0), Store.open(path, readonly=False, timeout=30.0),
+                  .workspace, .close(), .engine(), `with store.transaction():`; a Store is a context manager
+    errors        StoreError, of which there are NoWorkspace, OlderWorkspace, NewerWorkspace, UnusableEngine,
+                  Unwritable, Busy, DiskFull, Corrupt, Conflict, LeaseLost, NotFound; str(error) is one line
+    registry      register(store, studies, now) -> [Registered]; StudyRecord, RunRecord, Registered
+    workers       start(store, WorkerRecord, environment, now), end(store, worker, now),
+                  current(store) -> [WorkerRow]
+    queue         claim(store, worker, now, lease, max_pack, fair) -> [Claim]
+                  beat(store, worker, held=[(claim, step)], now, lease, extend) -> {run_id still held}
+                  release(store, claim, now), fail(store, claim, error, now, limit, backoff) -> status
+                  rescue(store, now, dead_workers, limit, backoff) -> [Rescued]
+                  cancel(store, run_ids, now) -> [run_id], retry(store, run_ids=None) -> [run_id]
+    commits       commit(store, claim, checkpoint, rows, summary, now, outcome=None)
+                  rewind(store, claim, resumption)
+    checkpoints   write(workspace, run_id, attempt, step, writer) -> Checkpoint
+                  discard(workspace, checkpoint), live(store, run_id=None) -> [Checkpoint]
+                  newest_sound(store, run_id) -> Resumption(checkpoint | None, passed_over=[PassedOver])
+                  sweep(store, run_id) -> [path], unsoundness(workspace, checkpoint) -> reason | None
+    history       HistoryRow(step, scalars, traces), read(store, run_ids, traces=False) -> {run_id: History}
+    queries       studies, counts, counts_by_study, runs_of, attempts, checkpoints_of, resolve_runs,
+                  resolve_study
+    integrity     database_findings, checkpoint_findings, orphans, remove_orphans; Finding
+    backup        backup(store, destination, checkpoints=False) -> BackedUp
+"""
+
+from store.connection import Store
+from store.errors import (
+    Busy,
+    Conflict,
+    Corrupt,
+    DiskFull,
+    LeaseLost,
+    NewerWorkspace,
+    NotFound,
+    NoWorkspace,
+    OlderWorkspace,
+    StoreError,
+    UnusableEngine,
+    Unwritable,
+)
+from store.workspace import Workspace
+
+__all__ = [
+    "Busy",
+    "Conflict",
+    "Corrupt",
+    "DiskFull",
+    "LeaseLost",
+    "NewerWorkspace",
+    "NoWorkspace",
+    "NotFound",
+    "OlderWorkspace",
+    "Store",
+    "StoreError",
+    "UnusableEngine",
+    "Unwritable",
+    "Workspace",
+]

@@ -1,0 +1,190 @@
+"""The one way to the database: the right settings, transactions, and errors that a user can read."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from store import migrations
+from store.errors import NoWorkspace, OlderWorkspace, UnusableEngine, translated
+from store.workspace import Workspace
+
+Parameters = Sequence[Any] | Mapping[str, Any]
+
+OLDEST_ENGINE = (3, 37, 0)  # the first with STRICT tables
+
+
+def wal_is_safe(version: tuple[int, ...]) -> bool:
+    """Whether SQLite of this version may use write-ahead logging with several processes.
+
+    Versions 3.7.0 to 3.51.2 have a race between commit and checkpoint that can lose committed pages, save for
+    two branches that the repair was carried back to.
+    """
+    return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51, 0) or (3, 44, 6) <= version < (3, 45, 0)
+
+
+class Store:
+    """One connection to the database of a workspace, for one thread of one process; closed by `with`.
+
+    Outside of `transaction` only reads are possible, each of which fetches all its rows at once: without
+    write-ahead logging an open cursor would stall every writer.
+    """
+
+    def __init__(self, workspace: Workspace, connection: sqlite3.Connection, readonly: bool) -> None:
+        """Use `create` or `open`."""
+        self.workspace = workspace
+        self.readonly = readonly
+        self._connection = connection
+
+    @classmethod
+    def create(cls, path: str | Path, timeout: float = 30.0) -> Store:
+        """Open the workspace in the folder `path`, making folder and database where they do not exist.
+
+        Raises as `open` does, save for NoWorkspace.
+        """
+        workspace = Workspace(Path(path))
+        with translated(workspace.root):
+            workspace.root.mkdir(parents=True, exist_ok=True)
+        return cls._connect(workspace, "rwc", readonly=False, timeout=timeout)
+
+    @classmethod
+    def open(cls, path: str | Path, readonly: bool = False, timeout: float = 30.0) -> Store:
+        """Open the workspace in the folder `path`; an older schema is upgraded first, in one transaction.
+
+        readonly: write nothing, upgrade nothing. timeout: seconds to wait for other processes' locks before
+        Busy. Raises NoWorkspace, NewerWorkspace, OlderWorkspace (readonly only), UnusableEngine, Unwritable,
+        Busy, Corrupt.
+        """
+        workspace = Workspace(Path(path))
+        with translated(workspace.root):
+            if not workspace.database.exists():
+                raise NoWorkspace(f"no workspace in {workspace.root}; make one with `rnnctl init`")
+        return cls._connect(workspace, "rw", readonly, timeout)
+
+    @classmethod
+    def _connect(cls, workspace: Workspace, mode: str, readonly: bool, timeout: float) -> Store:
+        engine = sqlite3.sqlite_version_info
+        if engine < OLDEST_ENGINE:
+            raise UnusableEngine(
+                f"SQLite {sqlite3.sqlite_version} is too old (3.37 is needed); use a Python with a newer one"
+            )
+        with translated(workspace.database):
+            # A read-only store opens with mode=rw too, so that what a killed writer left half done can be
+            # rolled back; query_only keeps it from changing anything else. SQLite itself falls back to
+            # reading where it may not write.
+            connection = sqlite3.connect(
+                f"{workspace.database.as_uri()}?mode={mode}", uri=True, timeout=timeout, isolation_level=None
+            )
+        store = cls(workspace, connection, readonly)
+        try:
+            store._configure(wal_is_safe(engine))
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def _configure(self, wal_safe: bool) -> None:
+        self._connection.row_factory = sqlite3.Row
+        if self.readonly:
+            self._pragma("query_only = ON")
+        self._pragma("synchronous = FULL")
+        self._pragma("foreign_keys = ON")
+        version = migrations.version(self)
+        # The journal mode is chosen once, for a new database: never flip one that others may be using.
+        if version == 0 and wal_safe and not self.readonly:
+            self._pragma("journal_mode = WAL")
+        if self.value("PRAGMA journal_mode") == "wal" and not wal_safe:
+            raise UnusableEngine(
+                f"{self.workspace.database} is in WAL mode, where SQLite {sqlite3.sqlite_version} can lose "
+                "committed rows; use a Python with SQLite 3.51.3 or newer"
+            )
+        if version < migrations.SCHEMA:
+            if self.readonly:
+                raise OlderWorkspace(
+                    f"{self.workspace.root} was made by an older version of rnnctl; "
+                    "run `rnnctl init` in it to upgrade it"
+                )
+            with self.transaction():
+                migrations.upgrade(self, self._connection)
+
+    def _pragma(self, setting: str) -> None:
+        """Set a PRAGMA (which is no part of a transaction)."""
+        with translated(self.workspace.database):
+            self._connection.execute(f"PRAGMA {setting}").fetchall()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing: BEGIN IMMEDIATE, then COMMIT, or ROLLBACK if anything is raised.
+
+        The lock for writing is taken at the start. A deferred BEGIN would fail with "database is locked" in
+        the middle, without waiting, whenever two processes claim at once. Raises Busy if the lock does not
+        come within the timeout.
+        """
+        assert not self.readonly, "a read-only store has no transactions"
+        assert not self._connection.in_transaction, "transactions do not nest"
+        try:
+            with translated(self.workspace.database):
+                self._connection.execute("BEGIN IMMEDIATE")
+            yield
+            with translated(self.workspace.database):
+                self._connection.execute("COMMIT")
+        except BaseException:
+            # After a full disk SQLite may have rolled back by itself; whatever a ROLLBACK says then must not
+            # hide the cause.
+            if self._connection.in_transaction:
+                with suppress(sqlite3.Error):
+                    self._connection.execute("ROLLBACK")
+            raise
+
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
+        """All rows of a query."""
+        with translated(self.workspace.database):
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def row(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
+        """The first row of a query, or None."""
+        rows = self.rows(sql, parameters)
+        return rows[0] if rows else None
+
+    def value(self, sql: str, parameters: Parameters = ()) -> Any:
+        """The first column of the first row of a query, or None."""
+        row = self.row(sql, parameters)
+        return None if row is None else row[0]
+
+    def execute(self, sql: str, parameters: Parameters = ()) -> int:
+        """Change rows inside a transaction; returns how many."""
+        assert self._connection.in_transaction, "a change belongs in a transaction"
+        with translated(self.workspace.database):
+            return self._connection.execute(sql, parameters).rowcount
+
+    def execute_many(self, sql: str, parameters: Iterable[Parameters]) -> int:
+        """`execute` for each of the parameters; returns how many rows were changed in all."""
+        assert self._connection.in_transaction, "a change belongs in a transaction"
+        with translated(self.workspace.database):
+            return self._connection.executemany(sql, parameters).rowcount
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the whole database, as of one moment, into a new file."""
+        with translated(path), closing(sqlite3.connect(path)) as target:
+            self._connection.backup(target)
+
+    def engine(self) -> dict[str, Any]:
+        """How the data is kept, as the engine itself answers: version, journal mode, synchronous, schema."""
+        return {
+            "sqlite": sqlite3.sqlite_version,
+            "journal_mode": self.value("PRAGMA journal_mode"),
+            "synchronous": {0: "off", 1: "normal", 2: "full", 3: "extra"}[self.value("PRAGMA synchronous")],
+            "schema": self.value("PRAGMA user_version"),
+        }

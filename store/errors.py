@@ -1,0 +1,132 @@
+"""What can go wrong with a workspace. str(error) is one line for its user: what happened, where, and what to
+do.
+
+sqlite3's and the operating system's errors become these in one place, `translated`. Errors of ours (a wrong
+statement, a closed connection) stay what they are: they should be loud.
+"""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class StoreError(Exception):
+    """Something is wrong with the workspace; the message is one line for the user."""
+
+
+class NoWorkspace(StoreError):
+    """There is no workspace where one was looked for."""
+
+
+class OlderWorkspace(StoreError):
+    """The schema is older than this program's, and the store was opened for reading only."""
+
+
+class NewerWorkspace(StoreError):
+    """The schema is newer than this program's."""
+
+
+class UnusableEngine(StoreError):
+    """Python's SQLite library is too old for the schema, or unsafe in the journal mode of this workspace."""
+
+
+class Unwritable(StoreError):
+    """The folder or the file cannot be opened or written: permissions, a read-only file system, something in
+    the way.
+    """
+
+
+class Busy(StoreError):
+    """Another process held the database locked for longer than the timeout. Nothing was changed; trying again
+    may help.
+    """
+
+
+class DiskFull(StoreError):
+    """No room left: disk, quota or file size limit. Nothing was changed."""
+
+
+class Corrupt(StoreError):
+    """A file is damaged, or is something else than its name says."""
+
+
+class Conflict(StoreError):
+    """A row contradicts one that is kept already: a double history row, a reference to nothing."""
+
+
+class LeaseLost(StoreError):
+    """The run is no longer held by this attempt of this worker. Nothing was written."""
+
+
+class NotFound(StoreError):
+    """A name fits no run and no study."""
+
+
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS}
+_IN_THE_WAY = {errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn errors of sqlite3 and of the operating system about `path` into StoreErrors."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        known = _of_sqlite(error, path)
+        if known is None:
+            raise
+        raise known from error
+    except OSError as error:
+        raise of_system(error, path) from error
+
+
+def of_system(error: OSError, path: Path) -> StoreError:
+    """The StoreError that tells the user of an operating system's error about `path`."""
+    path = Path(error.filename) if isinstance(error.filename, (str, Path)) else path
+    if error.errno in _DISK_FULL:
+        return _disk_full(path)
+    if error.errno in _NO_ACCESS:
+        return _no_access(path)
+    if error.errno in _IN_THE_WAY:
+        return Unwritable(f"{path} cannot be used: {error.strerror.lower()}; move it away or choose another folder")
+    return StoreError(f"{path} cannot be used: {error.strerror or error}")
+
+
+def _of_sqlite(error: sqlite3.Error, path: Path) -> StoreError | None:
+    """The StoreError for an error of sqlite3, by its result code; None where it is a mistake of ours."""
+    extended = getattr(error, "sqlite_errorcode", None)
+    if extended is None:
+        return None
+    primary = extended & 0xFF
+    if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return Busy(f"{path} is locked by another program; close what holds it open, then try again")
+    # SQLite calls only ENOSPC full. A spent quota or file size limit arrives as a failed write.
+    if primary == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_WRITE:
+        return _disk_full(path)
+    if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return _no_access(path)
+    if primary == sqlite3.SQLITE_NOTADB:
+        return Corrupt(f"{path} is not a database; move it away, or restore it from a backup")
+    if primary == sqlite3.SQLITE_CORRUPT:
+        return Corrupt(f"{path} is damaged ({error}); restore it from a backup")
+    if primary == sqlite3.SQLITE_IOERR:
+        return StoreError(f"{path} could not be read or written ({error}); check the disk, then try again")
+    if primary == sqlite3.SQLITE_CONSTRAINT:
+        return Conflict(f"{path} refused a row that contradicts one it keeps: {error}")
+    return None
+
+
+def _disk_full(path: Path) -> DiskFull:
+    return DiskFull(f"no room left to write {path} (disk, quota or file size limit); free some, then try again")
+
+
+def _no_access(path: Path) -> Unwritable:
+    return Unwritable(
+        f"{path} cannot be opened or written: no permission, a read-only file system, or a folder in its "
+        "place; change that or use another folder"
+    )

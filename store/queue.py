@@ -1,0 +1,324 @@
+"""Who does what: the states of a job, and every change from one to another.
+
+    queued                         -> running      claim          a worker takes it, as a new attempt
+    running                        -> done         commits.commit with an outcome
+    running                        -> queued       release        handed back: no strike
+    running                        -> queued       fail, rescue   a strike, and the limit is not reached
+    running                        -> failed       fail           an exception was the last strike
+    running                        -> quarantined  rescue         a crash or lapsed lease was the last strike
+    queued, running                -> cancelled    cancel         the user
+    failed, quarantined, cancelled -> queued       retry          the user; strikes are forgiven
+
+A strike is a crash or an exception. A checkpoint beyond where the attempt started takes all strikes back:
+they count failures in a row without progress. A job with strikes is claimed alone, so that what kills a
+worker is found and the others of its pack go on.
+
+A running job belongs to one attempt of one worker until its lease ends, and only `rescue` and `cancel` may
+take it away. Everything the holder writes is fenced: it names run, attempt and worker, and where no running
+job fits, LeaseLost is raised and nothing is written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from store.connection import Store
+from store.encoding import to_json
+from store.errors import LeaseLost
+
+Backoff = Callable[[int], float]  # strikes -> seconds until the job may be claimed again
+
+# The step that a run can be resumed from, as far as the database knows.
+CHECKPOINTED = """(SELECT coalesce(max(step), 0) FROM checkpoints
+                   WHERE run_id = jobs.run_id AND status = 'live')"""
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One attempt at one run, held by one worker: what every fenced write names."""
+
+    run_id: str
+    attempt: int  # 1 for the first
+    worker: str
+
+
+@dataclass(frozen=True)
+class Claim(Holding):
+    """What a worker gets to know of a run that it holds."""
+
+    spec: dict[str, Any]
+    shape: str
+    label: str  # its name in the first study that has it
+    total: int  # updates, at most
+    step: int  # of the newest checkpoint, 0 without one
+    exact: bool  # whether it goes on in an environment that gives the same bits as the one before
+
+
+@dataclass(frozen=True)
+class Rescued(Holding):
+    """A run that was taken from its worker, whose attempt has ended."""
+
+    ended_as: str  # crashed (the worker is dead) or lost (its lease lapsed)
+    strikes: int  # with this one
+    status: str  # queued or quarantined
+
+
+def claim(
+    store: Store, worker: str, now: float, lease: float, max_pack: Callable[[str], int], fair: int
+) -> list[Claim]:
+    """Take the first job that is due, and more of its shape: a pack of at most max_pack(shape) runs.
+
+    Order is priority, then registration. A pack takes no more than its share of the queued jobs of its shape,
+    if `fair` workers (1 or more) are to have some. Returns [] if nothing is due. The worker must be
+    registered (`workers.start`).
+    """
+    with store.transaction():
+        first = store.row(
+            """SELECT run_id, shape, strikes FROM jobs WHERE status = 'queued' AND not_before <= ?
+               ORDER BY priority, seq LIMIT 1""",
+            (now,),
+        )
+        if first is None:
+            return []
+        if first["strikes"]:
+            run_ids = [first["run_id"]]
+        else:
+            run_ids = _pack(store, first["shape"], max_pack(first["shape"]), fair, now)
+        return [_start_attempt(store, run_id, worker, now, lease) for run_id in run_ids]
+
+
+def _pack(store: Store, shape: str, most: int, fair: int, now: float) -> list[str]:
+    """Run ids of the next pack of a shape."""
+    # Counting further than every worker can take would change nothing, and would read the whole queue.
+    due = store.rows(
+        """SELECT run_id FROM jobs
+           WHERE status = 'queued' AND strikes = 0 AND shape = ? AND not_before <= ?
+           ORDER BY priority, seq LIMIT ?""",
+        (shape, now, most * fair),
+    )
+    share = -(-len(due) // fair)
+    return [row["run_id"] for row in due[:share]]
+
+
+def _start_attempt(store: Store, run_id: str, worker: str, now: float, lease: float) -> Claim:
+    attempt = store.rows(
+        f"""UPDATE jobs SET status = 'running', attempt = attempt + 1, worker = ?, lease_until = ?,
+                progress_at = ?, step = {CHECKPOINTED}
+            WHERE run_id = ? RETURNING attempt, step""",
+        (worker, now + lease, now, run_id),
+    )[0]
+    exact = same_bits(store, run_id, worker)
+    store.execute(
+        """INSERT INTO attempts (run_id, attempt, worker, environment, started, start_step, exact)
+           SELECT ?, ?, id, environment, ?, ?, ? FROM workers WHERE id = ?""",
+        (run_id, attempt["attempt"], now, attempt["step"], exact, worker),
+    )
+    run = store.rows(
+        """SELECT spec, shape, total,
+                  (SELECT label FROM labels WHERE run_id = runs.run_id ORDER BY study LIMIT 1) AS label
+           FROM runs WHERE run_id = ?""",
+        (run_id,),
+    )[0]
+    return Claim(
+        run_id=run_id,
+        attempt=attempt["attempt"],
+        worker=worker,
+        spec=json.loads(run["spec"]),
+        shape=run["shape"],
+        label=run["label"],
+        total=run["total"],
+        step=attempt["step"],
+        exact=exact,
+    )
+
+
+def same_bits(store: Store, run_id: str, worker: str) -> bool:
+    """Whether a run's newest live checkpoint, if any, comes from an environment with this worker's bits."""
+    written_in = store.value(
+        """SELECT environments.bits FROM checkpoints JOIN attempts USING (run_id, attempt)
+               JOIN environments ON environments.id = attempts.environment
+           WHERE checkpoints.run_id = ? AND status = 'live'
+           ORDER BY step DESC, checkpoints.id DESC LIMIT 1""",
+        (run_id,),
+    )
+    here = store.value(
+        """SELECT bits FROM environments JOIN workers ON workers.environment = environments.id
+           WHERE workers.id = ?""",
+        (worker,),
+    )
+    return written_in in (None, here)
+
+
+def update_held(store: Store, held: Holding, assignments: str, values: dict[str, Any]) -> None:
+    """Change a job that is held, inside the caller's transaction. Raises LeaseLost if it is not."""
+    if not _update_if_held(store, held, assignments, values):
+        raise LeaseLost(
+            f"run {held.run_id} is no longer held by attempt {held.attempt} of this worker: "
+            "it was cancelled, or rescued after its lease had ended"
+        )
+
+
+def _update_if_held(store: Store, held: Holding, assignments: str, values: dict[str, Any]) -> bool:
+    """The fence: change a job where run, attempt and worker are still these; returns whether they are."""
+    changed = store.execute(
+        f"""UPDATE jobs SET {assignments}
+            WHERE run_id = :run_id AND attempt = :attempt AND worker = :worker AND status = 'running'""",
+        {**values, "run_id": held.run_id, "attempt": held.attempt, "worker": held.worker},
+    )
+    return changed == 1
+
+
+def end_attempt(store: Store, held: Holding, ended_as: str, step: int, now: float, error: str | None = None) -> None:
+    """Close the row of an attempt inside the caller's transaction. step: how far it came."""
+    store.execute(
+        """UPDATE attempts SET ended = ?, ended_as = ?, end_step = ?, error = ?
+           WHERE run_id = ? AND attempt = ?""",
+        (now, ended_as, step, error, held.run_id, held.attempt),
+    )
+
+
+def beat(
+    store: Store, worker: str, held: Iterable[tuple[Holding, int]], now: float, lease: float, extend: bool
+) -> set[str]:
+    """Say that a worker lives, and the step of each run it holds; returns the run ids that it does hold.
+
+    extend: whether the leases now last until now + lease. A worker that makes no progress should let go.
+    """
+    still = set()
+    with store.transaction():
+        store.execute("UPDATE workers SET beat_at = ? WHERE id = ?", (now, worker))
+        for one, step in held:
+            if _update_if_held(
+                store,
+                one,
+                """lease_until = CASE WHEN :extend THEN :until ELSE lease_until END,
+                   progress_at = CASE WHEN :step > step THEN :now ELSE progress_at END,
+                   step = :step""",
+                {"extend": extend, "until": now + lease, "step": step, "now": now},
+            ):
+                still.add(one.run_id)
+    return still
+
+
+def release(store: Store, held: Holding, now: float) -> None:
+    """Hand a run back after a drain: queued again, no strike. Raises LeaseLost."""
+    with store.transaction():
+        _end_without_result(store, held, "released", None, now)
+
+
+def fail(store: Store, held: Holding, error: str, now: float, limit: int, backoff: Backoff) -> str:
+    """End an attempt that raised an exception: a strike. Returns the status that follows, queued or failed.
+
+    error: the traceback, which is kept. limit: strikes that end it. Raises LeaseLost.
+    """
+    with store.transaction():
+        status, _ = _strike(store, held, "failed", error, now, limit, backoff)
+    return status
+
+
+def rescue(store: Store, now: float, dead_workers: Iterable[str], limit: int, backoff: Backoff) -> list[Rescued]:
+    """Take runs from workers that are dead, or whose lease has ended: a strike each.
+
+    dead_workers: ids of workers whose process is known to be gone; they are marked as ended.
+    """
+    dead = sorted(dead_workers)
+    with store.transaction():
+        store.execute(
+            "UPDATE workers SET ended = ? WHERE ended IS NULL AND id IN (SELECT value FROM json_each(?))",
+            (now, to_json(dead)),
+        )
+        jobs = store.rows(
+            """SELECT run_id, attempt, worker FROM jobs WHERE status = 'running'
+               AND (lease_until < ? OR worker IN (SELECT value FROM json_each(?))) ORDER BY seq""",
+            (now, to_json(dead)),
+        )
+        rescued = []
+        for held in (Holding(**job) for job in jobs):
+            ended_as = "crashed" if held.worker in dead else "lost"
+            error = "the worker died" if ended_as == "crashed" else "no heartbeat until the lease ended"
+            status, strikes = _strike(store, held, ended_as, error, now, limit, backoff)
+            rescued.append(Rescued(held.run_id, held.attempt, held.worker, ended_as, strikes, status))
+    return rescued
+
+
+def cancel(store: Store, run_ids: Iterable[str], now: float) -> list[str]:
+    """Cancel those of the runs that are queued or running; returns them.
+
+    The worker of a running one notices at its next beat or commit.
+    """
+    ids = to_json(list(run_ids))
+    with store.transaction():
+        running = store.rows(
+            """SELECT run_id, attempt, worker, step FROM jobs
+               WHERE status = 'running' AND run_id IN (SELECT value FROM json_each(?))""",
+            (ids,),
+        )
+        for job in running:
+            held = Holding(job["run_id"], job["attempt"], job["worker"])
+            end_attempt(store, held, "cancelled", job["step"], now)
+        cancelled = store.rows(
+            """UPDATE jobs SET status = 'cancelled', worker = NULL, lease_until = NULL
+               WHERE status IN ('queued', 'running') AND run_id IN (SELECT value FROM json_each(?))
+               RETURNING run_id""",
+            (ids,),
+        )
+    return [row["run_id"] for row in cancelled]
+
+
+def retry(store: Store, run_ids: Iterable[str] | None = None) -> list[str]:
+    """Queue again those of the runs that failed, were quarantined or cancelled; returns them.
+
+    None stands for all that failed or were quarantined.
+    """
+    if run_ids is None:
+        which, ids = "status IN ('failed', 'quarantined')", []
+    else:
+        which, ids = "status IN ('failed', 'quarantined', 'cancelled')", list(run_ids)
+        which += " AND run_id IN (SELECT value FROM json_each(:ids))"
+    with store.transaction():
+        queued = store.rows(
+            f"""UPDATE jobs SET status = 'queued', strikes = 0, not_before = 0, error = NULL
+                WHERE {which} RETURNING run_id""",
+            {"ids": to_json(ids)},
+        )
+    return [row["run_id"] for row in queued]
+
+
+def _end_without_result(
+    store: Store,
+    held: Holding,
+    ended_as: str,
+    error: str | None,
+    now: float,
+    status: str = "queued",
+    strikes: int | None = None,
+    not_before: float = 0.0,
+) -> None:
+    """Close an attempt that did not finish its run; the job's step falls back to that of its checkpoint.
+
+    strikes: None leaves them as they are. Raises LeaseLost.
+    """
+    reached = store.value("SELECT step FROM jobs WHERE run_id = ?", (held.run_id,))
+    update_held(
+        store,
+        held,
+        f"""status = :status, worker = NULL, lease_until = NULL, not_before = :not_before,
+            strikes = coalesce(:strikes, strikes), error = coalesce(:error, error), step = {CHECKPOINTED}""",
+        {"status": status, "not_before": not_before, "strikes": strikes, "error": error},
+    )
+    end_attempt(store, held, ended_as, reached, now, error)
+
+
+def _strike(
+    store: Store, held: Holding, ended_as: str, error: str, now: float, limit: int, backoff: Backoff
+) -> tuple[str, int]:
+    """End an attempt with a strike. Returns the status that follows and the strikes so far."""
+    strikes = 1 + store.value("SELECT strikes FROM jobs WHERE run_id = ?", (held.run_id,))
+    status = "queued"
+    if strikes >= limit:
+        status = "failed" if ended_as == "failed" else "quarantined"
+    _end_without_result(store, held, ended_as, error, now, status, strikes, now + backoff(strikes))
+    return status, strikes

@@ -1,0 +1,58 @@
+"""Fixtures. They import the store when they are used: it loads numpy, which tests/conftest.py has to precede."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def lab(tmp_path: Path):
+    from tests.store.laboratory import Lab
+
+    made = Lab(tmp_path / "workspace")
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def start_python() -> Iterator[Callable[..., subprocess.Popen]]:
+    """Start fresh interpreters that can import the store; none of them outlives the test."""
+    started = []
+
+    def start(code: str, *arguments: object) -> subprocess.Popen:
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, *map(str, arguments)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def run_python(start_python: Callable[..., subprocess.Popen]) -> Callable[..., str]:
+    """Run code in a fresh interpreter to its end, which must be a good one; returns what it printed."""
+
+    def run(code: str, *arguments: object) -> str:
+        process = start_python(code, *arguments)
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        return out
+
+    return run

@@ -1,0 +1,92 @@
+"""Real processes on one workspace."""
+
+import json
+from collections import Counter
+
+import pytest
+
+CLAIM_ALL = """
+import json, sys
+from store import Store, queue, workers
+
+folder, name, pack = sys.argv[1], sys.argv[2], int(sys.argv[3])
+with Store.open(folder) as store:
+    workers.start(store, workers.WorkerRecord(name, "host", "boot", 1, 0.5, "cpu"), {}, 1.0)
+    print("ready", flush=True)
+    sys.stdin.readline()
+    claimed = []
+    while claims := queue.claim(store, name, 10.0, 60.0, lambda shape: pack, 8):
+        claimed += [claim.run_id for claim in claims]
+    print(json.dumps(claimed))
+"""
+
+CREATE = """
+import sys
+from store import Store
+
+print("ready", flush=True)
+sys.stdin.readline()
+with Store.create(sys.argv[1]) as store:
+    print(store.engine()["schema"])
+"""
+
+
+def start_together(processes):
+    """Let all of them go once each is ready; returns what they print from then on."""
+    for process in processes:
+        assert process.stdout.readline() == "ready\n", process.stderr.read()
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    ended = [process.communicate(timeout=60) for process in processes]
+    assert [err for _, err in ended] == [""] * len(ended)
+    return [out for out, _ in ended]
+
+
+def test_eight_processes_claim_a_thousand_jobs_each_once_and_without_a_lock_error(lab, start_python):
+    lab.register("a", *lab.runs(1000))
+    # packs of one and of three side by side
+    processes = [start_python(CLAIM_ALL, lab.folder, f"w{n}", 1 + n % 2 * 2) for n in range(8)]
+    claimed = [json.loads(out) for out in start_together(processes)]
+    times = Counter(run_id for mine in claimed for run_id in mine)
+    assert len(times) == 1000
+    assert set(times.values()) == {1}
+    for n, mine in enumerate(claimed):
+        held = lab.store.rows("SELECT run_id FROM jobs WHERE worker = ? AND status = 'running'", (f"w{n}",))
+        assert {row["run_id"] for row in held} == set(mine)
+    assert lab.store.value("SELECT count(*) FROM attempts WHERE attempt = 1 AND ended IS NULL") == 1000
+
+
+def test_processes_that_create_the_same_workspace_at_once_end_with_one(tmp_path, start_python):
+    processes = [start_python(CREATE, tmp_path / "w") for _ in range(4)]
+    assert set(start_together(processes)) == {"3\n"}
+
+
+KILL_WHILE_COMMITTING = """
+import os, signal, sys
+from store import Store
+
+store = Store.open(sys.argv[1])
+store.rows("PRAGMA cache_size = 1")  # so that pages reach the file before the commit
+with store.transaction():
+    store.execute("UPDATE studies SET source = 'cut off'")
+    store.execute_many("INSERT INTO environments VALUES (?, ?, '')", ((str(i), "x" * 1000) for i in range(500)))
+    print("written", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.parametrize("readonly", [False, True])
+def test_a_writer_killed_in_the_middle_leaves_nothing_behind(lab, start_python, readonly):
+    from store import Store, integrity
+
+    lab.register("a", *lab.runs(3))
+    before, _ = lab.everything()
+    process = start_python(KILL_WHILE_COMMITTING, lab.folder)
+    assert process.communicate(timeout=60)[0] == "written\n"
+    assert lab.folder.joinpath("rnnctl.db-journal").stat().st_size > 0
+    lab.store.close()
+    with Store.open(lab.folder, readonly=readonly) as store:
+        assert store.value("SELECT source FROM studies") == "study: a"
+        assert integrity.database_findings(store) == []
+    assert lab.everything()[0] == before
