@@ -55,6 +55,7 @@ def build_worker(
         events=emit,
         stop=stop,
         abandon=abandon,
+        peers=peers,
     )
 
 

@@ -12,7 +12,7 @@ seconds since the epoch and durations seconds, both floats, and always handed in
     registry      register(store, studies, now) -> [Registered]; StudyRecord, RunRecord, Registered
     workers       start(store, WorkerRecord, environment, now), end(store, worker, now),
                   current(store) -> [WorkerRow]
-    queue         claim(store, worker, now, lease, max_pack, fair) -> [Claim]
+    queue         claim(store, worker, now, lease, max_pack, fair, alone_from) -> [Claim]
                   beat(store, worker, held=[(claim, step)], now, lease, extend) -> {run_id still held}
                   release(store, claim, now), fail(store, claim, error, now, limit, backoff) -> status
                   rescue(store, now, dead_workers, limit, backoff) -> [Rescued]

@@ -92,7 +92,7 @@ JOBS_AND_WORKERS = (
         CHECK ((status = 'running') = (lease_until IS NOT NULL))
     ) STRICT""",
     "CREATE INDEX jobs_queued ON jobs (priority, seq) WHERE status = 'queued'",
-    "CREATE INDEX jobs_packable ON jobs (shape, priority, seq) WHERE status = 'queued' AND strikes = 0",
+    "CREATE INDEX jobs_packable ON jobs (shape, priority, seq) WHERE status = 'queued'",
     "CREATE INDEX jobs_running ON jobs (worker) WHERE status = 'running'",
     """CREATE TABLE attempts (
         run_id TEXT NOT NULL REFERENCES runs (run_id),

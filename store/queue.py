@@ -10,8 +10,8 @@
     failed, quarantined, cancelled -> queued       retry          the user; strikes are forgiven
 
 A strike is a crash or an exception. A checkpoint beyond where the attempt started takes all strikes back:
-they count failures in a row without progress. A job with strikes is claimed alone, so that what kills a
-worker is found and the others of its pack go on.
+they count failures in a row without progress. A job that one more strike may end is claimed alone
+(`alone_from`), so that what kills a worker is found and the others of its pack go on.
 
 A running job belongs to one attempt of one worker until its lease ends, and only `rescue` and `cancel` may
 take it away. Everything the holder writes is fenced: it names run, attempt and worker, and where no running
@@ -67,13 +67,19 @@ class Rescued(Holding):
 
 
 def claim(
-    store: Store, worker: str, now: float, lease: float, max_pack: Callable[[str], int], fair: int
+    store: Store,
+    worker: str,
+    now: float,
+    lease: float,
+    max_pack: Callable[[str], int],
+    fair: int,
+    alone_from: int,
 ) -> list[Claim]:
     """Take the first job that is due, and more of its shape: a pack of at most max_pack(shape) runs.
 
     Order is priority, then registration. A pack takes no more than its share of the queued jobs of its shape,
-    if `fair` workers (1 or more) are to have some. Returns [] if nothing is due. The worker must be
-    registered (`workers.start`).
+    if `fair` workers (1 or more) are to have some. A job with `alone_from` strikes or more is taken by
+    itself. Returns [] if nothing is due. The worker must be registered (`workers.start`).
     """
     with store.transaction():
         first = store.row(
@@ -83,21 +89,21 @@ def claim(
         )
         if first is None:
             return []
-        if first["strikes"]:
+        if first["strikes"] >= alone_from:
             run_ids = [first["run_id"]]
         else:
-            run_ids = _pack(store, first["shape"], max_pack(first["shape"]), fair, now)
+            run_ids = _pack(store, first["shape"], max_pack(first["shape"]), fair, alone_from, now)
         return [_start_attempt(store, run_id, worker, now, lease) for run_id in run_ids]
 
 
-def _pack(store: Store, shape: str, most: int, fair: int, now: float) -> list[str]:
+def _pack(store: Store, shape: str, most: int, fair: int, alone_from: int, now: float) -> list[str]:
     """Run ids of the next pack of a shape."""
     # Counting further than every worker can take would change nothing, and would read the whole queue.
     due = store.rows(
         """SELECT run_id FROM jobs
-           WHERE status = 'queued' AND strikes = 0 AND shape = ? AND not_before <= ?
+           WHERE status = 'queued' AND shape = ? AND strikes < ? AND not_before <= ?
            ORDER BY priority, seq LIMIT ?""",
-        (shape, now, most * fair),
+        (shape, alone_from, now, most * fair),
     )
     share = -(-len(due) // fair)
     return [row["run_id"] for row in due[:share]]

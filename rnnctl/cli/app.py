@@ -92,5 +92,7 @@ def _explained(error: Exception) -> tuple[str, int]:
         return str(error), NOTHING
     if "StoreError" in names:
         return str(error), FAILURE
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'rnnctl'}: {error.strerror}", FAILURE
     text = " ".join(str(error).split()) or "no message"
     return f"unexpected {type(error).__name__}: {text} (set RNNCTL_DEBUG=1 to see where)", FAILURE

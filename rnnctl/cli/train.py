@@ -63,6 +63,7 @@ def train(
     from rnnctl.cli.progress import Progress
     from rnnctl.determinism import BIT_VARIABLES
     from store import Store
+    from store.errors import translated
 
     root = workspace_root(workspace).absolute()
     settings = _settings(lease)
@@ -71,6 +72,8 @@ def train(
     with Store.open(root) as store:
         if not _work_is_left(store):
             raise typer.Exit(_nothing_to_do(store))
+        with translated(store.workspace.logs):  # a workspace that cannot be written is told here, not by every worker
+            store.workspace.logs.mkdir(exist_ok=True)
         options = {"device": device, "checkpoint-seconds": checkpoint_seconds, "lease": lease, "peers": workers}
         if checkpoint_updates is not None:
             options["checkpoint-updates"] = checkpoint_updates

@@ -47,8 +47,8 @@ class Lab:
         workers.start(self.store, record, environment or {"bits": {"threads": 1}}, now)
         return worker
 
-    def claim(self, worker: str, now: float = 10.0, pack: int = 1, fair: int = 1) -> list[Claim]:
-        return queue.claim(self.store, worker, now, LEASE, lambda shape: pack, fair)
+    def claim(self, worker: str, now: float = 10.0, pack: int = 1, fair: int = 1, alone_from: int = 1) -> list[Claim]:
+        return queue.claim(self.store, worker, now, LEASE, lambda shape: pack, fair, alone_from)
 
     def write(self, claim: Claim, step: int, content: bytes = b"weights") -> Checkpoint:
         return checkpoints.write(

@@ -15,7 +15,7 @@ with Store.open(folder) as store:
     print("ready", flush=True)
     sys.stdin.readline()
     claimed = []
-    while claims := queue.claim(store, name, 10.0, 60.0, lambda shape: pack, 8):
+    while claims := queue.claim(store, name, 10.0, 60.0, lambda shape: pack, 8, 1):
         claimed += [claim.run_id for claim in claims]
     print(json.dumps(claimed))
 """

@@ -66,6 +66,16 @@ def test_a_job_with_a_strike_is_claimed_alone_and_the_others_of_its_pack_go_on(l
     assert [claim.run_id for claim in lab.claim("w", now=11.0, pack=3)] == ["r1-s00002"]
 
 
+def test_a_pack_stays_together_until_one_more_strike_could_end_a_job(lab):
+    lab.register("a", *lab.runs(2))
+    lab.start("w")
+    for strikes, together in ((0, 2), (1, 2), (2, 1)):
+        claims = lab.claim("w", now=20.0, pack=2, alone_from=2)
+        assert len(claims) == together, strikes
+        for claim in claims:
+            queue.fail(lab.store, claim, "traceback", 20.0, 3, now_backoff)
+
+
 def test_a_job_that_is_put_off_is_not_due_until_then(lab, held):
     queue.fail(lab.store, held, "traceback", 10.0, 3, lambda strikes: 5.0 * strikes)
     assert lab.claim("w", now=14.9) == []

@@ -1,0 +1,103 @@
+"""The thread beside the update loop that keeps its leases, reports its progress and looks after dead workers."""
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from jobs.config import Settings
+from jobs.holds import TAKEN, Holds
+from jobs.rescue import Rescuer
+from store import Store, StoreError, queue
+
+
+class Heartbeat:
+    """While it lasts (`with`), a thread with a connection of its own beats for the runs in `holds`.
+
+    A beat extends the leases only while the update loop moves: a loop that hangs loses its runs, although its process
+    is alive. When no run is left to it and the loop still does not return, `abandon` is called, after `stuck` seconds.
+    A beat that fails is tried again until the leases end; a thread that fails gives up all its runs.
+    """
+
+    def __init__(
+        self,
+        workspace: Path,
+        worker: str,
+        holds: Holds,
+        settings: Settings,
+        clock: Callable[[], float],
+        rescuer: Rescuer,
+        say: Callable[..., None],
+        abandon: Callable[[], None],
+    ):
+        self._workspace = workspace
+        self._worker = worker
+        self._holds = holds
+        self._settings = settings
+        self._clock = clock
+        self._rescuer = rescuer
+        self._say = say
+        self._abandon = abandon
+        self._told: dict[str, int] = {claim.run_id: step for claim, step in holds.open()}
+        self._beat_at = clock()
+        self._idle_since: float | None = None  # since when the update loop has had nothing left to do
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> "Heartbeat":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            # Waiting longer than a beat for a lock is no use: better to fail and look at the clock again.
+            with Store.open(self._workspace, timeout=self._settings.beat) as store:
+                while not self._over.wait(min(self._settings.rescue_every, self._settings.beat)):
+                    self.turn(store, self._clock())
+        except BaseException as error:
+            for claim, _ in self._holds.open():
+                self._holds.lose(claim.run_id, f"the heartbeat failed: {error}")
+            raise
+
+    def turn(self, store: Store, now: float) -> None:
+        """One round: beat if it is due, rescue, leave if the loop is stuck, tell what moved and what was lost."""
+        # A store that is busy now may not be so at the next turn. Meanwhile the leases run out, and `held` sees it.
+        with suppress(StoreError):
+            if not 0 <= now - self._beat_at < self._settings.beat:  # below 0: the clock was set back
+                self.beat(store, now)
+            self._rescuer.rescue(store, now)
+        self._leave_if_stuck(now)
+        self._tell()
+
+    def beat(self, store: Store, now: float) -> None:
+        """Extends the leases if the loop moves, and finds out which runs are lost."""
+        beating = self._holds.open()
+        moving = now - self._holds.moved_at() < self._settings.stall
+        still = queue.beat(store, self._worker, beating, now, self._settings.lease, moving)
+        self._beat_at = now
+        if moving:
+            self._holds.extend(still, now + self._settings.lease)
+        for claim, _ in beating:
+            if claim.run_id not in still:
+                self._holds.lose_unless_committing(claim.run_id, TAKEN)
+
+    def _tell(self) -> None:
+        steps = {claim.run_id: step for claim, step in self._holds.open()}
+        moved = {run_id: step for run_id, step in steps.items() if step != self._told[run_id]}
+        self._told |= moved
+        if moved:
+            self._say("progress", steps=moved)
+        for run_id, reason in self._holds.newly_lost():
+            self._say("lease_lost", run=run_id, reason=reason)
+
+    def _leave_if_stuck(self, now: float) -> None:
+        if self._holds.any_held(now):
+            self._idle_since = None
+        elif self._idle_since is None:
+            self._idle_since = now
+        elif now - self._idle_since > self._settings.stuck:
+            self._abandon()

@@ -1,0 +1,227 @@
+"""A worker: claims packs of runs, has them executed, and settles what becomes of them.
+
+The policy of the queue stands here; its states, and the fence behind every change of them, in store/queue.py:
+
+    execute commits a run with an outcome      the run is done
+    it returns because the worker drains       what is unfinished is released, without a strike
+    it returns early, but with a commit        likewise: it may want another pack
+    it returns early, without any              a strike: else the run would be claimed again for ever
+    it raises                                  a strike for every unfinished run of the pack, with the traceback
+    it raises because the store fails          all is released, and the worker ends with that error
+    the process dies, or a lease ends          a strike, by whoever rescues the run
+"""
+
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from jobs import identity
+from jobs.config import Settings
+from jobs.events import Emit, event
+from jobs.heartbeat import Heartbeat
+from jobs.holds import Holds
+from jobs.rescue import Rescuer, live_workers
+from jobs.session import Session
+from store import Conflict, LeaseLost, Store, StoreError, queries, queue, workers
+from store.queue import Claim
+from store.workers import WorkerRecord
+
+NOTHING_DONE = "execute returned although the worker was not draining, without a commit for this run"
+
+
+class Worker:
+    """One process's worker. Use it in `with`, in one thread, and call `run`, or `run_once` with a time of your own.
+
+    workspace    its folder
+    execute      trains the runs of a Session until each is committed with an outcome, or the session drains
+    max_pack     shape -> how many runs of that shape fit into one pack
+    environment  what the store keeps of where this runs (`store.workers.start`), a JSON object
+    events       is called with every event, from two threads
+    stop         once set, the worker drains
+    abandon      is called, from the heartbeat's thread, when `execute` hangs after losing all its runs; it should end
+                 the process, since nothing else can end a thread that hangs
+    peers        how many workers are started together, this one included
+
+    Raises StoreError when the store cannot be used.
+    """
+
+    def __init__(
+        self,
+        workspace: Path,
+        execute: Callable[[Session], None],
+        settings: Settings,
+        *,
+        max_pack: Callable[[str], int],
+        environment: dict,
+        device: str,
+        events: Emit,
+        stop: threading.Event,
+        abandon: Callable[[], None],
+        peers: int = 1,
+        clock: Callable[[], float] = time.time,
+    ):
+        self.id = uuid.uuid4().hex
+        self._workspace = workspace
+        self._execute = execute
+        self._settings = settings
+        self._max_pack = max_pack
+        self._environment = environment
+        self._device = device
+        self._events = events
+        self._stop = stop
+        self._abandon = abandon
+        self._peers = peers
+        self._clock = clock
+        self._rescuer = Rescuer(settings, self._say)
+        self._beat_at = 0.0
+
+    def __enter__(self) -> "Worker":
+        try:
+            self._store = Store.open(self._workspace)
+            self._register()
+        except StoreError as error:
+            self._say("worker_ended", reason="error", error=str(error))
+            raise
+        return self
+
+    def _register(self) -> None:
+        me = identity.here()
+        record = WorkerRecord(self.id, me.host, me.boot_id, me.pid, me.pid_started, self._device)
+        self._beat_at = self._clock()
+        try:
+            workers.start(self._store, record, self._environment, self._beat_at)
+        except BaseException:
+            self._store.close()
+            raise
+        self._say("worker_started", pid=me.pid, host=me.host, device=self._device)
+
+    def __exit__(self, kind, error, trace) -> None:
+        with self._store:
+            if isinstance(error, StoreError):
+                self._say("worker_ended", reason="error", error=str(error))
+            elif error is None or isinstance(error, KeyboardInterrupt):
+                # Not after an error: while its row is open, runs that it could not let go of are rescued at once.
+                with suppress(StoreError):
+                    workers.end(self._store, self.id, self._clock())
+                reason = "drained" if self._stop.is_set() or error is not None else "empty"
+                self._say("worker_ended", reason=reason, error=None)
+
+    def run(self) -> None:
+        """Works until nothing is left for anyone, or `stop` is set.
+
+        A worker with nothing to do stays while others work: their runs may come back to the queue.
+        """
+        while not self._stop.is_set():
+            state = self.run_once(self._clock())
+            if state == "empty":
+                return
+            if state == "idle":
+                self._stop.wait(self._settings.rescue_every)
+
+    def run_once(self, now: float) -> str:
+        """One turn: rescue, claim a pack, execute it, settle it.
+
+        Returns "worked", "idle" (nothing to claim now, but others are running or delayed) or "empty" (nothing is left).
+        """
+        self._rescuer.rescue(self._store, now)
+        settings = self._settings
+        claims = queue.claim(
+            self._store,
+            self.id,
+            now,
+            settings.lease,
+            self._max_pack,
+            fair=self._in_want_of_work(now),
+            alone_from=settings.strike_limit - 1,
+        )
+        if claims:
+            self._work(claims, now)
+            return "worked"
+        if not 0 <= now - self._beat_at < self._settings.beat:
+            queue.beat(self._store, self.id, [], now, self._settings.lease, False)
+            self._beat_at = now
+        counts = queries.counts(self._store)
+        return "idle" if counts["queued"] or counts["running"] else "empty"
+
+    def _in_want_of_work(self, now: float) -> int:
+        """How many workers, this one included, may want runs now: those that hold none.
+
+        Of those that start together the first is here before the others, whom it must not leave empty-handed.
+        """
+        live = live_workers(self._store, now, self._settings.lease)
+        busy = sum(worker.running > 0 for worker in live)
+        return max(1, len(live) - busy, self._peers - busy)
+
+    def _work(self, claims: list[Claim], now: float) -> None:
+        runs = [
+            {"run": one.run_id, "label": one.label, "attempt": one.attempt, "step": one.step, "total": one.total}
+            for one in claims
+        ]
+        self._say("claimed", shape=claims[0].shape, runs=runs)
+        holds = Holds(claims, now, self._settings.lease)
+        session = Session(self._store, claims, holds, self._clock, self._stop.is_set, self._say, self._settings.lease)
+        heartbeat = Heartbeat(
+            self._workspace, self.id, holds, self._settings, self._clock, self._rescuer, self._say, self._abandon
+        )
+        failure: BaseException | None = None
+        try:
+            with heartbeat:
+                self._execute(session)
+        except BaseException as error:
+            failure = error
+        for run_id, reason in holds.newly_lost():
+            self._say("lease_lost", run=run_id, reason=reason)
+        self._settle(session, holds, failure)
+
+    def _settle(self, session: Session, holds: Holds, failure: BaseException | None) -> None:
+        """Lets go of every run that is not finished, in the way that the module's table says."""
+        excused = _is_no_fault_of_the_runs(failure)
+        for claim in session.claims:
+            standing = holds.standing(claim.run_id)
+            if standing == "finished":
+                continue
+            if standing == "lost":
+                # It may be lost only in our eyes, as when the clock was set; then it is still ours to give back.
+                self._release(claim)
+            elif failure is not None and not excused:
+                self._fail(claim, "".join(traceback.format_exception(failure)))
+            elif failure is not None:
+                with suppress(StoreError):  # what the store refuses now is left to rescue
+                    self._release(claim)
+            elif self._stop.is_set() or session.saved(claim.run_id):
+                self._release(claim)
+            else:
+                self._fail(claim, NOTHING_DONE)
+        if excused:
+            raise failure
+
+    def _release(self, claim: Claim) -> None:
+        with suppress(LeaseLost):
+            queue.release(self._store, claim, self._clock())
+            self._say("released", run=claim.run_id)
+
+    def _fail(self, claim: Claim, error: str) -> None:
+        settings = self._settings
+        try:
+            status = queue.fail(self._store, claim, error, self._clock(), settings.strike_limit, settings.wait)
+            self._say("failed", run=claim.run_id, error=error, status=status)
+        except LeaseLost as lost:
+            self._say("lease_lost", run=claim.run_id, reason=str(lost))
+
+    def _say(self, name: str, **fields) -> None:
+        self._events(event(name, self._clock(), self.id, **fields))
+
+
+def _is_no_fault_of_the_runs(failure: BaseException | None) -> bool:
+    """Whether the store or the user ended `execute`, rather than an error in what it executed.
+
+    A conflict is the store's word for history that was written twice, which is an error of the executed. SystemExit
+    counts as one too: what raises it would raise it again in the next worker.
+    """
+    if isinstance(failure, Conflict):
+        return False
+    return isinstance(failure, StoreError | KeyboardInterrupt)

@@ -1,0 +1,401 @@
+"""Every command as a user types it, right and wrong."""
+
+import csv
+import io
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.cli.lab import TINY, bits, counts, environment, rnnctl, workspace
+
+README = Path(__file__).parents[2] / "README.md"
+ANSI = re.compile(r"\x1b\[")
+COMMANDS = (
+    "init", "studies", "plan", "train", "status", "examine", "show", "retry", "cancel", "doctor", "backup",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A workspace whose four runs are done. Tests only read it."""
+    folder = workspace(tmp_path_factory.mktemp("trained") / "w")
+    rnnctl("train", cwd=folder, check=0)
+    return folder
+
+
+def one_line(done, *fragments):
+    """What a user reads of an error: one line on stderr, nothing on stdout, all fragments in it."""
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert done.stdout == ""
+    for fragment in fragments:
+        assert fragment in lines[0], lines[0]
+
+
+# --- help
+# -----------------------------------------------------------------------------------------------------------------
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from rnnctl.cli.app import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: pass\n"
+        "print(sorted({'torch', 'matplotlib', 'sqlite_utils', 'numpy', 'pydantic'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_and_is_in_the_readme(command, tmp_path):
+    done = rnnctl(command, "--help", cwd=tmp_path, check=0)
+    usage, about = done.stdout.split("\n\n")[:2]
+    assert usage.startswith("Usage: ")
+    assert about.strip()
+    assert f"rnnctl {command}" in README.read_text()
+
+
+def test_the_list_of_commands_is_whole(tmp_path):
+    listed = re.findall(r"^  ([a-z]+)  ", rnnctl("--help", cwd=tmp_path, check=0).stdout, re.M)
+    assert sorted(listed) == sorted(COMMANDS)
+
+
+def test_version(tmp_path):
+    assert re.fullmatch(r"rnnctl \d+\.\d+\.\d+\n", rnnctl("--version", cwd=tmp_path, check=0).stdout)
+
+
+# --- init, studies, plan
+# --------------------------------------------------------------------------------------------------
+
+
+def test_init_registers_once(tmp_path):
+    folder = workspace(tmp_path / "w")
+    again = rnnctl("init", "study.yaml", cwd=folder, check=0)
+    assert "tiny: 0 new runs, 4 known" in again.stderr
+    (folder / "study.yaml").write_text(TINY.replace("seeds: [1, 2]", "seeds: [1, 2, 3]"))
+    more = rnnctl("init", "study.yaml", cwd=folder, check=0)
+    assert "tiny: 2 new runs, 4 known" in more.stderr
+    assert counts(folder)["queued"] == 6
+
+
+def test_two_studies_share_a_run(tmp_path):
+    folder = workspace(tmp_path / "w")
+    (folder / "other.yaml").write_text(
+        TINY.replace("study: tiny", "study: other").replace("seeds: [1, 2]", "seeds: [2, 3]")
+    )
+    done = rnnctl("init", "other.yaml", cwd=folder, check=0)
+    assert "other: 2 new runs, 0 known, 2 shared with other studies" in done.stderr
+    assert counts(folder)["queued"] == 6
+
+
+def test_a_wrong_file_among_several_registers_nothing(tmp_path):
+    (tmp_path / "good.yaml").write_text(TINY)
+    (tmp_path / "bad.yaml").write_text(TINY.replace("hidden: 12", "hiden: 12"))
+    done = rnnctl("init", "good.yaml", "bad.yaml", cwd=tmp_path, check=2)
+    one_line(done, "bad.yaml:5", "hiden", "did you mean hidden?")
+    assert not (tmp_path / "rnnctl.db").exists()
+
+
+def test_init_without_a_study_registers_the_quickstart(tmp_path):
+    done = rnnctl("init", cwd=tmp_path, check=0)
+    assert "quickstart: 6 new runs" in done.stderr
+
+
+def test_packaged_studies_are_listed_and_can_be_planned(tmp_path):
+    listed = json.loads(rnnctl("studies", "--json", cwd=tmp_path, check=0).stdout)
+    assert {"quickstart", "temporal-order-short", "temporal-order-ec"} <= {one["study"] for one in listed}
+    for one in listed:
+        planned = json.loads(rnnctl("plan", one["study"], "--json", cwd=tmp_path, check=0).stdout)
+        assert len(planned[0]["runs"]) == one["runs"] > 0
+        assert one["study"] in rnnctl("plan", one["study"], cwd=tmp_path, check=0).stdout
+    assert not (tmp_path / "rnnctl.db").exists(), "plan registers nothing"
+
+
+def test_plan_shows_how_many_runs_and_what_differs(tmp_path):
+    (tmp_path / "study.yaml").write_text(TINY)
+    shown = rnnctl("plan", "study.yaml", "--rows", 3, cwd=tmp_path, check=0).stdout
+    assert "4 runs of 2 configurations, 1 shape, 480 updates" in shown
+    assert "train.omega" in shown
+    assert "1 more run" in shown
+
+
+def test_an_unknown_study_name_is_told_with_the_nearest(tmp_path):
+    one_line(rnnctl("init", "quickstrt", cwd=tmp_path, check=2), "quickstrt", "did you mean quickstart?")
+
+
+# --- examine
+# --------------------------------------------------------------------------------------------------------------
+
+
+def test_examine_prints_a_leaderboard_with_floors_and_draws_figures(trained):
+    done = rnnctl("examine", "--below", "1.386", cwd=trained, check=0)
+    assert "floor" in done.stdout
+    assert "1.386" in done.stdout
+    assert "of 4 runs below 1.386" in done.stdout
+    folder = trained / "figures" / "tiny"
+    names = {path.stem for path in folder.glob("*.png")}
+    assert {"loss", "hyperparameters", "hyperparameters_below", "gradient", "gradient_histogram", "saturation",
+            "spectrum"} <= names  # fmt: skip
+    assert str(folder) in done.stdout
+
+
+def test_examine_json_is_whole_and_plain_when_piped(trained):
+    done = rnnctl("examine", "tiny", "--below", "9", "--json", cwd=trained, check=0, COLUMNS="20", FORCE_COLOR="1")
+    assert not ANSI.search(done.stdout)
+    found = json.loads(done.stdout)
+    assert len(found["runs"]) == 4
+    assert len(found["configurations"]) == 2
+    assert len(found["below"]["runs"]) == 4
+    assert found["configurations"][0]["loss"]["n"] == 2
+    assert found["runs"][0]["floor"] == pytest.approx(1.386294)
+
+
+def test_piped_tables_are_neither_cut_nor_coloured(trained):
+    for command in (["examine", "--no-figures"], ["status"], ["show", "tiny/omega=1.0 seed=1"], ["studies"]):
+        narrow = rnnctl(*command, cwd=trained, check=0, COLUMNS="20", FORCE_COLOR="1").stdout
+        assert not ANSI.search(narrow)
+        assert "…" not in narrow
+    assert "omega=1.0" in rnnctl("examine", "--no-figures", cwd=trained, check=0, COLUMNS="20").stdout
+
+
+def test_examine_csv_has_a_row_for_each_run(trained):
+    found = list(csv.DictReader(io.StringIO(rnnctl("examine", "--csv", cwd=trained, check=0).stdout)))
+    assert len(found) == 4
+    assert {row["floor"] for row in found} == {"1.3862943611198906"}
+
+
+def test_examine_where_and_sort_and_top(trained):
+    only = json.loads(
+        rnnctl("examine", "--where", "omega=1", "--where", "seed=2", "--json", cwd=trained, check=0).stdout
+    )
+    assert [run["label"] for run in only["runs"]] == ["omega=1.0 seed=2"]
+    by_omega = json.loads(rnnctl("examine", "--sort", "omega", "--json", cwd=trained, check=0).stdout)
+    assert [group["label"] for group in by_omega["configurations"]] == ["omega=0.0", "omega=1.0"]
+    top = json.loads(rnnctl("examine", "--top", "1", "--json", cwd=trained, check=0).stdout)
+    assert len(top["configurations"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "fragments"),
+    [
+        (["--below", "abc"], 2, ["--below", "valid number"]),
+        (["--where", "omega"], 2, ["key=value"]),
+        (["--where", "omga=1"], 2, ["omga", "did you mean train.omega?"]),
+        (["--sort", "los"], 2, ["--sort", "did you mean loss?"]),
+        (["--json", "--csv"], 2, ["exclude each other"]),
+        (["tinny"], 3, ["tinny", "did you mean tiny?"]),
+        (["--where", "omega=7"], 3, ["no run matches"]),
+        (["--nonsense"], 2, ["--nonsense"]),
+    ],
+)
+def test_examine_answers_mistakes_in_one_line(trained, args, code, fragments):
+    one_line(rnnctl("examine", *args, cwd=trained, check=code), *fragments)
+
+
+# --- train, status, show
+# --------------------------------------------------------------------------------------------------
+
+
+def test_train_with_nothing_to_do_says_so(trained):
+    one_line(rnnctl("train", cwd=trained, check=3), "nothing to do: 4 done")
+
+
+def test_status_and_show_as_json(trained):
+    status = json.loads(rnnctl("status", "--json", cwd=trained, check=0).stdout)
+    assert status["counts"]["done"] == 4
+    shown = json.loads(rnnctl("show", "omega=1.0 seed=1", "--json", cwd=trained, check=0).stdout)
+    assert shown["outcome"] == "budget"
+    assert [check["step"] for check in shown["checks"]] == [20, 40, 60, 80, 100, 120]
+    assert shown["attempts"][0]["environment"]["bits"]["threads"] == 1
+    assert shown["attempts"][0]["ended_as"] == "done"
+    prefix = json.loads(rnnctl("show", shown["run_id"][:8], "--json", cwd=trained, check=0).stdout)
+    assert prefix["run_id"] == shown["run_id"]
+
+
+def test_show_prints_spec_environment_attempts_and_checks(trained):
+    shown = rnnctl("show", "omega=1.0 seed=1", cwd=trained, check=0).stdout
+    for part in ("spec", "attempts", "environment", "checkpoints", "last 6 checks", "valid_nll", '"mkl_cbwr"'):
+        assert part in shown
+
+
+@pytest.mark.parametrize("command", ["show", "retry", "cancel"])
+def test_an_unknown_run_is_told_with_what_comes_near(trained, command):
+    one_line(rnnctl(command, "omega=1.0 seed=3", cwd=trained, check=3), "omega=1.0 seed=3", "did you mean")
+
+
+def test_an_ambiguous_run_is_told(trained):
+    one_line(rnnctl("show", "r1-", cwd=trained, check=3), "could be 4 runs")
+
+
+def test_device_cuda_without_a_gpu_is_refused_in_one_line(tmp_path):
+    folder = workspace(tmp_path / "w")
+    one_line(rnnctl("train", "--device", "cuda", cwd=folder, check=2, CUDA_VISIBLE_DEVICES=""), "--device cuda", "cpu")
+    assert counts(folder)["queued"] == 4
+
+
+@pytest.mark.parametrize(
+    "args", [["--workers", "0"], ["--device", "tpu"], ["--lease", "-1"], ["--checkpoint-updates", "0"]]
+)
+def test_train_refuses_nonsense(tmp_path, args):
+    folder = workspace(tmp_path / "w")
+    one_line(rnnctl("train", *args, cwd=folder, check=2), args[0])
+
+
+# --- manage
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def test_cancelled_runs_are_not_trained_and_can_come_back(tmp_path):
+    folder = workspace(tmp_path / "w")
+    one_line(rnnctl("cancel", "omega=1.0 seed=1", cwd=folder, check=2), "--yes")
+    rnnctl("cancel", "omega=1.0 seed=1", "--yes", cwd=folder, check=0)
+    rnnctl("train", cwd=folder, check=0)
+    assert counts(folder) == {**dict.fromkeys(counts(folder), 0), "done": 3, "cancelled": 1}
+    rnnctl("retry", "omega=1.0 seed=1", cwd=folder, check=0)
+    rnnctl("train", cwd=folder, check=0)
+    assert counts(folder)["done"] == 4
+
+
+def test_retry_needs_something_to_retry(trained):
+    one_line(rnnctl("retry", "--failed", cwd=trained, check=3), "nothing to retry")
+    one_line(rnnctl("retry", cwd=trained, check=2), "--failed")
+
+
+def test_doctor_finds_a_sound_workspace_sound(trained):
+    done = rnnctl("doctor", cwd=trained, check=0)
+    for part in ("journal", "file system", "torch", "whole"):
+        assert part in done.stdout
+    assert json.loads(rnnctl("doctor", "--json", cwd=trained, check=0).stdout)["wrong"] == []
+
+
+def test_doctor_finds_and_removes_orphans(tmp_path):
+    folder = workspace(tmp_path / "w")
+    stray = folder / "checkpoints" / "r1-nobody" / "a1-s5.pt"
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"x")
+    assert str(stray) in rnnctl("doctor", cwd=folder, check=0).stdout
+    rnnctl("doctor", "--repair", "--yes", cwd=folder, check=0)
+    assert not stray.exists()
+
+
+def test_a_backup_is_a_workspace_with_the_same_bits(trained, tmp_path):
+    rnnctl("backup", tmp_path / "copy", cwd=trained, check=0)
+    assert bits(tmp_path / "copy") == bits(trained)
+    one_line(rnnctl("backup", tmp_path / "copy", cwd=trained, check=1), "exists already")
+
+
+# --- workspaces in trouble
+# ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "command", [["train"], ["status"], ["examine"], ["show", "x"], ["doctor"], ["retry", "--failed"]]
+)
+def test_without_a_workspace_every_command_says_how_to_make_one(tmp_path, command):
+    one_line(rnnctl(*command, cwd=tmp_path, check=3), "no workspace", "rnnctl init")
+
+
+def test_a_workspace_is_found_from_below(trained):
+    (trained / "notes" / "deep").mkdir(parents=True, exist_ok=True)
+    assert "tiny" in rnnctl("status", cwd=trained / "notes" / "deep", check=0).stdout
+
+
+@pytest.mark.parametrize("command", [["train"], ["status"], ["examine"], ["init"]])
+def test_a_workspace_of_a_newer_version_is_refused(tmp_path, command):
+    folder = workspace(tmp_path / "w")
+    with sqlite3.connect(folder / "rnnctl.db") as database:
+        database.execute("PRAGMA user_version = 999")
+    database.close()
+    one_line(rnnctl(*command, cwd=folder, check=1), "newer")
+
+
+@pytest.mark.parametrize("command", [["train"], ["status"], ["examine"]])
+def test_a_file_that_is_no_database_is_refused(tmp_path, command):
+    (tmp_path / "rnnctl.db").write_text("This is a diary, not a database. " * 100)
+    one_line(rnnctl(*command, cwd=tmp_path, check=1), "rnnctl.db")
+
+
+def test_a_locked_database_is_told(tmp_path):
+    folder = workspace(tmp_path / "w")
+    lock = sqlite3.connect(folder / "rnnctl.db", isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    try:
+        one_line(rnnctl("cancel", "--study", "tiny", "--yes", cwd=folder, check=1), "locked")
+    finally:
+        lock.close()
+
+
+def as_nobody(folder, *args):
+    """Run a command in a folder that it may read and not write; without root's power to write anywhere.
+
+    Modules are loaded first: nobody may not even be able to read the interpreter's own.
+    """
+    folder.chmod(0o555)
+    (folder / "rnnctl.db").chmod(0o444)
+    code = (
+        "import os, sys\n"
+        "import rnnctl.cli.progress, rnnctl.report.cost, rnnctl.spec.study, jobs.pool, psutil\n"
+        "from rnnctl.cli.app import main\n"
+        "rnnctl.spec.study.load_study('quickstart')\n"
+        "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        f"sys.argv = ['rnnctl', *{list(args)!r}, '--workspace', {str(folder)!r}]\n"
+        "main()\n"
+    )
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd="/", env=environment(), capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture
+def open_tmp():
+    """A temporary folder that every user can reach; pytest's own are for their owner alone."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+@pytest.mark.parametrize("command", [["init"], ["train"], ["cancel", "--study", "tiny", "--yes"]])
+def test_a_read_only_folder_is_told(open_tmp, command):
+    folder = workspace(open_tmp / "w")
+    done = as_nobody(folder, *command)
+    assert done.returncode == 1
+    one_line(done, str(folder), "writ")
+
+
+def test_a_read_only_folder_can_be_looked_at(open_tmp):
+    folder = workspace(open_tmp / "w")
+    done = as_nobody(folder, "status", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["counts"]["queued"] == 4
+
+
+def test_a_full_disk_is_told_and_leaves_the_workspace_whole(tmp_path):
+    folder = workspace(tmp_path / "w")
+    limit = (folder / "rnnctl.db").stat().st_size + 2000
+    code = (
+        f"import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}));"
+        "from rnnctl.cli.app import main; import sys; sys.argv = ['rnnctl', 'train']; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment(), capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "full" in done.stderr
+    rnnctl("train", cwd=folder, check=0)
+    assert counts(folder)["done"] == 4
+
+
+def test_a_closed_pipe_is_no_error(trained):
+    command = f"{sys.executable} -m rnnctl examine --json | head -c 10"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=trained, capture_output=True, text=True)
+    assert done.stderr == ""

@@ -1,0 +1,79 @@
+"""A workspace for tests without processes or sleep."""
+
+import threading
+
+from jobs import identity
+from jobs.config import Settings
+from jobs.rescue import Rescuer
+from jobs.worker import Worker
+from store import Store, queries, queue, workers
+from store.workers import WorkerRecord
+from tests.jobs import toy
+
+
+class Lab:
+    """A workspace, a clock that only tests move, and workers in this process that write down what they say."""
+
+    def __init__(self, workspace):
+        self.workspace = workspace
+        self.now = 1000.0
+        self.said = []
+        self.stop = threading.Event()
+        self.abandoned = threading.Event()
+
+    def worker(self, execute=toy.execute, packs=1, peers=1, **settings):
+        return Worker(
+            self.workspace,
+            execute,
+            Settings(**settings),
+            max_pack=lambda shape: packs,
+            environment={"test": 1},
+            device="cpu",
+            events=self.said.append,
+            stop=self.stop,
+            abandon=self.abandoned.set,
+            peers=peers,
+            clock=lambda: self.now,
+        )
+
+    def finish(self, worker):
+        """Turns of a second each until nothing is left."""
+        for _ in range(100):
+            if worker.run_once(self.now) == "empty":
+                return
+            self.now += 1.0
+        raise AssertionError("the worker does not come to an end")
+
+    def ghost(self, name="ghost", lease=60.0, **changes):
+        """A worker that registers as this process, but for the changes, claims one run, and is never heard of again."""
+        me = {**vars(identity.here()), **changes}
+        with Store.open(self.workspace) as store:
+            workers.start(store, WorkerRecord(name, device="cpu", **me), {"test": 1}, self.now)
+            return queue.claim(store, name, self.now, lease, lambda shape: 1, 1, 1)
+
+    def dead(self, name="ghost"):
+        """A ghost whose pid has gone to another process."""
+        return self.ghost(name, pid_started=identity.here().pid_started - 1)
+
+    def rescuer(self):
+        return Rescuer(Settings(), self.say)
+
+    def say(self, name, **fields):
+        self.said.append({"event": name, **fields})
+
+    def names(self):
+        return [event["event"] for event in self.said]
+
+    def heard(self, name):
+        return [event for event in self.said if event["event"] == name]
+
+    def run(self, run_id):
+        with Store.open(self.workspace, readonly=True) as store:
+            return queries.runs_of(store, run_ids=[run_id])[0]
+
+    def attempts(self, run_id):
+        with Store.open(self.workspace, readonly=True) as store:
+            return queries.attempts(store, run_id)
+
+    def files(self, run_id):
+        return sorted((self.workspace / "checkpoints" / run_id).glob("*"))

@@ -1,0 +1,154 @@
+import threading
+
+import pytest
+
+from jobs.config import Settings
+from jobs.heartbeat import Heartbeat
+from jobs.holds import Holds
+from store import Busy, Store, queue
+from tests.jobs.toy import add_runs, run_record
+
+
+class Beating:
+    """A heartbeat whose turns are taken by hand, for one claimed run."""
+
+    def __init__(self, lab, store):
+        self.lab = lab
+        self.store = store
+        self.claims = lab.ghost()
+        self.holds = Holds(self.claims, lab.now, 60.0)
+        self.heartbeat = Heartbeat(
+            lab.workspace,
+            "ghost",
+            self.holds,
+            Settings(),
+            lambda: lab.now,
+            lab.rescuer(),
+            lab.say,
+            lab.abandoned.set,
+        )
+
+    def turns(self, seconds):
+        """A turn every second for that long."""
+        for _ in range(seconds):
+            self.lab.now += 1.0
+            self.heartbeat.turn(self.store, self.lab.now)
+
+    def held(self):
+        return self.holds.held("one", self.lab.now)
+
+
+@pytest.fixture
+def beating(lab):
+    add_runs(lab.workspace, run_record("one"))
+    with Store.open(lab.workspace) as store:
+        yield Beating(lab, store)
+
+
+def test_a_beat_extends_the_lease_and_stamps_progress(beating, lab):
+    beating.turns(5)
+    beating.holds.advance("one", 7, lab.now)
+    beating.turns(5)
+    row = lab.run("one")
+    assert (row.lease_until, row.step, row.progress_at) == (1070.0, 7, 1010.0)
+    beating.turns(9)
+    assert lab.run("one").lease_until == 1070.0
+    beating.turns(600)
+    assert beating.held()
+    assert lab.run("one").lease_until > lab.now
+    assert lab.run("one").progress_at == 1010.0
+
+
+def test_progress_is_told_only_when_there_is_some(beating, lab):
+    beating.turns(2)
+    beating.holds.advance("one", 7, lab.now)
+    beating.turns(2)
+    assert [event for event in lab.said if event["event"] == "progress"] == [{"event": "progress", "steps": {"one": 7}}]
+
+
+def test_a_hanging_loop_loses_its_run_and_then_its_process(beating, lab):
+    beating.turns(899)
+    assert beating.held()
+    beating.turns(50)  # the last beat that found it moving was after 890 seconds
+    assert beating.held()
+    beating.turns(1)
+    assert not beating.held()
+    assert lab.run("one").status == "running"
+    beating.turns(1)
+    assert lab.run("one").status == "queued"
+    assert sorted(lab.names()) == ["lease_lost", "rescued"]
+    assert not lab.abandoned.is_set()
+    beating.turns(70)
+    assert lab.abandoned.is_set()
+
+
+def test_a_loop_that_moves_is_never_abandoned(beating, lab):
+    for step in range(200):
+        beating.turns(10)
+        beating.holds.advance("one", step, lab.now)
+    assert beating.held()
+    assert not lab.abandoned.is_set()
+
+
+def test_a_beat_that_fails_until_the_lease_ends_loses_the_run(beating, lab, monkeypatch):
+    def busy(*args):
+        raise Busy("locked")
+
+    monkeypatch.setattr(queue, "beat", busy)
+    beating.turns(59)
+    assert beating.held()
+    beating.turns(1)
+    assert not beating.held()
+    assert lab.names() == ["lease_lost"]
+
+
+def test_a_beat_that_fails_for_a_while_is_made_up_for(beating, lab, monkeypatch):
+    with monkeypatch.context() as patched:
+
+        def busy(*args):
+            raise Busy("locked")
+
+        patched.setattr(queue, "beat", busy)
+        beating.turns(50)
+    beating.turns(1)
+    assert lab.run("one").lease_until == lab.now + 60.0
+
+
+def test_a_cancelled_run_is_noticed_at_the_next_beat(beating, lab):
+    queue.cancel(beating.store, ["one"], lab.now)
+    beating.turns(10)
+    assert not beating.held()
+    assert lab.names() == ["lease_lost"]
+
+
+def test_a_beat_during_the_finishing_commit_is_no_loss(beating, lab):
+    with beating.holds.committing("one"):
+        # The commit's transaction is through, and the loop has not come to say so.
+        queue.release(beating.store, beating.claims[0], lab.now)
+        beating.turns(10)
+        beating.holds.finish("one")
+    assert beating.holds.standing("one") == "finished"
+    assert lab.names() == []
+
+
+def test_a_clock_set_back_does_not_stop_the_beats(beating, lab):
+    lab.now -= 3600.0
+    beating.turns(1)
+    assert lab.run("one").lease_until == lab.now + 60.0
+
+
+def test_the_thread_ends_with_the_session(beating):
+    with beating.heartbeat:
+        assert "heartbeat" in [thread.name for thread in threading.enumerate()]
+    assert "heartbeat" not in [thread.name for thread in threading.enumerate()]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_heartbeat_that_breaks_gives_up_its_runs(lab, beating):
+    (lab.workspace / "rnnctl.db").rename(lab.workspace / "gone.db")
+    with beating.heartbeat:
+        beating.heartbeat._thread.join(10)
+    assert not beating.held()
+    [(run, reason)] = beating.holds.newly_lost()
+    assert run == "one"
+    assert "no workspace" in reason

@@ -1,0 +1,165 @@
+"""A toy to execute: runs that count and mix numbers, with checkpoints as JSON. Also the child process of its pools.
+
+A run's value after each update follows from the one before, so a run that was cut anywhere and went on wrongly shows
+it. As a script, `toy.py WORKSPACE OPTIONS` is a pool's child; with `parent` before that, a pool of its own.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from jobs.child import abandon, serve
+from jobs.config import Settings
+from jobs.pool import Pool, signals_to
+from jobs.worker import Worker
+from store import Store, history, queries
+from store.history import HistoryRow
+from store.registry import RunRecord, StudyRecord, register
+
+ROOT = Path(__file__).parents[2]
+CHECK_EVERY = 5
+QUICK = {"lease": 30.0, "beat": 0.5, "rescue_every": 0.2, "backoff": 0.0}  # settings for tests with real processes
+
+
+def mixed(value: int, seed: int) -> int:
+    """The value after one more update."""
+    return (value * 6364136223846793005 + seed) % 2**61
+
+
+def run_record(name: str, shape: str = "a", updates: int = 20, **spec) -> RunRecord:
+    """A run, with in its spec: seed; save, updates between commits; pause, seconds for each update, if pause_while is
+    None or a file that exists; trouble, at an update."""
+    spec = {"seed": sum(name.encode()), "save": 5, "pause": 0.0, "pause_while": None, "trouble": None, "at": 1, **spec}
+    return RunRecord(name, name, shape, spec, name, updates)
+
+
+def add_runs(workspace: Path, *runs: RunRecord) -> None:
+    with Store.create(workspace) as store:
+        register(store, [StudyRecord("toys", "", "", list(runs))], 0.0)
+
+
+def execute(session) -> None:
+    """Trains a pack in lockstep: one update of every run, then checks, commits and looks around."""
+    states = {}
+    for claim in session.claims:
+        path = session.resume(claim.run_id)
+        state = {"step": 0, "value": claim.spec["seed"]} if path is None else json.loads(path.read_bytes())
+        states[claim.run_id] = (claim, state, [])
+    while states:
+        for run_id, (claim, state, rows) in list(states.items()):
+            if not session.held(run_id) or _update(session, claim, state, rows):
+                del states[run_id]
+        if session.draining:
+            for run_id, (_, state, rows) in states.items():
+                _save(session, run_id, state, rows)
+            return
+
+
+def _update(session, claim, state, rows) -> bool:
+    """One update of one run; whether the run has ended."""
+    spec, run_id = claim.spec, claim.run_id
+    if spec["pause_while"] is None or os.path.exists(spec["pause_while"]):
+        time.sleep(spec["pause"])
+    state["step"] += 1
+    state["value"] = mixed(state["value"], spec["seed"])
+    session.progress(run_id, state["step"])
+    if spec["trouble"] and state["step"] == spec["at"]:
+        trouble(spec["trouble"])
+    if state["step"] % CHECK_EVERY == 0:
+        rows.append(HistoryRow(state["step"], {"value": float(state["value"])}))
+    outcome = "budget" if state["step"] == claim.total else None
+    if outcome or state["step"] % spec["save"] == 0:
+        return not _save(session, run_id, state, rows, outcome) or outcome is not None
+    return False
+
+
+def _save(session, run_id, state, rows, outcome=None) -> bool:
+    def write(file):
+        file.write(json.dumps(state).encode())
+
+    saved = session.commit(run_id, state["step"], write, rows, {"value": state["value"]}, outcome)
+    rows.clear()
+    return saved
+
+
+def trouble(kind: str) -> None:
+    if kind == "raise":
+        raise ArithmeticError("this run never works")
+    if kind == "crash":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if kind == "exit":
+        sys.exit(0)
+    if kind == "hang":
+        time.sleep(3600)
+    if kind == "chatter":
+        print("a library that prints", flush=True)
+
+
+def assert_finished_once(workspace: Path, *runs: RunRecord) -> None:
+    """Every run is done, by one attempt, with the history and the value of a run that nobody ever cut."""
+    with Store.open(workspace, readonly=True) as store:
+        rows = {row.run_id: row for row in queries.runs_of(store)}
+        kept = history.read(store, rows)
+        for run in runs:
+            assert (rows[run.run_id].status, rows[run.run_id].outcome) == ("done", "budget")
+            values = [run.spec["seed"]]
+            for _ in range(run.total):
+                values.append(mixed(values[-1], run.spec["seed"]))
+            assert rows[run.run_id].summary == {"value": values[-1]}
+            assert kept[run.run_id].steps.tolist() == list(range(CHECK_EVERY, run.total + 1, CHECK_EVERY))
+            expected = [float(value) for value in values[CHECK_EVERY::CHECK_EVERY]]
+            assert kept[run.run_id].scalars["value"].tolist() == expected
+            ends = [attempt.ended_as for attempt in queries.attempts(store, run.run_id)]
+            assert ends.count("done") == 1, ends
+            assert ends[-1] == "done", ends
+
+
+def command(workspace: Path, role: str = "child", packs: int = 1, **settings) -> list[str]:
+    """The command line that starts this script."""
+    options = {"packs": packs, "settings": {**QUICK, **settings}}
+    return [sys.executable, __file__, role, str(workspace), json.dumps(options)]
+
+
+def environment() -> dict[str, str]:
+    return {"PYTHONPATH": str(ROOT)}
+
+
+def _child(workspace: Path, options: dict) -> int:
+    def build(emit, stop):
+        return Worker(
+            workspace,
+            execute,
+            Settings(**options["settings"]),
+            max_pack=lambda shape: options["packs"],
+            environment={"toy": 1},
+            device="cpu",
+            events=emit,
+            stop=stop,
+            abandon=abandon,
+        )
+
+    return serve(build)
+
+
+def _parent(workspace: Path, options: dict) -> int:
+    """A pool of two whose events go to stdout; exit status 130 after a drain, 9 after a kill."""
+    settings = Settings(**options["settings"])
+    pool = Pool(
+        command(workspace, packs=options["packs"], **options["settings"]),
+        2,
+        environment(),
+        lambda event: print(json.dumps(event), flush=True),
+        settings,
+        workspace / "logs",
+    )
+    with signals_to(pool):
+        end = pool.run()
+    return 9 if end.killed else 130 if end.drained else 0
+
+
+if __name__ == "__main__":
+    main = {"child": _child, "parent": _parent}[sys.argv[1]]
+    sys.exit(main(Path(sys.argv[2]), json.loads(sys.argv[3])))
