@@ -18,6 +18,7 @@ and its own fields:
 | failed | worker | run, error (traceback), status (queued, to be tried again, or failed) |
 | rescued | worker | run, from (worker id), status (queued) |
 | quarantined | worker | run, from (worker id) |
+| draining | pool | |
 | crashed | pool | slot, pid, exit (negative: by that signal), tail (its last words on stderr) |
 | worker_ended | worker | reason (empty, drained or error), error (one line, else None) |
 """
@@ -41,6 +42,7 @@ EVENTS = frozenset(
         "failed",
         "rescued",
         "quarantined",
+        "draining",
         "crashed",
         "worker_ended",
     }

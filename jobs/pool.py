@@ -141,6 +141,8 @@ class Pool:
         elif message == "kill" or (message == "interrupt" and self._end.drained):
             self._end.killed = True
         else:
+            if not self._end.drained:
+                self._tell(event("draining", time.time(), None))
             self._end.drained = True
             for slot in self._slots:
                 slot.order_drain()

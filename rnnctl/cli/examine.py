@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,7 +47,7 @@ def examine(
     """Rank configurations by what their runs reached, beside what can be reached without learning.
 
     A loss is the best validation loss of a run, in nats; ± is the standard deviation over replicates. A run broke the
-    floor at the first check that was more than 1 % below it.
+    floor at the first check that was more than 1 % below it; shown is the median over the replicates that did.
     """
     if as_json and as_csv:
         raise UserError("--json and --csv exclude each other")
@@ -163,7 +164,7 @@ class _Examination:
     @staticmethod
     def _line(group: Configuration) -> list[str]:
         broke, runs = group.broke_floor, len(group.runs)
-        where = f"{broke[len(broke) // 2]:,}" if broke else "-"
+        where = f"{round(statistics.median(broke)):,}" if broke else "-"
         ends = ", ".join(f"{n} {end}" if runs > 1 else end for end, n in group.ends.items())
         seconds = group.spread("seconds")
         return [

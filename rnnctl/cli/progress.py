@@ -122,6 +122,9 @@ class Progress:
     def _on_lease_lost(self, event: dict[str, Any]) -> None:
         self.view.line(f"lost {self._name(event)}: {event['reason']}")
 
+    def _on_draining(self, event: dict[str, Any]) -> None:
+        self.view.line("saving and leaving; Ctrl-C again leaves at once")
+
     def _on_crashed(self, event: dict[str, Any]) -> None:
         how = f"signal {-event['exit']}" if event["exit"] < 0 else f"exit status {event['exit']}"
         last = event["tail"].strip().splitlines()[-1:]

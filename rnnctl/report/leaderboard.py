@@ -98,7 +98,7 @@ class Configuration:
 
     @property
     def broke_floor(self) -> list[int]:
-        """Updates at which the floor broke, of those replicates where it did."""
+        """Updates at which the floor broke, of those replicates where it did, first to last."""
         return sorted(run["broke_floor_at"] for run in self.runs if run["broke_floor_at"] is not None)
 
 

@@ -124,6 +124,7 @@ def test_drain_reaches_every_worker():
         end = running.finish()
     assert (end.drained, end.killed) == (True, False)
     assert running.names().count("worker_ended") == 2
+    assert running.names().count("draining") == 1
 
 
 def test_a_worker_that_crashes_while_draining_is_not_restarted():
