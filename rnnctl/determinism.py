@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 BIT_VARIABLES = {
@@ -55,6 +56,14 @@ def resolve_device(name: str) -> str:
     return name
 
 
+def _kernels() -> str:
+    """What goes through time on a CPU: the compiler of the fused kernels, or torch where there is none."""
+    try:
+        return f"numba {version('numba')}"
+    except PackageNotFoundError:
+        return "torch"
+
+
 def bit_environment(device: str) -> dict[str, Any]:
     """What a run's bits depend on beside its spec: two attempts in equal bit environments end with the same bits."""
     import numpy
@@ -65,6 +74,7 @@ def bit_environment(device: str) -> dict[str, Any]:
         "numpy": numpy.__version__,
         "machine": platform.machine(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "kernels": _kernels(),
         "threads": torch.get_num_threads(),
         "mkl_cbwr": os.environ.get("MKL_CBWR"),
         "device": device,

@@ -31,6 +31,7 @@ from torch.nn.functional import one_hot
 
 from rnnctl.models.activations import ACTIVATIONS
 from rnnctl.models.layout import Layout
+from rnnctl.models.omega import omega
 
 Weights = dict[str, torch.Tensor]
 
@@ -68,71 +69,97 @@ def readout(weights: Weights, h_RBH: torch.Tensor, targets_RB: torch.Tensor) -> 
     return y_RBO, -y_RBO.log_softmax(2).gather(2, targets_RB.unsqueeze(2)).squeeze(2)
 
 
-class Bptt:
-    """Buffers for up to `runs` runs, `steps` steps and `batch` sequences, and the passes over them.
+class Tape:
+    """The passes through time for up to `runs` runs, `steps` steps and `batch` sequences, and what they leave.
 
-    After forward(), h[i, t] is h_t of row i for t = 0..lengths[i] (h_0 = 0). After backward(), d[t, i] is dL/dh_t for
-    t = 0..lengths[i], and delta[i, t - 1] is dL/da_t. Entries beyond a row's length are stale and never read.
+    Rows are runs, ordered by falling length. After forward(), h(i) is h_t of row i for t = 0..T_i (h_0 = 0); after
+    backward(), d(i) is dL/dh_t for t = 0..T_i, and delta(i) is dL/da_t for t = 1..T_i. All are views of buffers.
     """
 
     def __init__(self, model: Rnn, runs: int, steps: int, batch: int, *, dtype: torch.dtype, device: str) -> None:
         self.model, self.batch = model, batch
         self.phi = ACTIVATIONS[model.activation]
-        options = {"dtype": dtype, "device": device}
-        hidden = model.hidden
+        self.lengths: list[int] = []
+        self.symbols: list[torch.Tensor] = []
+        self._allocate(runs, steps, {"dtype": dtype, "device": device})
+
+    def _allocate(self, runs: int, steps: int, options: dict) -> None:
+        batch, hidden = self.batch, self.model.hidden
         self.h_RTBH = torch.zeros(runs, steps + 1, batch, hidden, **options)
         self.delta_RTBH = torch.zeros(runs, steps, batch, hidden, **options)
+        # Time-major, so that the rows of a step's product are one block of memory.
         self.d_TRBH = torch.zeros(steps + 1, runs, batch, hidden, **options)
         self.product_RBH = torch.zeros(runs, batch, hidden, **options)
 
+    def h(self, i: int) -> torch.Tensor:
+        """(T_i + 1, B, H)"""
+        return self.h_RTBH[i, : self.lengths[i] + 1]
+
+    def d(self, i: int) -> torch.Tensor:
+        """(T_i + 1, B, H)"""
+        return self.d_TRBH[: self.lengths[i] + 1, i]
+
+    def delta(self, i: int) -> torch.Tensor:
+        """(T_i, B, H)"""
+        return self.delta_RTBH[i, : self.lengths[i]]
+
     def forward(self, weights: Weights, symbols: list[torch.Tensor]) -> torch.Tensor:
-        """Run the recurrence over `symbols`, a (T_i, B) int64 tensor a row, T_i falling. Returns each row's h_T, (R,
-        B, H).
-        """
-        self.lengths = [len(u_TB) for u_TB in symbols]
+        """Run the recurrence over `symbols`, (T_i, B) integers a row. Returns each row's h_T, (R, B, H)."""
+        self.lengths, self.symbols = [len(u_TB) for u_TB in symbols], symbols
         assert self.lengths == sorted(self.lengths, reverse=True)
+        self._forward(weights)
+        return torch.stack([self.h_RTBH[i, length] for i, length in enumerate(self.lengths)])
+
+    def _forward(self, weights: Weights) -> None:
         table_RVH, w_RHH = input_table(weights), weights["W_hh"]
-        for i, u_TB in enumerate(symbols):
-            rows = self.h_RTBH[i, 1 : len(u_TB) + 1].view(-1, self.model.hidden)
-            torch.index_select(table_RVH[i], 0, u_TB.reshape(-1), out=rows)
+        for i, u_TB in enumerate(self.symbols):
+            torch.index_select(table_RVH[i], 0, u_TB.reshape(-1), out=self.h(i)[1:].view(-1, self.model.hidden))
         for t, n in enumerate(self._alive(), start=1):
             product = torch.bmm(self.h_RTBH[:n, t - 1], w_RHH[:n], out=self.product_RBH[:n])
             self.phi.phi_(self.h_RTBH[:n, t].add_(product))
-        return torch.stack([self.h_RTBH[i, length] for i, length in enumerate(self.lengths)])
 
-    def backward(self, weights: Weights, d_last_RBH: torch.Tensor) -> None:
-        """Carry dL/dh_T of each row back to dL/dh_0."""
+    def backward(self, weights: Weights, d_last_RBH: torch.Tensor, grads: Weights) -> None:
+        """Carry dL/dh_T of each row back to dL/dh_0, and write the gradients of W_uh and b_hh."""
         w_RHH = weights["W_hh"].transpose(1, 2)
         for i, length in enumerate(self.lengths):
-            self.phi.slope(self.h_RTBH[i, 1 : length + 1], self.delta_RTBH[i, :length])
+            self.phi.slope(self.h(i)[1:], self.delta(i))
             self.d_TRBH[length, i] = d_last_RBH[i]
         alive = self._alive()
         for t in range(len(alive), 0, -1):
             n = alive[t - 1]
             delta = self.delta_RTBH[:n, t - 1].mul_(self.d_TRBH[t, :n])
             torch.bmm(delta, w_RHH[:n], out=self.d_TRBH[t - 1, :n])
+        for i, u_TB in enumerate(self.symbols):
+            u_hot = one_hot(u_TB.reshape(-1), self.model.inputs).to(w_RHH.dtype)
+            torch.mm(u_hot.t(), self.delta(i).view(-1, self.model.hidden), out=grads["W_uh"][i])
+        self._bias_gradients(grads)
+
+    def _bias_gradients(self, grads: Weights) -> None:
+        for i in range(len(self.lengths)):
+            # Every step has exactly one symbol, so the symbols' gradients add up to the bias's.
+            torch.sum(grads["W_uh"][i], 0, out=grads["b_hh"][i])
 
     def _alive(self) -> list[int]:
         """How many rows have a step t, for t = 1..T: a prefix, because lengths fall."""
         lengths = np.array(self.lengths)
         return [int(n) for n in (lengths[None, :] >= np.arange(1, lengths[0] + 1)[:, None]).sum(1)]
 
-    def recurrent_gradients(
-        self, i: int, symbols_TB: torch.Tensor, grads: Weights, extra_TBH: torch.Tensor | None = None
-    ) -> None:
-        """Write row i's gradients of W_uh, W_hh and b_hh, each one product over all steps at once.
+    def recurrent_gradient(self, i: int, grads: Weights, alpha: float = 0.0, bound: float = 0.0) -> torch.Tensor:
+        """Write row i's gradient of W_hh, of loss + alpha * Omega. Returns Omega, (), or 0 where alpha is 0.
 
-        extra_TBH is added to h_{t-1} on its way into the gradient of W_hh: a regulariser whose gradient is a sum over
-        t of extra_t^T delta_t costs no product of its own.
+        Both terms are sums over t of something times delta_t, so they share one product over all steps.
         """
-        length = self.lengths[i]
-        delta = self.delta_RTBH[i, :length].view(-1, self.model.hidden)
-        before = self.h_RTBH[i, :length] if extra_TBH is None else self.h_RTBH[i, :length] + extra_TBH
-        torch.mm(before.view(-1, self.model.hidden).t(), delta, out=grads["W_hh"][i])
-        u_hot = one_hot(symbols_TB.reshape(-1), self.model.inputs).to(delta.dtype)
-        torch.mm(u_hot.t(), delta, out=grads["W_uh"][i])
-        # Every step has exactly one symbol, so the symbols' gradients add up to the bias's.
-        torch.sum(grads["W_uh"][i], 0, out=grads["b_hh"][i])
+        states_TBH, value = self.h(i)[:-1], grads["W_hh"].new_zeros(())
+        if alpha > 0:
+            states_TBH, value = self._regularised_states(i, alpha, bound)
+        hidden = self.model.hidden
+        torch.mm(states_TBH.view(-1, hidden).t(), self.delta(i).view(-1, hidden), out=grads["W_hh"][i])
+        return value
+
+    def _regularised_states(self, i: int, alpha: float, bound: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """h_{t-1} + alpha k_t c_t for t = 1..T, (T, B, H), and Omega."""
+        found = omega(self.d(i), bound)
+        return self.h(i)[:-1] + alpha * found.extra_TBH, found.value
 
 
 def readout_gradients(

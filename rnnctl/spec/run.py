@@ -16,6 +16,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 ID_VERSION = "r1"
+# Keys that came after the first runs were identified, and the value that means what their absence meant.
+ADDED_LATER = {("check", "screen"): None, ("check", "diagnose_every"): None}
 
 
 class Section(BaseModel):
@@ -208,12 +210,20 @@ class Check(Section):
     chunk: int = Field(1_000, ge=1)
     seed: int = Field(12_345, ge=0)
     diagnostic_batch: int = Field(20, ge=1)
+    screen: int | None = Field(None, ge=1)
+    diagnose_every: int | None = Field(None, ge=1)
     saturation: float = Field(0.05, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _whole_chunks(self) -> Check:
         if self.samples % self.chunk:
             raise ValueError(f"samples {self.samples} is not a multiple of chunk {self.chunk}")
+        if self.screen is not None and self.screen % self.chunk:
+            raise ValueError(f"screen {self.screen} is not a multiple of chunk {self.chunk}")
+        if self.screen is not None and self.screen > self.samples:
+            raise ValueError(f"screen {self.screen} is more than samples {self.samples}")
+        if self.diagnose_every is not None and self.diagnose_every % self.every:
+            raise ValueError(f"diagnose_every {self.diagnose_every} is not a multiple of every {self.every}")
         return self
 
 
@@ -236,8 +246,12 @@ class RunSpec(Section):
     seed: int = Field(1, ge=0)
 
     def canonical(self) -> dict[str, Any]:
-        """The spec as plain JSON values, defaults written out."""
-        return self.model_dump(mode="json")
+        """The spec as plain JSON values, defaults written out but for those of keys that were added later."""
+        plain = self.model_dump(mode="json")
+        for (section, key), as_before in ADDED_LATER.items():
+            if plain[section][key] == as_before:
+                del plain[section][key]
+        return plain
 
     @property
     def run_id(self) -> str:

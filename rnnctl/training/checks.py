@@ -12,11 +12,12 @@ import torch
 from rnnctl.diagnostics.gradients import gradient_norms, through_time
 from rnnctl.diagnostics.saturation import saturation
 from rnnctl.diagnostics.spectrum import spectrum
-from rnnctl.models.rnn import Bptt, Rnn, Weights, last_hidden, readout, readout_gradients
+from rnnctl.models.omega import omega
+from rnnctl.models.rnn import Rnn, Weights, last_hidden, readout, readout_gradients
 from rnnctl.spec.run import Check, RunSpec
 from rnnctl.tasks import Batch, Task
 from rnnctl.training.member import generator
-from rnnctl.training.omega import omega
+from rnnctl.training.tapes import make_tape
 
 VALIDATION_STREAM, DIAGNOSTIC_STREAM = 0, 1
 
@@ -46,7 +47,7 @@ class Checker:
         self.symbols_TB = torch.from_numpy(batch.symbols_TB).to(**to)
         self.targets_B = torch.from_numpy(batch.targets_B).to(**to)
         dtype = getattr(torch, spec.train.dtype)
-        self.bptt = Bptt(model, runs, task.max_steps, spec.check.diagnostic_batch, dtype=dtype, device=device)
+        self.tape = make_tape(model, runs, task.max_steps, spec.check.diagnostic_batch, dtype=dtype, device=device)
 
     def validate(self, weights: Weights) -> list[dict[str, float]]:
         """valid_nll (nats), valid_error (share in [0, 1]) and valid_samples of each run."""
@@ -73,20 +74,18 @@ class Checker:
         bounds: each run's bound on squared gradient norms, below which the gradient does not count as having reached
         a step.
         """
-        runs, length = len(weights["W_hh"]), len(self.symbols_TB)
+        runs = len(weights["W_hh"])
         targets_RB = self.targets_B.expand(runs, -1)
-        h_RBH = self.bptt.forward(weights, [self.symbols_TB] * runs)
+        h_RBH = self.tape.forward(weights, [self.symbols_TB] * runs)
         y_RBO, _ = readout(weights, h_RBH, targets_RB)
-        unused = {name: torch.empty_like(weights[name]) for name in ("W_hy", "b_hy")}
-        self.bptt.backward(weights, readout_gradients(weights, h_RBH, y_RBO, targets_RB, unused))
-        return [self._diagnose(i, length, weights["W_hh"][i], bounds[i]) for i in range(runs)]
+        unused = {name: torch.empty(w.shape, dtype=w.dtype, device=w.device) for name, w in weights.items()}
+        self.tape.backward(weights, readout_gradients(weights, h_RBH, y_RBO, targets_RB, unused), unused)
+        return [self._diagnose(i, weights["W_hh"][i], bounds[i]) for i in range(runs)]
 
-    def _diagnose(
-        self, i: int, length: int, w_HH: torch.Tensor, bound: float
-    ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-        d_TBH, h_TBH = self.bptt.d_TRBH[: length + 1, i], self.bptt.h_RTBH[i, 1 : length + 1]
+    def _diagnose(self, i: int, w_HH: torch.Tensor, bound: float) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+        d_TBH, h_TBH = self.tape.d(i), self.tape.h(i)[1:]
         gradient, gradient_traces = through_time(gradient_norms(d_TBH))
-        hidden, hidden_traces = saturation(h_TBH, self.bptt.phi, self.check.saturation)
+        hidden, hidden_traces = saturation(h_TBH, self.tape.phi, self.check.saturation)
         regulariser = omega(d_TBH, bound)
         measured = {"omega": float(regulariser.value), "reach": float(regulariser.reach)}
         spectral = spectrum(w_HH.cpu().numpy())

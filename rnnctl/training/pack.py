@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 import torch
 
-from rnnctl.models.rnn import Bptt, Rnn, readout, readout_gradients
+from rnnctl.models.rnn import Rnn, readout, readout_gradients
 from rnnctl.spec.run import Rescale, RunSpec
 from rnnctl.tasks import Task
 from rnnctl.training.checks import Checker
 from rnnctl.training.member import Member
-from rnnctl.training.omega import omega
+from rnnctl.training.tapes import make_tape
 
 # The guard of the authors' program: a gradient that is no number, or longer than this, is replaced by this share of
 # W_hh.
@@ -40,7 +40,7 @@ class Pack:
         self.flat_RN = torch.stack(list(weights)).to(device)
         self.grads_RN = torch.zeros_like(self.flat_RN)
         dtype = getattr(torch, spec.train.dtype)
-        self.bptt = Bptt(self.model, len(members), task.max_steps, self.batch, dtype=dtype, device=device)
+        self.tape = make_tape(self.model, len(members), task.max_steps, self.batch, dtype=dtype, device=device)
         self.checker = Checker(spec, task, self.model, len(members), device)
 
     def keep(self, rows: Sequence[int]) -> None:
@@ -60,28 +60,20 @@ class Pack:
         symbols = [torch.from_numpy(batches[r].symbols_TB).to(self.device, torch.int64) for r in order]
         targets_RB = torch.stack([torch.from_numpy(batches[r].targets_B) for r in order]).to(self.device)
 
-        h_RBH = self.bptt.forward(weights, symbols)
+        h_RBH = self.tape.forward(weights, symbols)
         y_RBO, nll_RB = readout(weights, h_RBH, targets_RB)
-        self.bptt.backward(weights, readout_gradients(weights, h_RBH, y_RBO, targets_RB, grads))
-        omegas = [self._recurrent_gradients(i, self.members[r], symbols[i], grads) for i, r in enumerate(order)]
+        self.tape.backward(weights, readout_gradients(weights, h_RBH, y_RBO, targets_RB, grads), grads)
+        omegas = [self._recurrent_gradient(i, self.members[r], grads) for i, r in enumerate(order)]
         # One transfer for all figures that the host decides on.
         norms = [torch.linalg.vector_norm(row) for row in grads_RN]
         losses = [row.mean() for row in nll_RB]
         figures = torch.stack(norms + losses + omegas).view(3, -1).t().tolist()
         return [m for i, r in enumerate(order) if (m := self._step(i, r, *figures[i]))]
 
-    def _recurrent_gradients(
-        self, i: int, member: Member, symbols_TB: torch.Tensor, grads: dict[str, torch.Tensor]
-    ) -> torch.Tensor:
-        """Gradients of one row's recurrent weights, alpha * dOmega/dW_hh included. Returns Omega (0 if unused)."""
+    def _recurrent_gradient(self, i: int, member: Member, grads: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Gradient of row i's W_hh, its regulariser's share included. Returns its Omega, () (0 if unused)."""
         spec = member.spec.train.omega
-        if spec.alpha == 0:
-            self.bptt.recurrent_gradients(i, symbols_TB, grads)
-            return grads["W_hh"].new_zeros(())
-        found = omega(self.bptt.d_TRBH[: len(symbols_TB) + 1, i], spec.bound)
-        extra_TBH = found.extra_TBH.mul_(spec.weight(member.step + 1))
-        self.bptt.recurrent_gradients(i, symbols_TB, grads, extra_TBH)
-        return found.value
+        return self.tape.recurrent_gradient(i, grads, spec.weight(member.step + 1), spec.bound)
 
     def _step(self, i: int, r: int, norm: float, nll: float, omega_value: float) -> Member | None:
         """Clip and apply gradient row i to weight row r; the member itself if it diverges."""

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnctl.models.rnn import Bptt, Rnn, last_hidden, readout, readout_gradients
+from rnnctl.models.rnn import Rnn, Tape, last_hidden, readout, readout_gradients
+from rnnctl.training.tapes import FusedTape
 from tests.oracles import rnn_loss
 
 ACTIVATIONS = ["tanh", "sigmoid", "relu", "identity"]
@@ -20,20 +21,31 @@ def problem(rng, lengths, *, hidden=7, batch=3, activation="tanh", inputs=6, out
     return model, flat, symbols, targets
 
 
-def through(model, flat, symbols, targets):
+def tape_for(kind, model, symbols, dtype=torch.float64):
+    return kind(model, len(symbols), max(map(len, symbols)), symbols[0].shape[1], dtype=dtype, device="cpu")
+
+
+def through(model, flat, symbols, targets, kind=Tape):
     """A pack's losses, gradients and tape, the way the trainer makes them."""
-    weights = model.layout.views(flat)
+    tape = tape_for(kind, model, symbols, flat.dtype)
     grads_flat = torch.zeros_like(flat)
-    grads = model.layout.views(grads_flat)
-    bptt = Bptt(model, len(flat), max(map(len, symbols)), targets.shape[1], dtype=torch.float64, device="cpu")
-    h = bptt.forward(weights, symbols)
+    nll = pass_through(tape, model.layout.views(flat), symbols, targets, model.layout.views(grads_flat))
+    return nll.mean(1), grads_flat, tape
+
+
+def pass_through(tape, weights, symbols, targets, grads):
+    h = tape.forward(weights, symbols)
     y, nll = readout(weights, h, targets)
-    bptt.backward(weights, readout_gradients(weights, h, y, targets, grads))
-    for i, u in enumerate(symbols):
-        bptt.recurrent_gradients(i, u, grads)
-    return nll.mean(1), grads_flat, bptt
+    tape.backward(weights, readout_gradients(weights, h, y, targets, grads), grads)
+    for i in range(len(symbols)):
+        tape.recurrent_gradient(i, grads)
+    return nll
 
 
+both_tapes = pytest.mark.parametrize("kind", [Tape, FusedTape])
+
+
+@both_tapes
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @given(
     lengths=st.lists(st.integers(1, 12), min_size=1, max_size=4),
@@ -42,11 +54,11 @@ def through(model, flat, symbols, targets):
     seed=st.integers(0, 2**32 - 1),
 )
 @settings(max_examples=25, deadline=None)
-def test_every_gradient_equals_autograd_on_per_step_tensors(activation, lengths, hidden, batch, seed):
+def test_every_gradient_equals_autograd_on_per_step_tensors(kind, activation, lengths, hidden, batch, seed):
     lengths = sorted(lengths, reverse=True)
     rng = np.random.default_rng(seed)
     model, flat, symbols, targets = problem(rng, lengths, hidden=hidden, batch=batch, activation=activation)
-    losses, grads_flat, bptt = through(model, flat, symbols, targets)
+    losses, grads_flat, tape = through(model, flat, symbols, targets, kind)
     for i, length in enumerate(lengths):
         leaf = flat[i : i + 1].clone().requires_grad_()
         weights = {name: w[0] for name, w in model.layout.views(leaf).items()}
@@ -55,17 +67,18 @@ def test_every_gradient_equals_autograd_on_per_step_tensors(activation, lengths,
         torch.testing.assert_close(losses[i], loss.detach(), rtol=1e-12, atol=1e-12)
         torch.testing.assert_close(grads_flat[i], leaf.grad[0], rtol=1e-10, atol=1e-12)
         for t, h in enumerate(states):
-            torch.testing.assert_close(bptt.h_RTBH[i, t], h.detach(), rtol=1e-12, atol=1e-12)
-            torch.testing.assert_close(bptt.d_TRBH[t, i], h.grad, rtol=1e-10, atol=1e-13)
-        assert bptt.lengths[i] == length
+            torch.testing.assert_close(tape.h(i)[t], h.detach(), rtol=1e-12, atol=1e-12)
+            torch.testing.assert_close(tape.d(i)[t], h.grad, rtol=1e-10, atol=1e-13)
+        assert len(tape.h(i)) == len(tape.d(i)) == length + 1
 
 
+@both_tapes
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_gradient_through_time_equals_finite_differences(activation):
+def test_gradient_through_time_equals_finite_differences(kind, activation):
     rng = np.random.default_rng(3)
     scale = 2.0 if activation == "sigmoid" else 0.6
     model, flat, symbols, targets = problem(rng, [9], activation=activation, scale=scale)
-    _, _, bptt = through(model, flat, symbols, targets)
+    _, _, tape = through(model, flat, symbols, targets, kind)
     weights = {name: w[0] for name, w in model.layout.views(flat).items()}
 
     def loss_from(h, t):
@@ -78,13 +91,13 @@ def test_gradient_through_time_equals_finite_differences(activation):
 
     eps = 1e-5
     for t in range(10):
-        h = bptt.h_RTBH[0, t]
-        assert bptt.d_TRBH[t, 0].abs().max() > 1e-5  # far above what differences can resolve
+        h = tape.h(0)[t]
+        assert tape.d(0)[t].abs().max() > 1e-5  # far above what differences can resolve
         for b, j in [(0, 0), (1, 3), (2, 6)]:
             bump = torch.zeros_like(h)
             bump[b, j] = eps
             measured = (loss_from(h + bump, t) - loss_from(h - bump, t)) / (2 * eps)
-            assert measured.item() == pytest.approx(bptt.d_TRBH[t, 0, b, j].item(), rel=1e-5, abs=1e-9)
+            assert measured.item() == pytest.approx(tape.d(0)[t, b, j].item(), rel=1e-5, abs=1e-9)
 
 
 def test_weight_gradients_equal_finite_differences():
@@ -100,8 +113,9 @@ def test_weight_gradients_equal_finite_differences():
         torch.testing.assert_close(grads[:, entry], (up - down) / (2 * eps), rtol=1e-6, atol=1e-9)
 
 
+@both_tapes
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
-def test_hidden_states_equal_torch_nn_rnn(activation):
+def test_hidden_states_equal_torch_nn_rnn(kind, activation):
     rng = np.random.default_rng(5)
     model, flat, symbols, _ = problem(rng, [11], hidden=8, batch=5, activation=activation)
     weights = {name: w[0] for name, w in model.layout.views(flat).items()}
@@ -112,9 +126,9 @@ def test_hidden_states_equal_torch_nn_rnn(activation):
         rnn.bias_ih_l0.copy_(weights["b_hh"])
         rnn.bias_hh_l0.zero_()
         expected, _ = rnn(torch.nn.functional.one_hot(symbols[0], model.inputs).double())
-    bptt = Bptt(model, 1, 11, 5, dtype=torch.float64, device="cpu")
-    bptt.forward(model.layout.views(flat), symbols)
-    torch.testing.assert_close(bptt.h_RTBH[0, 1:12], expected, rtol=1e-12, atol=1e-12)
+    tape = tape_for(kind, model, symbols)
+    tape.forward(model.layout.views(flat), symbols)
+    torch.testing.assert_close(tape.h(0)[1:], expected, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -122,8 +136,7 @@ def test_validation_forward_ends_in_the_same_hidden_state(activation):
     rng = np.random.default_rng(6)
     model, flat, symbols, _ = problem(rng, [9, 9, 9], activation=activation)
     weights = model.layout.views(flat)
-    bptt = Bptt(model, 3, 9, 3, dtype=torch.float64, device="cpu")
-    expected = bptt.forward(weights, [symbols[0]] * 3)
+    expected = tape_for(Tape, model, [symbols[0]] * 3).forward(weights, [symbols[0]] * 3)
     torch.testing.assert_close(last_hidden(model, weights, symbols[0]), expected, rtol=0, atol=0)
 
 
@@ -131,23 +144,19 @@ def test_the_gradient_reaches_every_step_and_is_not_the_gradient_of_a_copy():
     """With the loss at the last step alone, dL/dh_t of a dead-end copy would be exactly zero for every t < T."""
     rng = np.random.default_rng(7)
     model, flat, symbols, targets = problem(rng, [12], hidden=10)
-    _, _, bptt = through(model, flat, symbols, targets)
-    assert (bptt.d_TRBH[:13, 0].square().sum((1, 2)) > 0).all()
+    _, _, tape = through(model, flat, symbols, targets)
+    assert (tape.d(0).square().sum((1, 2)) > 0).all()
 
 
-def test_a_rows_gradients_do_not_depend_on_stale_buffers():
+@both_tapes
+def test_a_rows_gradients_do_not_depend_on_stale_buffers(kind):
     rng = np.random.default_rng(8)
     model, flat, symbols, targets = problem(rng, [10, 3])
-    bptt = Bptt(model, 2, 10, 3, dtype=torch.float64, device="cpu")
-    weights = model.layout.views(flat)
-    for buffer in (bptt.h_RTBH[:, 1:], bptt.delta_RTBH, bptt.d_TRBH, bptt.product_RBH):
-        buffer.fill_(float("nan"))
+    tape = tape_for(kind, model, symbols)
+    for name, buffer in vars(tape).items():
+        if isinstance(buffer, torch.Tensor):
+            (buffer[:, 1:] if name == "h_RTBH" else buffer).fill_(float("nan"))
     grads_flat = torch.full_like(flat, float("nan"))
-    grads = model.layout.views(grads_flat)
-    h = bptt.forward(weights, symbols)
-    y, _ = readout(weights, h, targets)
-    bptt.backward(weights, readout_gradients(weights, h, y, targets, grads))
-    for i, u in enumerate(symbols):
-        bptt.recurrent_gradients(i, u, grads)
-    _, expected, _ = through(model, flat, symbols, targets)
+    pass_through(tape, model.layout.views(flat), symbols, targets, model.layout.views(grads_flat))
+    _, expected, _ = through(model, flat, symbols, targets, kind)
     torch.testing.assert_close(grads_flat, expected, rtol=0, atol=0)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from rnnctl.training.omega import omega
-from tests.models.test_bptt import problem, through
+from rnnctl.models.omega import omega
+from tests.models.test_bptt import both_tapes, problem, through
 from tests.oracles import omega_value, rnn_loss
 
 
@@ -14,8 +14,8 @@ from tests.oracles import omega_value, rnn_loss
 def test_omega_and_its_gradient_equal_autograd_with_constant_signals(activation, lengths):
     rng = np.random.default_rng(11)
     model, flat, symbols, targets = problem(rng, lengths, activation=activation, batch=4, scale=0.6)
-    _, _, bptt = through(model, flat, symbols, targets)
-    for i, length in enumerate(lengths):
+    _, _, tape = through(model, flat, symbols, targets)
+    for i in range(len(lengths)):
         leaf = flat[i : i + 1].clone().requires_grad_()
         weights = {name: w[0] for name, w in model.layout.views(leaf).items()}
         loss, states = rnn_loss(weights, symbols[i], targets[i], activation)
@@ -24,24 +24,27 @@ def test_omega_and_its_gradient_equal_autograd_with_constant_signals(activation,
         expected, reach = omega_value(w_hh, states, [h.grad for h in states], activation, 1e-20)
         expected.backward()
 
-        found = omega(bptt.d_TRBH[: length + 1, i], 1e-20)
-        delta = bptt.delta_RTBH[i, :length]
-        gradient = torch.einsum("tbj,tbi->ji", found.extra_TBH, delta)
+        found = omega(tape.d(i), 1e-20)
+        gradient = torch.einsum("tbj,tbi->ji", found.extra_TBH, tape.delta(i))
         torch.testing.assert_close(found.value, expected.detach(), rtol=1e-10, atol=1e-12)
         torch.testing.assert_close(gradient, w_hh.grad, rtol=1e-9, atol=1e-11)
         assert found.reach.item() == pytest.approx(reach)
 
 
-def test_alpha_adds_its_share_to_the_recurrent_gradient_alone():
+@both_tapes
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "relu", "identity"])
+def test_alpha_adds_its_share_to_the_recurrent_gradient_alone(kind, activation):
     rng = np.random.default_rng(12)
-    model, flat, symbols, targets = problem(rng, [8])
-    _, plain_flat, bptt = through(model, flat, symbols, targets)
+    model, flat, symbols, targets = problem(rng, [8, 5], activation=activation, scale=0.6)
+    _, plain_flat, tape = through(model, flat, symbols, targets, kind)
     regularised_flat = plain_flat.clone()
-    found = omega(bptt.d_TRBH[:9, 0], 1e-20)
-    bptt.recurrent_gradients(0, symbols[0], model.layout.views(regularised_flat), 0.5 * found.extra_TBH)
     plain, regularised = model.layout.views(plain_flat), model.layout.views(regularised_flat)
-    gradient = torch.einsum("tbj,tbi->ji", found.extra_TBH, bptt.delta_RTBH[0, :8])
-    torch.testing.assert_close(regularised["W_hh"][0], plain["W_hh"][0] + 0.5 * gradient, rtol=1e-9, atol=1e-12)
+    for i in range(2):
+        value = tape.recurrent_gradient(i, regularised, 0.5, 1e-20)
+        found = omega(tape.d(i), 1e-20)
+        gradient = torch.einsum("tbj,tbi->ji", found.extra_TBH, tape.delta(i))
+        torch.testing.assert_close(value, found.value, rtol=1e-11, atol=0)
+        torch.testing.assert_close(regularised["W_hh"][i], plain["W_hh"][i] + 0.5 * gradient, rtol=1e-9, atol=1e-12)
     for name in ("W_uh", "b_hh", "W_hy", "b_hy"):
         assert torch.equal(plain[name], regularised[name])
 
@@ -68,5 +71,5 @@ def test_an_orthogonal_recurrence_without_slope_keeps_the_norm():
     model, flat, symbols, targets = problem(rng, [10], activation="identity", hidden=6)
     q, _ = torch.linalg.qr(torch.from_numpy(rng.standard_normal((6, 6))))
     model.layout.views(flat)["W_hh"][0] = q
-    _, _, bptt = through(model, flat, symbols, targets)
-    assert omega(bptt.d_TRBH[:11, 0], 1e-20).value.item() == pytest.approx(0, abs=1e-24)
+    _, _, tape = through(model, flat, symbols, targets)
+    assert omega(tape.d(0), 1e-20).value.item() == pytest.approx(0, abs=1e-24)

@@ -1,0 +1,12 @@
+"""How kernels are compiled: with numba, for this machine, once (the result is cached on disk)."""
+
+from __future__ import annotations
+
+from numba import njit
+
+# Sums may be reordered and contracted, which is what makes vector code of them. Unlike with all of fastmath, a NaN or
+# infinity stays one: the trainer tells a diverged run by it.
+FAST = {"contract", "reassoc", "nsz", "arcp"}
+
+kernel = njit(fastmath=FAST, nogil=True, cache=True, error_model="numpy")
+inlined = njit(fastmath=FAST, inline="always", cache=True, error_model="numpy")
