@@ -55,19 +55,17 @@ def figures(
     note = "" if len(drawn) == len(started) else f" ({len(drawn)} of {len(started)} runs)"
     floor, chance = _common(results, "floor"), _common(results, "chance_error")
 
-    def series(key: str, low: str | None = None, high: str | None = None) -> list[Series]:
-        return [
-            Series(
-                run["label"],
-                run["group"],
-                history.steps,
-                history.scalars[key],
-                _end(run),
-                *(history.scalars.get(edge) for edge in (low, high)),
-            )
-            for run in drawn
-            if (history := histories.get(run["run"])) is not None and key in history.scalars
-        ]
+    def series(*keys: str, diagnosed: bool = False) -> list[Series]:
+        """One figure (and the edges of its band) of every run; of a diagnosis only where one was made."""
+        found = []
+        for run in drawn:
+            history = histories.get(run["run"])
+            if history is None or keys[0] not in history.scalars:
+                continue
+            at = np.isfinite(history.scalars["reach"]) if diagnosed else slice(None)
+            values, *band = (history.scalars[key][at] for key in keys)
+            found.append(Series(run["label"], run["group"], history.steps[at], values, _end(run), *band))
+        return found
 
     yield (
         "loss",
@@ -111,10 +109,16 @@ def figures(
     yield (
         "saturation",
         plots.saturation(
-            series("saturation", "saturation_p10", "saturation_p90"), title=f"{title}: hidden saturation{note}"
+            series("saturation", "saturation_p10", "saturation_p90", diagnosed=True),
+            title=f"{title}: hidden saturation{note}",
         ),
     )
-    yield "spectrum", plots.spectral(series("rho"), series("sigma_max"), title=f"{title}: spectrum of W_hh{note}")
+    yield (
+        "spectrum",
+        plots.spectral(
+            series("rho", diagnosed=True), series("sigma_max", diagnosed=True), title=f"{title}: spectrum of W_hh{note}"
+        ),
+    )
     yield from _per_run(started, read, title)
 
 
@@ -122,7 +126,7 @@ def _per_run(started: Sequence[Result], read: Histories, title: str) -> Iterator
     """The figures that have a panel for each run, made from its traces."""
     drawn = choose(started, MOST_PANELS)
     histories = read([run["run"] for run in drawn], True)
-    shown = [(run, histories[run["run"]]) for run in drawn if run["run"] in histories]
+    shown = [(run, h) for run in drawn if (h := histories.get(run["run"])) is not None and h.traces]
     note = "" if len(drawn) == len(started) else f" ({len(drawn)} of {len(started)} runs)"
     gradients = [_trace(run, history, "grad_time") for run, history in shown]
     yield (
@@ -184,19 +188,18 @@ def _point(run: Result, parameters: Mapping[str, Any]) -> Point:
 
 
 def _trace(run: Result, history: History, name: str) -> Trace:
-    rows = history.traces[name]
-    longest = max(len(row) for row in rows if row is not None)
-    values = np.full((len(rows), longest), np.nan)
-    for i, row in enumerate(rows):
-        if row is not None:
-            values[i, : len(row)] = row
-    return Trace(run["label"], run["group"], history.steps, values)
+    rows = {step: row for step, row in zip(history.steps, history.traces[name], strict=True) if row is not None}
+    values = np.full((len(rows), max(map(len, rows.values()))), np.nan)
+    for line, row in zip(values, rows.values(), strict=True):
+        line[: len(row)] = row
+    return Trace(run["label"], run["group"], list(rows), values)
 
 
 def _histogram(run: Result, history: History) -> Histogram:
-    counts = np.stack([np.asarray(row, dtype=float) for row in history.traces["grad_hist"]])
+    at = [i for i, row in enumerate(history.traces["grad_hist"]) if row is not None]
+    counts = np.stack([np.asarray(history.traces["grad_hist"][i], dtype=float) for i in at])
     positive = counts.sum(1)
     # The share of exact zeros is kept; their number follows from it and from the number of values that are none.
-    share = np.nan_to_num(history.scalars["grad_zero_share"])
+    share = np.nan_to_num(history.scalars["grad_zero_share"][at])
     zeros = np.where(share < 1, positive * share / np.where(share < 1, 1 - share, 1), 1)
-    return Histogram(run["label"], run["group"], history.steps, LOG10_EDGES, counts, zeros)
+    return Histogram(run["label"], run["group"], history.steps[at], LOG10_EDGES, counts, zeros)

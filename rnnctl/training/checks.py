@@ -13,7 +13,7 @@ from rnnctl.diagnostics.gradients import gradient_norms, through_time
 from rnnctl.diagnostics.saturation import saturation
 from rnnctl.diagnostics.spectrum import spectrum
 from rnnctl.models.omega import omega
-from rnnctl.models.rnn import Rnn, Weights, last_hidden, readout, readout_gradients
+from rnnctl.models.rnn import Rnn, last_hidden, readout, readout_gradients
 from rnnctl.spec.run import Check, RunSpec
 from rnnctl.tasks import Batch, Task
 from rnnctl.training.member import generator
@@ -49,32 +49,42 @@ class Checker:
         dtype = getattr(torch, spec.train.dtype)
         self.tape = make_tape(model, runs, task.max_steps, spec.check.diagnostic_batch, dtype=dtype, device=device)
 
-    def validate(self, weights: Weights) -> list[dict[str, float]]:
-        """valid_nll (nats), valid_error (share in [0, 1]) and valid_samples of each run."""
-        runs = len(weights["W_hh"])
+    def validate(self, flat_RN: torch.Tensor, beyond: Sequence[int | None]) -> list[dict[str, float]]:
+        """valid_nll (nats), valid_error (share in [0, 1]) and the valid_samples that they rest on, of each run.
+
+        After check.screen samples, a run with more than beyond[r] wrong answers is let go with the figures so far; None
+        looks at all samples.
+        """
+        runs = len(flat_RN)
         nll = torch.zeros(runs, dtype=torch.float64)
         wrong = torch.zeros(runs, dtype=torch.int64)
-        samples = 0
+        samples = torch.zeros(runs, dtype=torch.int64)
+        rows, weights = list(range(runs)), self.model.layout.views(flat_RN)
         for symbols_TB, targets_B in self.validation:
             h_RBH = last_hidden(self.model, weights, symbols_TB)
-            y_RBO, nll_RB = readout(weights, h_RBH, targets_B.expand(runs, -1))
-            nll += torch.stack([row.sum() for row in nll_RB.double()]).cpu()
-            wrong += (y_RBO.argmax(2) != targets_B).sum(1).cpu()
-            samples += len(targets_B)
+            y_RBO, nll_RB = readout(weights, h_RBH, targets_B.expand(len(rows), -1))
+            nll[rows] += torch.stack([row.sum() for row in nll_RB.double()]).cpu()
+            wrong[rows] += (y_RBO.argmax(2) != targets_B).sum(1).cpu()
+            samples[rows] += len(targets_B)
+            if samples[rows[0]] == self.check.screen:
+                rows = [r for r in rows if (most := beyond[r]) is None or wrong[r] <= most]
+                if not rows:
+                    break
+                weights = self.model.layout.views(flat_RN[rows])
         return [
-            {"valid_nll": float(n) / samples, "valid_error": int(w) / samples, "valid_samples": samples}
-            for n, w in zip(nll, wrong, strict=True)
+            {"valid_nll": float(n / s), "valid_error": int(w) / int(s), "valid_samples": int(s)}
+            for n, w, s in zip(nll, wrong, samples, strict=True)
         ]
 
     def diagnose(
-        self, weights: Weights, bounds: Sequence[float]
+        self, flat_RN: torch.Tensor, bounds: Sequence[float]
     ) -> list[tuple[dict[str, float], dict[str, np.ndarray]]]:
         """Scalars and traces of each run on the diagnostic batch: gradient through time, Omega, saturation, spectrum.
 
         bounds: each run's bound on squared gradient norms, below which the gradient does not count as having reached
         a step.
         """
-        runs = len(weights["W_hh"])
+        weights, runs = self.model.layout.views(flat_RN), len(flat_RN)
         targets_RB = self.targets_B.expand(runs, -1)
         h_RBH = self.tape.forward(weights, [self.symbols_TB] * runs)
         y_RBO, _ = readout(weights, h_RBH, targets_RB)

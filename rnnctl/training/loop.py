@@ -64,14 +64,12 @@ class _Loop:
 
     def _advance(self) -> None:
         pack = self.pack
-        ends = {m.run_id: "diverged" for m in pack.update()}
-        due = [r for r, m in enumerate(pack.members) if m.due or m.run_id in ends]
-        if due:
-            pack.check(due)
+        diverged = pack.update()
+        due = [r for r, m in enumerate(pack.members) if m.due or m in diverged]
+        verdicts = pack.check(due, diverged) if due else {}
         for member in pack.members:
             self.recorder.progress(member.run_id, member.step)
-        for member in [pack.members[r] for r in due]:
-            outcome = ends.get(member.run_id) or member.verdict()
+        for member, outcome in [(pack.members[r], outcome) for r, outcome in verdicts.items()]:
             self._tell(member)
             if outcome:
                 self._commit(member, outcome)

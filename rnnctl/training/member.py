@@ -85,13 +85,24 @@ class Member:
     def due(self) -> bool:
         return self.step % self.spec.check.every == 0 or self.step == self.spec.train.updates
 
-    def observe(self, scalars: dict[str, float], traces: dict[str, np.ndarray], weights: torch.Tensor) -> None:
-        """Take in a check: history, best weights, floor, patience; and begin a new window."""
-        nll, best = scalars["valid_nll"], self.best
-        self.last = scalars
-        self.unsaved.append(HistoryRow(self.step, scalars, traces))
+    @property
+    def diagnosis_is_due(self) -> bool:
+        return self.step % (self.spec.check.diagnose_every or self.spec.check.every) == 0
+
+    @property
+    def hopeless_beyond(self) -> int | None:
+        """How many wrong answers put a check's goal out of reach; None where the figures are wanted in full."""
+        if self.step == self.spec.train.updates:
+            return None
+        goals = {"zero_errors": 0, "under_1_percent": math.ceil(0.01 * self.spec.check.samples) - 1, "never": -1}
+        return goals[self.spec.stop.solved]
+
+    def observe(self, validation: dict[str, float], weights: torch.Tensor) -> None:
+        """Take in a validation: last figures, best weights, floor, patience."""
+        nll, best = validation["valid_nll"], self.best
+        self.last = {**self.window.means(regularised=self.spec.train.omega.alpha > 0), **validation}
         if math.isfinite(nll):
-            best.error = min(best.error, scalars["valid_error"])
+            best.error = min(best.error, validation["valid_error"])
         if nll < best.nll:
             best.nll, best.step = nll, self.step
             self.best_weights = weights.cpu().clone()
@@ -100,6 +111,11 @@ class Member:
         improved = nll < best.patience_nll - self.spec.stop.min_delta
         best.stale_checks = 0 if improved else best.stale_checks + 1
         best.patience_nll = nll if improved else best.patience_nll
+
+    def record(self, diagnosis: dict[str, float], traces: dict[str, np.ndarray]) -> None:
+        """Close the check: its history row, with a diagnosis or without, and a new window."""
+        self.last |= diagnosis
+        self.unsaved.append(HistoryRow(self.step, self.last, traces))
         self.window = Window()
 
     def verdict(self) -> str | None:

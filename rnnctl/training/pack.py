@@ -100,12 +100,21 @@ class Pack:
         self.flat_RN[r].add_(self.grads_RN[i], alpha=-train.lr * scale)
         return None
 
-    def check(self, rows: Sequence[int]) -> None:
-        """Validate and diagnose these rows, and let their members take it in."""
-        weights = self.layout.views(self.flat_RN[list(rows)])
-        validated = self.checker.validate(weights)
-        diagnosed = self.checker.diagnose(weights, [self.members[r].spec.train.omega.bound for r in rows])
-        for r, validation, (diagnosis, traces) in zip(rows, validated, diagnosed, strict=True):
-            member = self.members[r]
-            means = member.window.means(regularised=member.spec.train.omega.alpha > 0)
-            member.observe({**means, **validation, **diagnosis}, traces, self.flat_RN[r])
+    def check(self, rows: Sequence[int], diverged: Sequence[Member] = ()) -> dict[int, str | None]:
+        """Validate these rows, diagnose those that it is time for, and let their members take it in.
+
+        Returns how each row's run ends, None if it goes on.
+        """
+        beyond = [self.members[r].hopeless_beyond for r in rows]
+        for r, validation in zip(rows, self.checker.validate(self.flat_RN[list(rows)], beyond), strict=True):
+            self.members[r].observe(validation, self.flat_RN[r])
+        verdicts = {r: "diverged" if self.members[r] in diverged else self.members[r].verdict() for r in rows}
+        # The end of a run is worth a diagnosis, whenever it comes.
+        due = [r for r in rows if verdicts[r] or self.members[r].diagnosis_is_due]
+        diagnoses = {}
+        if due:
+            bounds = [self.members[r].spec.train.omega.bound for r in due]
+            diagnoses = dict(zip(due, self.checker.diagnose(self.flat_RN[due], bounds), strict=True))
+        for r in rows:
+            self.members[r].record(*diagnoses.get(r, ({}, {})))
+        return verdicts

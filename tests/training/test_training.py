@@ -104,13 +104,13 @@ def test_a_diverging_run_leaves_its_companions_alone():
 
 
 def easy(**stop):
-    """Short, wide and fast: solved within a few hundred updates."""
+    """Short, wide and fast: solved within a hundred updates."""
     return RunSpec.model_validate(
         {
             "task": {"name": "temporal_order", "min_length": 10, "max_length": 10},
             "model": {"hidden": 40, "init": "orthogonal"},
-            "train": {"updates": 3000, "batch": 50, "lr": 0.3, "omega": 0.1},
-            "check": {"every": 50, "samples": 400, "chunk": 200},
+            "train": {"updates": 3000, "batch": 50, "lr": 0.03, "omega": 0.1},
+            "check": {"every": 5, "samples": 400, "chunk": 200},
             "stop": stop,
             "seed": 1,
         }
@@ -125,6 +125,57 @@ def test_a_run_without_errors_is_solved_and_stops_there():
     assert all(row.scalars["valid_error"] > 0 for row in memory.history["a"][:-1])
     assert memory.summaries["a"]["broke_floor_at"] <= last.step < 3000
     assert last.scalars["valid_nll"] < 0.9 * math.log(4)
+
+
+def screened(run_spec, **check):
+    data = run_spec.canonical()
+    data["check"] |= check
+    return RunSpec.model_validate(data)
+
+
+@pytest.mark.parametrize("goal", ["zero_errors", "under_1_percent"])
+def test_a_screen_changes_neither_whether_nor_when_a_run_is_solved(goal):
+    whole = train({"a": easy(solved=goal)})
+    quick = train({"a": screened(easy(solved=goal), chunk=50, screen=50, samples=400)})
+    assert quick.outcomes == whole.outcomes == {"a": "solved"}
+    samples = [row.scalars["valid_samples"] for row in quick.history["a"]]
+    assert samples[0] == 50, "far from the goal, the screen's figure stands"
+    assert samples[-1] == 400, "at the goal, every sample counts"
+    for row in quick.history["a"]:
+        if row.scalars["valid_samples"] == 50:
+            # No number of right answers among the rest could have met the goal.
+            assert row.scalars["valid_error"] * 50 >= (1 if goal == "zero_errors" else 4)
+
+
+def test_a_screened_figure_is_that_of_the_first_samples():
+    run_spec = spec(1, updates=20, samples=60, chunk=30)
+    whole, quick = train({"a": run_spec}), train({"a": screened(run_spec, screen=30)})
+    first = train({"a": screened(run_spec, samples=30)})
+    early = [memory.history["a"][0].scalars["valid_nll"] for memory in (quick, first)]
+    assert early[0] == early[1]
+    last = [memory.history["a"][-1].scalars["valid_nll"] for memory in (quick, whole)]
+    assert last[0] == last[1], "the end of the budget is validated in full"
+
+
+def test_each_run_of_a_pack_is_screened_for_itself():
+    easy_spec = screened(easy(), chunk=50, screen=50, samples=400)
+    slow = RunSpec.model_validate({**easy_spec.canonical(), "train": {**easy_spec.canonical()["train"], "lr": 1e-9}})
+    slow = RunSpec.model_validate({**slow.canonical(), "train": {**slow.canonical()["train"], "updates": 400}})
+    pack = train({"fast": easy_spec, "slow": slow})
+    alone = train({"fast": easy_spec})
+    assert [repr(r.scalars) for r in pack.history["fast"]] == [repr(r.scalars) for r in alone.history["fast"]]
+    assert {row.scalars["valid_samples"] for row in pack.history["slow"][:-1]} == {50}
+
+
+def test_diagnoses_have_a_cadence_of_their_own_and_one_at_the_end():
+    memory = train({"a": screened(spec(1, updates=47), diagnose_every=20)})
+    rows = memory.history["a"]
+    assert [row.step for row in rows] == [10, 20, 30, 40, 47]
+    assert [row.step for row in rows if row.traces] == [20, 40, 47]
+    assert [row.step for row in rows if "rho" in row.scalars] == [20, 40, 47]
+    every = train({"a": spec(1, updates=47)})
+    for row, other in zip(rows, every.history["a"], strict=True):
+        assert all(repr(other.scalars[name]) == repr(value) for name, value in row.scalars.items())
 
 
 def test_under_one_percent_is_a_looser_goal():
