@@ -13,10 +13,12 @@ import select
 import signal
 import sys
 import threading
+import time
+import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from jobs.events import Emit, encode
+from jobs.events import Emit, encode, event
 from store.errors import StoreError
 
 if TYPE_CHECKING:
@@ -32,14 +34,23 @@ def serve(build: Callable[[Emit, threading.Event], "Worker"]) -> int:
 
     Call it first thing in the process, and import what is heavy in `build`. Whatever prints to stdout meanwhile
     lands on stderr: stdout belongs to the events. A StoreError, which the worker tells as its last event, ends it with
-    status 1; other exceptions pass through and make the process a crashed one.
+    status 1. So does an exception of `build`, told likewise, since it would come again in the next process. Other
+    exceptions pass through and make the process a crashed one.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = threading.Event()
     _obey(stop)
     events = EventPipe(_take_stdout(), on_broken=stop.set)
     try:
-        with build(events.send, stop) as worker:
+        worker = build(events.send, stop)
+    except Exception as error:
+        traceback.print_exc()
+        line = " ".join(f"{type(error).__name__}: {error}".split())
+        events.send(event("worker_ended", time.time(), None, reason="error", error=line))
+        events.close()
+        return 1
+    try:
+        with worker:
             worker.run()
     except StoreError:
         return 1

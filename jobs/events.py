@@ -5,7 +5,7 @@ and its own fields:
 
 | event | said by | fields |
 |---|---|---|
-| worker_started | worker | pid, host, device |
+| worker_started | worker | pid, host, device, workspace (its folder) |
 | claimed | worker | shape, runs: list of {run, label, attempt, step, total} |
 | resumed | session | run, step |
 | checkpoint_unsound | session | run, path, reason |
@@ -14,10 +14,11 @@ and its own fields:
 | committed | session | run, step |
 | finished | session | run, step, outcome |
 | lease_lost | session | run, reason |
-| released | worker | run |
+| released | worker, or the pool that kills it | run |
 | failed | worker | run, error (traceback), status (queued, to be tried again, or failed) |
-| rescued | worker | run, from (worker id), status (queued) |
+| rescued | worker | run, from (worker id) |
 | quarantined | worker | run, from (worker id) |
+| store_busy | worker | error (one line); said once, until the store is free again |
 | draining | pool | |
 | crashed | pool | slot, pid, exit (negative: by that signal), tail (its last words on stderr) |
 | worker_ended | worker | reason (empty, drained or error), error (one line, else None) |
@@ -42,6 +43,7 @@ EVENTS = frozenset(
         "failed",
         "rescued",
         "quarantined",
+        "store_busy",
         "draining",
         "crashed",
         "worker_ended",

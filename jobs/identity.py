@@ -53,6 +53,21 @@ def alive(worker: Located) -> bool | None:
     return now_there == worker.pid_started
 
 
+def rebooted_since(worker: Located) -> bool:
+    """Whether the worker ran on this machine before it was last started: it ended together with everything else."""
+    return worker.host == host() and worker.boot_id != boot_id()
+
+
+def sibling(worker: Located) -> bool:
+    """Whether a worker that lives was started by the process that started this one (itself is its sibling too)."""
+    if worker.host != host():
+        return False
+    try:
+        return psutil.Process(worker.pid).ppid() == os.getppid()
+    except psutil.Error:
+        return False
+
+
 def host() -> str:
     """The machine's name; a container's pids are its own, so that its pid namespace belongs to the name."""
     name = socket.gethostname()

@@ -6,6 +6,8 @@ and what they leave undone any other worker rescues. So several pools can share 
 A worker that ends by itself (nothing left, drained, or an error that it named) is done. One that dies otherwise has
 crashed and is started again, the first time at once and then after growing waits; after `crash_limit` crashes in a row
 without progress it is given up. A job that kills every worker is quarantined before long, so this ends.
+
+A worker that the pool itself kills is no evidence against its jobs: they are handed back first, without a strike.
 """
 
 import os
@@ -15,18 +17,21 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from jobs.config import Settings
 from jobs.events import decode, encode, event
+from store import Store, StoreError
+from store.queue import Holding, release_from
 
 PROGRESS = frozenset({"progress", "committed", "finished", "failed", "quarantined"})
 TURN = 0.1  # seconds between looks at the children
 TAIL = 2000  # bytes of a crashed worker's stderr that are told
 LAST_EVENTS = 2.0  # seconds that a dead child's reader may take to find the end of its pipe
+LAST_WRITE = 2.0  # seconds that a kill waits for a store that is busy
 
 
 @dataclass
@@ -85,7 +90,7 @@ class Pool:
         self._inbox.put((None, "drain"))
 
     def kill(self) -> None:
-        """Ends the workers at once; their jobs are left to rescue. Safe in a signal handler and from any thread."""
+        """Ends the workers at once and hands their jobs back. Safe in a signal handler and from any thread."""
         self._inbox.put((None, "kill"))
 
     def interrupt(self) -> None:
@@ -144,8 +149,8 @@ class Pool:
             if not self._end.drained:
                 self._tell(event("draining", time.time(), None))
             self._end.drained = True
-            for slot in self._slots:
-                slot.order_drain()
+            for one in self._slots:
+                one.order_drain()
 
     def _tend(self, slot: "_Slot") -> None:
         """Looks after one worker: notices its end, and starts it again when its wait is over."""
@@ -187,19 +192,34 @@ class Pool:
     def _tell(self, message: dict) -> None:
         if self._logs is not None and message["event"] != "progress":
             # One write of one line to a file opened for appending: pools that share the file do not tear it.
-            with (self._logs / "events.jsonl").open("ab", buffering=0) as log:
-                log.write(encode(message))
+            with suppress(OSError), (self._logs / "events.jsonl").open("ab", buffering=0) as log:
+                log.write(encode(message))  # a log that cannot be written is no reason to stop training
         self._on_event(message)
 
     def _let_go(self) -> None:
         """Leaves no child that waits for orders: kills where told, else closes their stdin, which drains them."""
-        for slot in self._slots:
-            if slot.process is None:
-                continue
-            if self._end.killed:
+        left = [slot for slot in self._slots if slot.process is not None]
+        released = []
+        if self._end.killed:
+            # Released before they die: afterwards another worker might see them dead, and call that a crash.
+            released = self._release_from([slot for slot in left if slot.process.poll() is None])
+            for slot in left:
                 slot.process.kill()
                 slot.process.wait()
+        for slot in left:
             slot.close_stdin()
+        for held in released:
+            self._tell(event("released", time.time(), held.worker, run=held.run_id))
+
+    def _release_from(self, slots: list["_Slot"]) -> list[Holding]:
+        """Hands back what these workers hold. Where the store cannot be written, that is left to rescue."""
+        known = [slot for slot in slots if slot.worker is not None]
+        if not known:
+            return []
+        # They run one command, in one workspace, of which the pool knows what they said of it.
+        with suppress(StoreError), Store.open(known[0].workspace, timeout=LAST_WRITE) as store:
+            return release_from(store, [slot.worker for slot in known], time.time())
+        return []
 
 
 @dataclass(eq=False)
@@ -210,6 +230,7 @@ class _Slot:
     process: subprocess.Popen | None = None
     reader: threading.Thread | None = None
     worker: str | None = None  # the id that the process gave itself
+    workspace: str | None = None  # where that id is known
     said_goodbye: bool = False
     error: str | None = None
     crashes: int = 0  # in a row, without progress
@@ -222,7 +243,7 @@ class _Slot:
         if message["event"] in PROGRESS:
             self.crashes = 0
         elif message["event"] == "worker_started":
-            self.worker = message["worker"]
+            self.worker, self.workspace = message["worker"], message["workspace"]
         elif message["event"] == "worker_ended":
             self.said_goodbye = True
             self.error = message.get("error")
@@ -244,7 +265,7 @@ class _Slot:
 
     def tail(self) -> str:
         """The last that this process wrote to its log."""
-        if self.log is None:
+        if self.log is None or not self.log.exists():
             return ""
         with self.log.open("rb") as log:
             size = log.seek(0, os.SEEK_END)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from jobs.config import Settings
-from jobs.identity import alive
+from jobs.identity import alive, rebooted_since
 from store import Store, queue, workers
 from store.workers import WorkerRow
 
@@ -22,12 +22,17 @@ class Rescuer:
         self._waited = False
 
     def rescue(self, store: Store, now: float) -> None:
-        """Requeues or quarantines what dead workers held, and says so."""
+        """Requeues or quarantines what dead workers held, and says so. Those that a reboot ended cost no strike."""
         if self._others_need_time(now):
             return
-        dead = [worker.id for worker in workers.current(store) if alive(worker) is False]
+        dead = [worker for worker in workers.current(store) if alive(worker) is False]
+        rebooted = [worker.id for worker in dead if rebooted_since(worker)]
+        if rebooted:
+            for held in queue.release_from(store, rebooted, now):
+                self._say("rescued", run=held.run_id, **{"from": held.worker})
+        crashed = [worker.id for worker in dead if worker.id not in rebooted]
         settings = self._settings
-        for found in queue.rescue(store, now, dead, settings.strike_limit, settings.wait):
+        for found in queue.rescue(store, now, crashed, settings.strike_limit, settings.wait):
             name = "quarantined" if found.status == "quarantined" else "rescued"
             self._say(name, run=found.run_id, **{"from": found.worker})
 

@@ -59,7 +59,7 @@ class Session:
         """The newest sound checkpoint's file, or None to begin at the beginning. Call it once, before the first update.
 
         Where newer checkpoints were passed over, as missing or changed, the history beyond the one returned is taken
-        back, so that the loop writes it anew. Strays of killed attempts are removed.
+        back, so that the loop writes it anew. Strays of earlier attempts are removed.
         """
         claim = self._by_run[run_id]
         found = checkpoints.newest_sound(self._store, run_id)
@@ -73,7 +73,7 @@ class Session:
         if not self._still_ours(claim):
             self._holds.lose(run_id, TAKEN)
             return None
-        checkpoints.sweep(self._store, run_id)
+        checkpoints.sweep(self._store, run_id, claim.attempt)
         if found.checkpoint is None:
             return None
         self._holds.advance(run_id, found.checkpoint.step, self._clock())

@@ -9,6 +9,9 @@ The policy of the queue stands here; its states, and the fence behind every chan
     it raises                                  a strike for every unfinished run of the pack, with the traceback
     it raises because the store fails          all is released, and the worker ends with that error
     the process dies, or a lease ends          a strike, by whoever rescues the run
+    its pool kills it, or its machine reboots  all is released, by the pool or by whoever rescues the run
+
+A store that is busy, locked by another program for longer than its timeout, ends no worker: it waits and goes on.
 """
 
 import threading
@@ -26,7 +29,7 @@ from jobs.heartbeat import Heartbeat
 from jobs.holds import Holds
 from jobs.rescue import Rescuer, live_workers
 from jobs.session import Session
-from store import Conflict, LeaseLost, Store, StoreError, queries, queue, workers
+from store import Busy, Conflict, LeaseLost, Store, StoreError, queue, workers
 from store.queue import Claim
 from store.workers import WorkerRecord
 
@@ -78,6 +81,7 @@ class Worker:
         self._clock = clock
         self._rescuer = Rescuer(settings, self._say)
         self._beat_at = 0.0
+        self._busy_told = False
 
     def __enter__(self) -> "Worker":
         try:
@@ -97,7 +101,8 @@ class Worker:
         except BaseException:
             self._store.close()
             raise
-        self._say("worker_started", pid=me.pid, host=me.host, device=self._device)
+        home = str(self._workspace.absolute())
+        self._say("worker_started", pid=me.pid, host=me.host, device=self._device, workspace=home)
 
     def __exit__(self, kind, error, trace) -> None:
         with self._store:
@@ -126,7 +131,19 @@ class Worker:
         """One turn: rescue, claim a pack, execute it, settle it.
 
         Returns "worked", "idle" (nothing to claim now, but others are running or delayed) or "empty" (nothing is left).
+        A turn that found the store busy is an idle one.
         """
+        try:
+            state = self._turn(now)
+        except Busy as error:
+            if not self._busy_told:
+                self._say("store_busy", error=str(error))
+            self._busy_told = True
+            return "idle"
+        self._busy_told = False
+        return state
+
+    def _turn(self, now: float) -> str:
         self._rescuer.rescue(self._store, now)
         settings = self._settings
         claims = queue.claim(
@@ -144,17 +161,18 @@ class Worker:
         if not 0 <= now - self._beat_at < self._settings.beat:
             queue.beat(self._store, self.id, [], now, self._settings.lease, False)
             self._beat_at = now
-        counts = queries.counts(self._store)
-        return "idle" if counts["queued"] or counts["running"] else "empty"
+        return "idle" if queue.pending(self._store) else "empty"
 
     def _in_want_of_work(self, now: float) -> int:
-        """How many workers, this one included, may want runs now: those that hold none.
+        """How many workers, this one included, may want runs now: those that hold none, and those still to come.
 
-        Of those that start together the first is here before the others, whom it must not leave empty-handed.
+        Of those that start together the first is here before the others, whom it must not leave empty-handed. One that
+        has ended already counts as still to come: the packs of the others are smaller than they could be.
         """
         live = live_workers(self._store, now, self._settings.lease)
-        busy = sum(worker.running > 0 for worker in live)
-        return max(1, len(live) - busy, self._peers - busy)
+        empty_handed = sum(worker.running == 0 for worker in live)
+        to_come = self._peers - sum(identity.sibling(worker) for worker in live)
+        return max(1, empty_handed + max(0, to_come))
 
     def _work(self, claims: list[Claim], now: float) -> None:
         runs = [
@@ -178,26 +196,43 @@ class Worker:
         self._settle(session, holds, failure)
 
     def _settle(self, session: Session, holds: Holds, failure: BaseException | None) -> None:
-        """Lets go of every run that is not finished, in the way that the module's table says."""
-        excused = _is_no_fault_of_the_runs(failure)
+        """Lets go of every run that is not finished, in the way that the module's table says.
+
+        What the store refuses for one run is left to rescue, keeps no other from being settled, and is raised at last.
+        """
+        refused: StoreError | None = None
         for claim in session.claims:
-            standing = holds.standing(claim.run_id)
-            if standing == "finished":
-                continue
-            if standing == "lost":
-                # It may be lost only in our eyes, as when the clock was set; then it is still ours to give back.
-                self._release(claim)
-            elif failure is not None and not excused:
-                self._fail(claim, "".join(traceback.format_exception(failure)))
-            elif failure is not None:
-                with suppress(StoreError):  # what the store refuses now is left to rescue
-                    self._release(claim)
-            elif self._stop.is_set() or session.saved(claim.run_id):
-                self._release(claim)
-            else:
-                self._fail(claim, NOTHING_DONE)
-        if excused:
+            try:
+                self._let_go_when_free(claim, session, holds, failure)
+            except StoreError as error:
+                refused = error
+        if _is_no_fault_of_the_runs(failure):
             raise failure
+        if refused is not None:
+            raise refused
+
+    def _let_go_when_free(self, claim: Claim, session: Session, holds: Holds, failure: BaseException | None) -> None:
+        """`_let_go`, tried again while the store is busy and the lease stands."""
+        while True:
+            try:
+                return self._let_go(claim, session, holds, failure)
+            except Busy:
+                if not holds.held(claim.run_id, self._clock()):
+                    raise
+
+    def _let_go(self, claim: Claim, session: Session, holds: Holds, failure: BaseException | None) -> None:
+        standing = holds.standing(claim.run_id)
+        if standing == "finished":
+            return
+        if standing == "lost" or _is_no_fault_of_the_runs(failure):
+            # It may be lost only in our eyes, as when the clock was set; then it is still ours to give back.
+            self._release(claim)
+        elif failure is not None:
+            self._fail(claim, "".join(traceback.format_exception(failure)))
+        elif self._stop.is_set() or session.saved(claim.run_id):
+            self._release(claim)
+        else:
+            self._fail(claim, NOTHING_DONE)
 
     def _release(self, claim: Claim) -> None:
         with suppress(LeaseLost):

@@ -14,7 +14,9 @@ seconds since the epoch and durations seconds, both floats, and always handed in
                   current(store) -> [WorkerRow]
     queue         claim(store, worker, now, lease, max_pack, fair, alone_from) -> [Claim]
                   beat(store, worker, held=[(claim, step)], now, lease, extend) -> {run_id still held}
-                  release(store, claim, now), fail(store, claim, error, now, limit, backoff) -> status
+                  pending(store) -> bool
+                  release(store, claim, now), release_from(store, workers, now) -> [Holding]
+                  fail(store, claim, error, now, limit, backoff) -> status
                   rescue(store, now, dead_workers, limit, backoff) -> [Rescued]
                   cancel(store, run_ids, now) -> [run_id], retry(store, run_ids=None) -> [run_id]
     commits       commit(store, claim, checkpoint, rows, summary, now, outcome=None)
@@ -22,8 +24,9 @@ seconds since the epoch and durations seconds, both floats, and always handed in
     checkpoints   write(workspace, run_id, attempt, step, writer) -> Checkpoint
                   discard(workspace, checkpoint), live(store, run_id=None) -> [Checkpoint]
                   newest_sound(store, run_id) -> Resumption(checkpoint | None, passed_over=[PassedOver])
-                  sweep(store, run_id) -> [path], unsoundness(workspace, checkpoint) -> reason | None
-    history       HistoryRow(step, scalars, traces), read(store, run_ids, traces=False) -> {run_id: History}
+                  sweep(store, run_id, attempt) -> [path], unsoundness(workspace, checkpoint) -> reason | None
+    history       HistoryRow, a protocol: .step, .scalars, .traces
+                  read(store, run_ids, traces=False) -> {run_id: History}
     queries       studies, counts, counts_by_study, runs_of, attempts, checkpoints_of, resolve_runs,
                   resolve_study
     integrity     database_findings, checkpoint_findings, orphans, remove_orphans; Finding

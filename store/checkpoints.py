@@ -11,6 +11,7 @@ import errno
 import hashlib
 import io
 import os
+import re
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +25,7 @@ from store.workspace import Workspace
 
 KEPT = 2  # sound checkpoints kept for each run
 UNFINISHED = ".tmp"  # suffix of a file that is being written
+_ATTEMPT = re.compile(r"attempt-(\d+)-")  # how the names of files begin that `write` makes
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,9 @@ class _RawFile(io.FileIO):
 def write(workspace: Workspace, run_id: str, attempt: int, step: int, writer: Callable[[BinaryIO], None]) -> Checkpoint:
     """Write a checkpoint file with `writer(file)`. It counts only once it was handed to `commits.commit`.
 
-    Killed at any moment, this leaves the file whole or not there. The name carries attempt and step for
-    people, and a random part so that no file is ever written over. Raises DiskFull, Unwritable or another
-    StoreError for what the operating system refuses; other errors of `writer` pass through.
+    Killed at any moment, this leaves the file whole or not there. The name carries the attempt, which `sweep`
+    goes by, the step, for people, and a random part so that no file is ever written over. Raises DiskFull,
+    Unwritable or another StoreError for what the operating system refuses; other errors of `writer` pass through.
     """
     folder = workspace.checkpoints / run_id
     final = folder / f"attempt-{attempt:04d}-step-{step:09d}-{secrets.token_hex(4)}.ckpt"
@@ -178,15 +180,23 @@ def newest_sound(store: Store, run_id: str) -> Resumption:
     return Resumption(None, passed_over)
 
 
-def sweep(store: Store, run_id: str) -> list[Path]:
-    """Remove the files in a run's folder that no live row points to, left by killed attempts; returns them.
+def sweep(store: Store, run_id: str, attempt: int) -> list[Path]:
+    """Remove what attempts before this one left in a run's folder and no live row points to; returns it.
 
-    Only for the worker that holds the run, before it writes: a file that is about to be committed has no row.
+    Nothing fences this, and nothing has to: earlier attempts are over, so that none of their files can come to
+    count any more, and a later attempt, should this one have been overtaken, has a higher number in its files'
+    names. Files with other names than `write` gives are left alone.
     """
     folder = store.workspace.checkpoints / run_id
     names = {Path(checkpoint.path).name for checkpoint in live(store, run_id)}
     with translated(folder):
-        strays = [path for path in sorted(folder.glob("*")) if path.name not in names]
+        strays = [path for path in sorted(folder.glob("*")) if path.name not in names and _before(path, attempt)]
         for path in strays:
             path.unlink(missing_ok=True)
     return strays
+
+
+def _before(path: Path, attempt: int) -> bool:
+    """Whether the file's name says that an attempt before this one wrote it."""
+    written_by = _ATTEMPT.match(path.name)
+    return written_by is not None and int(written_by[1]) < attempt

@@ -8,7 +8,8 @@ step, and any update.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -17,13 +18,23 @@ from store.encoding import finite, from_json, pack_arrays, to_json, unpack_array
 from store.errors import Conflict
 
 
-@dataclass(frozen=True)
-class HistoryRow:
-    """What one check of one run found."""
+class HistoryRow(Protocol):
+    """What one check of one run found: any object that has these. Who checks brings a class of its own."""
 
-    step: int  # updates done when it was taken
-    scalars: Mapping[str, float | int | None]  # numbers that are not finite are kept as None
-    traces: Mapping[str, np.ndarray] = field(default_factory=dict)  # arrays of numbers or booleans, any shape
+    @property
+    def step(self) -> int:
+        """Updates done when it was taken."""
+        ...
+
+    @property
+    def scalars(self) -> Mapping[str, float | int | None]:
+        """Numbers; those that are not finite are kept as None."""
+        ...
+
+    @property
+    def traces(self) -> Mapping[str, np.ndarray]:
+        """Arrays of numbers or booleans, of any shape."""
+        ...
 
 
 @dataclass(frozen=True)

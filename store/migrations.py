@@ -36,7 +36,6 @@ STUDIES_AND_RUNS = (
         shape TEXT NOT NULL,             -- runs of equal shape can be one pack
         spec TEXT NOT NULL,              -- JSON object, canonical
         total INTEGER NOT NULL,          -- updates
-        cost REAL NOT NULL,              -- relative guess
         created REAL NOT NULL
     ) STRICT""",
     """CREATE TRIGGER runs_never_change BEFORE UPDATE ON runs
@@ -69,12 +68,11 @@ JOBS_AND_WORKERS = (
         ended REAL
     ) STRICT""",
     "CREATE INDEX workers_current ON workers (started) WHERE ended IS NULL",
-    # seq, shape and priority are copied here so that one index answers each question of a claim.
+    # seq and shape are copied here so that one index answers each question of a claim.
     """CREATE TABLE jobs (
         seq INTEGER PRIMARY KEY REFERENCES runs (seq),
         run_id TEXT NOT NULL UNIQUE REFERENCES runs (run_id),
         shape TEXT NOT NULL,
-        priority INTEGER NOT NULL,       -- lower goes first
         status TEXT NOT NULL
             CHECK (status IN ('queued', 'running', 'done', 'failed', 'quarantined', 'cancelled')),
         outcome TEXT CHECK (outcome IN ('solved', 'budget', 'early_stop', 'diverged')),
@@ -91,8 +89,8 @@ JOBS_AND_WORKERS = (
         CHECK ((status = 'running') = (worker IS NOT NULL)),
         CHECK ((status = 'running') = (lease_until IS NOT NULL))
     ) STRICT""",
-    "CREATE INDEX jobs_queued ON jobs (priority, seq) WHERE status = 'queued'",
-    "CREATE INDEX jobs_packable ON jobs (shape, priority, seq) WHERE status = 'queued'",
+    "CREATE INDEX jobs_queued ON jobs (seq) WHERE status = 'queued'",
+    "CREATE INDEX jobs_packable ON jobs (shape, seq) WHERE status = 'queued'",
     "CREATE INDEX jobs_running ON jobs (worker) WHERE status = 'running'",
     """CREATE TABLE attempts (
         run_id TEXT NOT NULL REFERENCES runs (run_id),

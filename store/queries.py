@@ -6,7 +6,7 @@ import difflib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from store.connection import Store
 from store.encoding import from_json, to_json
@@ -35,7 +35,6 @@ class RunRow:
     config_id: str
     shape: str
     total: int  # updates, at most
-    cost: float  # relative guess
     study: str
     label: str
     status: str
@@ -101,6 +100,21 @@ def counts(store: Store) -> dict[str, int]:
     return {status: found.get(status, 0) for status in STATUSES}
 
 
+class Queued(NamedTuple):
+    """What waits in the queue."""
+
+    runs: int
+    updates: int  # at most
+
+
+def queued(store: Store) -> Queued:
+    """How much waits in the queue, of all studies."""
+    row = store.rows(
+        """SELECT count(*), coalesce(sum(total - step), 0) FROM jobs JOIN runs USING (seq) WHERE status = 'queued'"""
+    )[0]
+    return Queued(*row)
+
+
 def counts_by_study(store: Store) -> dict[str, dict[str, int]]:
     """`counts` for each study; a run that two studies share counts in both."""
     result = {row["name"]: dict.fromkeys(STATUSES, 0) for row in store.rows("SELECT name FROM studies ORDER BY id")}
@@ -134,7 +148,7 @@ def runs_of(
     if run_ids is not None:
         condition += " AND runs.run_id IN (SELECT value FROM json_each(:run_ids))"
     rows = store.rows(
-        f"""SELECT run_id, config_id, runs.shape, total, cost, studies.name AS study, label, status,
+        f"""SELECT run_id, config_id, runs.shape, total, studies.name AS study, label, status,
                    outcome, attempt, worker, lease_until, strikes, not_before, step, progress_at, error,
                    NOT EXISTS (SELECT 1 FROM attempts WHERE run_id = runs.run_id AND NOT exact) AS exact,
                    spec, coalesce(summary, '{{}}') AS summary

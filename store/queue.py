@@ -3,6 +3,7 @@
     queued                         -> running      claim          a worker takes it, as a new attempt
     running                        -> done         commits.commit with an outcome
     running                        -> queued       release        handed back: no strike
+    running                        -> queued       release_from   its worker was ended on purpose: no strike
     running                        -> queued       fail, rescue   a strike, and the limit is not reached
     running                        -> failed       fail           an exception was the last strike
     running                        -> quarantined  rescue         a crash or lapsed lease was the last strike
@@ -13,9 +14,9 @@ A strike is a crash or an exception. A checkpoint beyond where the attempt start
 they count failures in a row without progress. A job that one more strike may end is claimed alone
 (`alone_from`), so that what kills a worker is found and the others of its pack go on.
 
-A running job belongs to one attempt of one worker until its lease ends, and only `rescue` and `cancel` may
-take it away. Everything the holder writes is fenced: it names run, attempt and worker, and where no running
-job fits, LeaseLost is raised and nothing is written.
+A running job belongs to one attempt of one worker until its lease ends, and only `rescue`, `release_from` and
+`cancel` may take it away. Everything the holder writes is fenced: it names run, attempt and worker, and where
+no running job fits, LeaseLost is raised and nothing is written.
 """
 
 from __future__ import annotations
@@ -77,14 +78,14 @@ def claim(
 ) -> list[Claim]:
     """Take the first job that is due, and more of its shape: a pack of at most max_pack(shape) runs.
 
-    Order is priority, then registration. A pack takes no more than its share of the queued jobs of its shape,
-    if `fair` workers (1 or more) are to have some. A job with `alone_from` strikes or more is taken by
+    Order is that of registration. A pack takes no more than its share of the queued jobs of its shape, if `fair`
+    workers (1 or more) are to have some. A job with `alone_from` strikes or more is taken by
     itself. Returns [] if nothing is due. The worker must be registered (`workers.start`).
     """
     with store.transaction():
         first = store.row(
             """SELECT run_id, shape, strikes FROM jobs WHERE status = 'queued' AND not_before <= ?
-               ORDER BY priority, seq LIMIT 1""",
+               ORDER BY seq LIMIT 1""",
             (now,),
         )
         if first is None:
@@ -102,7 +103,7 @@ def _pack(store: Store, shape: str, most: int, fair: int, alone_from: int, now: 
     due = store.rows(
         """SELECT run_id FROM jobs
            WHERE status = 'queued' AND shape = ? AND strikes < ? AND not_before <= ?
-           ORDER BY priority, seq LIMIT ?""",
+           ORDER BY seq LIMIT ?""",
         (shape, alone_from, now, most * fair),
     )
     share = -(-len(due) // fair)
@@ -209,10 +210,40 @@ def beat(
     return still
 
 
+def pending(store: Store) -> bool:
+    """Whether any job is queued (due or not) or running. Cheap, however many there are."""
+    return bool(
+        store.value(
+            """SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'queued')
+                   OR EXISTS (SELECT 1 FROM jobs WHERE status = 'running')"""
+        )
+    )
+
+
 def release(store: Store, held: Holding, now: float) -> None:
     """Hand a run back after a drain: queued again, no strike. Raises LeaseLost."""
     with store.transaction():
         _end_without_result(store, held, "released", None, now)
+
+
+def release_from(store: Store, workers: Iterable[str], now: float) -> list[Holding]:
+    """Hand back all that these workers hold, and mark them as ended: no strike. Returns what they held.
+
+    For workers that ended, or are about to be ended, through no fault of their runs: by their user, or together
+    with their machine.
+    """
+    ids = to_json(sorted(workers))
+    with store.transaction():
+        _mark_ended(store, ids, now)
+        jobs = store.rows(
+            """SELECT run_id, attempt, worker FROM jobs WHERE status = 'running'
+               AND worker IN (SELECT value FROM json_each(?)) ORDER BY seq""",
+            (ids,),
+        )
+        released = [Holding(**job) for job in jobs]
+        for held in released:
+            _end_without_result(store, held, "released", None, now)
+    return released
 
 
 def fail(store: Store, held: Holding, error: str, now: float, limit: int, backoff: Backoff) -> str:
@@ -232,10 +263,7 @@ def rescue(store: Store, now: float, dead_workers: Iterable[str], limit: int, ba
     """
     dead = sorted(dead_workers)
     with store.transaction():
-        store.execute(
-            "UPDATE workers SET ended = ? WHERE ended IS NULL AND id IN (SELECT value FROM json_each(?))",
-            (now, to_json(dead)),
-        )
+        _mark_ended(store, to_json(dead), now)
         jobs = store.rows(
             """SELECT run_id, attempt, worker FROM jobs WHERE status = 'running'
                AND (lease_until < ? OR worker IN (SELECT value FROM json_each(?))) ORDER BY seq""",
@@ -248,6 +276,13 @@ def rescue(store: Store, now: float, dead_workers: Iterable[str], limit: int, ba
             status, strikes = _strike(store, held, ended_as, error, now, limit, backoff)
             rescued.append(Rescued(held.run_id, held.attempt, held.worker, ended_as, strikes, status))
     return rescued
+
+
+def _mark_ended(store: Store, workers: str, now: float) -> None:
+    """workers: ids, as a JSON array."""
+    store.execute(
+        "UPDATE workers SET ended = ? WHERE ended IS NULL AND id IN (SELECT value FROM json_each(?))", (now, workers)
+    )
 
 
 def cancel(store: Store, run_ids: Iterable[str], now: float) -> list[str]:

@@ -19,8 +19,6 @@ class RunRecord:
     spec: dict[str, Any]  # fully resolved, JSON
     label: str  # name within the study
     total: int  # updates, at most
-    cost: float = 1.0  # relative guess
-    priority: int = 0  # lower goes first; counts when the run is new
 
 
 @dataclass(frozen=True)
@@ -91,12 +89,11 @@ def _register_study(store: Store, study: StudyRecord, now: float) -> Registered:
 
 def _add_runs(store: Store, runs: list[RunRecord], now: float) -> None:
     store.execute_many(
-        """INSERT INTO runs (run_id, config_id, shape, spec, total, cost, created)
-           VALUES (?, ?, ?, ?, ?, ?, ?)""",
-        [(run.run_id, run.config_id, run.shape, to_json(run.spec), run.total, run.cost, now) for run in runs],
+        "INSERT INTO runs (run_id, config_id, shape, spec, total, created) VALUES (?, ?, ?, ?, ?, ?)",
+        [(run.run_id, run.config_id, run.shape, to_json(run.spec), run.total, now) for run in runs],
     )
     store.execute_many(
-        """INSERT INTO jobs (seq, run_id, shape, priority, status)
-           SELECT seq, run_id, shape, ?, 'queued' FROM runs WHERE run_id = ?""",
-        [(run.priority, run.run_id) for run in runs],
+        """INSERT INTO jobs (seq, run_id, shape, status)
+           SELECT seq, run_id, shape, 'queued' FROM runs WHERE run_id = ?""",
+        [(run.run_id,) for run in runs],
     )

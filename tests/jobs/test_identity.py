@@ -37,8 +37,25 @@ def test_a_process_of_another_boot_is_dead(process):
     assert identity.alive(dataclasses.replace(process[1], boot_id="another")) is False
 
 
+def test_a_process_of_another_boot_ended_with_its_machine(process):
+    assert identity.rebooted_since(dataclasses.replace(process[1], boot_id="another"))
+    assert not identity.rebooted_since(dataclasses.replace(process[1], boot_id="another", host="another"))
+    assert not identity.rebooted_since(process[1])
+
+
 def test_nothing_is_known_of_other_hosts(process):
     assert identity.alive(dataclasses.replace(process[1], host="another")) is None
+
+
+def test_siblings_have_one_parent(process):
+    child, worker = process
+    me = identity.here()
+    assert identity.sibling(me)
+    assert not identity.sibling(worker)  # a child
+    assert not identity.sibling(dataclasses.replace(me, host="another"))
+    child.kill()
+    child.wait()
+    assert not identity.sibling(worker)
 
 
 def test_start_times_tell_processes_apart_and_do_not_move(process):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -16,7 +17,7 @@ SAY = """
 import json, os, sys, time
 def say(name, **fields):
     print(json.dumps({"event": name, "at": time.time(), "worker": f"w{os.getpid()}", **fields}), flush=True)
-say("worker_started", pid=os.getpid())
+say("worker_started", pid=os.getpid(), workspace=os.environ.get("WORKSPACE", "nowhere"))
 """
 GOODBYE = 'say("worker_ended", reason="empty", error=None)\n'
 
@@ -132,7 +133,7 @@ def test_a_worker_that_crashes_while_draining_is_not_restarted():
         until(running.pids)
         running.pool.drain()
         running.finish()
-    assert running.names() == ["worker_started", "crashed"]
+    assert running.names() == ["worker_started", "draining", "crashed"]
 
 
 def test_the_first_interrupt_drains_and_the_second_leaves_at_once():
@@ -204,3 +205,14 @@ def test_a_worker_that_says_a_lot_or_nonsense_is_no_trouble():
 def test_a_pool_of_none_is_refused():
     with pytest.raises(ValueError, match="at least 1 worker"):
         Pool(["true"], 0, {}, print, Settings())
+
+
+def test_a_log_folder_that_goes_away_does_not_stop_the_pool(tmp_path):
+    script = 'sys.stdin.readline(); say("progress", steps={}); say("committed", run="a", step=1)\n' + GOODBYE
+    with Running(script, logs=tmp_path / "logs") as running:
+        until(lambda: len(running.pids()) == 1)
+        shutil.rmtree(tmp_path / "logs")
+        running.pool.drain()
+        end = running.finish()
+    assert end.errors == []
+    assert "committed" in running.names()

@@ -4,10 +4,11 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 
@@ -191,11 +192,51 @@ def test_the_second_interrupt_of_a_pool_leaves_at_once_and_the_next_goes_on(tmp_
         pool.signal(signal.SIGINT)
         assert pool.wait() == 9
     assert all(gone(event["pid"]) for event in pool.heard("worker_started"))
-    assert run_row(tmp_path, "hang").status == "running"
+    assert pool.heard("released", run="hang")
+    assert (run_row(tmp_path, "hang").status, run_row(tmp_path, "hang").strikes) == ("queued", 0)
     with child(tmp_path) as worker:
-        worker.wait_for("rescued", run="hang")
         worker.wait_for("finished", run="good")
+        worker.wait_for("resumed", run="hang")
     assert_finished_once(tmp_path, good)
+
+
+def test_two_interrupts_again_and_again_are_no_fault_of_the_runs(tmp_path):
+    add_runs(tmp_path, run_record("one", trouble="hang", at=1))  # before its first checkpoint
+    for _ in range(4):
+        with child(tmp_path, "parent", strike_limit=3) as pool:
+            pool.wait_for("claimed")
+            pool.signal(signal.SIGINT)
+            pool.wait_for("draining")
+            pool.signal(signal.SIGINT)
+            assert pool.wait() == 9
+    row = run_row(tmp_path, "one")
+    assert (row.status, row.strikes) == ("queued", 0)
+    assert ends(tmp_path, "one") == ["released"] * 4
+
+
+def test_a_kill_does_not_wait_long_for_a_locked_store(tmp_path):
+    add_runs(tmp_path, run_record("one", trouble="hang", at=1))
+    with child(tmp_path, "parent") as pool:
+        pool.wait_for("claimed")
+        with closing(sqlite3.connect(tmp_path / "rnnctl.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            pool.signal(signal.SIGINT)
+            pool.wait_for("draining")
+            pool.signal(signal.SIGINT)
+            assert pool.wait() == 9
+    assert run_row(tmp_path, "one").status == "running"  # left to rescue
+
+
+def test_a_worker_that_cannot_be_built_says_so_once_and_is_not_started_again(tmp_path):
+    said = []
+    command = toy.command(tmp_path, "unbuilt")
+    end = Pool(command, 1, toy.environment(), said.append, Settings(**toy.QUICK), tmp_path / "logs").run()
+    assert end.errors == ["ModuleNotFoundError: No module named 'no_such_module'"]
+    assert [(event["event"], event["reason"]) for event in said] == [("worker_ended", "error")]
+    [log] = (tmp_path / "logs").glob("worker-*.log")
+    assert "Traceback" in log.read_text()
+    with child(tmp_path, "unbuilt") as worker:
+        assert worker.wait() == 1
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])

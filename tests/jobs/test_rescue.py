@@ -18,6 +18,19 @@ def test_a_worker_of_an_earlier_boot_is_dead(lab):
     lab.ghost(boot_id="before")
     with lab.worker() as worker:
         assert worker.run_once(lab.now) == "worked"
+    assert [(event["run"], event["from"]) for event in lab.heard("rescued")] == [("one", "ghost")]
+
+
+def test_reboots_are_no_fault_of_the_runs(lab):
+    add_runs(lab.workspace, run_record("one"))
+    with Store.open(lab.workspace) as store:
+        for boot in range(5):
+            lab.now += 100.0  # past the lease as well
+            lab.ghost(f"ghost {boot}", boot_id=f"boot {boot}")
+            lab.rescuer().rescue(store, lab.now + 99.0)
+    assert (lab.run("one").status, lab.run("one").strikes) == ("queued", 0)
+    assert [attempt.ended_as for attempt in lab.attempts("one")] == ["released"] * 5
+    assert lab.names() == ["rescued"] * 5
 
 
 def test_a_worker_on_another_host_has_its_lease(lab):

@@ -1,5 +1,10 @@
+import os
+import sqlite3
+from contextlib import closing
+
 import pytest
 
+from jobs import identity
 from store import Busy, DiskFull, Store, commits, queue
 from tests.jobs import toy
 from tests.jobs.toy import add_runs, assert_finished_once, run_record
@@ -119,7 +124,7 @@ def test_an_exit_from_within_is_a_failure(lab):
 def test_a_history_written_twice_is_a_failure_of_the_run(lab):
     def repeat(session):
         for _ in range(2):
-            session.commit("one", 5, write_nothing, [toy.HistoryRow(5, {})], {})
+            session.commit("one", 5, write_nothing, [toy.Row(5, {})], {})
 
     add_runs(lab.workspace, run_record("one"))
     with lab.worker(repeat, strike_limit=1) as worker:
@@ -163,7 +168,7 @@ def test_a_lost_lease_writes_nothing(lab):
     def slow(session):
         session.commit("one", 5, write_nothing, [], {"by": "slow"})
         overtaken_by(lab.worker(lambda fast: fast.commit("one", 20, write_nothing, [], {"by": "fast"}, "solved")), lab)
-        answers["commit"] = session.commit("one", 6, write_nothing, [toy.HistoryRow(6, {})], {"by": "slow"})
+        answers["commit"] = session.commit("one", 6, write_nothing, [toy.Row(6, {})], {"by": "slow"})
         answers["held"] = session.held("one")
 
     add_runs(lab.workspace, run_record("one"))
@@ -291,7 +296,8 @@ def test_what_killed_attempts_left_is_swept_away(lab):
     add_runs(lab.workspace, run_record("one"))
     folder = lab.workspace / "checkpoints" / "one"
     folder.mkdir(parents=True)
-    for name in ("half.ckpt.tmp", "whole-but-never-committed.ckpt"):
+    lab.dead()  # whose attempt is the first
+    for name in ("attempt-0001-step-000000005-half.ckpt.tmp", "attempt-0001-step-000000005-uncommitted.ckpt"):
         (folder / name).touch()
     with lab.worker() as worker:
         lab.finish(worker)
@@ -341,3 +347,79 @@ def test_workers_that_start_together_share_the_queue_although_one_comes_first(la
     with lab.worker(take_the_rest, packs=8, peers=2) as first:
         first.run_once(lab.now)
     assert [len(event["runs"]) for event in lab.heard("claimed")] == [3, 2]
+
+
+def test_busy_workers_of_other_pools_are_no_reason_to_take_what_ones_own_peers_want(lab):
+    add_runs(lab.workspace, *(run_record(f"run{n}") for n in range(5)))
+    parent = os.getppid()  # lives, and is no sibling
+    lab.ghost(pid=parent, pid_started=identity.started(parent))
+    with lab.worker(packs=8, peers=2) as worker:
+        worker.run_once(lab.now)
+    assert len(lab.heard("claimed")[0]["runs"]) == 2  # of 4
+
+
+def test_a_store_that_is_locked_makes_an_idle_turn_and_is_told_once(lab, monkeypatch):
+    real = Store.open.__func__
+    monkeypatch.setattr(Store, "open", classmethod(lambda cls, path, **kw: real(cls, path, **{**kw, "timeout": 0.01})))
+    run = run_record("one")
+    add_runs(lab.workspace, run)
+    with lab.worker() as worker:
+        for _ in range(2):
+            with closing(sqlite3.connect(lab.workspace / "rnnctl.db", isolation_level=None)) as other:
+                other.execute("BEGIN EXCLUSIVE")
+                assert [worker.run_once(lab.now) for _ in range(3)] == ["idle"] * 3
+            worker.run_once(lab.now)
+    assert [event["error"].endswith("then try again") for event in lab.heard("store_busy")] == [True] * 2
+    assert lab.said[-1]["reason"] == "empty"
+    assert_finished_once(lab.workspace, run)
+
+
+def refusing(monkeypatch, name, error, times):
+    """Lets a function of the queue fail so many times."""
+    real, left = getattr(queue, name), [error] * times
+
+    def refuse(*args):
+        if left:
+            raise left.pop()
+        return real(*args)
+
+    monkeypatch.setattr(queue, name, refuse)
+
+
+def test_a_failure_is_kept_although_the_store_is_busy_just_then(lab, monkeypatch):
+    refusing(monkeypatch, "fail", Busy("locked"), 2)
+    add_runs(lab.workspace, run_record("bad", trouble="raise"), run_record("good"))
+    with lab.worker(packs=2) as worker:
+        assert worker.run_once(lab.now) == "worked"
+    for name in ("bad", "good"):
+        assert [attempt.ended_as for attempt in lab.attempts(name)] == ["failed"]
+        assert "ArithmeticError: this run never works" in lab.run(name).error
+
+
+def test_what_the_store_refuses_for_one_run_does_not_keep_the_others_from_being_settled(lab, monkeypatch):
+    refusing(monkeypatch, "fail", DiskFull("no room left"), 1)
+    add_runs(lab.workspace, run_record("bad", trouble="raise"), run_record("good"))
+    with pytest.raises(DiskFull), lab.worker(packs=2) as worker:
+        worker.run_once(lab.now)
+    assert lab.run("bad").status == "running"  # left to rescue
+    assert "ArithmeticError: this run never works" in lab.run("good").error
+    assert (lab.said[-1]["event"], lab.said[-1]["error"]) == ("worker_ended", "no room left")
+
+
+def test_a_store_that_is_busy_while_a_pack_is_executed_ends_no_worker(lab):
+    tried = []
+
+    def busy_once(session):
+        tried.append(session)
+        if len(tried) == 1:
+            raise Busy("locked")
+        toy.execute(session)
+
+    run = run_record("one")
+    add_runs(lab.workspace, run)
+    with lab.worker(busy_once) as worker:
+        assert worker.run_once(lab.now) == "idle"
+        worker.run()
+    assert [attempt.ended_as for attempt in lab.attempts("one")] == ["released", "done"]
+    assert lab.names().count("store_busy") == 1
+    assert_finished_once(lab.workspace, run)

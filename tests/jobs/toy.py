@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from jobs.child import abandon, serve
@@ -16,12 +17,20 @@ from jobs.config import Settings
 from jobs.pool import Pool, signals_to
 from jobs.worker import Worker
 from store import Store, history, queries
-from store.history import HistoryRow
 from store.registry import RunRecord, StudyRecord, register
 
 ROOT = Path(__file__).parents[2]
 CHECK_EVERY = 5
 QUICK = {"lease": 30.0, "beat": 0.5, "rescue_every": 0.2, "backoff": 0.0}  # settings for tests with real processes
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a check leaves."""
+
+    step: int
+    scalars: dict[str, float]
+    traces: dict = field(default_factory=dict)
 
 
 def mixed(value: int, seed: int) -> int:
@@ -69,7 +78,7 @@ def _update(session, claim, state, rows) -> bool:
     if spec["trouble"] and state["step"] == spec["at"]:
         trouble(spec["trouble"])
     if state["step"] % CHECK_EVERY == 0:
-        rows.append(HistoryRow(state["step"], {"value": float(state["value"])}))
+        rows.append(Row(state["step"], {"value": float(state["value"])}))
     outcome = "budget" if state["step"] == claim.total else None
     if outcome or state["step"] % spec["save"] == 0:
         return not _save(session, run_id, state, rows, outcome) or outcome is not None
@@ -144,6 +153,13 @@ def _child(workspace: Path, options: dict) -> int:
     return serve(build)
 
 
+def _unbuilt(workspace: Path, options: dict) -> int:
+    def build(emit, stop):
+        import no_such_module  # noqa: F401
+
+    return serve(build)
+
+
 def _parent(workspace: Path, options: dict) -> int:
     """A pool of two whose events go to stdout; exit status 130 after a drain, 9 after a kill."""
     settings = Settings(**options["settings"])
@@ -161,5 +177,5 @@ def _parent(workspace: Path, options: dict) -> int:
 
 
 if __name__ == "__main__":
-    main = {"child": _child, "parent": _parent}[sys.argv[1]]
+    main = {"child": _child, "unbuilt": _unbuilt, "parent": _parent}[sys.argv[1]]
     sys.exit(main(Path(sys.argv[2]), json.loads(sys.argv[3])))

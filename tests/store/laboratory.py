@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from store import Store, checkpoints, commits, queue, registry, workers
 from store.checkpoints import Checkpoint
-from store.history import HistoryRow
 from store.queue import Claim
 from store.registry import RunRecord, StudyRecord
 
 LEASE = 60.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a check leaves."""
+
+    step: int
+    scalars: Mapping[str, Any]
+    traces: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Lab:
@@ -23,7 +32,7 @@ class Lab:
         self.folder = folder
         self.store = Store.create(folder)
 
-    def runs(self, n: int, shape: str = "s", priority: int = 0, start: int = 0) -> list[RunRecord]:
+    def runs(self, n: int, shape: str = "s", start: int = 0) -> list[RunRecord]:
         return [
             RunRecord(
                 run_id=f"r1-{shape}{i:05d}",
@@ -32,7 +41,6 @@ class Lab:
                 spec={"shape": shape, "seed": i},
                 label=f"{shape.upper()}{i}",
                 total=1000,
-                priority=priority,
             )
             for i in range(start, start + n)
         ]
@@ -59,7 +67,7 @@ class Lab:
         self,
         claim: Claim,
         step: int,
-        rows: Sequence[HistoryRow] = (),
+        rows: Sequence[Row] = (),
         outcome: str | None = None,
         now: float = 20.0,
         content: bytes = b"weights",

@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from store import StoreError, Unwritable, Workspace, checkpoints
+from store import StoreError, Unwritable, Workspace, checkpoints, commits
 from store.checkpoints import PassedOver, Resumption
 
 
@@ -109,7 +109,7 @@ def test_killed_while_writing_leaves_no_file_under_a_final_name_and_the_next_own
     assert process.returncode == -signal.SIGKILL
     (left,) = lab.everything()[1].keys() - {str(lab.folder / kept.path)}
     assert left.endswith(".ckpt.tmp")
-    assert [str(path) for path in checkpoints.sweep(lab.store, held.run_id)] == [left]
+    assert [str(path) for path in checkpoints.sweep(lab.store, held.run_id, held.attempt + 1)] == [left]
     assert lab.everything()[1].keys() == {str(lab.folder / kept.path)}
 
 
@@ -117,9 +117,37 @@ def test_sweeping_removes_uncommitted_files_and_those_of_no_other_run(lab, held)
     lab.register("a", *lab.runs(2))
     (other,) = lab.claim("w")
     kept, uncommitted, theirs = lab.commit(held, 10), lab.write(held, 20), lab.write(other, 20)
-    assert checkpoints.sweep(lab.store, held.run_id) == [lab.folder / uncommitted.path]
+    assert checkpoints.sweep(lab.store, held.run_id, 2) == [lab.folder / uncommitted.path]
     assert lab.everything()[1].keys() == {str(lab.folder / path) for path in (kept.path, theirs.path)}
-    assert checkpoints.sweep(lab.store, "r1-never-ran") == []
+    assert checkpoints.sweep(lab.store, "r1-never-ran", 2) == []
+
+
+def test_sweeping_removes_only_what_earlier_attempts_wrote(lab, held):
+    mine = lab.write(held, 20)
+    stranger = (lab.folder / mine.path).with_name("notes.txt")
+    stranger.touch()
+    assert checkpoints.sweep(lab.store, held.run_id, held.attempt) == []
+    assert checkpoints.sweep(lab.store, held.run_id, held.attempt + 1) == [lab.folder / mine.path]
+    assert stranger.exists()
+
+
+def test_a_sweeper_that_was_overtaken_halfway_removes_nothing_of_its_successor(lab, held, monkeypatch):
+    """It is stopped between reading which files count and removing the others."""
+    real = checkpoints.live
+    theirs = []
+
+    def overtaken(store, run_id):
+        before = real(store, run_id)
+        lab.rescue(1000.0)
+        lab.start("v")
+        (claim,) = lab.claim("v", now=1001.0)
+        theirs.extend(lab.write(claim, step) for step in (10, 20))
+        commits.commit(store, claim, theirs[0], [], {}, 1002.0)
+        return before
+
+    monkeypatch.setattr(checkpoints, "live", overtaken)
+    assert checkpoints.sweep(lab.store, held.run_id, held.attempt) == []
+    assert all((lab.folder / checkpoint.path).exists() for checkpoint in theirs)
 
 
 FULL = """

@@ -1,6 +1,6 @@
 import pytest
 
-from store import NotFound, queries, queue, workers
+from store import NotFound, Store, queries, queue, workers
 
 
 @pytest.fixture
@@ -119,7 +119,28 @@ def test_one_index_answers_a_claim_however_long_the_queue_is(lab):
     for condition, index in (("", "jobs_queued"), ("AND strikes < 2 AND shape = 's'", "jobs_packable")):
         plan = lab.store.rows(
             f"""EXPLAIN QUERY PLAN SELECT run_id FROM jobs
-                WHERE status = 'queued' {condition} AND not_before <= 1 ORDER BY priority, seq LIMIT 1"""
+                WHERE status = 'queued' {condition} AND not_before <= 1 ORDER BY seq LIMIT 1"""
         )
         (step,) = [row["detail"] for row in plan]  # one step: nothing is sorted
         assert f"USING INDEX {index}" in step
+
+
+@pytest.fixture
+def plans(monkeypatch):
+    """How the engine answers each query that is asked of a store from now on, one text for each step."""
+    steps = []
+    real = Store.rows
+
+    def explained(store, sql, parameters=()):
+        steps.extend(row["detail"] for row in real(store, f"EXPLAIN QUERY PLAN {sql}", parameters))
+        return real(store, sql, parameters)
+
+    monkeypatch.setattr(Store, "rows", explained)
+    return steps
+
+
+def test_whether_anything_is_left_is_answered_without_reading_the_finished_runs(lab, plans):
+    assert queue.pending(lab.store) is False
+    read = [step for step in plans if "jobs" in step]
+    assert len(read) == 2
+    assert all("INDEX jobs_queued" in step or "INDEX jobs_running" in step for step in read)

@@ -34,11 +34,11 @@ def test_a_claim_opens_an_attempt_with_a_lease(lab, held):
     assert (held.spec, held.label, held.total, held.step) == ({"shape": "s", "seed": 0}, "S0", 1000, 0)
 
 
-def test_jobs_are_claimed_by_priority_and_then_in_the_order_of_registration(lab):
-    lab.register("a", *lab.runs(2), *lab.runs(1, shape="urgent", priority=-1))
+def test_jobs_are_claimed_in_the_order_of_registration(lab):
+    lab.register("a", *lab.runs(1, shape="t"), *lab.runs(1, start=1), *lab.runs(1))
     lab.start("w")
     claimed = [lab.claim("w")[0].run_id for _ in range(3)]
-    assert claimed == ["r1-urgent00000", "r1-s00000", "r1-s00001"]
+    assert claimed == ["r1-t00000", "r1-s00001", "r1-s00000"]
     assert lab.claim("w") == []
 
 
@@ -110,6 +110,39 @@ def test_a_release_is_no_strike_and_the_next_attempt_goes_on_from_the_checkpoint
     assert (attempt["ended_as"], attempt["end_step"]) == ("released", 130)
     (again,) = lab.claim("w", now=30.0)
     assert (again.attempt, again.step) == (2, 100)
+
+
+def test_releasing_from_workers_takes_all_they_hold_without_a_strike(lab):
+    lab.register("a", *lab.runs(4))
+    for worker in "uvw":
+        lab.start(worker)
+    queue.fail(lab.store, lab.claim("u")[0], "traceback", 11.0, 3, now_backoff)
+    mine = [*lab.claim("u", now=11.0), *lab.claim("v", now=11.0, pack=2)]
+    (theirs,) = lab.claim("w", now=11.0)
+    found = queue.release_from(lab.store, ["u", "v", "unknown"], 12.0)
+    assert [(held.run_id, held.attempt, held.worker) for held in found] == [
+        (claim.run_id, claim.attempt, claim.worker) for claim in mine
+    ]
+    assert [(lab.status(claim.run_id), lab.job(claim.run_id)["strikes"]) for claim in mine] == [
+        ("queued", 1),  # of before
+        ("queued", 0),
+        ("queued", 0),
+    ]
+    assert {lab.attempt(claim.run_id, claim.attempt)["ended_as"] for claim in mine} == {"released"}
+    assert lab.status(theirs.run_id) == "running"
+    assert [worker.id for worker in workers.current(lab.store)] == ["w"]
+    assert queue.release_from(lab.store, ["u", "v"], 13.0) == []
+
+
+def test_jobs_are_pending_while_they_are_queued_or_running(lab):
+    assert queue.pending(lab.store) is False
+    lab.register("a", *lab.runs(1))
+    assert queue.pending(lab.store) is True
+    lab.start("w")
+    (claim,) = lab.claim("w")
+    assert queue.pending(lab.store) is True
+    lab.commit(claim, 10, outcome="solved")
+    assert queue.pending(lab.store) is False
 
 
 def test_exceptions_up_to_the_limit_fail_the_run_and_keep_the_traceback(lab, held):
@@ -255,12 +288,16 @@ def test_whatever_happens_a_run_has_one_open_attempt_exactly_while_it_runs(lab, 
         lab.start(worker)
     claims, steps = [], dict.fromkeys(ids, 0)
     for now in range(10, 260):
-        action = chance.choice(["claim", "claim", "commit", "done", "release", "fail", "rescue", "cancel", "retry"])
+        action = chance.choice(
+            ["claim", "claim", "commit", "done", "release", "fail", "rescue", "kill", "cancel", "retry"]
+        )
         try:
             if action == "claim":
                 claims += lab.claim(chance.choice("uvw"), now, pack=2)
             elif action == "rescue":
                 lab.rescue(now, *chance.sample("uvw", chance.randint(0, 1)))
+            elif action == "kill":
+                queue.release_from(lab.store, chance.sample("uvw", 1), now)
             elif action == "cancel":
                 queue.cancel(lab.store, [chance.choice(ids)], now)
             elif action == "retry":

@@ -71,5 +71,5 @@ def test_a_run_that_was_registered_is_what_comes_back(lab):
     (record,) = lab.runs(1)
     lab.register("a", record)
     (row,) = queries.runs_of(lab.store)
-    names = ("run_id", "config_id", "shape", "spec", "label", "total", "cost")
+    names = ("run_id", "config_id", "shape", "spec", "label", "total")
     assert {name: getattr(row, name) for name in names} == {name: getattr(record, name) for name in names}
