@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import os
 import platform
+import uuid
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+
+from rnnctl import __version__
 
 BIT_VARIABLES = {
     "OMP_NUM_THREADS": "1",
@@ -56,30 +59,44 @@ def resolve_device(name: str) -> str:
     return name
 
 
-def _kernels() -> str:
-    """What goes through time on a CPU: the compiler of the fused kernels, or torch where there is none."""
-    try:
-        return f"numba {version('numba')}"
-    except PackageNotFoundError:
-        return "torch"
-
-
 def bit_environment(device: str) -> dict[str, Any]:
-    """What a run's bits depend on beside its spec: two attempts in equal bit environments end with the same bits."""
+    """What a run's bits depend on beside its spec: two attempts in equal bit environments end with the same bits.
+
+    On a GPU nobody has shown that a run's bits do not depend on its pack, and a resumed run hardly ever gets the same
+    pack: there every start of a worker is an environment of its own.
+    """
     import numpy
     import torch
 
     found = {
+        "rnnctl": __version__,
         "torch": torch.__version__,
         "numpy": numpy.__version__,
-        "machine": platform.machine(),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "kernels": _kernels(),
+        "cpu": _cpu_model(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
         "mkl_cbwr": os.environ.get("MKL_CBWR"),
         "device": device,
     }
     if device == "cuda":
-        found["gpu"] = torch.cuda.get_device_name()
-        found["cuda"] = torch.version.cuda
+        found |= {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda, "start": uuid.uuid4().hex}
     return found
+
+
+def _kernels() -> str:
+    """What goes through time on a CPU: the compiler of the fused kernels, or torch where there is none."""
+    try:
+        return f"numba {version('numba')}, llvmlite {version('llvmlite')}"
+    except PackageNotFoundError:
+        return "torch"
+
+
+def _cpu_model() -> str:
+    """The processor's name: BLAS and compilers choose their code by it."""
+    try:
+        with open("/proc/cpuinfo") as lines:
+            names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    except OSError:
+        names = []
+    return names[0] if names else platform.processor() or platform.machine()

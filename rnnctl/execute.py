@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnctl import __version__
 from rnnctl.determinism import bit_environment, resolve_device, settle_torch
 from rnnctl.spec.run import RunSpec
 from rnnctl.training.loop import Cadence, train_pack
@@ -63,7 +62,6 @@ def environment(device: str) -> dict[str, Any]:
     """Where a run was trained. `bits` is what its bits depend on; the rest is for people."""
     return {
         "bits": bit_environment(device),
-        "rnnctl": __version__,
         "python": sys.version.split()[0],
         "platform": platform.platform(),
         "git": _git_state(),

@@ -9,13 +9,12 @@ from typing import Annotated
 import typer
 
 from rnnctl import __version__
-from rnnctl.cli import examine, manage, setup, status, train
-from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, USAGE, UserError, say
+from rnnctl.cli import bench, examine, manage, setup, status, train
+from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, USAGE, OutputClosed, UserError, out, say
 
 app = typer.Typer(
     name="rnnctl",
     help="A laboratory for the training dynamics of recurrent networks: register studies, train, examine.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -28,8 +27,9 @@ def _version(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
     if version:
-        typer.echo(f"rnnctl {__version__}")
-        raise typer.Exit
+        out(f"rnnctl {__version__}")
+    elif context.invoked_subcommand is None:
+        out(context.get_help())
 
 
 app.command()(setup.init)
@@ -44,31 +44,43 @@ app.command()(manage.retry)
 app.command()(manage.cancel)
 app.command()(manage.doctor)
 app.command()(manage.backup)
+app.command()(bench.bench)
 
 
 def main() -> None:
     """Run the command line of this process and exit with its status."""
-    try:
-        sys.exit(_run())
-    except BrokenPipeError:
-        # Whoever read our output has seen enough. Nothing more can be written, not even by the interpreter on its way
-        # out.
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed by whoever started us
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+        else:
+            stream.reconfigure(errors="replace")  # a terminal without ± is no reason to fail
+    code = _run()
+    if _output_is_closed():
+        # Nothing more can be written, not even by the interpreter on its way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(OK)
+    sys.exit(code)
+
+
+def _output_is_closed() -> bool:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return True
+    return False
 
 
 def _run() -> int:
     try:
         code = app(standalone_mode=False)
-        sys.stdout.flush()
         return code if isinstance(code, int) else OK
+    except OutputClosed:
+        return OK  # whoever read our output has seen enough
     except UserError as error:
         say(f"rnnctl: {error}")
         return error.code
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
-    except BrokenPipeError:
-        raise
     except Exception as error:
         if "RNNCTL_DEBUG" in os.environ:
             raise
@@ -93,6 +105,6 @@ def _explained(error: Exception) -> tuple[str, int]:
     if "StoreError" in names:
         return str(error), FAILURE
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'rnnctl'}: {error.strerror}", FAILURE
+        return f"{error.filename or 'output'}: {error.strerror}", FAILURE
     text = " ".join(str(error).split()) or "no message"
     return f"unexpected {type(error).__name__}: {text} (set RNNCTL_DEBUG=1 to see where)", FAILURE

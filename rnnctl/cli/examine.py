@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import statistics
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -51,6 +52,8 @@ def examine(
     """
     if as_json and as_csv:
         raise UserError("--json and --csv exclude each other")
+    if below is not None and not math.isfinite(below):
+        raise UserError(f"--below {below}: a threshold is a finite number, such as 1.386")
     # This process reads thousands of records once and ends; looking for cycles among them took a quarter of its time.
     gc.disable()
     with opened(workspace) as store:
@@ -58,7 +61,8 @@ def examine(
         if not rows:
             say("no run matches" if where else "no run is registered")
             raise typer.Exit(NOTHING)
-        _Examination(store, rows, study, below, sort, top).show(as_json, as_csv, figures)
+        whole = not where and not top
+        _Examination(store, rows, study, below, sort, top, whole).show(as_json, as_csv, figures)
 
 
 def _select(store: Store, study: str | None, where: list[str]) -> list[RunRow]:
@@ -87,12 +91,19 @@ class _Examination:
     """The runs looked at, and the ways to show them."""
 
     def __init__(
-        self, store: Store, rows: list[RunRow], study: str | None, below: float | None, sort: str, top: int
+        self,
+        store: Store,
+        rows: list[RunRow],
+        study: str | None,
+        below: float | None,
+        sort: str,
+        top: int,
+        whole: bool,
     ) -> None:
         from rnnctl.report.leaderboard import SORTABLE, configurations, rank, result
         from rnnctl.report.parameters import complete_key, parameters
 
-        self.store, self.rows, self.study, self.below = store, rows, study, below
+        self.store, self.rows, self.study, self.below, self.whole = store, rows, study, below, whole
         self.results = [result(row) for row in rows]
         flat = [] if sort in SORTABLE else [parameters(row.spec) for row in rows]
         if flat:
@@ -138,15 +149,15 @@ class _Examination:
                 }
                 for group in self.groups
             ],
-            "runs": self.runs,
-            "below": None if self.below is None else {"threshold": self.below, "runs": [r["run"] for r in self.found]},
+            "runs": self.found if self.below is not None else self.runs,
+            "below": self.below,
         }
 
     def _print(self) -> None:
         many = len({group.study for group in self.groups}) > 1
         columns = ["study"] * many + [
             "configuration", "runs", "best loss", "last loss", "floor", "best error %", "chance %", "broke floor at",
-            "ended", "time",
+            "ended", "wall time",
         ]  # fmt: skip
         out(table(columns, [[group.study] * many + self._line(group) for group in self.groups]))
         if self.left_out:
@@ -193,35 +204,43 @@ class _Examination:
         ]
 
     def _draw(self) -> None:
-        from rnnctl.report.figures import figures
+        from rnnctl.report.figures import NAMES, figures
         from rnnctl.report.parameters import parameters
         from rnnctl.spec.run import RunSpec
         from rnnctl.tasks import make_task
         from store import history
         from store.errors import translated
 
+        gc.enable()  # figures are full of cycles
         by_id = {row.run_id: row for row in self.rows}
         specs = [by_id[run["run"]].spec for run in self.runs]
         tasks = {str(spec["task"]): spec for spec in specs}
         one_task = make_task(RunSpec.model_validate(next(iter(tasks.values()))).task) if len(tasks) == 1 else None
+        of_all = "" if self.whole else " (a selection)"
         title = self.study or (self.runs[0]["study"] if len({r["study"] for r in self.runs}) == 1 else "all studies")
         folder: Path = self.store.workspace.figures / title.replace(" ", "-")
         drawn = figures(
             self.runs,
             [parameters(spec) for spec in specs],
             lambda run_ids, traces: history.read(self.store, run_ids, traces),
-            title=title,
+            title=title + of_all,
             below=self.below,
             plateaus=one_task.plateaus if one_task else (),
         )
         with translated(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            # Figures of an earlier look, at other runs perhaps, must not lie beside those of this one.
+            for name in NAMES:
+                (folder / f"{name}.png").unlink(missing_ok=True)
             names = []
             for name, figure in drawn:
                 figure.savefig(folder / f"{name}.png", dpi=130)
                 names.append(name)
         out()
-        out(f"{counted(len(names), 'figure')} in {folder}: {', '.join(names)}")
+        if names:
+            out(f"{counted(len(names), 'figure')} in {folder}: {', '.join(names)}")
+        else:
+            out("no run was checked yet: no figures")
 
 
 def _scaled(value: float | None) -> float | None:

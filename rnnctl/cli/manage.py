@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnnctl.cli.options import JsonOption, WorkspaceOption, YesOption, opened
+from rnnctl.cli.options import JsonOption, WorkspaceOption, YesOption, one_run, opened
 from rnnctl.cli.output import FAILURE, NOTHING, UserError, counted, out, out_json, say, table
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ def _chosen(store: Store, runs: list[str] | None, study: str | None) -> list[str
     """Run ids that a command is about, each once."""
     from store import queries
 
-    ids = [run_id for name in runs or [] for run_id in queries.resolve_runs(store, name)]
+    ids = [one_run(store, name) for name in runs or []]
     if study is not None:
         ids += [row.run_id for row in queries.runs_of(store, queries.resolve_study(store, study))]
     return list(dict.fromkeys(ids))
@@ -122,7 +121,6 @@ def _facts(store: Store) -> dict[str, Any]:
         "python": sys.version.split()[0],
         "torch": torch.__version__,
         "numpy": numpy.__version__,
-        "sqlite in python": sqlite3.sqlite_version,
         "gpu": ", ".join(gpus) or "none",
         "host": me.host,
         "workers": len(current),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnnctl.cli.output import NOTHING, UserError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -42,3 +44,15 @@ def opened(option: Path | None, *, readonly: bool = False) -> Iterator[Store]:
 
     with Store.open(workspace_root(option), readonly=readonly) as store:
         yield store
+
+
+def one_run(store: Store, name: str) -> str:
+    """The id of the one run that a user's word stands for. Raises NotFound; UserError where it could be several."""
+    from store import queries
+
+    found = queries.resolve_runs(store, name)
+    if len(found) > 1:
+        rows = queries.runs_of(store, run_ids=found)
+        names = ", ".join(f"{row.study}/{row.label} ({row.run_id})" for row in rows[:6])
+        raise UserError(f"{name!r} could be {len(found)} runs: {names}{', ...' if len(found) > 6 else ''}", NOTHING)
+    return found[0]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 OK, FAILURE, USAGE, NOTHING, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -21,26 +23,36 @@ class UserError(Exception):
         self.code = code
 
 
+class OutputClosed(Exception):
+    """Nobody reads our output any more. Not an OSError, which typer would make an exit status of its own."""
+
+
 def say(message: str) -> None:
     """A message for the person at the terminal."""
-    print(message, file=sys.stderr, flush=True)
+    with suppress(OSError):  # one who no longer listens must not keep us from working
+        print(message, file=sys.stderr, flush=True)
 
 
 def out(text: str = "") -> None:
-    """A line of data."""
-    print(text)
+    """Lines of data."""
+    try:
+        print(text)
+    except BrokenPipeError:
+        raise OutputClosed from None
 
 
 def out_json(value: Any) -> None:
     """JSON that any parser takes: what is no finite number becomes null."""
-    print(json.dumps(_plain(value), indent=2, allow_nan=False))
+    out(json.dumps(_plain(value), indent=2, allow_nan=False))
 
 
 def out_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     """CSV with a header; what is missing stays empty."""
-    writer = csv.DictWriter(sys.stdout, columns, extrasaction="ignore", lineterminator="\n")
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows({key: "" if value is None else value for key, value in row.items()} for row in map(_plain, rows))
+    out(text.getvalue().rstrip("\n"))
 
 
 def _plain(value: Any) -> Any:
@@ -91,3 +103,10 @@ def counted(n: int, noun: str) -> str:
     """1 run, 2 runs, 3 studies."""
     plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
     return f"{n:,} {noun if n == 1 else plural}"
+
+
+def headline(error: str) -> str:
+    """Type and first line of the message of the last exception in a traceback, or the first line of any other text."""
+    lines = error.strip().splitlines() or [""]
+    frames = [i for i, line in enumerate(lines) if line.startswith("  ")]
+    return lines[frames[-1] + 1] if frames and frames[-1] + 1 < len(lines) else lines[0]

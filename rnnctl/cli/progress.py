@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from rnnctl.cli.output import counted, duration, number, say
-from store import queries
+from rnnctl.cli.output import counted, duration, headline, number, say
+from store import StoreError, queries
 
 if TYPE_CHECKING:
     from store import Store
 
 PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
+LOOK_EVERY = 5.0  # seconds between looks at the queue
 RATE_WINDOW = 30.0  # seconds over which the rate of updates is taken
 
 
@@ -20,19 +22,24 @@ class Progress:
     """Takes a pool's events and shows them. In `with`; `seen` are the runs that this pool worked on."""
 
     def __init__(self, store: Store) -> None:
-        left = queries.runs_of(store, statuses=("queued", "running"))
-        self.labels = {row.run_id: f"{row.study}/{row.label}" for row in left}
-        self.total = {row.run_id: row.total for row in left}
-        self.step = {row.run_id: row.step for row in left}
+        self.store = store
+        self.labels: dict[str, str] = {}
+        self.total: dict[str, int] = {}  # updates of the runs that this pool is at, at most
+        self.step: dict[str, int] = {}
+        self.start: dict[str, int] = {}
         self.last: dict[str, dict[str, Any]] = {}
         self.seen: set[str] = set()
+        self.drained = False  # whether a worker was told to leave, by us or by somebody else
+        self.done = 0  # updates, of runs that this pool has let go of
         self.ended = 0
         self.packs: dict[str, list[str]] = {}
         self.marks: list[tuple[float, int]] = []
+        self.looked_at = 0.0
+        self.queued = queries.queued(store)
         self.view = _Bars() if sys.stderr.isatty() else _Lines()
 
     def __enter__(self) -> Progress:
-        self.view.start(f"{counted(len(self.total), 'run')} to do, {self.updates_left:,} updates at most")
+        self.view.start(f"{counted(self.queued.runs, 'run')} queued, {self.updates_left:,} updates at most")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -40,7 +47,13 @@ class Progress:
 
     @property
     def updates_left(self) -> int:
-        return sum(self.total.values()) - sum(self.step.values())
+        """At most, of the runs that this pool is at and of those that wait; other pools' runs are theirs to tell of."""
+        return sum(self.total.values()) - sum(self.step.values()) + self.queued.updates
+
+    @property
+    def updates_done(self) -> int:
+        """By this pool."""
+        return self.done + sum(self.step.values()) - sum(self.start.values())
 
     @property
     def rate(self) -> float:
@@ -62,23 +75,37 @@ class Progress:
     def _on_claimed(self, event: dict[str, Any]) -> None:
         runs = [run["run"] for run in event["runs"]]
         for run in event["runs"]:
-            # Another study may have been registered since this pool started.
-            self.labels.setdefault(run["run"], run["label"])
-            self.total.setdefault(run["run"], run["total"])
-            self.step[run["run"]] = run["step"]
+            self.labels[run["run"]] = run["label"]
+            self.total[run["run"]] = run["total"]
+            self.step[run["run"]] = self.start[run["run"]] = run["step"]
         self.seen.update(runs)
         self.packs[event["worker"]] = runs
-        names = ", ".join(self.labels[run] for run in runs[:4]) + (
-            f" and {len(runs) - 4} more" if len(runs) > 4 else ""
-        )
-        self.view.line(f"claimed {counted(len(runs), 'run')}: {names}")
+        self._look()
+        names = ", ".join(self.labels[run] for run in runs[:4])
+        more = f" and {len(runs) - 4} more" if len(runs) > 4 else ""
+        self.view.line(f"claimed {counted(len(runs), 'run')}: {names}{more}")
         self._draw()
 
+    def _look(self) -> None:
+        """Read how much waits in the queue: other pools take from it, and studies are added."""
+        self.looked_at = time.monotonic()
+        with suppress(StoreError):
+            self.queued = queries.queued(self.store)
+
+    def _let_go(self, run: str) -> None:
+        """A run is no longer this pool's. What it did counts; what it had left is nobody's progress."""
+        if run in self.total:
+            self.done += self.step.pop(run) - self.start.pop(run)
+            del self.total[run]
+
     def _on_progress(self, event: dict[str, Any]) -> None:
-        self.step.update(event["steps"])
+        # One that has ended meanwhile is not to come back.
+        self.step.update({run: step for run, step in event["steps"].items() if run in self.total})
         now = time.monotonic()
         self.marks = [mark for mark in self.marks if mark[0] > now - RATE_WINDOW]
-        self.marks.append((now, sum(self.step.values())))
+        self.marks.append((now, self.updates_done))
+        if now - self.looked_at > LOOK_EVERY:
+            self._look()
         self._draw()
 
     def _on_check(self, event: dict[str, Any]) -> None:
@@ -102,16 +129,18 @@ class Progress:
             )
         self.view.line(f"{event['outcome']} {self._name(event)} at update {event['step']:,}{figures}")
         self.ended += 1
-        # A run that ended early has nothing left to do, and must not look like progress made in no time.
-        self.total.pop(run, None)
-        self.step.pop(run, None)
-        self.marks.clear()
+        self.step[run] = event["step"]
+        self._let_go(run)
         self._draw()
 
+    def _on_released(self, event: dict[str, Any]) -> None:
+        self._let_go(event["run"])
+
     def _on_failed(self, event: dict[str, Any]) -> None:
-        why = event["error"].strip().splitlines()[-1]
+        why = headline(event["error"])
         after = "will be tried again" if event["status"] == "queued" else "given up"
         self.view.line(f"failed {self._name(event)}: {why} ({after})")
+        self._let_go(event["run"])
 
     def _on_rescued(self, event: dict[str, Any]) -> None:
         self.view.line(f"rescued {self._name(event)} from a dead worker")
@@ -121,6 +150,10 @@ class Progress:
 
     def _on_lease_lost(self, event: dict[str, Any]) -> None:
         self.view.line(f"lost {self._name(event)}: {event['reason']}")
+        self._let_go(event["run"])
+
+    def _on_store_busy(self, event: dict[str, Any]) -> None:
+        self.view.line(f"waiting: {event['error']}")
 
     def _on_draining(self, event: dict[str, Any]) -> None:
         self.view.line("saving and leaving; Ctrl-C again leaves at once")
@@ -129,15 +162,17 @@ class Progress:
         how = f"signal {-event['exit']}" if event["exit"] < 0 else f"exit status {event['exit']}"
         last = event["tail"].strip().splitlines()[-1:]
         self.view.line(f"worker {event['pid']} crashed ({how}){': ' + last[0] if last else ''}")
-        self.packs.pop(event["worker"], None)
+        for run in self.packs.pop(event["worker"], []):
+            self._let_go(run)
 
     def _on_worker_ended(self, event: dict[str, Any]) -> None:
+        self.drained |= event["reason"] == "drained"
         self.packs.pop(event["worker"], None)
         self._draw()
 
     def _draw(self) -> None:
         left, rate = self.updates_left, self.rate
-        text = f"{self.ended} of {self.ended + len(self.total)} runs ended"
+        text = f"{self.ended} ended, {len(self.total)} running, {self.queued.runs} queued"
         if rate > 0:
             text += f", {rate:,.0f} updates/s, at most {duration(left / rate)} left"
         packs = {}
@@ -146,8 +181,7 @@ class Progress:
             if going:
                 name = self.labels[going[0]] + (f" +{len(going) - 1}" if len(going) > 1 else "")
                 packs[worker] = (name, sum(self.step[r] for r in going), sum(self.total[r] for r in going))
-        done = sum(self.step.values())
-        self.view.draw(text, done, done + left, packs)
+        self.view.draw(text, self.updates_done, self.updates_done + left, packs)
 
 
 class _Lines:

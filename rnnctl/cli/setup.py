@@ -46,7 +46,6 @@ def init(studies: StudyNames = None, workspace: WorkspaceOption = None) -> None:
 
 
 def _record(study: Study) -> StudyRecord:
-    from rnnctl.report.cost import updates_of_work
     from store.registry import RunRecord, StudyRecord
 
     runs = [
@@ -57,7 +56,6 @@ def _record(study: Study) -> StudyRecord:
             spec=run.spec.canonical(),
             label=run.label,
             total=run.spec.train.updates,
-            cost=updates_of_work(run.spec),
         )
         for run in study.runs
     ]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnnctl.cli.options import JsonOption, WorkspaceOption, opened
-from rnnctl.cli.output import NOTHING, UserError, counted, duration, number, out, out_json, say, table
+from rnnctl.cli.options import JsonOption, WorkspaceOption, one_run, opened
+from rnnctl.cli.output import UserError, counted, duration, headline, number, out, out_json, say, table
 
 if TYPE_CHECKING:
     from store import Store
@@ -43,11 +43,8 @@ def _watch(store: Store) -> None:
 
     # screen=False: what was last seen stays on the terminal after Ctrl-C.
     with Live(console=Console(highlight=False), auto_refresh=False) as live:
-        before: dict[str, Any] | None = None
         while True:
-            now = _status(store, time.time())
-            live.update(_render(now, before), refresh=True)
-            before = now
+            live.update(_render(_status(store, time.time())), refresh=True)
             time.sleep(2)
 
 
@@ -60,12 +57,16 @@ def _status(store: Store, now: float) -> dict[str, Any]:
     for row in rows:
         by_status.setdefault(row.status, []).append(row)
     names = {True: "alive", False: "dead", None: "on another host"}
+    left = sum(row.total - row.step for row in rows if row.status in ("queued", "running"))
+    rate = sum(_rate(store, row) for row in by_status.get("running", []))
     return {
         "workspace": str(store.workspace.root),
         "at": now,
         "counts": queries.counts(store),
         "studies": queries.counts_by_study(store),
-        "updates_left_at_most": sum(row.total - row.step for row in rows if row.status in ("queued", "running")),
+        "updates_left_at_most": left,
+        "updates_per_second": rate,
+        "seconds_left_at_most": left / rate if rate > 0 else None,
         "workers": [
             {
                 "worker": worker.id,
@@ -103,14 +104,14 @@ def _status(store: Store, now: float) -> dict[str, Any]:
                 "run": row.run_id,
                 "label": f"{row.study}/{row.label}",
                 "status": row.status,
-                "error": next(iter((row.error or "").strip().splitlines()[-1:]), None),
+                "error": headline(row.error) if row.error else None,
             }
             for row in (*by_status.get("failed", []), *by_status.get("quarantined", []))
         ],
     }
 
 
-def _render(now: dict[str, Any], before: dict[str, Any] | None = None) -> str:
+def _render(now: dict[str, Any]) -> str:
     studies = now["studies"]
     states = [name for name in now["counts"] if any(counts[name] for counts in studies.values())]
     rows = [[name, sum(counts.values()), *(counts[state] for state in states)] for name, counts in studies.items()]
@@ -131,7 +132,7 @@ def _render(now: dict[str, Any], before: dict[str, Any] | None = None) -> str:
         parts.append(table(["worker", "host", "pid", "device", "process", "last beat", "runs"], cells))
     if now["running"]:
         parts.append(_running(now["running"]))
-        parts.append(_time_left(now, before))
+        parts.append(_time_left(now))
     if now["waiting_to_be_tried_again"]:
         cells = [
             [w["label"], w["run"], w["strikes"], duration(max(0, w["in"]))] for w in now["waiting_to_be_tried_again"]
@@ -163,20 +164,20 @@ def _running(running: list[dict[str, Any]]) -> str:
     return table(columns, cells[:LISTED]) + more
 
 
-def _time_left(now: dict[str, Any], before: dict[str, Any] | None) -> str:
-    left = now["updates_left_at_most"]
-    text = f"{left:,} updates left at most"
-    if before is None:
+def _rate(store: Store, row: RunRow) -> float:
+    """Updates a second of a running run since its attempt began, as of its last sign of progress; 0 before it."""
+    from store import queries
+
+    attempt = queries.attempts(store, row.run_id)[-1]
+    seconds = 0 if row.progress_at is None else row.progress_at - attempt.started
+    return (row.step - attempt.start_step) / seconds if seconds > 0 else 0.0
+
+
+def _time_left(now: dict[str, Any]) -> str:
+    text = f"{now['updates_left_at_most']:,} updates left at most"
+    if now["updates_per_second"] == 0:
         return text
-    steps = {run["run"]: run["step"] for run in before["running"]}
-    # Only runs that were running both times: one that ended early did not make its remaining updates.
-    made = sum(run["step"] - steps[run["run"]] for run in now["running"] if run["run"] in steps)
-    rate = made / (now["at"] - before["at"])
-    return (
-        f"{text}, {rate:,.0f} updates/s as of the last beats, {duration(left / rate)} left at most"
-        if made > 0
-        else text
-    )
+    return f"{text}, {now['updates_per_second']:,.0f} updates/s, {duration(now['seconds_left_at_most'])} left at most"
 
 
 def show(
@@ -188,12 +189,7 @@ def show(
     from store import history, queries
 
     with opened(workspace, readonly=True) as store:
-        found = queries.resolve_runs(store, run)
-        if len(found) > 1:
-            rows = queries.runs_of(store, run_ids=found)
-            names = ", ".join(f"{row.study}/{row.label} ({row.run_id})" for row in rows[:6])
-            raise UserError(f"{run!r} could be {len(found)} runs: {names}{', ...' if len(found) > 6 else ''}", NOTHING)
-        (row,) = queries.runs_of(store, run_ids=found)
+        (row,) = queries.runs_of(store, run_ids=[one_run(store, run)])
         attempts = [_slots(attempt) for attempt in queries.attempts(store, row.run_id)]
         checkpoints = [_slots(checkpoint) for checkpoint in queries.checkpoints_of(store, row.run_id)]
         past = history.read(store, [row.run_id]).get(row.run_id)

@@ -14,6 +14,7 @@ from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, SOME_FAILED, Us
 
 if TYPE_CHECKING:
     from jobs.config import Settings
+    from rnnctl.cli.progress import Progress
     from store import Store
 
 
@@ -33,7 +34,12 @@ UpdatesOption = Annotated[
 ]
 LeaseOption = Annotated[
     float,
-    typer.Option("--lease", help="Seconds that a claim holds without a sign of life. Beats come six times as often."),
+    typer.Option(
+        "--lease",
+        min=1.0,
+        max=86_400.0,
+        help="Seconds that a claim holds without a sign of life. Beats come six times as often.",
+    ),
 ]
 
 
@@ -77,7 +83,8 @@ def train(
         options = {"device": device, "checkpoint-seconds": checkpoint_seconds, "lease": lease, "peers": workers}
         if checkpoint_updates is not None:
             options["checkpoint-updates"] = checkpoint_updates
-        command = [sys.executable, "-m", "rnnctl", "worker", "--workspace", str(root)]
+        # -P: a store.py or yaml.py in the user's folder must not be taken for ours.
+        command = [sys.executable, "-P", "-m", "rnnctl", "worker", "--workspace", str(root)]
         command += [part for name, value in options.items() for part in (f"--{name}", str(value))]
         with Progress(store) as progress:
             pool = Pool(command, workers, BIT_VARIABLES, progress.take, settings, logs=store.workspace.logs)
@@ -85,7 +92,7 @@ def train(
                 end = pool.run()
         for error in end.errors:
             say(f"rnnctl: {error}")
-        raise typer.Exit(_summary(store, progress, drained=end.drained or end.killed, errors=bool(end.errors)))
+        raise typer.Exit(_summary(store, progress, end.drained or end.killed or progress.drained, bool(end.errors)))
 
 
 def _require_cuda() -> None:
@@ -121,7 +128,7 @@ def _in_words(counts: dict[str, int]) -> str:
     return ", ".join(f"{n:,} {status}" for status, n in counts.items())
 
 
-def _summary(store: Store, progress, *, drained: bool, errors: bool) -> int:
+def _summary(store: Store, progress: Progress, drained: bool, errors: bool) -> int:
     from store import queries
 
     rows = queries.runs_of(store, run_ids=progress.seen)
@@ -137,7 +144,7 @@ def _summary(store: Store, progress, *, drained: bool, errors: bool) -> int:
     if drained:
         say("interrupted; rnnctl train goes on from here")
         return INTERRUPTED
-    if not drained and rows and not failed and not errors:
+    if rows and not failed and not errors:
         say("next: rnnctl examine")
     return FAILURE if errors else SOME_FAILED if failed else OK
 

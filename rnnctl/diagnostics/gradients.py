@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-LOG10_EDGES = np.linspace(-20.0, 4.0, 49)
+from rnnctl.diagnostics.histogram import log10_histogram
 
 
 def gradient_norms(d_TBH: torch.Tensor) -> torch.Tensor:
@@ -20,20 +20,11 @@ def gradient_norms(d_TBH: torch.Tensor) -> torch.Tensor:
     return d_TBH[1:].double().square().sum(2).sqrt()
 
 
-def log10_histogram(values: np.ndarray) -> np.ndarray:
-    """Counts of log10 of the positive finite values between LOG10_EDGES; values beyond the ends count in the end
-    bins.
-    """
-    positive = values[np.isfinite(values) & (values > 0)]
-    logs = np.clip(np.log10(positive), LOG10_EDGES[0], LOG10_EDGES[-1])
-    return np.histogram(logs, LOG10_EDGES)[0].astype(np.uint32)
-
-
 def through_time(norms_TB: torch.Tensor) -> tuple[dict[str, float], dict[str, np.ndarray]]:
     """Scalars and traces of the gradient through time of one run.
 
-    grad_time: (T,) g_t = mean over the batch of |dL/dh_t|; grad_hist: counts over all steps and sequences between
-    LOG10_EDGES; grad_zero_share: share of steps and sequences where the gradient is exactly zero; grad_decay:
+    grad_time: (T,) float64, g_t = mean over the batch of |dL/dh_t|; grad_hist: counts over all steps and sequences
+    between LOG10_EDGES; grad_zero_share: share of steps and sequences where the gradient is exactly zero; grad_decay:
     log10(g_1 / g_T) / (T - 1), decades that the gradient's norm gains (loses, where negative) in each step back; nan
     where an end is zero or T = 1.
     """
@@ -45,4 +36,4 @@ def through_time(norms_TB: torch.Tensor) -> tuple[dict[str, float], dict[str, np
         "grad_zero_share": float((values == 0).mean()),
         "grad_decay": float(np.log10(first / last) / steps) if sound else float("nan"),
     }
-    return scalars, {"grad_time": g_t.astype(np.float32), "grad_hist": log10_histogram(values)}
+    return scalars, {"grad_time": g_t, "grad_hist": log10_histogram(values)}

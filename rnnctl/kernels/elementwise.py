@@ -32,6 +32,13 @@ Q0, Q2, Q4, Q6 = (
 
 
 @inlined
+def copy_row(source_N, target_N):
+    """target := source. Five times as fast as an assignment to a slice, which looks for overlap first."""
+    for n in range(target_N.size):
+        target_N[n] = source_N[n]
+
+
+@inlined
 def _tanh32(x):
     # Comparisons that are false for NaN let it pass.
     if x > LIMIT:

@@ -21,11 +21,11 @@ def _identity_(x: torch.Tensor) -> torch.Tensor:
 @dataclass(frozen=True)
 class Activation:
     """phi_ works in place. slope(h, out) writes phi' at every h. saturation(h): distance to the nearest limit, if
-    any.
+    any. Without phi_ and slope it stands for bounds alone.
     """
 
-    phi_: Callable[[torch.Tensor], torch.Tensor]
-    slope: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    phi_: Callable[[torch.Tensor], torch.Tensor] | None
+    slope: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None
     saturation: Callable[[torch.Tensor], torch.Tensor] | None
 
 
@@ -51,3 +51,6 @@ ACTIVATIONS: dict[str, Activation] = {
         saturation=None,
     ),
 }
+
+# The hidden state of a gated cell: bounded as by tanh, though no one function of one sum.
+BOUNDED_BY_ONE = Activation(phi_=None, slope=None, saturation=ACTIVATIONS["tanh"].saturation)

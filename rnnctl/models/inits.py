@@ -1,14 +1,17 @@
-"""Initial weights, drawn in float64 from a run's own generator. Biases start at zero everywhere.
+"""Initial weights, drawn in float64 from a run's own generator. Biases start at zero, but for a cell's own `biases`.
 
 sigmoid, basic_tanh, smart_tanh: the program of Pascanu et al. (2013). Row-vector convention, so a row of W_hh holds a
-unit's outgoing connections (their paper says incoming; their program does this).
+unit's outgoing connections (their paper says incoming; their program does this). course: the GRU of a PyTorch port of
+that program that courses hand out. Recurrent matrices are those named W_h* but W_hy.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
-from rnnctl.spec.run import BasicTanhInit, OrthogonalInit, SigmoidInit, SmartTanhInit, XavierInit
+from rnnctl.spec.run import BasicTanhInit, CourseInit, OrthogonalInit, SigmoidInit, SmartTanhInit, XavierInit
 
 Weights = dict[str, np.ndarray]
 
@@ -16,6 +19,10 @@ Weights = dict[str, np.ndarray]
 def spectral_radius(w_HH: np.ndarray) -> float:
     """Largest modulus of an eigenvalue of a finite square matrix."""
     return float(np.abs(np.linalg.eigvals(w_HH)).max())
+
+
+def _recurrent(shapes: Iterable[str]) -> list[str]:
+    return [name for name in shapes if name.startswith("W_h") and name != "W_hy"]
 
 
 def _normal(rng: np.random.Generator, std: float, shapes: dict[str, tuple[int, int]]) -> Weights:
@@ -42,22 +49,32 @@ def _smart_tanh(spec: SmartTanhInit, rng: np.random.Generator, shapes: dict[str,
 
 def _orthogonal(spec: OrthogonalInit, rng: np.random.Generator, shapes: dict[str, tuple[int, int]]) -> Weights:
     weights = _glorot(rng, 1.0, shapes)
-    q, r = np.linalg.qr(rng.standard_normal(shapes["W_hh"]))
-    # The signs make the draw uniform over the orthogonal group (Mezzadri 2007).
-    return {**weights, "W_hh": spec.gain * q * np.sign(np.diag(r))}
+    for name in _recurrent(shapes):
+        q, r = np.linalg.qr(rng.standard_normal(shapes[name]))
+        # The signs make the draw uniform over the orthogonal group (Mezzadri 2007).
+        weights[name] = spec.gain * q * np.sign(np.diag(r))
+    return weights
+
+
+def _course(spec: CourseInit, rng: np.random.Generator, shapes: dict[str, tuple[int, int]]) -> Weights:
+    gates = {name: shapes[name] for name in _recurrent(shapes) if name != "W_hh"}
+    others = {name: shape for name, shape in shapes.items() if name not in gates}
+    return {**_normal(rng, spec.std, others), **_normal(rng, spec.gate_std, gates)}
 
 
 def draw_weights(
-    spec: SigmoidInit | BasicTanhInit | SmartTanhInit | OrthogonalInit | XavierInit,
+    spec: SigmoidInit | BasicTanhInit | SmartTanhInit | OrthogonalInit | XavierInit | CourseInit,
     rng: np.random.Generator,
     shapes: dict[str, tuple[int, int]],
 ) -> Weights:
-    """Weight matrices by name for the given shapes ((fan in, fan out) each, `W_hh` square), float64."""
+    """Weight matrices by name for the given shapes ((fan in, fan out) each, recurrent ones square), float64."""
     match spec:
         case SigmoidInit() | BasicTanhInit():
             return _normal(rng, spec.std, shapes)
         case SmartTanhInit():
             return _smart_tanh(spec, rng, shapes)
+        case CourseInit():
+            return _course(spec, rng, shapes)
         case OrthogonalInit():
             return _orthogonal(spec, rng, shapes)
         case XavierInit():

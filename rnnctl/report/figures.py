@@ -13,7 +13,7 @@ import numpy as np
 
 import plots
 from plots import Histogram, Point, Series, Trace
-from rnnctl.diagnostics.gradients import LOG10_EDGES
+from rnnctl.diagnostics.histogram import LOG10_EDGES
 from rnnctl.report.parameters import varying
 
 if TYPE_CHECKING:
@@ -21,6 +21,20 @@ if TYPE_CHECKING:
 
     from store.history import History
 
+NAMES = (
+    "loss",
+    "error",
+    "train_loss",
+    "hyperparameters",
+    "hyperparameters_below",
+    "saturation",
+    "spectrum",
+    "reach",
+    "gradient",
+    "gradient_image",
+    "gradient_histogram",
+    "saturation_through_time",
+)
 MOST_CURVES = 300
 MOST_PANELS = 6
 
@@ -49,7 +63,12 @@ def figures(
     plateaus: Sequence[tuple[float, str]],
 ) -> Iterator[tuple[str, Figure]]:
     """Name and figure, one after the other. results and parameters run by run; below: a threshold on the loss."""
-    started = [run for run in results if run["loss"] is not None or run["last_loss"] is not None]
+    if len({run["study"] for run in results}) > 1:
+        results = [{**run, "label": _within(run, "label"), "group": _within(run, "group")} for run in results]
+    # A run has been checked once it knows its floor; one that diverged at once has no loss to show, and is shown.
+    started = [run for run in results if run["floor"] is not None]
+    if not started:
+        return
     drawn = choose(started, MOST_CURVES)
     histories = read([run["run"] for run in drawn], False)
     note = "" if len(drawn) == len(started) else f" ({len(drawn)} of {len(started)} runs)"
@@ -119,6 +138,14 @@ def figures(
             series("rho", diagnosed=True), series("sigma_max", diagnosed=True), title=f"{title}: spectrum of W_hh{note}"
         ),
     )
+    yield (
+        "reach",
+        plots.curves(
+            series("reach", diagnosed=True),
+            "share of steps that the gradient reaches",
+            title=f"{title}: reach of the gradient{note}",
+        ),
+    )
     yield from _per_run(started, read, title)
 
 
@@ -172,6 +199,11 @@ def _floor_label(floor: float | None) -> str | None:
     return None if floor is None else f"floor {floor:.4g}"
 
 
+def _within(run: Result, name: str) -> str:
+    """A label that is unique over several studies."""
+    return f"{run['study']}/{run[name]}"
+
+
 def _end(run: Result) -> str | None:
     return run["ended"] if run["ended"] in plots.ENDS else None
 
@@ -198,8 +230,12 @@ def _trace(run: Result, history: History, name: str) -> Trace:
 def _histogram(run: Result, history: History) -> Histogram:
     at = [i for i, row in enumerate(history.traces["grad_hist"]) if row is not None]
     counts = np.stack([np.asarray(history.traces["grad_hist"][i], dtype=float) for i in at])
+    used = np.flatnonzero(counts.any(0))
+    bins = slice(used[0], used[-1] + 1) if len(used) else slice(0, 1)
     positive = counts.sum(1)
     # The share of exact zeros is kept; their number follows from it and from the number of values that are none.
     share = np.nan_to_num(history.scalars["grad_zero_share"][at])
     zeros = np.where(share < 1, positive * share / np.where(share < 1, 1 - share, 1), 1)
-    return Histogram(run["label"], run["group"], history.steps[at], LOG10_EDGES, counts, zeros)
+    return Histogram(
+        run["label"], run["group"], history.steps[at], LOG10_EDGES[bins.start : bins.stop + 1], counts[:, bins], zeros
+    )

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from store.queries import RunRow
 
-_SEED = re.compile(r"\s*\bseed=\d+")
+_SEED = re.compile(r"(?:^|\s)seed=\d+(?=\s|$)")
 
 
 def group_label(label: str) -> str:
@@ -119,18 +119,20 @@ SORTABLE = ("loss", "last_loss", "error", "last_error", "broke_floor_at", "updat
 
 def rank(groups: Sequence[Configuration], key: str) -> list[Configuration]:
     """Smallest first by a figure's mean, a label or a hyper-parameter; configurations without it last, order kept."""
-    of: Callable[[Configuration], Any]
-    if key in ("label", "study"):
-        of = lambda group: getattr(group, key)  # noqa: E731
-    elif key in SORTABLE:
-        of = lambda group: (spread := group.spread(key)) and spread.mean  # noqa: E731
-    else:
-        of = lambda group: group.parameters.get(key)  # noqa: E731
 
     def order(group: Configuration) -> tuple:
-        value = of(group)
+        value = _value(group, key)
         if value is None or (isinstance(value, float) and not math.isfinite(value)):
             return (2, 0, "")
-        return (1, 0, str(value)) if isinstance(value, str) else (0, value, "")
+        return (1, 0, value) if isinstance(value, str) else (0, value, "")
 
     return sorted(groups, key=order)
+
+
+def _value(group: Configuration, key: str) -> Any:
+    if key in ("label", "study"):
+        return getattr(group, key)
+    if key in SORTABLE:
+        spread = group.spread(key)
+        return None if spread is None else spread.mean
+    return group.parameters.get(key)

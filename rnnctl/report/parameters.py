@@ -49,8 +49,8 @@ def parse_condition(text: str) -> tuple[str, Any]:
 
 def _scalar(text: str) -> Any:
     words = {"true": True, "false": False, "null": None}
-    if text in words:
-        return words[text]
+    if text.lower() in words:
+        return words[text.lower()]
     for kind in (int, float):
         try:
             return kind(text)
@@ -69,8 +69,10 @@ def complete_key(key: str, known: Iterable[str]) -> str:
         return key
     # The leaf that a short form stands for is that short form: train.clip.cutoff, model.init.name.
     section, _, leaf = key.rpartition(".")
-    if leaf in SHORT and section in known:
+    if leaf in SHORT and leaf != "style" and section in known:
         return section
+    if key == "seed":
+        raise ValueError("replicates differ in their seed, so a configuration has none")
     ends = [name for name in known if name.endswith(f".{key}")]
     if len(ends) == 1:
         return ends[0]

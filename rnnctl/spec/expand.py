@@ -22,7 +22,7 @@ from rnnctl.spec.run import RunSpec
 from rnnctl.spec.schema import Path
 from rnnctl.spec.values import Option, written
 
-MAX_RUNS = 1_000_000
+MAX_RUNS = 100_000
 
 
 @dataclass(frozen=True)

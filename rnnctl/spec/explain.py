@@ -36,7 +36,7 @@ def problems(error: ValidationError, root: Path = ()) -> list[Problem]:
     for details in error.errors(include_url=False):
         location = details["loc"][1:] if root else details["loc"]
         path, model = _follow(root, location)
-        problem = _problem(path, model, details)
+        problem = _problem(path, model, details, alone=bool(root))
         found[problem.path] = problem  # of a number that may be whole or not, the last word is that of the float
     return list(found.values())
 
@@ -57,7 +57,7 @@ def _follow(root: Path, location: tuple[int | str, ...]) -> tuple[Path, type[Sec
     return path, model
 
 
-def _problem(path: Path, model: type[Section] | None, details: dict[str, Any]) -> Problem:
+def _problem(path: Path, model: type[Section] | None, details: dict[str, Any], *, alone: bool) -> Problem:
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     if kind == "missing":
         return Problem(path, MISSING, tuple(choices(path) or tags_of(KEYS[path])))
@@ -65,7 +65,9 @@ def _problem(path: Path, model: type[Section] | None, details: dict[str, Any]) -
         return _unknown_key(path, model)
     if kind == "union_tag_invalid":
         key = KEYS[path]
-        return _unknown_word((*path, key.tag), context["tag"], tags_of(key), *_numbers(key))
+        # Of a whole run it is known which names go with the rest of it; of a value alone, all that some run could have.
+        names = tags_of(key) if alone else re.findall(r"'(\w+)'", context["expected_tags"])
+        return _unknown_word((*path, key.tag), context["tag"], names, *_numbers(key))
     if kind == "literal_error":
         return _unknown_word(path, value, choices(path))
     if kind in ("model_type", "model_attributes_type", "union_tag_not_found", "dict_type"):

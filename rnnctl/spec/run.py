@@ -26,14 +26,15 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-NotNegative = Annotated[float, Field(ge=0), AfterValidator(lambda value: value + 0.0)]  # + 0.0 turns -0.0 into 0.0
+Real = Annotated[float, AfterValidator(lambda value: value + 0.0)]  # + 0.0 turns -0.0 into 0.0
+NotNegative = Annotated[Real, Field(ge=0)]
 
 
 # --- task ------------------------------------------------------------------------------------------------------------
 
 
 class TemporalOrder(Section):
-    """Which of two symbols came first, second (and third)? Pascanu et al. 2013 section 4.1.
+    """Which two (or three) symbols were there, in their order? Pascanu et al. 2013, section 4.1.
 
     A batch has one length, drawn from min_length up to but not including max_length (the original program's
     convention); equal values fix it. The windows of the relevant symbols need a length of at least 10.
@@ -94,7 +95,7 @@ class SmartTanhInit(Section):
 
 
 class OrthogonalInit(Section):
-    """W_hh orthogonal times gain; the other weights Glorot uniform, biases 0."""
+    """Recurrent matrices orthogonal times gain; the other weights Glorot uniform, biases 0."""
 
     name: Literal["orthogonal"] = "orthogonal"
     gain: float = Field(1.0, gt=0)
@@ -107,16 +108,31 @@ class XavierInit(Section):
     gain: float = Field(1.0, gt=0)
 
 
+class CourseInit(Section):
+    """Of a GRU: recurrent matrices of its gates N(0, gate_std), all other weights N(0, std), biases 0 but b_z."""
+
+    name: Literal["course"] = "course"
+    std: float = Field(0.01, gt=0)
+    gate_std: float = Field(0.005, gt=0)
+
+
 def _named(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
-def _init(value: Any) -> Any:
-    value = _named(value)
-    return {"name": "smart_tanh", **value} if isinstance(value, dict) else value
+def _default_name(name: str) -> BeforeValidator:
+    """A section's short form and default: a word is its name, a mapping without one has this name."""
+
+    def written_out(value: Any) -> Any:
+        value = _named(value)
+        return {"name": name, **value} if isinstance(value, dict) else value
+
+    return BeforeValidator(written_out)
 
 
 Init = Annotated[SigmoidInit | BasicTanhInit | SmartTanhInit | OrthogonalInit | XavierInit, Field(discriminator="name")]
+GruInit = Annotated[CourseInit | OrthogonalInit | XavierInit, Field(discriminator="name")]
+LstmInit = Annotated[OrthogonalInit | XavierInit, Field(discriminator="name")]
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "identity")
 
 
@@ -125,7 +141,7 @@ class Rnn(Section):
 
     name: Literal["rnn"] = "rnn"
     hidden: int = Field(50, ge=1)
-    init: Annotated[Init, BeforeValidator(_init)] = SmartTanhInit()
+    init: Annotated[Init, _default_name("smart_tanh")] = SmartTanhInit()
     activation: Literal["tanh", "sigmoid", "relu", "identity"] = "tanh"
 
     @model_validator(mode="before")
@@ -144,11 +160,34 @@ class Rnn(Section):
         return self
 
 
+class Gru(Section):
+    """The GRU. update_bias: where b_z starts; the update gate is the share of new content (.12 at -2)."""
+
+    name: Literal["gru"] = "gru"
+    hidden: int = Field(50, ge=1)
+    init: Annotated[GruInit, _default_name("course")] = CourseInit()
+    update_bias: Real = -2.0
+
+
+class Lstm(Section):
+    """The LSTM without peepholes. forget_bias: where b_f starts."""
+
+    name: Literal["lstm"] = "lstm"
+    hidden: int = Field(50, ge=1)
+    init: Annotated[LstmInit, _default_name("orthogonal")] = OrthogonalInit()
+    forget_bias: Real = 1.0
+
+
+Model = Annotated[Rnn | Gru | Lstm, Field(discriminator="name")]
+
+
 # --- training --------------------------------------------------------------------------------------------------------
 
 
 class Rescale(Section):
-    """Scale the whole gradient to norm `cutoff` where it is longer; one that is no number shrinks W_hh instead."""
+    """Scale the whole gradient to norm `cutoff` where it is longer; one that is no number shrinks W_hh (in a
+    gated cell, all recurrent matrices) instead.
+    """
 
     style: Literal["rescale"] = "rescale"
     cutoff: float = Field(1.0, gt=0)
@@ -239,11 +278,18 @@ class RunSpec(Section):
     """One run. Two equal specs are the same run, wherever they were written."""
 
     task: Annotated[TemporalOrder, BeforeValidator(_named)]
-    model: Annotated[Rnn, BeforeValidator(_named)] = Rnn()
+    model: Annotated[Model, _default_name("rnn")] = Rnn()
     train: Train = Train()
     check: Check = Check()
     stop: Stop = Stop()
     seed: int = Field(1, ge=0)
+
+    @model_validator(mode="after")
+    def _omega_has_its_cell(self) -> RunSpec:
+        if self.train.omega.alpha > 0 and not isinstance(self.model, Rnn):
+            alpha, cell = self.train.omega.alpha, self.model.name
+            raise ValueError(f"train.omega.alpha {alpha} has no meaning for {cell}: Omega is the vanilla RNN's")
+        return self
 
     def canonical(self) -> dict[str, Any]:
         """The spec as plain JSON values, defaults written out but for those of keys that were added later."""
@@ -266,8 +312,9 @@ class RunSpec(Section):
     def shape(self) -> str:
         """Runs with equal shape can train in one pack: same task, model size, batch and checks."""
         m, t = self.model, self.train
+        cell = f"{m.name}-{m.activation}" if isinstance(m, Rnn) else m.name
         kept = [self.task.model_dump(mode="json"), self.check.model_dump(mode="json")]
-        return f"{m.name}-{m.activation}-H{m.hidden}-B{t.batch}-{t.dtype}-{self.task.name}-{_digest(kept)[:6]}"
+        return f"{cell}-H{m.hidden}-B{t.batch}-{t.dtype}-{self.task.name}-{_digest(kept)[:6]}"
 
 
 def _digest(value: Any) -> str:

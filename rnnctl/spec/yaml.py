@@ -229,7 +229,8 @@ class _Builder:
                 return int(text)
         elif math.isfinite(number):
             return number
-        raise SpecError(f"{text[:24]} is too large a number", line=line, key=self._path())
+        digits = text if len(text) <= 40 else f"{text[:37]}..."
+        raise SpecError(f"{digits} is too large a number", line=line, key=self._path())
 
 
 def _syntax_error(error: yaml.MarkedYAMLError) -> SpecError:

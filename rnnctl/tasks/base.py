@@ -29,7 +29,7 @@ class Task(Protocol):
 
     n_inputs: int
     n_outputs: int
-    max_steps: int  # the longest sequence that draw() can return, in steps
+    max_steps: int  # no sequence is longer; diagnoses are made at this length
     floor: float  # loss of the best predictor that has learned nothing, nats
     chance_error: float  # its error rate, in [0, 1]
     plateaus: tuple[tuple[float, str], ...]  # losses between floor and solution that have a meaning, and the meaning

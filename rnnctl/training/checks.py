@@ -12,8 +12,9 @@ import torch
 from rnnctl.diagnostics.gradients import gradient_norms, through_time
 from rnnctl.diagnostics.saturation import saturation
 from rnnctl.diagnostics.spectrum import spectrum
+from rnnctl.models.cell import Cell, readout, readout_gradients
 from rnnctl.models.omega import omega
-from rnnctl.models.rnn import Rnn, last_hidden, readout, readout_gradients
+from rnnctl.models.rnn import Rnn
 from rnnctl.spec.run import Check, RunSpec
 from rnnctl.tasks import Batch, Task
 from rnnctl.training.member import generator
@@ -36,7 +37,7 @@ def diagnostic_set(task: Task, check: Check) -> Batch:
 class Checker:
     """Validates and diagnoses up to `runs` runs at once. All runs share `spec`'s task, model and check sections."""
 
-    def __init__(self, spec: RunSpec, task: Task, model: Rnn, runs: int, device: str) -> None:
+    def __init__(self, spec: RunSpec, task: Task, model: Cell, runs: int, device: str) -> None:
         self.model, self.check = model, spec.check
         to = {"device": device, "dtype": torch.int64}
         self.validation = [
@@ -61,7 +62,7 @@ class Checker:
         samples = torch.zeros(runs, dtype=torch.int64)
         rows, weights = list(range(runs)), self.model.layout.views(flat_RN)
         for symbols_TB, targets_B in self.validation:
-            h_RBH = last_hidden(self.model, weights, symbols_TB)
+            h_RBH = self.model.last_hidden(weights, symbols_TB)
             y_RBO, nll_RB = readout(weights, h_RBH, targets_B.expand(len(rows), -1))
             nll[rows] += torch.stack([row.sum() for row in nll_RB.double()]).cpu()
             wrong[rows] += (y_RBO.argmax(2) != targets_B).sum(1).cpu()
@@ -71,8 +72,13 @@ class Checker:
                 if not rows:
                     break
                 weights = self.model.layout.views(flat_RN[rows])
+        # Where the loss is no number, neither is the error: the largest of logits that are none is always the first.
         return [
-            {"valid_nll": float(n / s), "valid_error": int(w) / int(s), "valid_samples": int(s)}
+            {
+                "valid_nll": float(n / s),
+                "valid_error": int(w) / int(s) if n.isfinite() else float("nan"),
+                "valid_samples": int(s),
+            }
             for n, w, s in zip(nll, wrong, samples, strict=True)
         ]
 
@@ -95,8 +101,10 @@ class Checker:
     def _diagnose(self, i: int, w_HH: torch.Tensor, bound: float) -> tuple[dict[str, float], dict[str, np.ndarray]]:
         d_TBH, h_TBH = self.tape.d(i), self.tape.h(i)[1:]
         gradient, gradient_traces = through_time(gradient_norms(d_TBH))
-        hidden, hidden_traces = saturation(h_TBH, self.tape.phi, self.check.saturation)
+        hidden, hidden_traces = saturation(h_TBH, self.model.phi, self.check.saturation)
         regulariser = omega(d_TBH, bound)
-        measured = {"omega": float(regulariser.value), "reach": float(regulariser.reach)}
+        measured = {"reach": float(regulariser.reach)}
+        if isinstance(self.model, Rnn):  # of other cells, Omega is not defined
+            measured["omega"] = float(regulariser.value)
         spectral = spectrum(w_HH.cpu().numpy())
         return {**gradient, **measured, **hidden, **spectral}, {**gradient_traces, **hidden_traces}

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from rnnctl.models.cell import Cell
 from rnnctl.models.inits import draw_weights
-from rnnctl.models.rnn import Rnn
 from rnnctl.spec.run import RunSpec
 from rnnctl.tasks import Task
 from rnnctl.training.recorder import HistoryRow
@@ -162,13 +162,15 @@ class Member:
         }
 
 
-def begin(run_id: str, spec: RunSpec, task: Task, model: Rnn) -> tuple[Member, torch.Tensor]:
+def begin(run_id: str, spec: RunSpec, task: Task, model: Cell) -> tuple[Member, torch.Tensor]:
     """A run at update 0 and its initial weights, (N,) on the CPU."""
     flat = torch.zeros(1, model.layout.size, dtype=getattr(torch, spec.train.dtype))
     views = model.layout.views(flat)
     drawn = draw_weights(spec.model.init, generator(spec.seed, INIT_STREAM), model.matrices)
     for name, matrix in drawn.items():
         views[name][0].copy_(torch.from_numpy(matrix))
+    for name, value in model.biases.items():
+        views[name].fill_(value)
     return Member(run_id, spec, task, generator(spec.seed, TRAIN_STREAM), best_weights=flat[0].clone()), flat[0]
 
 

@@ -11,7 +11,10 @@ from collections.abc import Sequence
 
 import torch
 
-from rnnctl.models.rnn import Rnn, readout, readout_gradients
+from rnnctl.models.cell import Cell, readout, readout_gradients
+from rnnctl.models.gru import Gru
+from rnnctl.models.lstm import Lstm
+from rnnctl.models.rnn import Rnn
 from rnnctl.spec.run import Rescale, RunSpec
 from rnnctl.tasks import Task
 from rnnctl.training.checks import Checker
@@ -19,13 +22,20 @@ from rnnctl.training.member import Member
 from rnnctl.training.tapes import make_tape
 
 # The guard of the authors' program: a gradient that is no number, or longer than this, is replaced by this share of
-# W_hh.
+# W_hh; in a gated cell, of every recurrent matrix.
 GUARD_NORM, GUARD_SHRINK = 1e10, 0.02
 
 
-def model_of(spec: RunSpec, task: Task) -> Rnn:
+def model_of(spec: RunSpec, task: Task) -> Cell:
     """The network that a spec describes for a task."""
-    return Rnn(task.n_inputs, spec.model.hidden, task.n_outputs, spec.model.activation)
+    model, sizes = spec.model, (task.n_inputs, spec.model.hidden, task.n_outputs)
+    match model.name:
+        case "rnn":
+            return Rnn(*sizes, model.activation)
+        case "gru":
+            return Gru(*sizes, model.update_bias)
+        case "lstm":
+            return Lstm(*sizes, model.forget_bias)
 
 
 class Pack:
@@ -71,7 +81,7 @@ class Pack:
         return [m for i, r in enumerate(order) if (m := self._step(i, r, *figures[i]))]
 
     def _recurrent_gradient(self, i: int, member: Member, grads: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Gradient of row i's W_hh, its regulariser's share included. Returns its Omega, () (0 if unused)."""
+        """Gradients of row i's recurrent matrices, the regulariser's share included. Returns Omega, () (0 if none)."""
         spec = member.spec.train.omega
         return self.tape.recurrent_gradient(i, grads, spec.weight(member.step + 1), spec.bound)
 
@@ -86,19 +96,27 @@ class Pack:
         member.step += 1
         sound = math.isfinite(norm) and norm <= GUARD_NORM
         if isinstance(train.clip, Rescale) and not sound:
-            w_HH = self.layout.views(self.flat_RN[r : r + 1])["W_hh"]
-            w_HH.mul_(1 - train.lr * GUARD_SHRINK)
             window.guarded += 1
+            window.grad_norm_clipped += self._shrink(r, train.lr)
             return None
-        if not math.isfinite(norm):
-            return member
         scale = 1.0
         if isinstance(train.clip, Rescale) and norm > train.clip.cutoff:
             scale = train.clip.cutoff / norm
             window.clipped += 1
         window.grad_norm_clipped += norm * scale
+        if not math.isfinite(norm):
+            return member
         self.flat_RN[r].add_(self.grads_RN[i], alpha=-train.lr * scale)
         return None
+
+    def _shrink(self, r: int, lr: float) -> float:
+        """Replace row r's gradient by a share of its recurrent weights, apply it, and return its norm."""
+        weights = self.layout.views(self.flat_RN[r : r + 1])
+        shrunk = [weights[name] for name in self.model.recurrent]
+        norm = GUARD_SHRINK * math.hypot(*(float(torch.linalg.vector_norm(weight)) for weight in shrunk))
+        for weight in shrunk:
+            weight.mul_(1 - lr * GUARD_SHRINK)
+        return norm
 
     def check(self, rows: Sequence[int], diverged: Sequence[Member] = ()) -> dict[int, str | None]:
         """Validate these rows, diagnose those that it is time for, and let their members take it in.

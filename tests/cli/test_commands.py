@@ -17,7 +17,7 @@ from tests.cli.lab import TINY, bits, counts, environment, rnnctl, workspace
 README = Path(__file__).parents[2] / "README.md"
 ANSI = re.compile(r"\x1b\[")
 COMMANDS = (
-    "init", "studies", "plan", "train", "status", "examine", "show", "retry", "cancel", "doctor", "backup",
+    "init", "studies", "plan", "train", "status", "examine", "show", "retry", "cancel", "doctor", "backup", "bench",
 )  # fmt: skip
 
 
@@ -153,7 +153,7 @@ def test_examine_json_is_whole_and_plain_when_piped(trained):
     found = json.loads(done.stdout)
     assert len(found["runs"]) == 4
     assert len(found["configurations"]) == 2
-    assert len(found["below"]["runs"]) == 4
+    assert found["below"] == 9
     assert found["configurations"][0]["loss"]["n"] == 2
     assert found["runs"][0]["floor"] == pytest.approx(1.386294)
 
@@ -186,6 +186,7 @@ def test_examine_where_and_sort_and_top(trained):
 @pytest.mark.parametrize(
     ("args", "code", "fragments"),
     [
+        (["--below", "nan"], 2, ["--below", "finite"]),
         (["--below", "abc"], 2, ["--below", "valid number"]),
         (["--where", "omega"], 2, ["key=value"]),
         (["--where", "omga=1"], 2, ["omga", "did you mean train.omega?"]),
@@ -393,6 +394,17 @@ def test_a_full_disk_is_told_and_leaves_the_workspace_whole(tmp_path):
     assert "full" in done.stderr
     rnnctl("train", cwd=folder, check=0)
     assert counts(folder)["done"] == 4
+
+
+def test_files_of_the_users_are_not_taken_for_ours(tmp_path):
+    folder = workspace(tmp_path / "w")
+    for name in ("store", "jobs", "plots", "yaml", "queue"):
+        (folder / f"{name}.py").write_text("raise RuntimeError('a file of the user')")
+    code = "import sys; sys.argv = ['rnnctl', 'train']; from rnnctl.cli.app import main; main()"
+    command = [sys.executable, "-P", "-c", code]
+    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "4 runs: 4 budget" in done.stderr
 
 
 def test_a_closed_pipe_is_no_error(trained):

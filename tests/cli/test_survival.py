@@ -14,24 +14,33 @@ from tests.cli.lab import TINY, bits, counts, rnnctl, rows, start_train, wait_un
 OFTEN = ("--checkpoint-seconds", "0.2")
 
 
+BEATS = ("--lease", "6")  # beats, and with them the steps in the database, every second
+
+
 def study(updates):
-    """Four runs that take about a second for each 500 updates."""
-    return TINY.replace("updates: 120", f"updates: {updates}").replace("every: 20", "every: 100")
+    """Four runs whose updates are slow enough to be interrupted: about half a millisecond each."""
+    slower = {"updates: 120": f"updates: {updates}", "every: 20": "every: 50", "samples: 100": "samples: 500"}
+    slower |= {"min_length: 10, max_length: 20": "min_length: 60, max_length: 100", "hidden: 12": "hidden: 32"}
+    text = TINY
+    for old, new in slower.items():
+        assert old in text
+        text = text.replace(old, new)
+    return text
 
 
-UPDATES, MANY_UPDATES = 2500, 9000
+UPDATES, MANY_UPDATES = 4000, 16000
 SHORT, LONG = study(UPDATES), study(MANY_UPDATES)
 
 
 def trained_in_one_go(folder, text):
     workspace(folder, text)
-    rnnctl("train", cwd=folder, check=0)
+    rnnctl("train", "--workers", 2, cwd=folder, check=0)
     return bits(folder)
 
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
-    """The bits of the short study, trained by one worker that nobody disturbed."""
+    """The bits of the short study, trained by workers that nobody disturbed."""
     return trained_in_one_go(tmp_path_factory.mktemp("unbroken") / "w", SHORT)
 
 
@@ -105,10 +114,9 @@ def test_killing_everything_loses_nothing(tmp_path, unbroken):
 
 def test_workers_whose_parent_is_killed_save_and_leave(tmp_path, unbroken):
     folder = workspace(tmp_path / "w", SHORT)
-    parent = start_train(folder, "--workers", 2, "--checkpoint-seconds", 1000)
-    wait_until(lambda: len(busy_workers(folder)) == 2, "two busy workers")
+    parent = start_train(folder, "--workers", 2, "--checkpoint-seconds", 1000, *BEATS)
+    wait_until(lambda: all(row.step for row in rows(folder)), "progress in all runs")
     children = psutil.Process(parent.pid).children()
-    time.sleep(1.0)
     kill(parent.pid)
     parent.wait(10)
     psutil.wait_procs(children, timeout=30)
@@ -122,9 +130,8 @@ def test_workers_whose_parent_is_killed_save_and_leave(tmp_path, unbroken):
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_interrupt_drains(tmp_path, unbroken, signal_number):
     folder = workspace(tmp_path / "w", SHORT)
-    parent = start_train(folder, "--workers", 2, "--checkpoint-seconds", 1000)
-    wait_until(lambda: len(busy_workers(folder)) == 2, "two busy workers")
-    time.sleep(0.7)
+    parent = start_train(folder, "--workers", 2, "--checkpoint-seconds", 1000, *BEATS)
+    wait_until(lambda: all(row.step for row in rows(folder)), "progress in all runs")
     parent.send_signal(signal_number)
     assert parent.wait(30) == 130
     assert counts(folder)["queued"] == 4

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from rnnctl.diagnostics.gradients import LOG10_EDGES, gradient_norms, log10_histogram, through_time
+from rnnctl.diagnostics.gradients import gradient_norms, through_time
+from rnnctl.diagnostics.histogram import LOG10_EDGES, log10_histogram
 from rnnctl.diagnostics.saturation import saturation
 from rnnctl.diagnostics.spectrum import spectrum
 from rnnctl.models.activations import ACTIVATIONS
@@ -20,7 +21,7 @@ def test_gradient_trace_is_the_batch_mean_of_norms_from_step_one():
 
 
 def test_exact_zeros_are_counted_apart_and_in_no_bin():
-    d = torch.full((5, 2, 3), 1e-30, dtype=torch.float64)
+    d = torch.full((5, 2, 3), 1e-60, dtype=torch.float64)
     d[2, 0] = 0
     scalars, traces = through_time(gradient_norms(d))
     assert scalars["grad_zero_share"] == pytest.approx(1 / 8)
@@ -40,6 +41,12 @@ def test_gradients_in_float32_are_small_without_being_zero():
     """Squares of 1e-20 vanish in float32; the norm must not."""
     scalars, _ = through_time(gradient_norms(torch.full((3, 1, 2), 1e-25)))
     assert scalars["grad_zero_share"] == 0
+
+
+def test_a_stored_trace_has_no_zeros_or_infinities_of_its_own():
+    for size in (1e-60, 2e39):
+        _, traces = through_time(torch.full((3, 1), size, dtype=torch.float64))
+        assert traces["grad_time"].tolist() == [size] * 3
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnctl.models.rnn import Rnn, Tape, last_hidden, readout, readout_gradients
-from rnnctl.training.tapes import FusedTape
+from rnnctl.models.cell import readout, readout_gradients
+from rnnctl.models.rnn import Rnn, RnnTape
+from rnnctl.training.tapes import FusedRnnTape
 from tests.oracles import rnn_loss
 
 ACTIVATIONS = ["tanh", "sigmoid", "relu", "identity"]
@@ -25,7 +26,7 @@ def tape_for(kind, model, symbols, dtype=torch.float64):
     return kind(model, len(symbols), max(map(len, symbols)), symbols[0].shape[1], dtype=dtype, device="cpu")
 
 
-def through(model, flat, symbols, targets, kind=Tape):
+def through(model, flat, symbols, targets, kind=RnnTape):
     """A pack's losses, gradients and tape, the way the trainer makes them."""
     tape = tape_for(kind, model, symbols, flat.dtype)
     grads_flat = torch.zeros_like(flat)
@@ -42,7 +43,7 @@ def pass_through(tape, weights, symbols, targets, grads):
     return nll
 
 
-both_tapes = pytest.mark.parametrize("kind", [Tape, FusedTape])
+both_tapes = pytest.mark.parametrize("kind", [RnnTape, FusedRnnTape])
 
 
 @both_tapes
@@ -136,8 +137,8 @@ def test_validation_forward_ends_in_the_same_hidden_state(activation):
     rng = np.random.default_rng(6)
     model, flat, symbols, _ = problem(rng, [9, 9, 9], activation=activation)
     weights = model.layout.views(flat)
-    expected = tape_for(Tape, model, [symbols[0]] * 3).forward(weights, [symbols[0]] * 3)
-    torch.testing.assert_close(last_hidden(model, weights, symbols[0]), expected, rtol=0, atol=0)
+    expected = tape_for(RnnTape, model, [symbols[0]] * 3).forward(weights, [symbols[0]] * 3)
+    torch.testing.assert_close(model.last_hidden(weights, symbols[0]), expected, rtol=0, atol=0)
 
 
 def test_the_gradient_reaches_every_step_and_is_not_the_gradient_of_a_copy():

@@ -164,6 +164,15 @@ VALUES = [
         "did you mean temporal_order?",
     ),
     bad("unknown init", HEAD + "  model: {init: smart_tahn}\n", 4, "base.model.init", "did you mean smart_tanh?"),
+    bad("unknown model", HEAD + "  model: gur\n", 4, "base.model", "allowed: rnn, gru, lstm", "did you mean gru?"),
+    bad("init of another model", HEAD + "  model: {name: gru, init: smart_tanh}\n", 4, "base.model.init",
+        "allowed: course, orthogonal, xavier"),
+    bad("option of another model", HEAD + "  model: {name: lstm, update_bias: 1}\n", 4, "base.model.update_bias",
+        "has no meaning where model is lstm", "forget_bias"),
+    bad("omega with a gated cell", HEAD + "  model: gru\n  train: {lr: 1, omega: 0.5}\n", 5, "base.train.omega",
+        "train.omega.alpha 0.5 has no meaning for gru: Omega is the vanilla RNN's"),
+    bad("omega with a gated cell of a case", HEAD + "cases:\n  A: {model: lstm, train.omega.alpha: 2}\n", 5,
+        "cases.A.train.omega.alpha", "has no meaning for lstm"),
     bad("unknown init by name", HEAD + "  model.init.name: ortho\n", 4, "base.model.init.name", "mean orthogonal?"),
     bad("unknown activation", HEAD + "  model: {activation: tan}\n", 4, "base.model.activation", "did you mean tanh?"),
     bad(
@@ -262,7 +271,7 @@ AXES = [
     bad("seeds no numbers", HEAD + "seeds:\n- 1\n- two\n", 6, "seeds", 'must be a whole number, not the text "two"'),
     bad("seeds below 0", HEAD + "seeds: [-3]\n", 4, "seeds", "must be at least 0, not -3"),
     bad("too many runs", HEAD + "grid:\n  seed: {range: [1, 2000]}\n  train.batch: {range: [1, 501]}\n", 5, "grid.seed",
-        "1,002,000 runs, more than 1,000,000"),
+        "1,002,000 runs, more than 100,000"),
 ]  # fmt: skip
 
 CASES_AND_CONDITIONS = [

@@ -25,6 +25,8 @@ def test_the_ids_of_known_runs_never_move():
     )
     (found,) = specs()
     assert found.config_id == "c1-7a24a9324576"
+    assert run_id(base="model: gru") == "r1-e4f655181760"
+    assert run_id(base="model: lstm") == "r1-11555020ea41"
 
 
 @pytest.mark.parametrize(
@@ -45,6 +47,10 @@ def test_the_ids_of_known_runs_never_move():
         ("model: {init: smart_tanh}", "model.init.std: 0.01"),
         ("model: {init: sigmoid}", "model: {init: sigmoid, activation: sigmoid}"),
         ("model: rnn", "model: {name: rnn, hidden: 50}"),
+        ("model: gru", "model: {name: gru, hidden: 50, init: {gate_std: 0.005}, update_bias: -2}"),
+        ("model: gru", "model.name: gru"),
+        ("model: lstm", "model: {name: lstm, init: orthogonal, forget_bias: 1}"),
+        ("model: {name: lstm, forget_bias: 0}", "model: {name: lstm, forget_bias: -0.0}"),
         ("seed: 1", ""),
         ("stop: {patience: null}", ""),
     ],
@@ -57,6 +63,8 @@ def test_two_ways_of_writing_one_run_are_one_run(one, other):
     ("one", "other"),
     [
         ("seed: 1", "seed: 2"),
+        ("model: {name: gru, init: xavier}", "model: {name: lstm, init: xavier}"),
+        ("model: gru", "model: {name: gru, update_bias: -1}"),
         ("model.init.connections: 1", "model.init.connections: 1.0"),
         ("train: {clip: none}", "train: {clip: 1.0}"),
         ("train: {lr: 0.1}", "train: {lr: 0.10000000000000002}"),
@@ -64,6 +72,13 @@ def test_two_ways_of_writing_one_run_are_one_run(one, other):
 )
 def test_two_runs_are_two_runs(one, other):
     assert run_id(base=one) != run_id(base=other)
+
+
+def test_cells_never_share_a_pack():
+    shapes = [spec.shape for spec in specs("grid: {model: [rnn, gru, lstm]}\n")]
+    assert len(set(shapes)) == 3
+    assert shapes[0].startswith("rnn-tanh-H50-B20-float32-")
+    assert shapes[1].startswith("gru-H50-B20-float32-")
 
 
 def test_the_configuration_is_the_run_but_for_its_seed():

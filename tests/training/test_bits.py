@@ -78,6 +78,33 @@ def test_a_resumed_run_has_the_same_bits(cut):
     assert broken.outcomes == unbroken.outcomes == {"a": "budget", "b": "budget"}
 
 
+def patient(seed, **changes):
+    """A run without clipping that gives up after three checks without an improvement worth the name."""
+    data = spec(seed, clip="none", omega=0, updates=400, **changes).canonical()
+    return RunSpec.model_validate({**data, "stop": {"solved": "never", "patience": 3, "min_delta": 0.02}})
+
+
+@pytest.mark.parametrize("cut", [1, 13, 22, 35])
+def test_patience_and_windows_survive_an_interruption(cut):
+    unbroken, broken = train({"a": patient(5)}), Memory()
+    assert unbroken.outcomes == {"a": "early_stop"}
+    assert unbroken.state("a")["step"] > 35
+    broken.drain_after = cut
+    train({"a": patient(5)}, broken)
+    broken.drain_after = None
+    train({"a": patient(5)}, broken)
+    assert_same(unbroken, broken, "a")
+
+
+def test_a_companion_that_diverges_changes_no_bit():
+    activation = "identity"
+    explosive = spec(2, activation=activation, init={"name": "basic_tanh", "std": 50.0}, clip="none", omega=0, lr=0.1)
+    good = spec(4, activation=activation)
+    pack = train({"bad": explosive, "good": good})
+    assert pack.outcomes["bad"] == "diverged"
+    assert_same(train({"good": good}), pack, "good")
+
+
 def test_a_run_interrupted_at_every_third_update_in_ever_new_company_has_the_same_bits():
     specs = {"a": spec(5), **{f"other{n}": spec(10 + n) for n in range(3)}}
     unbroken, broken = train({"a": specs["a"]}), Memory()
@@ -116,3 +143,59 @@ def test_float64_follows_float32_closely():
     double = RunSpec.model_validate(data)
     one, two = train({"a": spec(5, updates=10)}), train({"a": double})
     np.testing.assert_allclose(one.state("a")["weights"], two.state("a")["weights"], atol=1e-5)
+
+
+def gated(seed, cell, *, hidden=13, updates=25, init="orthogonal", clip=1.0, lr=0.1):
+    data = spec(seed, updates=updates, clip=clip, omega=0, lr=lr).canonical()
+    return RunSpec.model_validate({**data, "model": {"name": cell, "hidden": hidden, "init": init}})
+
+
+def gated_four(cell, **common):
+    """Four runs of one shape; lengths differ at every update, so that packs are ragged."""
+    return {
+        "plain": gated(1, cell, clip="none", **common),
+        "clipped": gated(2, cell, clip=0.1, **common),
+        "fast": gated(3, cell, lr=1.0, **common),
+        "other": gated(4, cell, init="course" if cell == "gru" else "xavier", **common),
+    }
+
+
+@pytest.fixture(params=["kernels", "torch"])
+def path(request, monkeypatch):
+    """Passes through time by the kernels, and as they are without numba."""
+    if request.param == "torch":
+        monkeypatch.setattr("rnnctl.training.tapes.kernels_available", lambda: False)
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize("hidden", [1, 13, 50])
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_a_gated_run_alone_has_the_same_bits_as_in_a_pack_of_four(cell, hidden):
+    specs = gated_four(cell, hidden=hidden)
+    pack = train(specs)
+    for run_id, alone in specs.items():
+        assert_same(train({run_id: alone}), pack, run_id)
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize("activation", ["tanh", "sigmoid", "relu", "identity"])
+def test_a_run_alone_has_the_same_bits_as_in_a_pack_whatever_goes_through_time(activation):
+    specs = four(activation=activation, updates=15)
+    pack = train(specs)
+    for run_id, alone in specs.items():
+        assert_same(train({run_id: alone}), pack, run_id)
+
+
+@pytest.mark.usefixtures("path")
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+@pytest.mark.parametrize("cut", [1, 10, 24])
+def test_a_resumed_gated_run_has_the_same_bits(cell, cut):
+    specs = {"a": gated(5, cell), "b": gated(6, cell)}
+    unbroken, broken = train(specs), Memory()
+    broken.drain_after = 2 * cut
+    train(specs, broken)
+    assert broken.state("a")["step"] == cut
+    broken.drain_after = None
+    train(specs, broken)
+    for run_id in specs:
+        assert_same(unbroken, broken, run_id)

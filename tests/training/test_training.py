@@ -181,6 +181,8 @@ def test_diagnoses_have_a_cadence_of_their_own_and_one_at_the_end():
 def test_under_one_percent_is_a_looser_goal():
     strict, loose = train({"a": easy()}), train({"a": easy(solved="under_1_percent")})
     assert loose.outcomes == {"a": "solved"}
+    *before, last = (row.scalars["valid_error"] for row in loose.history["a"])
+    assert last < 0.01 <= min(before)
     assert loose.state("a")["step"] <= strict.state("a")["step"]
 
 

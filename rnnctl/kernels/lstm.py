@@ -1,0 +1,79 @@
+"""The LSTM of rnnctl.models.lstm, one run, all time steps in one call.
+
+H hidden units, G = 4 H: the sums of gates i, f, o and of the new content g, side by side.
+"""
+
+from __future__ import annotations
+
+from rnnctl.kernels.compiled import kernel
+from rnnctl.kernels.elementwise import copy_row, tanh_rows
+from rnnctl.kernels.tiled import add_tiled_product
+
+
+@kernel
+def forward(table_VG, w_HG, symbols_TB, h_TBH, c_TBH, units_TBG, squashed_TBH):
+    """h_t and c_t for t = 1..T from h[0] and c[0], the units' values, and tanh(c_t) in squashed[t - 1].
+
+    table_VG: what each symbol adds to the units' sums. There and in w_HG, the gates' columns are halved beforehand, so
+    that one tanh does for all units: 1 / (1 + exp(-x)) = tanh(x / 2) / 2 + 1 / 2. h_TBH, c_TBH: (T + 1, B, H), written
+    from 1 on.
+    """
+    length, batch = symbols_TB.shape
+    hidden = w_HG.shape[0]
+    half = h_TBH.dtype.type(0.5)
+    for t in range(length):
+        units, squashed = units_TBG[t], squashed_TBH[t]
+        for b in range(batch):
+            copy_row(table_VG[symbols_TB[t, b]], units[b])
+        add_tiled_product(h_TBH[t], w_HG, units)
+        tanh_rows(units.reshape(1, -1))
+        for b in range(batch):
+            unit, old, new, out = units[b], c_TBH[t, b], c_TBH[t + 1, b], squashed[b]
+            for j in range(3 * hidden):
+                unit[j] = half * unit[j] + half
+            for j in range(hidden):
+                new[j] = unit[hidden + j] * old[j] + unit[j] * unit[3 * hidden + j]
+            for j in range(hidden):
+                out[j] = new[j]
+        tanh_rows(squashed.reshape(1, -1))
+        for b in range(batch):
+            unit, inner, out = units[b], squashed[b], h_TBH[t + 1, b]
+            for j in range(hidden):
+                out[j] = unit[2 * hidden + j] * inner[j]
+
+
+@kernel
+def backward(w_transposed_GH, symbols_TB, c_TBH, units_TBG, squashed_TBH, d_TBH, delta_TBG, e_BH, table_gradient_VG):
+    """Carry dL/dh_T, in d[T], back to d[0], leaving the deltas of the units' sums.
+
+    e_BH: room for dL/dc_t. table_gradient_VG: written with the gradient of the forward pass's table.
+    """
+    length, batch = symbols_TB.shape
+    hidden = w_transposed_GH.shape[1]
+    zero, one = d_TBH.dtype.type(0), d_TBH.dtype.type(1)
+    table_gradient_VG[:] = zero
+    e_BH[:] = zero
+    for t in range(length - 1, -1, -1):
+        before, delta = d_TBH[t], delta_TBG[t]
+        for b in range(batch):
+            signal, unit, inner, old = d_TBH[t + 1, b], units_TBG[t, b], squashed_TBH[t, b], c_TBH[t, b]
+            e, out, back = e_BH[b], delta[b], before[b]
+            for j in range(hidden):
+                e[j] += signal[j] * unit[2 * hidden + j] * (one - inner[j] * inner[j])
+            for j in range(hidden):
+                i, g = unit[j], unit[3 * hidden + j]
+                out[j] = e[j] * g * (i - i * i)
+                out[3 * hidden + j] = e[j] * i * (one - g * g)
+            for j in range(hidden):
+                f = unit[hidden + j]
+                out[hidden + j] = e[j] * old[j] * (f - f * f)
+            for j in range(hidden):
+                o = unit[2 * hidden + j]
+                out[2 * hidden + j] = signal[j] * inner[j] * (o - o * o)
+            for j in range(hidden):
+                e[j] *= unit[hidden + j]
+                back[j] = zero
+            symbol = table_gradient_VG[symbols_TB[t, b]]
+            for j in range(4 * hidden):
+                symbol[j] += out[j]
+        add_tiled_product(delta, w_transposed_GH, before)

@@ -1,0 +1,147 @@
+"""The GRU, forward and backward through time, written out, for a pack of runs.
+
+The variant of Cho et al. (2014, eq. 5 to 8) with the roles of z and 1 - z as in Chung et al. (2014, eq. 1 to 5): the
+reset gate acts on h_{t-1} before the product, and z is the share of new content. (torch.nn.GRU differs in both: its
+reset gate acts after the product, bias included, and its z is our 1 - z.) With * elementwise and s the logistic
+function:
+
+    z_t = s(h_{t-1} W_hz + W_uz[u_t] + b_z)                   update
+    r_t = s(h_{t-1} W_hr + W_ur[u_t] + b_r)                   reset
+    n_t = tanh((r_t * h_{t-1}) W_hh + W_uh[u_t] + b_hh)       new content
+    h_t = (1 - z_t) * h_{t-1} + z_t * n_t,  h_0 = 0           y and loss as in rnnctl.models.rnn
+
+Backward, with d_t = dL/dh_t the total derivative (every path to the loss) and deltas those by the sums inside s and
+tanh:
+
+    delta^n_t = d_t * z_t * (1 - n_t^2)                       q_t = delta^n_t W_hh^T, which is dL/d(r_t * h_{t-1})
+    delta^z_t = d_t * (n_t - h_{t-1}) * z_t * (1 - z_t)       delta^r_t = q_t * h_{t-1} * r_t * (1 - r_t)
+    d_{t-1}   = d_t * (1 - z_t) + q_t * r_t + delta^z_t W_hz^T + delta^r_t W_hr^T
+
+    dL/dW_hz = sum_t h_{t-1}^T delta^z_t,  W_hr likewise       dL/dW_hh = sum_t (r_t * h_{t-1})^T delta^n_t
+
+d_t is thus a by-product for every t. rnnctl.models.tape has the order of rows and memory, and what keeps a run's bits
+its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from rnnctl.models.activations import ACTIVATIONS, BOUNDED_BY_ONE, Activation
+from rnnctl.models.cell import Cell, Weights, input_table, recurrence
+from rnnctl.models.tape import Tape
+
+GATES = ("z", "r")
+SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
+
+
+@dataclass(frozen=True)
+class Gru(Cell):
+    """The GRU; update_bias: where b_z starts. Far below zero, a new network keeps what it holds."""
+
+    update_bias: float
+
+    branches: ClassVar = ("z", "r", "h")
+
+    @property
+    def biases(self) -> dict[str, float]:
+        return {"b_z": self.update_bias}
+
+    @property
+    def phi(self) -> Activation:
+        return BOUNDED_BY_ONE
+
+    def last_hidden(self, weights: Weights, symbols_TB: torch.Tensor) -> torch.Tensor:
+        tables = input_table(weights, GATES), input_table(weights)
+        w_gates, w_hh = recurrence(weights, GATES), weights["W_hh"]
+        h_RBH = w_hh.new_zeros(len(w_hh), symbols_TB.shape[1], self.hidden)
+        product_RBG = h_RBH.new_empty(*h_RBH.shape[:2], 2 * self.hidden)
+        gates_RBG, product_RBH, n_RBH = torch.empty_like(product_RBG), torch.empty_like(h_RBH), torch.empty_like(h_RBH)
+        z_RBH, r_RBH = gates_RBG.chunk(2, 2)
+        for u_B in symbols_TB:
+            torch.bmm(h_RBH, w_gates, out=product_RBG)
+            SIGMOID.phi_(torch.index_select(tables[0], 1, u_B, out=gates_RBG).add_(product_RBG))
+            torch.bmm(r_RBH.mul_(h_RBH), w_hh, out=product_RBH)
+            TANH.phi_(torch.index_select(tables[1], 1, u_B, out=n_RBH).add_(product_RBH))
+            h_RBH.add_(n_RBH.sub_(h_RBH).mul_(z_RBH))
+        return h_RBH
+
+
+class GruTape(Tape):
+    """A Tape of the GRU."""
+
+    def _allocate(self, runs: int, steps: int, options: dict) -> None:
+        batch, hidden = self.batch, self.model.hidden
+        self.gates_RTBG, self.delta_RTBG = (torch.zeros(runs, steps, batch, 2 * hidden, **options) for _ in range(2))
+        self.n_RTBH, self.delta_RTBH, self.reset_RTBH = (
+            torch.zeros(runs, steps, batch, hidden, **options) for _ in range(3)
+        )
+        self.product_RBG = torch.zeros(runs, batch, 2 * hidden, **options)
+        self.product_RBH, self.kept_RBH = (torch.zeros(runs, batch, hidden, **options) for _ in range(2))
+
+    def gates(self, i: int) -> dict[str, torch.Tensor]:
+        return dict(zip(GATES, self.gates_RTBG[i, : self.lengths[i]].chunk(2, 2), strict=True))
+
+    def _forward(self, weights: Weights) -> None:
+        rows = list(enumerate(self.lengths))
+        self._select(input_table(weights, GATES), [self.gates_RTBG[i, :length] for i, length in rows])
+        self._select(input_table(weights), [self.n_RTBH[i, :length] for i, length in rows])
+        w_gates, w_hh = recurrence(weights, GATES), weights["W_hh"]
+        for t, k in enumerate(self._alive()):
+            before = self.h_RTBH[:k, t]
+            product = torch.bmm(before, w_gates[:k], out=self.product_RBG[:k])
+            z, r = SIGMOID.phi_(self.gates_RTBG[:k, t].add_(product)).chunk(2, 2)
+            reset = torch.mul(r, before, out=self.reset_RTBH[:k, t])
+            product = torch.bmm(reset, w_hh[:k], out=self.product_RBH[:k])
+            n = TANH.phi_(self.n_RTBH[:k, t].add_(product))
+            torch.sub(n, before, out=self.h_RTBH[:k, t + 1]).mul_(z).add_(before)
+
+    def backward(self, weights: Weights, d_last_RBH: torch.Tensor, grads: Weights) -> None:
+        w_gates, w_hh = recurrence(weights, GATES).transpose(1, 2), weights["W_hh"].transpose(1, 2)
+        for i, length in enumerate(self.lengths):
+            self._slopes(i)
+            self.d_TRBH[length, i] = d_last_RBH[i]
+        hidden, alive = self.model.hidden, self._alive()
+        for t in range(len(alive), 0, -1):
+            k = alive[t - 1]
+            d, gates, delta = self.d_TRBH[t, :k], self.gates_RTBG[:k, t - 1], self.delta_RTBG[:k, t - 1]
+            q = torch.bmm(self.delta_RTBH[:k, t - 1].mul_(d), w_hh[:k], out=self.product_RBH[:k])
+            delta[..., :hidden].mul_(d)
+            delta[..., hidden:].mul_(q)
+            kept = torch.mul(gates[..., :hidden], d, out=self.kept_RBH[:k]).neg_().add_(d)
+            before = torch.bmm(delta, w_gates[:k], out=self.d_TRBH[t - 1, :k])
+            before.add_(kept).add_(q.mul_(gates[..., hidden:]))
+        self._input_gradients(grads)
+
+    def _slopes(self, i: int) -> None:
+        """Put into row i's deltas, for all t, what d_t (for r: q_t) is still to be multiplied by."""
+        length, hidden = self.lengths[i], self.model.hidden
+        before, n, gates = self.h(i)[:-1], self.n_RTBH[i, :length], self.gates_RTBG[i, :length]
+        delta = SIGMOID.slope(gates, self.delta_RTBG[i, :length])
+        delta[..., :hidden].mul_(n - before)
+        delta[..., hidden:].mul_(before)
+        TANH.slope(n, self.delta_RTBH[i, :length]).mul_(gates[..., :hidden])
+
+    def _input_gradients(self, grads: Weights) -> None:
+        table_VG = self.gates_RTBG.new_empty(self.model.inputs, 2 * self.model.hidden)
+        for i, length in enumerate(self.lengths):
+            self._table_gradient(i, self.delta_RTBG[i, :length], table_VG)
+            self._share_out("W_u", table_VG, i, grads)
+            self._table_gradient(i, self.delta_RTBH[i, :length], grads["W_uh"][i])
+            self._bias_gradients(i, grads)
+
+    def recurrent_gradient(self, i: int, grads: Weights, alpha: float = 0.0, bound: float = 0.0) -> torch.Tensor:
+        assert alpha == 0, "Omega is the vanilla RNN's"
+        length, hidden = self.lengths[i], self.model.hidden
+        states, reset = self.h(i)[:-1].view(-1, hidden), self.reset_RTBH[i, :length].view(-1, hidden)
+        found_HG = torch.mm(states.t(), self.delta_RTBG[i, :length].view(-1, 2 * hidden))
+        self._share_out("W_h", found_HG, i, grads)
+        torch.mm(reset.t(), self.delta_RTBH[i, :length].view(-1, hidden), out=grads["W_hh"][i])
+        return found_HG.new_zeros(())
+
+    def _share_out(self, kind: str, gradient_XG: torch.Tensor, i: int, grads: Weights) -> None:
+        for gate, part in zip(GATES, gradient_XG.chunk(2, 1), strict=True):
+            grads[kind + gate][i].copy_(part)

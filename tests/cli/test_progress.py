@@ -1,0 +1,99 @@
+"""What `train` shows, fed with events."""
+
+import pytest
+
+from rnnctl.cli.progress import Progress
+from store import Store
+from tests.cli.lab import TINY, rnnctl
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("progress")
+    (folder / "study.yaml").write_text(TINY)
+    rnnctl("init", "study.yaml", cwd=folder, check=0)
+    return folder
+
+
+@pytest.fixture
+def progress(folder):
+    with Store.open(folder, readonly=True) as store:
+        yield Progress(store)
+
+
+TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 1\n    go()\nValueError: no\nsecond line'
+
+
+def claimed(*runs, worker="w"):
+    listed = [{"run": run, "label": run.upper(), "attempt": 1, "step": 10, "total": 110} for run in runs]
+    return {"event": "claimed", "worker": worker, "shape": "s", "runs": listed}
+
+
+def test_before_anything_is_claimed_all_that_waits_is_left(progress):
+    assert progress.updates_left == 4 * 120
+    assert progress.updates_done == 0
+
+
+def test_updates_of_claimed_runs_count_from_where_they_were_resumed(progress):
+    progress.take(claimed("a", "b"))
+    before = progress.updates_left
+    progress.take({"event": "progress", "worker": "w", "steps": {"a": 60, "b": 30}})
+    assert progress.updates_done == 70
+    assert progress.updates_left == before - 70
+
+
+def test_a_run_that_ends_early_leaves_nothing_to_do_and_does_not_come_back(progress):
+    progress.take(claimed("a"))
+    left = progress.updates_left
+    progress.take({"event": "finished", "worker": "w", "run": "a", "step": 40, "outcome": "solved"})
+    progress.take({"event": "progress", "worker": "w", "steps": {"a": 40}})
+    assert progress.updates_done == 30
+    assert progress.updates_left == left - 100
+    assert progress.ended == 1
+
+
+@pytest.mark.parametrize("event", ["released", "lease_lost", "crashed"])
+def test_a_run_that_is_let_go_is_no_longer_counted_as_left(progress, event):
+    progress.take(claimed("a"))
+    left = progress.updates_left
+    extra = {"reason": "x", "exit": -9, "tail": "", "pid": 1}
+    progress.take({"event": event, "worker": "w", "run": "a", **extra})
+    assert progress.updates_left == left - 100
+    assert progress.total == {}
+
+
+def test_every_event_can_be_told_in_lines(progress, capsys):
+    progress.take(claimed("a", "b", "c", "d", "e"))
+    check = {"event": "check", "worker": "w", "run": "a", "step": 20, "valid_nll": None, "valid_error": 0.5}
+    progress.take(check)
+    for event in (
+        {"event": "resumed", "run": "a", "step": 10},
+        {"event": "checkpoint_unsound", "run": "a", "path": "p", "reason": "gone"},
+        {"event": "finished", "run": "a", "step": 20, "outcome": "diverged"},
+        {"event": "failed", "run": "b", "error": TRACEBACK, "status": "queued"},
+        {"event": "rescued", "run": "unknown", "from": "x"},
+        {"event": "quarantined", "run": "unknown", "from": "x"},
+        {"event": "draining"},
+        {"event": "store_busy", "error": "locked by another program"},
+        {"event": "crashed", "pid": 1, "exit": 3, "tail": "last words", "slot": 0},
+        {"event": "worker_ended", "reason": "empty", "error": None},
+    ):
+        progress.take({"worker": "w", **event})
+    said = capsys.readouterr().err
+    told = (
+        "A, B, C, D and 1 more",
+        "resumed A at update 10",
+        "gone",
+        "diverged A",
+        "loss -",
+        "error 50 %",
+        "ValueError: no",
+        "rescued unknown",
+        "quarantined unknown",
+        "saving",
+        "waiting: locked",
+        "exit status 3",
+        "last words",
+    )
+    for words in told:
+        assert words in said

@@ -1,0 +1,84 @@
+"""Specs as flat hyper-parameters, and conditions on them."""
+
+import pytest
+
+from rnnctl.report.parameters import complete_key, equal, parameters, parse_condition, varying
+from rnnctl.spec.run import RunSpec
+
+
+def flat(**sections):
+    return parameters(RunSpec.model_validate({"task": "temporal_order", **sections}).canonical())
+
+
+def test_sections_go_by_their_short_forms():
+    found = flat(train={"clip": "none", "omega": 0.5}, model={"init": "orthogonal"})
+    assert found["train.clip"] == "none"
+    assert found["train.omega"] == 0.5
+    assert found["model.init"] == "orthogonal"
+    assert found["task"] == "temporal_order"
+    assert found["train.omega.decay"] == "constant"
+    assert "seed" not in found
+    assert flat(train={"clip": 2.0})["train.clip"] == 2.0
+
+
+def test_varying_keys_are_those_with_more_than_one_value():
+    assert varying([flat(), flat(train={"lr": 0.1})]) == ["train.lr"]
+    assert varying([flat(), flat(train={"clip": "none"})]) == ["train.clip"]
+    assert varying([flat(), flat(model={"init": "xavier"})]) == [
+        "model.init",
+        "model.init.std",
+        "model.init.connections",
+        "model.init.spectral_radius",
+        "model.init.gain",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "full"),
+    [
+        ("lr", "train.lr"),
+        ("train.lr", "train.lr"),
+        ("train.clip.cutoff", "train.clip"),
+        ("init.name", "model.init"),
+        ("decay", "train.omega.decay"),
+    ],
+)
+def test_a_key_may_be_the_end_of_one(key, full):
+    known = flat()
+    assert complete_key("model.init.name" if key == "init.name" else key, known) == full
+
+
+def test_an_unknown_or_ambiguous_key_is_told():
+    with pytest.raises(ValueError, match="did you mean train.lr"):
+        complete_key("lrr", flat())
+    with pytest.raises(ValueError, match=r"a\.x or b\.x"):
+        complete_key("x", ["a.x", "b.x"])
+
+
+@pytest.mark.parametrize(
+    ("text", "pair"),
+    [
+        ("lr=0.1", ("lr", 0.1)),
+        ("hidden=50", ("hidden", 50)),
+        ("lr=1e-4", ("lr", 1e-4)),
+        ("clip=none", ("clip", "none")),
+        ("label=a=b", ("label", "a=b")),
+        ("exact=true", ("exact", True)),
+    ],
+)
+def test_conditions_are_read_as_a_person_means_them(text, pair):
+    assert parse_condition(text) == pair
+
+
+@pytest.mark.parametrize("text", ["lr", "=1", "lr=", ""])
+def test_what_is_no_condition_is_refused(text):
+    with pytest.raises(ValueError, match="key=value"):
+        parse_condition(text)
+
+
+def test_equality_is_a_users():
+    assert equal(1.0, 1)
+    assert equal(None, "none")
+    assert not equal(True, 1)
+    assert equal(True, True)
+    assert not equal("1", 1)
