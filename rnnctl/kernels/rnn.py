@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rnnctl.kernels.compiled import kernel
-from rnnctl.kernels.dense import add_product
+from rnnctl.kernels.tiled import add_tiled_product
 from rnnctl.kernels.elementwise import activate, times_slope
 
 
@@ -22,7 +22,7 @@ def forward(table_VH, w_HH, symbols_TB, h_TBH, activation):
             row = h[b]
             for n in range(hidden):
                 row[n] = added[n]
-        add_product(h_TBH[t - 1], w_HH, h)
+        add_tiled_product(h_TBH[t - 1], w_HH, h)
         activate(h, activation)
 
 
@@ -44,7 +44,7 @@ def backward(w_transposed_HH, symbols_TB, h_TBH, d_TBH, delta_TBH, table_gradien
             for n in range(hidden):
                 symbol[n] += row[n]
                 gradient[n] = zero
-        add_product(delta, w_transposed_HH, before)
+        add_tiled_product(delta, w_transposed_HH, before)
 
 
 @kernel
