@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rnnctl.kernels.compiled import kernel
-from rnnctl.kernels.tiled import add_tiled_product
 from rnnctl.kernels.elementwise import activate, times_slope
+from rnnctl.kernels.tiled import add_tiled_product
 
 
 @kernel
