@@ -19,7 +19,14 @@ from rnnctl.training.member import begin
 from rnnctl.training.pack import Pack, model_of
 from rnnctl.training.tapes import make_tape
 
-SHAPES = (("rnn", 125, 20, 50), ("rnn", 125, 20, 100), ("rnn", 25, 1, 64), ("rnn", 125, 200, 500))
+SHAPES = (
+    ("rnn", 125, 20, 50),
+    ("rnn", 125, 20, 100),
+    ("gru", 125, 20, 50),
+    ("lstm", 125, 20, 50),
+    ("rnn", 25, 1, 64),
+    ("rnn", 125, 200, 500),
+)
 PACK = 8
 
 

@@ -135,6 +135,7 @@ class Progress:
 
     def _on_released(self, event: dict[str, Any]) -> None:
         self._let_go(event["run"])
+        self._look()
 
     def _on_failed(self, event: dict[str, Any]) -> None:
         why = headline(event["error"])
@@ -211,13 +212,13 @@ class _Bars:
 
     def __init__(self) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Rich
 
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
+            TextColumn("{task.percentage:3.0f} %"),
             TextColumn("{task.fields[note]}"),
         )
         self.rich = Rich(*columns, console=Console(stderr=True, highlight=False), refresh_per_second=4)
