@@ -1,7 +1,7 @@
 """A pack: runs of equal shape that make their updates in lockstep, as one batched program.
 
 Every weight and gradient carries a leading run axis; rate, cut-off, alpha, step and fate are each run's own. A run's
-bits do not depend on who else is in the pack (see rnnctl.models.rnn), so runs may join and leave at will.
+bits do not depend on who else is in the pack (see rnnctl.models.tape), so runs may join and leave at will.
 """
 
 from __future__ import annotations
