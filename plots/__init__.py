@@ -6,6 +6,7 @@ pyplot, so no state is kept.
 
 from plots.data import ENDS, Histogram, Point, Series, Trace
 from plots.distribution import gradient_histogram
+from plots.panels import first_of_each
 from plots.scatter import hyperparameters
 from plots.through_time import gradient_image, gradient_through_time, saturation_through_time
 from plots.training import curves, saturation, spectral
@@ -17,6 +18,7 @@ __all__ = [
     "Series",
     "Trace",
     "curves",
+    "first_of_each",
     "gradient_histogram",
     "gradient_image",
     "gradient_through_time",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -40,16 +40,21 @@ def choose_runs(figure: str, records: Sequence, most: int) -> tuple[list, str]:
     """
     if most < 1:
         raise ValueError(f"{figure}: most is {most}, allowed: 1 and more")
-    seen: dict[str, int] = {}
-    ranked = []
-    for position, record in enumerate(records):
-        if len(record.updates):
-            seen[record.group] = seen.get(record.group, -1) + 1
-            ranked.append((seen[record.group], position))
-    chosen = sorted(position for _, position in sorted(ranked)[:most])
+    checked = [record for record in records if len(record.updates)]
+    chosen = first_of_each([record.group for record in checked], most)
     left_out = len(records) - len(chosen)
     note = f"{len(chosen)} of {len(records)} runs shown, {left_out} left out" if left_out else ""
-    return [records[position] for position in chosen], note
+    return [checked[position] for position in chosen], note
+
+
+def first_of_each(groups: Sequence[Hashable], most: int) -> list[int]:
+    """Positions of at most `most` entries, in order: the first of every group goes before the second of any."""
+    seen: dict[Hashable, int] = {}
+    ranked = []
+    for position, group in enumerate(groups):
+        seen[group] = seen.get(group, -1) + 1
+        ranked.append((seen[group], position))
+    return sorted(position for _, position in sorted(ranked)[:most])
 
 
 def choose_checks(figure: str, total: int, checks: int) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from store.queries import RunRow
 
 LAST_CHECKS = 8
-LISTED = 20  # runs of one kind that status names
+LISTED = 20  # runs of one kind that status names on a terminal
 
 
 def status(
@@ -137,10 +138,10 @@ def _render(now: dict[str, Any]) -> str:
         cells = [
             [w["label"], w["run"], w["strikes"], duration(max(0, w["in"]))] for w in now["waiting_to_be_tried_again"]
         ]
-        parts.append(table(["waiting to be tried again", "run", "strikes", "in"], cells[:LISTED]))
+        parts.append(_listed(["waiting to be tried again", "run", "strikes", "in"], cells))
     if now["wrong"]:
-        cells = [[w["label"], w["run"], w["status"], (w["error"] or "-")[:100]] for w in now["wrong"]]
-        parts.append(table(["wrong", "run", "status", "error"], cells[:LISTED]))
+        cells = [[w["label"], w["run"], w["status"], w["error"] or "-"] for w in now["wrong"]]
+        parts.append(_listed(["wrong", "run", "status", "error"], cells))
         parts.append("rnnctl show RUN tells why; rnnctl retry --failed puts them back")
     return "\n\n".join(part for part in parts if part)
 
@@ -159,9 +160,15 @@ def _running(running: list[dict[str, Any]]) -> str:
         ]
         for r in running
     ]
-    more = f"\n... and {len(cells) - LISTED} more" if len(cells) > LISTED else ""
     columns = ["running", "run", "worker", "updates", "done", "moved ago", "best loss", "floor"]
-    return table(columns, cells[:LISTED]) + more
+    return _listed(columns, cells)
+
+
+def _listed(columns: list[str], cells: list[list[Any]]) -> str:
+    """A table that leaves a terminal its overview; a pipe gets all of it."""
+    most = LISTED if sys.stdout.isatty() else len(cells)
+    more = f"\n... and {len(cells) - most} more" if len(cells) > most else ""
+    return table(columns, cells[:most]) + more
 
 
 def _rate(store: Store, row: RunRow) -> float:

@@ -44,13 +44,8 @@ Histories = Callable[[Sequence[str], bool], Mapping[str, "History"]]  # run ids,
 
 def choose(results: Sequence[Result], most: int) -> list[Result]:
     """At most `most` runs, the first replicate of every configuration before the second of any, order kept."""
-    seen: dict[tuple, int] = {}
-    ranked = []
-    for position, run in enumerate(results):
-        key = (run["study"], run["config"])
-        seen[key] = seen.get(key, -1) + 1
-        ranked.append((seen[key], position))
-    return [results[position] for position in sorted(position for _, position in sorted(ranked)[:most])]
+    positions = plots.first_of_each([(run["study"], run["config"]) for run in results], most)
+    return [results[position] for position in positions]
 
 
 def figures(
@@ -86,17 +81,17 @@ def figures(
             found.append(Series(run["label"], run["group"], history.steps[at], values, _end(run), *band))
         return found
 
-    yield (
-        "loss",
-        plots.curves(
-            series("valid_nll"),
-            "validation loss (nats)",
+    def losses(key: str, which: str) -> Figure:
+        return plots.curves(
+            series(key),
+            f"{which} loss (nats)",
             floor=floor,
             floor_label=_floor_label(floor),
             levels=plateaus,
-            title=f"{title}: validation loss{note}",
-        ),
-    )
+            title=f"{title}: {which} loss{note}",
+        )
+
+    yield "loss", losses("valid_nll", "validation")
     yield (
         "error",
         plots.curves(
@@ -106,17 +101,7 @@ def figures(
             title=f"{title}: validation error{note}",
         ),
     )
-    yield (
-        "train_loss",
-        plots.curves(
-            series("train_nll"),
-            "training loss (nats)",
-            floor=floor,
-            floor_label=_floor_label(floor),
-            levels=plateaus,
-            title=f"{title}: training loss{note}",
-        ),
-    )
+    yield "train_loss", losses("train_nll", "training")
     points = [_point(run, of) for run, of in zip(results, parameters, strict=True)]
     yield "hyperparameters", _scatter(points, floor, below, f"{title}: hyper-parameters")
     if below is not None:
