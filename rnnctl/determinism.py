@@ -72,7 +72,7 @@ def bit_environment(device: str) -> dict[str, Any]:
         "rnnctl": __version__,
         "torch": torch.__version__,
         "numpy": numpy.__version__,
-        "kernels": _kernels(),
+        "kernels": kernel_compiler() or "torch",
         "cpu": _cpu_model(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "threads": torch.get_num_threads(),
@@ -84,12 +84,12 @@ def bit_environment(device: str) -> dict[str, Any]:
     return found
 
 
-def _kernels() -> str:
-    """What goes through time on a CPU: the compiler of the fused kernels, or torch where there is none."""
+def kernel_compiler() -> str | None:
+    """The compiler of the fused kernels that go through time on a CPU; None without one, where torch does."""
     try:
         return f"numba {version('numba')}, llvmlite {version('llvmlite')}"
     except PackageNotFoundError:
-        return "torch"
+        return None
 
 
 def _cpu_model() -> str:

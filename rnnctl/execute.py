@@ -37,8 +37,12 @@ def build_worker(
     cadence: Cadence,
     settings: Settings,
     peers: int,
+    pack: int | None,
 ) -> Worker:
-    """A worker for this process; settles what bits depend on before anything else. Loads torch."""
+    """A worker for this process; settles what bits depend on before anything else. Loads torch.
+
+    pack: how many runs to train together at most; None leaves it to their shape.
+    """
     from jobs.child import abandon
     from jobs.worker import Worker
 
@@ -48,7 +52,7 @@ def build_worker(
         workspace,
         partial(execute, device=device, cadence=cadence),
         settings,
-        max_pack=partial(most_in_a_pack, device=device),
+        max_pack=partial(most_in_a_pack, device=device, override=pack),
         environment=environment(device),
         device=device,
         events=emit,

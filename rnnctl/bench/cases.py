@@ -79,7 +79,6 @@ def _through_time(cell: str, steps: int, batch: int, hidden: int, repeats: int) 
     def ours() -> None:
         tape.forward(weights, [symbols])
         tape.backward(weights, gradient, grads)
-        tape.recurrent_gradient(0, grads)
 
     name = f"{cell}: forward and backward, T {steps}, batch {batch}, H {hidden}"
     rival = _with_grad(rivals.through_time(cell, steps, batch, hidden))

@@ -108,6 +108,7 @@ def _facts(store: Store) -> dict[str, Any]:
 
     from jobs.identity import alive, here
     from rnnctl import __version__
+    from rnnctl.determinism import kernel_compiler
     from store import workers
 
     me = here()
@@ -121,6 +122,8 @@ def _facts(store: Store) -> dict[str, Any]:
         "python": sys.version.split()[0],
         "torch": torch.__version__,
         "numpy": numpy.__version__,
+        "kernels": kernel_compiler()
+        or "none: without numba, training on the CPU goes through torch, several times slower",
         "gpu": ", ".join(gpus) or "none",
         "host": me.host,
         "workers": len(current),

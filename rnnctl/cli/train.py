@@ -41,6 +41,10 @@ LeaseOption = Annotated[
         help="Seconds that a claim holds without a sign of life. Beats come six times as often.",
     ),
 ]
+PackOption = Annotated[
+    int | None,
+    typer.Option("--pack", min=1, help="Train at most so many runs together. Default: by shape.", show_default=False),
+]
 
 
 def _settings(lease: float) -> Settings:
@@ -57,6 +61,7 @@ def train(
     device: DeviceOption = Device.auto,
     checkpoint_seconds: SecondsOption = 20.0,
     checkpoint_updates: UpdatesOption = None,
+    pack: PackOption = None,
     lease: LeaseOption = 60.0,
     workspace: WorkspaceOption = None,
 ) -> None:
@@ -81,11 +86,10 @@ def train(
         with translated(store.workspace.logs):  # a workspace that cannot be written is told here, not by every worker
             store.workspace.logs.mkdir(exist_ok=True)
         options = {"device": device, "checkpoint-seconds": checkpoint_seconds, "lease": lease, "peers": workers}
-        if checkpoint_updates is not None:
-            options["checkpoint-updates"] = checkpoint_updates
+        options |= {"checkpoint-updates": checkpoint_updates, "pack": pack}
         # -P: a store.py or yaml.py in the user's folder must not be taken for ours.
         command = [sys.executable, "-P", "-m", "rnnctl", "worker", "--workspace", str(root)]
-        command += [part for name, value in options.items() for part in (f"--{name}", str(value))]
+        command += [part for name, value in options.items() if value is not None for part in (f"--{name}", str(value))]
         with Progress(store) as progress:
             pool = Pool(command, workers, BIT_VARIABLES, progress.take, settings, logs=store.workspace.logs)
             with signals_to(pool):
@@ -154,6 +158,7 @@ def worker(
     device: DeviceOption = Device.auto,
     checkpoint_seconds: SecondsOption = 20.0,
     checkpoint_updates: UpdatesOption = None,
+    pack: PackOption = None,
     lease: LeaseOption = 60.0,
     peers: Annotated[int, typer.Option("--peers", min=1, help="Workers started together, this one included.")] = 1,
 ) -> None:
@@ -172,6 +177,7 @@ def worker(
             cadence=Cadence(checkpoint_seconds, checkpoint_updates),
             settings=_settings(lease),
             peers=peers,
+            pack=pack,
         )
 
     raise typer.Exit(serve(build))

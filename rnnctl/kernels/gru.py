@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rnnctl.kernels.compiled import kernel
 from rnnctl.kernels.elementwise import copy_row, sigmoid_rows, tanh_rows
-from rnnctl.kernels.tiled import add_tiled_product
+from rnnctl.kernels.tiled import add_product
 
 
 @kernel
@@ -21,13 +21,13 @@ def forward(tables_VG, table_VH, w_gates_HG, w_HH, symbols_TB, h_TBH, gates_TBG,
         for b in range(batch):
             copy_row(tables_VG[symbols_TB[t, b]], gates[b])
             copy_row(table_VH[symbols_TB[t, b]], n[b])
-        add_tiled_product(before, w_gates_HG, gates)
+        add_product(before, w_gates_HG, gates)
         sigmoid_rows(gates.reshape(1, -1))
         for b in range(batch):
             gate, old, out = gates[b], before[b], reset[b]
             for j in range(hidden):
                 out[j] = gate[hidden + j] * old[j]
-        add_tiled_product(reset, w_HH, n)
+        add_product(reset, w_HH, n)
         tanh_rows(n.reshape(1, -1))
         for b in range(batch):
             gate, old, new, out = gates[b], before[b], n[b], after[b]
@@ -69,7 +69,7 @@ def backward(
                 room[j] = zero
             for j in range(hidden):
                 symbol[j] += out[j]
-        add_tiled_product(delta, w_transposed_HH, q_BH)
+        add_product(delta, w_transposed_HH, q_BH)
         for b in range(batch):
             signal, gate, new, old = d[b], gates_TBG[t, b], n_TBH[t, b], h_TBH[t, b]
             back, out, q = before[b], delta_gates[b], q_BH[b]
@@ -83,4 +83,4 @@ def backward(
             symbols = tables_gradient_VG[symbols_TB[t, b]]
             for j in range(2 * hidden):
                 symbols[j] += out[j]
-        add_tiled_product(delta_gates, w_gates_transposed_GH, before)
+        add_product(delta_gates, w_gates_transposed_GH, before)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from rnnctl.kernels.compiled import kernel
 from rnnctl.kernels.elementwise import copy_row, tanh_rows
-from rnnctl.kernels.tiled import add_tiled_product
+from rnnctl.kernels.tiled import add_product
 
 
 @kernel
@@ -25,7 +25,7 @@ def forward(table_VG, w_HG, symbols_TB, h_TBH, c_TBH, units_TBG, squashed_TBH):
         units, squashed = units_TBG[t], squashed_TBH[t]
         for b in range(batch):
             copy_row(table_VG[symbols_TB[t, b]], units[b])
-        add_tiled_product(h_TBH[t], w_HG, units)
+        add_product(h_TBH[t], w_HG, units)
         tanh_rows(units.reshape(1, -1))
         for b in range(batch):
             unit, old, new, out = units[b], c_TBH[t, b], c_TBH[t + 1, b], squashed[b]
@@ -76,4 +76,4 @@ def backward(w_transposed_GH, symbols_TB, c_TBH, units_TBG, squashed_TBH, d_TBH,
             symbol = table_gradient_VG[symbols_TB[t, b]]
             for j in range(4 * hidden):
                 symbol[j] += out[j]
-        add_tiled_product(delta, w_transposed_GH, before)
+        add_product(delta, w_transposed_GH, before)

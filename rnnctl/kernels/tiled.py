@@ -1,10 +1,10 @@
-"""Products of small matrices in tiles whose sums stay in vector registers, written in LLVM's own terms.
+"""Products of small matrices, too small for a BLAS call to pay, in tiles whose sums stay in vector registers.
 
 A compiler that is given plain loops vectorises the innermost one, and then loads and stores its sums at every step.
-Here a tile is four rows (or one) by up to three vectors of 32 bytes: twelve sums, three vectors of w and one entry of a
-are the sixteen registers of an ordinary vector machine, and no sum goes to memory before it is complete. Where the
-width is no multiple of a vector, the last vector overlaps the one before it: both belong to one tile, which loads
-before it stores, so they write the same sums.
+Here the loops are written in LLVM's own terms: a tile is four rows (or two, or one) by up to three vectors of 32 bytes,
+and its twelve sums, three vectors of w and one entry of a are the sixteen registers of an ordinary vector machine. No
+sum goes to memory before it is complete. Where the width is no multiple of a vector, the last vector overlaps the one
+before it: both belong to one tile, which loads before it stores, so they write the same sums.
 """
 
 from __future__ import annotations
@@ -14,16 +14,15 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from rnnctl.kernels.compiled import kernel
-from rnnctl.kernels.dense import add_product
+from rnnctl.kernels.compiled import inlined, kernel
 
 VECTOR_BYTES = 32
 FLAGS = ("contract", "reassoc", "nsz", "arcp")
 
 
-def _tile(rows: int, vectors: int):
-    """tile(a, w, c, b, n, last): c += a w for rows b, b + 1, ... and the vectors of columns at n, n + lanes, ..., of
-    which the last is at `last` instead.
+def _strip(vectors: int, *, transposed: bool = False, fresh: bool = False):
+    """strip(a, w, c, n, last): c += a w for all rows and the vectors of columns at n, n + lanes, ..., of which the last
+    is at `last` instead. Transposed: c += a^T w. Fresh: c = instead of c +=.
 
     Alignment is that of an entry, not of a vector: rows may start anywhere.
     """
@@ -33,85 +32,112 @@ def _tile(rows: int, vectors: int):
             context.make_array(kind)(context, builder, value)
             for kind, value in zip(signature.args[:3], args[:3], strict=True)
         )
-        b, n, last = args[3:]
-        entry = context.get_data_type(signature.args[0].dtype)
-        lanes = VECTOR_BYTES // (signature.args[0].dtype.bitwidth // 8)
-        vector, index = ir.VectorType(entry, lanes), b.type
-        align = signature.args[0].dtype.bitwidth // 8
-        depth, width = (cgutils.unpack_tuple(builder, array.shape, 2)[1] for array in (a, w))
+        n, last = args[3:]
+        size = signature.args[0].dtype.bitwidth // 8
+        entry, lanes = context.get_data_type(signature.args[0].dtype), VECTOR_BYTES // size
+        vector, index = ir.VectorType(entry, lanes), n.type
+        (height, width), (depth, _), (_, across_a) = (cgutils.unpack_tuple(builder, x.shape, 2) for x in (c, w, a))
+        columns = [builder.add(n, index(v * lanes)) for v in range(vectors - 1)] + [last]
 
         def at(array, row, row_length, column):
             return builder.gep(array.data, [builder.add(builder.mul(row, row_length), column)])
 
-        def as_vector(pointer):
-            return builder.bitcast(pointer, vector.as_pointer())
+        def vector_at(array, row, row_length, column):
+            return builder.bitcast(at(array, row, row_length, column), vector.as_pointer())
 
-        columns = [builder.add(n, index(v * lanes)) for v in range(vectors - 1)] + [last]
-        lines = [builder.add(b, index(r)) for r in range(rows)]
-        places = [[as_vector(at(c, line, width, column)) for column in columns] for line in lines]
-        sums = [[cgutils.alloca_once(builder, vector) for _ in columns] for _ in lines]
-        for r in range(rows):
-            for v in range(vectors):
-                builder.store(builder.load(places[r][v], align=align), sums[r][v])
-        with cgutils.for_range(builder, depth) as loop:
-            across = [builder.load(as_vector(at(w, loop.index, width, column)), align=align) for column in columns]
-            for r, line in enumerate(lines):
-                one = builder.load(at(a, line, depth, loop.index))
-                empty = ir.Constant(vector, ir.Undefined)
-                spread = builder.shuffle_vector(
-                    builder.insert_element(empty, one, ir.Constant(ir.IntType(32), 0)),
-                    empty,
-                    ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes),
-                )
-                for v in range(vectors):
-                    added = builder.fmul(spread, across[v], flags=FLAGS)
-                    builder.store(builder.fadd(builder.load(sums[r][v]), added, flags=FLAGS), sums[r][v])
-        for r in range(rows):
-            for v in range(vectors):
-                builder.store(builder.load(sums[r][v]), places[r][v], align=align)
+        def everywhere(value):
+            empty = ir.Constant(vector, ir.Undefined)
+            first = builder.insert_element(empty, value, ir.Constant(ir.IntType(32), 0))
+            return builder.shuffle_vector(first, empty, ir.Constant(ir.VectorType(ir.IntType(32), lanes), [0] * lanes))
+
+        def tile(top, rows):
+            lines = [builder.add(top, index(r)) for r in range(rows)]
+            places = [vector_at(c, line, width, column) for line in lines for column in columns]
+            sums = [cgutils.alloca_once(builder, vector) for _ in places]
+            for place, total in zip(places, sums, strict=True):
+                builder.store(ir.Constant(vector, None) if fresh else builder.load(place, align=size), total)
+            with cgutils.for_range(builder, depth) as loop:
+                k = loop.index
+                across = [builder.load(vector_at(w, k, width, column), align=size) for column in columns]
+                for r, line in enumerate(lines):
+                    one = everywhere(builder.load(at(a, *((k, across_a, line) if transposed else (line, across_a, k)))))
+                    for total, factor in zip(sums[r * vectors :], across, strict=False):
+                        added = builder.fmul(one, factor, flags=FLAGS)
+                        builder.store(builder.fadd(builder.load(total), added, flags=FLAGS), total)
+            for place, total in zip(places, sums, strict=True):
+                builder.store(builder.load(total), place, align=size)
+
+        with cgutils.for_range(builder, builder.udiv(height, index(4))) as loop:
+            tile(builder.mul(loop.index, index(4)), 4)
+        for rows in (2, 1):
+            left = builder.and_(height, index(rows))
+            with cgutils.if_likely(builder, builder.icmp_unsigned("!=", left, index(0))):
+                tile(builder.and_(height, index(-2 * rows)), rows)
         return context.get_dummy_value()
 
     @intrinsic
-    def tile(typing_context, a, w, c, b, n, last):
-        return types.void(a, w, c, types.intp, types.intp, types.intp), generate
+    def strip(typing_context, a, w, c, n, last):
+        return types.void(a, w, c, types.intp, types.intp), generate
 
-    return tile
+    return strip
 
 
-_tile_4x1, _tile_4x2, _tile_4x3 = (_tile(4, vectors) for vectors in (1, 2, 3))
-_tile_1x1, _tile_1x2, _tile_1x3 = (_tile(1, vectors) for vectors in (1, 2, 3))
+def _product(**kind: bool):
+    """The kernel that covers all of c with strips of one kind."""
+    strip_1, strip_2, strip_3 = (_strip(vectors, **kind) for vectors in (1, 2, 3))
+    transposed, fresh = kind.get("transposed", False), kind.get("fresh", False)
+
+    @inlined
+    def product(a, w, c):
+        width = c.shape[1]
+        lanes = VECTOR_BYTES // c.itemsize
+        if width < lanes:
+            _narrow(a.T if transposed else a, w, c, fresh)
+            return
+        vectors = (width + lanes - 1) // lanes
+        n = 0
+        while vectors > 0:
+            # Four are two twos rather than three and one, whose few sums would wait for each other.
+            taken = 2 if vectors == 4 else min(vectors, 3)
+            vectors -= taken
+            last = min(n + (taken - 1) * lanes, width - lanes)
+            if taken == 3:
+                strip_3(a, w, c, n, last)
+            elif taken == 2:
+                strip_2(a, w, c, n, last)
+            else:
+                strip_1(a, w, c, n, last)
+            n += taken * lanes
+
+    return product
 
 
 @kernel
-def add_tiled_product(a_BK, w_KN, c_BN):
-    """c += a w, all C-contiguous and of one dtype."""
-    batch, width = c_BN.shape
-    lanes = VECTOR_BYTES // a_BK.itemsize
-    if width < lanes:
-        add_product(a_BK, w_KN, c_BN)
-        return
-    vectors = (width + lanes - 1) // lanes
-    n = 0
-    while vectors > 0:
-        # Four are two twos rather than three and one, whose few sums would wait for each other.
-        taken = 2 if vectors == 4 else min(vectors, 3)
-        vectors -= taken
-        last = min(n + (taken - 1) * lanes, width - lanes)
-        b = 0
-        while b + 4 <= batch:
-            if taken == 3:
-                _tile_4x3(a_BK, w_KN, c_BN, b, n, last)
-            elif taken == 2:
-                _tile_4x2(a_BK, w_KN, c_BN, b, n, last)
-            else:
-                _tile_4x1(a_BK, w_KN, c_BN, b, n, last)
-            b += 4
-        while b < batch:
-            if taken == 3:
-                _tile_1x3(a_BK, w_KN, c_BN, b, n, last)
-            elif taken == 2:
-                _tile_1x2(a_BK, w_KN, c_BN, b, n, last)
-            else:
-                _tile_1x1(a_BK, w_KN, c_BN, b, n, last)
-            b += 1
-        n += taken * lanes
+def _narrow(a_BK, w_KN, c_BN, fresh):
+    for b in range(c_BN.shape[0]):
+        for n in range(c_BN.shape[1]):
+            total = c_BN.dtype.type(0) if fresh else c_BN[b, n]
+            for k in range(w_KN.shape[0]):
+                total += a_BK[b, k] * w_KN[k, n]
+            c_BN[b, n] = total
+
+
+_add, _set, _add_transposed = _product(), _product(fresh=True), _product(transposed=True)
+
+
+@kernel
+def add_product(a_BK, w_KN, c_BN):
+    """c += a w, all C-contiguous and of one dtype, and so below."""
+    _add(a_BK, w_KN, c_BN)
+
+
+@kernel
+def set_product(a_BK, w_KN, c_BN):
+    """c = a w."""
+    _set(a_BK, w_KN, c_BN)
+
+
+@kernel
+def add_transposed_product(a_KB, w_KN, c_BN):
+    """c += a^T w."""
+    _add_transposed(a_KB, w_KN, c_BN)

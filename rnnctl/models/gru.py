@@ -32,7 +32,7 @@ import torch
 
 from rnnctl.models.activations import ACTIVATIONS, BOUNDED_BY_ONE, Activation
 from rnnctl.models.cell import Cell, Weights, input_table, recurrence
-from rnnctl.models.tape import Tape
+from rnnctl.models.tape import Regularisers, Tape
 
 GATES = ("z", "r")
 SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
@@ -99,7 +99,9 @@ class GruTape(Tape):
             n = TANH.phi_(self.n_RTBH[:k, t].add_(product))
             torch.sub(n, before, out=self.h_RTBH[:k, t + 1]).mul_(z).add_(before)
 
-    def backward(self, weights: Weights, d_last_RBH: torch.Tensor, grads: Weights) -> None:
+    def backward(
+        self, weights: Weights, d_last_RBH: torch.Tensor, grads: Weights, regularisers: Regularisers = None
+    ) -> list[float]:
         w_gates, w_hh = recurrence(weights, GATES).transpose(1, 2), weights["W_hh"].transpose(1, 2)
         for i, length in enumerate(self.lengths):
             self._slopes(i)
@@ -115,6 +117,7 @@ class GruTape(Tape):
             before = torch.bmm(delta, w_gates[:k], out=self.d_TRBH[t - 1, :k])
             before.add_(kept).add_(q.mul_(gates[..., hidden:]))
         self._input_gradients(grads)
+        return self._recurrent_gradients(grads, regularisers)
 
     def _slopes(self, i: int) -> None:
         """Put into row i's deltas, for all t, what d_t (for r: q_t) is still to be multiplied by."""
@@ -133,14 +136,15 @@ class GruTape(Tape):
             self._table_gradient(i, self.delta_RTBH[i, :length], grads["W_uh"][i])
             self._bias_gradients(i, grads)
 
-    def recurrent_gradient(self, i: int, grads: Weights, alpha: float = 0.0, bound: float = 0.0) -> torch.Tensor:
-        assert alpha == 0, "Omega is the vanilla RNN's"
-        length, hidden = self.lengths[i], self.model.hidden
-        states, reset = self.h(i)[:-1].view(-1, hidden), self.reset_RTBH[i, :length].view(-1, hidden)
-        found_HG = torch.mm(states.t(), self.delta_RTBG[i, :length].view(-1, 2 * hidden))
-        self._share_out("W_h", found_HG, i, grads)
-        torch.mm(reset.t(), self.delta_RTBH[i, :length].view(-1, hidden), out=grads["W_hh"][i])
-        return found_HG.new_zeros(())
+    def _recurrent_gradients(self, grads: Weights, regularisers: Regularisers) -> list[float]:
+        assert not regularisers, "Omega is the vanilla RNN's"
+        hidden = self.model.hidden
+        for i, length in enumerate(self.lengths):
+            states, reset = self.h(i)[:-1].view(-1, hidden), self.reset_RTBH[i, :length].view(-1, hidden)
+            found_HG = torch.mm(states.t(), self.delta_RTBG[i, :length].view(-1, 2 * hidden))
+            self._share_out("W_h", found_HG, i, grads)
+            torch.mm(reset.t(), self.delta_RTBH[i, :length].view(-1, hidden), out=grads["W_hh"][i])
+        return [0.0] * len(self.lengths)
 
     def _share_out(self, kind: str, gradient_XG: torch.Tensor, i: int, grads: Weights) -> None:
         for gate, part in zip(GATES, gradient_XG.chunk(2, 1), strict=True):

@@ -34,7 +34,7 @@ import torch
 
 from rnnctl.models.activations import ACTIVATIONS, BOUNDED_BY_ONE, Activation
 from rnnctl.models.cell import Cell, Weights, input_table, recurrence
-from rnnctl.models.tape import Tape
+from rnnctl.models.tape import Regularisers, Tape
 
 BRANCHES = ("i", "f", "o", "h")
 SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
@@ -106,7 +106,9 @@ class LstmTape(Tape):
             squashed = torch.tanh(c, out=self.squashed_RTBH[:k, t])
             torch.mul(o, squashed, out=self.h_RTBH[:k, t + 1])
 
-    def backward(self, weights: Weights, d_last_RBH: torch.Tensor, grads: Weights) -> None:
+    def backward(
+        self, weights: Weights, d_last_RBH: torch.Tensor, grads: Weights, regularisers: Regularisers = None
+    ) -> list[float]:
         w_RHG = recurrence(weights, BRANCHES).transpose(1, 2)
         for i, length in enumerate(self.lengths):
             self._slopes(i)
@@ -122,6 +124,7 @@ class LstmTape(Tape):
             e.mul_(self.units_RTBG[:k, t - 1].chunk(4, 2)[1])
             torch.bmm(delta, w_RHG[:k], out=self.d_TRBH[t - 1, :k])
         self._input_gradients(grads)
+        return self._recurrent_gradients(grads, regularisers)
 
     def _slopes(self, row: int) -> None:
         """Put into a row's deltas, for all t, what e_t (for o: d_t) is still to be multiplied by, and into its slopes
@@ -145,13 +148,14 @@ class LstmTape(Tape):
             self._share_out("W_u", table_VG, i, grads)
             self._bias_gradients(i, grads)
 
-    def recurrent_gradient(self, i: int, grads: Weights, alpha: float = 0.0, bound: float = 0.0) -> torch.Tensor:
-        assert alpha == 0, "Omega is the vanilla RNN's"
+    def _recurrent_gradients(self, grads: Weights, regularisers: Regularisers) -> list[float]:
+        assert not regularisers, "Omega is the vanilla RNN's"
         hidden = self.model.hidden
-        delta = self.delta_RTBG[i, : self.lengths[i]].view(-1, 4 * hidden)
-        found_HG = torch.mm(self.h(i)[:-1].view(-1, hidden).t(), delta)
-        self._share_out("W_h", found_HG, i, grads)
-        return found_HG.new_zeros(())
+        for i, length in enumerate(self.lengths):
+            delta = self.delta_RTBG[i, :length].view(-1, 4 * hidden)
+            found_HG = torch.mm(self.h(i)[:-1].view(-1, hidden).t(), delta)
+            self._share_out("W_h", found_HG, i, grads)
+        return [0.0] * len(self.lengths)
 
     def _share_out(self, kind: str, gradient_XG: torch.Tensor, i: int, grads: Weights) -> None:
         for branch, part in zip(BRANCHES, gradient_XG.chunk(4, 1), strict=True):

@@ -22,7 +22,7 @@ import torch
 from rnnctl.models.activations import ACTIVATIONS, Activation
 from rnnctl.models.cell import Cell, Weights, input_table
 from rnnctl.models.omega import omega
-from rnnctl.models.tape import Tape
+from rnnctl.models.tape import Regularisers, Tape
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,9 @@ class RnnTape(Tape):
             product = torch.bmm(self.h_RTBH[:n, t - 1], w_RHH[:n], out=self.product_RBH[:n])
             phi.phi_(self.h_RTBH[:n, t].add_(product))
 
-    def backward(self, weights: Weights, d_last_RBH: torch.Tensor, grads: Weights) -> None:
+    def backward(
+        self, weights: Weights, d_last_RBH: torch.Tensor, grads: Weights, regularisers: Regularisers = None
+    ) -> list[float]:
         w_RHH = weights["W_hh"].transpose(1, 2)
         for i, length in enumerate(self.lengths):
             self.model.phi.slope(self.h(i)[1:], self.delta(i))
@@ -79,17 +81,14 @@ class RnnTape(Tape):
         for i in range(len(self.lengths)):
             self._table_gradient(i, self.delta(i), grads["W_uh"][i])
             self._bias_gradients(i, grads)
+        values = [self._recurrent_gradient(i, grads, *pair) for i, pair in enumerate(self._each(regularisers))]
+        return torch.stack(values).tolist()
 
-    def recurrent_gradient(self, i: int, grads: Weights, alpha: float = 0.0, bound: float = 0.0) -> torch.Tensor:
+    def _recurrent_gradient(self, i: int, grads: Weights, alpha: float, bound: float) -> torch.Tensor:
         # Both terms are sums over t of something times delta_t, so they share one product over all steps.
-        states_TBH, value = self.h(i)[:-1], grads["W_hh"].new_zeros(())
+        states_TBH, value, hidden = self.h(i)[:-1], grads["W_hh"].new_zeros(()), self.model.hidden
         if alpha > 0:
-            states_TBH, value = self._regularised_states(i, alpha, bound)
-        hidden = self.model.hidden
+            found = omega(self.d(i), bound)
+            states_TBH, value = states_TBH + alpha * found.extra_TBH, found.value
         torch.mm(states_TBH.view(-1, hidden).t(), self.delta(i).view(-1, hidden), out=grads["W_hh"][i])
         return value
-
-    def _regularised_states(self, i: int, alpha: float, bound: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """h_{t-1} + alpha k_t c_t for t = 1..T, (T, B, H), and Omega."""
-        found = omega(self.d(i), bound)
-        return self.h(i)[:-1] + alpha * found.extra_TBH, found.value

@@ -20,6 +20,9 @@ from torch.nn.functional import one_hot
 
 from rnnctl.models.cell import Cell, Weights, bias_name
 
+# alpha and bound of each row; None where no row has any. Of the vanilla RNN alone.
+Regularisers = Sequence[tuple[float, float]] | None
+
 
 class Tape(ABC):
     """The passes through time for up to `runs` runs, `steps` steps and `batch` sequences, and what they leave.
@@ -70,14 +73,16 @@ class Tape(ABC):
         """Fill h and whatever else backward() reads."""
 
     @abstractmethod
-    def backward(self, weights: Weights, d_last_RBH: torch.Tensor, grads: Weights) -> None:
-        """Carry dL/dh_T of each row back to dL/dh_0, and write the gradients of input matrices and biases."""
-
-    @abstractmethod
-    def recurrent_gradient(self, i: int, grads: Weights, alpha: float = 0.0, bound: float = 0.0) -> torch.Tensor:
-        """Write row i's gradients of the recurrent matrices, of loss + alpha * Omega. Returns Omega, (), or 0 where
-        alpha is 0.
+    def backward(
+        self, weights: Weights, d_last_RBH: torch.Tensor, grads: Weights, regularisers: Regularisers = None
+    ) -> list[float]:
+        """Carry dL/dh_T of each row back to dL/dh_0, and write the gradients of all but the head's weights: those of
+        loss + alpha * Omega, with (alpha, bound) of each row in `regularisers`. Returns each row's Omega, 0 where its
+        alpha is.
         """
+
+    def _each(self, regularisers: Regularisers) -> Regularisers:
+        return regularisers or [(0.0, 0.0)] * len(self.lengths)
 
     def _alive(self) -> list[int]:
         """How many rows have a step t, for t = 1..T: a prefix, because lengths fall."""

@@ -45,9 +45,10 @@ class TemporalOrder:
         symbols_TB = rng.integers(RELEVANT, SYMBOLS, size=(length, batch), dtype=np.uint8)
         targets_B = np.zeros(batch, dtype=np.int64)
         columns = np.arange(batch)
+        # All windows in one go: a call of the generator takes as long as a hundred of its numbers.
+        within_KB = rng.integers(int(WINDOW * length), size=(len(self.starts), batch))
+        values_KB = rng.integers(RELEVANT, size=(len(self.starts), batch))
         for k, start in enumerate(self.starts):
-            positions = int(start * length) + rng.integers(int(WINDOW * length), size=batch)
-            values = rng.integers(RELEVANT, size=batch)
-            symbols_TB[positions, columns] = values
-            targets_B += values << k
+            symbols_TB[int(start * length) + within_KB[k], columns] = values_KB[k]
+            targets_B += values_KB[k] << k
         return Batch(symbols_TB, targets_B)

@@ -18,7 +18,7 @@ from rnnctl.models.rnn import Rnn
 from rnnctl.spec.run import Check, RunSpec
 from rnnctl.tasks import Batch, Task
 from rnnctl.training.member import generator
-from rnnctl.training.tapes import make_tape
+from rnnctl.training.tapes import LastHidden, make_tape
 
 VALIDATION_STREAM, DIAGNOSTIC_STREAM = 0, 1
 
@@ -49,6 +49,7 @@ class Checker:
         self.targets_B = torch.from_numpy(batch.targets_B).to(**to)
         dtype = getattr(torch, spec.train.dtype)
         self.tape = make_tape(model, runs, task.max_steps, spec.check.diagnostic_batch, dtype=dtype, device=device)
+        self.last_hidden = LastHidden(model, task.max_steps, spec.check.chunk, dtype=dtype, device=device)
 
     def validate(self, flat_RN: torch.Tensor, beyond: Sequence[int | None]) -> list[dict[str, float]]:
         """valid_nll (nats), valid_error (share in [0, 1]) and the valid_samples that they rest on, of each run.
@@ -62,7 +63,7 @@ class Checker:
         samples = torch.zeros(runs, dtype=torch.int64)
         rows, weights = list(range(runs)), self.model.layout.views(flat_RN)
         for symbols_TB, targets_B in self.validation:
-            h_RBH = self.model.last_hidden(weights, symbols_TB)
+            h_RBH = self.last_hidden(weights, symbols_TB)
             y_RBO, nll_RB = readout(weights, h_RBH, targets_B.expand(len(rows), -1))
             nll[rows] += torch.stack([row.sum() for row in nll_RB.double()]).cpu()
             wrong[rows] += (y_RBO.argmax(2) != targets_B).sum(1).cpu()

@@ -15,6 +15,7 @@ from rnnctl.models.cell import Cell, readout, readout_gradients
 from rnnctl.models.gru import Gru
 from rnnctl.models.lstm import Lstm
 from rnnctl.models.rnn import Rnn
+from rnnctl.models.tape import Regularisers
 from rnnctl.spec.run import Rescale, RunSpec
 from rnnctl.tasks import Task
 from rnnctl.training.checks import Checker
@@ -72,18 +73,18 @@ class Pack:
 
         h_RBH = self.tape.forward(weights, symbols)
         y_RBO, nll_RB = readout(weights, h_RBH, targets_RB)
-        self.tape.backward(weights, readout_gradients(weights, h_RBH, y_RBO, targets_RB, grads), grads)
-        omegas = [self._recurrent_gradient(i, self.members[r], grads) for i, r in enumerate(order)]
+        d_RBH = readout_gradients(weights, h_RBH, y_RBO, targets_RB, grads)
+        omegas = self.tape.backward(weights, d_RBH, grads, self._regularisers([self.members[r] for r in order]))
         # One transfer for all figures that the host decides on.
         norms = [torch.linalg.vector_norm(row) for row in grads_RN]
         losses = [row.mean() for row in nll_RB]
-        figures = torch.stack(norms + losses + omegas).view(3, -1).t().tolist()
-        return [m for i, r in enumerate(order) if (m := self._step(i, r, *figures[i]))]
+        figures = torch.stack(norms + losses).view(2, -1).t().tolist()
+        return [m for i, r in enumerate(order) if (m := self._step(i, r, *figures[i], omegas[i]))]
 
-    def _recurrent_gradient(self, i: int, member: Member, grads: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Gradients of row i's recurrent matrices, the regulariser's share included. Returns Omega, () (0 if none)."""
-        spec = member.spec.train.omega
-        return self.tape.recurrent_gradient(i, grads, spec.weight(member.step + 1), spec.bound)
+    def _regularisers(self, members: Sequence[Member]) -> Regularisers:
+        specs = [(m.spec.train.omega, m.step + 1) for m in members]
+        pairs = [(omega.weight(step), omega.bound) for omega, step in specs]
+        return pairs if any(alpha > 0 for alpha, _ in pairs) else None
 
     def _step(self, i: int, r: int, norm: float, nll: float, omega_value: float) -> Member | None:
         """Clip and apply gradient row i to weight row r; the member itself if it diverges."""

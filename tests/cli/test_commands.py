@@ -242,8 +242,15 @@ def test_device_cuda_without_a_gpu_is_refused_in_one_line(tmp_path):
     assert counts(folder)["queued"] == 4
 
 
+def test_pack_bounds_how_many_runs_train_together(tmp_path):
+    folder = workspace(tmp_path / "w")
+    rnnctl("train", "--pack", 3, cwd=folder, check=0)
+    events = map(json.loads, (folder / "logs" / "events.jsonl").read_text().splitlines())
+    assert [len(event["runs"]) for event in events if event["event"] == "claimed"] == [3, 1]
+
+
 @pytest.mark.parametrize(
-    "args", [["--workers", "0"], ["--device", "tpu"], ["--lease", "-1"], ["--checkpoint-updates", "0"]]
+    "args", [["--workers", "0"], ["--device", "tpu"], ["--lease", "-1"], ["--checkpoint-updates", "0"], ["--pack", "0"]]
 )
 def test_train_refuses_nonsense(tmp_path, args):
     folder = workspace(tmp_path / "w")
@@ -272,7 +279,7 @@ def test_retry_needs_something_to_retry(trained):
 
 def test_doctor_finds_a_sound_workspace_sound(trained):
     done = rnnctl("doctor", cwd=trained, check=0)
-    for part in ("journal", "file system", "torch", "whole"):
+    for part in ("journal", "file system", "torch", "numba", "whole"):
         assert part in done.stdout
     assert json.loads(rnnctl("doctor", "--json", cwd=trained, check=0).stdout)["wrong"] == []
 

@@ -31,7 +31,6 @@ def passes(kind, model, flat, symbols, targets):
     tape.backward(weights, readout_gradients(weights, h, y, targets, grads), grads)
     found = {}
     for i in range(len(symbols)):
-        tape.recurrent_gradient(i, grads)
         found |= {f"h {i}": tape.h(i), f"d {i}": tape.d(i)}
         found |= {f"gate {name} {i}": gate for name, gate in tape.gates(i).items()}
         found |= {f"{name} {i}": gradient[i] for name, gradient in grads.items()}

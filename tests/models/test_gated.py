@@ -37,8 +37,6 @@ def through(tape, flat, symbols, targets):
     h = tape.forward(weights, symbols)
     y, nll = readout(weights, h, targets)
     tape.backward(weights, readout_gradients(weights, h, y, targets, grads), grads)
-    for i in range(len(symbols)):
-        tape.recurrent_gradient(i, grads)
     return nll.mean(1), grads_flat
 
 

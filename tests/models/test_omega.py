@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from rnnctl.models.activations import ACTIVATIONS
 from rnnctl.models.omega import omega
-from tests.models.test_bptt import both_tapes, problem, through
+from tests.models.test_bptt import both_tapes, pass_through, problem, through
 from tests.oracles import omega_value, rnn_loss
 
 
@@ -37,14 +38,17 @@ def test_alpha_adds_its_share_to_the_recurrent_gradient_alone(kind, activation):
     rng = np.random.default_rng(12)
     model, flat, symbols, targets = problem(rng, [8, 5], activation=activation, scale=0.6)
     _, plain_flat, tape = through(model, flat, symbols, targets, kind)
-    regularised_flat = plain_flat.clone()
+    regularised_flat = torch.full_like(plain_flat, float("nan"))
     plain, regularised = model.layout.views(plain_flat), model.layout.views(regularised_flat)
-    for i in range(2):
-        value = tape.recurrent_gradient(i, regularised, 0.5, 1e-20)
+    alphas = [0.5, 0.0]
+    values = pass_through(tape, model.layout.views(flat), symbols, targets, regularised, [(a, 1e-20) for a in alphas])
+    for i, alpha in enumerate(alphas):
         found = omega(tape.d(i), 1e-20)
-        gradient = torch.einsum("tbj,tbi->ji", found.extra_TBH, tape.delta(i))
-        torch.testing.assert_close(value, found.value, rtol=1e-11, atol=0)
-        torch.testing.assert_close(regularised["W_hh"][i], plain["W_hh"][i] + 0.5 * gradient, rtol=1e-9, atol=1e-12)
+        slopes = ACTIVATIONS[activation].slope(tape.h(i)[1:], torch.empty_like(tape.h(i)[1:]))
+        gradient = torch.einsum("tbj,tbi->ji", found.extra_TBH, tape.d(i)[1:] * slopes)
+        assert values[i] == (pytest.approx(found.value.item(), rel=1e-11) if alpha else 0)
+        expected = plain["W_hh"][i] + alpha * gradient
+        torch.testing.assert_close(regularised["W_hh"][i], expected, rtol=1e-9, atol=1e-12)
     for name in ("W_uh", "b_hh", "W_hy", "b_hy"):
         assert torch.equal(plain[name], regularised[name])
 

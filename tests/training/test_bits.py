@@ -164,7 +164,7 @@ def gated_four(cell, **common):
 def path(request, monkeypatch):
     """Passes through time by the kernels, and as they are without numba."""
     if request.param == "torch":
-        monkeypatch.setattr("rnnctl.training.tapes.kernels_available", lambda: False)
+        monkeypatch.setattr("rnnctl.training.tapes.kernel_compiler", lambda: None)
 
 
 @pytest.mark.usefixtures("path")
