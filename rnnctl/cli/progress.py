@@ -125,7 +125,7 @@ class Progress:
         if last:
             error = last.get("valid_error")
             figures = (
-                f": loss {number(last.get('valid_nll'))}, error {number(100 * error if error is not None else None)} %"
+                f": loss {number(last.get('valid_loss'))}, error {number(100 * error if error is not None else None)} %"
             )
         self.view.line(f"{event['outcome']} {self._name(event)} at update {event['step']:,}{figures}")
         self.ended += 1

@@ -90,7 +90,7 @@ def _status(store: Store, now: float) -> dict[str, Any]:
                 "attempt": row.attempt,
                 "moved_seconds_ago": None if row.progress_at is None else now - row.progress_at,
                 "lease_left_seconds": None if row.lease_until is None else row.lease_until - now,
-                "loss": row.summary.get("best_nll"),
+                "loss": row.summary.get("best_loss"),
                 "floor": row.summary.get("floor"),
             }
             for row in by_status.get("running", [])
@@ -255,7 +255,7 @@ def _in_words(summary: dict[str, Any]) -> str:
     floor = f"floor {number(summary['floor'])}, {'not broken' if broke is None else f'broken at {broke:,}'}"
     chance = f"chance {number(_percent(summary['chance_error']))} %"
     return (
-        f"best loss {number(summary['best_nll'])} at update {summary['best_step']:,} ({floor}), "
+        f"best loss {number(summary['best_loss'])} at update {summary['best_step']:,} ({floor}), "
         f"best error {number(_percent(summary['best_error']))} % ({chance}), "
         f"trained for {duration(summary['seconds'])}"
     )

@@ -91,7 +91,7 @@ def figures(
             title=f"{title}: {which} loss{note}",
         )
 
-    yield "loss", losses("valid_nll", "validation")
+    yield "loss", losses("valid_loss", "validation")
     yield (
         "error",
         plots.curves(
@@ -101,7 +101,7 @@ def figures(
             title=f"{title}: validation error{note}",
         ),
     )
-    yield "train_loss", losses("train_nll", "training")
+    yield "train_loss", losses("train_loss", "training")
     points = [_point(run, of) for run, of in zip(results, parameters, strict=True)]
     yield "hyperparameters", _scatter(points, floor, below, f"{title}: hyper-parameters")
     if below is not None:

@@ -52,20 +52,20 @@ class Checker:
         self.last_hidden = LastHidden(model, task.max_steps, spec.check.chunk, dtype=dtype, device=device)
 
     def validate(self, flat_RN: torch.Tensor, beyond: Sequence[int | None]) -> list[dict[str, float]]:
-        """valid_nll (nats), valid_error (share in [0, 1]) and the valid_samples that they rest on, of each run.
+        """valid_loss (nats), valid_error (share in [0, 1]) and the valid_samples that they rest on, of each run.
 
         After check.screen samples, a run with more than beyond[r] wrong answers is let go with the figures so far; None
         looks at all samples.
         """
         runs = len(flat_RN)
-        nll = torch.zeros(runs, dtype=torch.float64)
+        loss = torch.zeros(runs, dtype=torch.float64)
         wrong = torch.zeros(runs, dtype=torch.int64)
         samples = torch.zeros(runs, dtype=torch.int64)
         rows, weights = list(range(runs)), self.model.layout.views(flat_RN)
         for symbols_TB, targets_B in self.validation:
             h_RBH = self.last_hidden(weights, symbols_TB)
             y_RBO, nll_RB = readout(weights, h_RBH, targets_B.expand(len(rows), -1))
-            nll[rows] += torch.stack([row.sum() for row in nll_RB.double()]).cpu()
+            loss[rows] += torch.stack([row.sum() for row in nll_RB.double()]).cpu()
             wrong[rows] += (y_RBO.argmax(2) != targets_B).sum(1).cpu()
             samples[rows] += len(targets_B)
             if samples[rows[0]] == self.check.screen:
@@ -76,11 +76,11 @@ class Checker:
         # Where the loss is no number, neither is the error: the largest of logits that are none is always the first.
         return [
             {
-                "valid_nll": float(n / s),
+                "valid_loss": float(n / s),
                 "valid_error": int(w) / int(s) if n.isfinite() else float("nan"),
                 "valid_samples": int(s),
             }
-            for n, w, s in zip(nll, wrong, samples, strict=True)
+            for n, w, s in zip(loss, wrong, samples, strict=True)
         ]
 
     def diagnose(

@@ -77,7 +77,7 @@ class _Loop:
         self._save_if_due()
 
     def _tell(self, member: Member) -> None:
-        figures = {key: member.last[key] for key in ("valid_nll", "valid_error", "train_nll")}
+        figures = {key: member.last[key] for key in ("valid_loss", "valid_error", "train_loss")}
         self.recorder.emit("check", run=member.run_id, step=member.step, **figures)
 
     def _save_if_due(self) -> None:

@@ -15,7 +15,7 @@ from rnnctl.spec.run import RunSpec
 from rnnctl.tasks import Task
 from rnnctl.training.recorder import HistoryRow
 
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 # Streams of a run's seed, so that what one draw takes never shifts another.
 INIT_STREAM, TRAIN_STREAM = 0, 1
 # A run has broken the floor when its validation loss is below it by this share of it: a predictor that has learned
@@ -33,7 +33,7 @@ class Window:
     """Sums over the updates since the last check."""
 
     updates: int = 0
-    nll: float = 0.0
+    loss: float = 0.0
     grad_norm: float = 0.0
     grad_norm_clipped: float = 0.0
     clipped: int = 0
@@ -44,7 +44,7 @@ class Window:
         """Means over the window; shares for what is counted."""
         n = max(self.updates, 1)
         means = {
-            "train_nll": self.nll / n,
+            "train_loss": self.loss / n,
             "grad_norm": self.grad_norm / n,
             "grad_norm_clipped": self.grad_norm_clipped / n,
             "clip_share": self.clipped / n,
@@ -57,11 +57,11 @@ class Window:
 class Best:
     """The best validation so far, and since when patience is being tried."""
 
-    nll: float = math.inf
+    loss: float = math.inf
     error: float = math.inf
     step: int = 0
     broke_floor_at: int | None = None
-    patience_nll: float = math.inf
+    patience_loss: float = math.inf
     stale_checks: int = 0
 
 
@@ -99,18 +99,18 @@ class Member:
 
     def observe(self, validation: dict[str, float], weights: torch.Tensor) -> None:
         """Take in a validation: last figures, best weights, floor, patience."""
-        nll, best = validation["valid_nll"], self.best
+        loss, best = validation["valid_loss"], self.best
         self.last = {**self.window.means(regularised=self.spec.train.omega.alpha > 0), **validation}
-        if math.isfinite(nll):
+        if math.isfinite(loss):
             best.error = min(best.error, validation["valid_error"])
-        if nll < best.nll:
-            best.nll, best.step = nll, self.step
+        if loss < best.loss:
+            best.loss, best.step = loss, self.step
             self.best_weights = weights.cpu().clone()
-        if best.broke_floor_at is None and nll < self.task.floor * (1 - FLOOR_MARGIN):
+        if best.broke_floor_at is None and loss < self.task.floor * (1 - FLOOR_MARGIN):
             best.broke_floor_at = self.step
-        improved = nll < best.patience_nll - self.spec.stop.min_delta
+        improved = loss < best.patience_loss - self.spec.stop.min_delta
         best.stale_checks = 0 if improved else best.stale_checks + 1
-        best.patience_nll = nll if improved else best.patience_nll
+        best.patience_loss = loss if improved else best.patience_loss
 
     def record(self, diagnosis: dict[str, float], traces: dict[str, np.ndarray]) -> None:
         """Close the check: its history row, with a diagnosis or without, and a new window."""
@@ -121,7 +121,7 @@ class Member:
     def verdict(self) -> str | None:
         """How the run ends after the check just observed; None if it goes on."""
         stop, error = self.spec.stop, self.last["valid_error"]
-        if not math.isfinite(self.last["valid_nll"]):
+        if not math.isfinite(self.last["valid_loss"]):
             return "diverged"
         solved = {"zero_errors": error == 0, "under_1_percent": error < 0.01, "never": False}
         if solved[stop.solved]:
@@ -138,7 +138,7 @@ class Member:
             "step": self.step,
             "floor": self.task.floor,
             "chance_error": self.task.chance_error,
-            "best_nll": _finite(self.best.nll),
+            "best_loss": _finite(self.best.loss),
             "best_error": _finite(self.best.error),
             "best_step": self.best.step,
             "broke_floor_at": self.best.broke_floor_at,

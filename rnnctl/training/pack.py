@@ -86,12 +86,12 @@ class Pack:
         pairs = [(omega.weight(step), omega.bound) for omega, step in specs]
         return pairs if any(alpha > 0 for alpha, _ in pairs) else None
 
-    def _step(self, i: int, r: int, norm: float, nll: float, omega_value: float) -> Member | None:
+    def _step(self, i: int, r: int, norm: float, loss: float, omega_value: float) -> Member | None:
         """Clip and apply gradient row i to weight row r; the member itself if it diverges."""
         member, train = self.members[r], self.members[r].spec.train
         window = member.window
         window.updates += 1
-        window.nll += nll
+        window.loss += loss
         window.grad_norm += norm
         window.omega += omega_value
         member.step += 1

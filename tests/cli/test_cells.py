@@ -37,7 +37,7 @@ def test_every_cell_trains_and_leaves_its_history(folder):
         for row in rows:
             past = history.read(store, [row.run_id], traces=True)[row.run_id]
             assert past.steps.tolist() == [20, 40, 60]
-            assert {"valid_nll", "rho", "saturation", "reach"} <= past.scalars.keys()
+            assert {"valid_loss", "rho", "saturation", "reach"} <= past.scalars.keys()
 
 
 def test_every_cell_is_examined_and_shown(folder):

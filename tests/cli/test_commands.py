@@ -223,7 +223,7 @@ def test_status_and_show_as_json(trained):
 
 def test_show_prints_spec_environment_attempts_and_checks(trained):
     shown = rnnctl("show", "omega=1.0 seed=1", cwd=trained, check=0).stdout
-    for part in ("spec", "attempts", "environment", "checkpoints", "last 6 checks", "valid_nll", '"mkl_cbwr"'):
+    for part in ("spec", "attempts", "environment", "checkpoints", "last 6 checks", "valid_loss", '"mkl_cbwr"'):
         assert part in shown
 
 

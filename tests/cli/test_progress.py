@@ -64,7 +64,7 @@ def test_a_run_that_is_let_go_is_no_longer_counted_as_left(progress, event):
 
 def test_every_event_can_be_told_in_lines(progress, capsys):
     progress.take(claimed("a", "b", "c", "d", "e"))
-    check = {"event": "check", "worker": "w", "run": "a", "step": 20, "valid_nll": None, "valid_error": 0.5}
+    check = {"event": "check", "worker": "w", "run": "a", "step": 20, "valid_loss": None, "valid_error": 0.5}
     progress.take(check)
     for event in (
         {"event": "resumed", "run": "a", "step": 10},

@@ -25,7 +25,7 @@ def history(diagnosed=(0, 1, 2, 3), zero_share=0.0):
     return History(
         steps=np.arange(1, CHECKS + 1) * 10,
         scalars={
-            **dict.fromkeys(("valid_nll", "valid_error", "train_nll"), ones),
+            **dict.fromkeys(("valid_loss", "valid_error", "train_loss"), ones),
             **dict.fromkeys(names, once),
             "grad_zero_share": np.where(there, zero_share, np.nan),
         },
@@ -58,9 +58,9 @@ def test_without_a_run_that_was_checked_there_is_nothing_to_draw():
 
 
 def test_a_run_that_diverged_at_its_first_check_is_drawn():
-    one = row(loss=float("nan"), best_nll=None, last={"valid_nll": None, "valid_error": None})
+    one = row(loss=float("nan"), best_loss=None, last={"valid_loss": None, "valid_error": None})
     past = history()
-    past.scalars["valid_nll"][:] = np.nan
+    past.scalars["valid_loss"][:] = np.nan
     drawn = draw([one], {one.run_id: past})
     assert [10, 20, 30, 40] in lines(drawn["spectrum"])
 

@@ -11,14 +11,14 @@ from rnnctl.report.leaderboard import Spread, configurations, group_label, rank,
 def row(label="a seed=1", config="c1", seed=1, study="s", loss=1.0, **summary):
     """A row as the store gives it, with what a finished run leaves in its summary."""
     full = {
-        "best_nll": loss,
+        "best_loss": loss,
         "best_error": 0.5,
         "floor": 1.386,
         "chance_error": 0.75,
         "best_step": 10,
         "broke_floor_at": None,
         "seconds": 2.0,
-        "last": {"valid_nll": loss, "valid_error": 0.5, "valid_samples": 100},
+        "last": {"valid_loss": loss, "valid_error": 0.5, "valid_samples": 100},
         **summary,
     }
     return SimpleNamespace(

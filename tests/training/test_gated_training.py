@@ -79,7 +79,7 @@ def test_an_update_is_sgd_on_the_clipped_gradient(cell, clip):
     for name, leaf in leaves.items():
         torch.testing.assert_close(after[name], before[name] - 0.1 * scale * leaf.grad, rtol=1e-9, atol=1e-13)
     assert member.window.grad_norm == pytest.approx(norm)
-    assert member.window.nll == pytest.approx(loss.item())
+    assert member.window.loss == pytest.approx(loss.item())
 
 
 @GATED

@@ -66,7 +66,7 @@ def test_an_update_is_sgd_on_the_clipped_regularised_gradient(alpha, clip, activ
     assert member.window.grad_norm == pytest.approx(norm)
     assert member.window.grad_norm_clipped == pytest.approx(norm * scale)
     assert member.window.clipped == (scale < 1)
-    assert member.window.nll == pytest.approx(loss.item())
+    assert member.window.loss == pytest.approx(loss.item())
 
 
 def test_alpha_decays_as_one_over_periods():
@@ -124,7 +124,7 @@ def test_a_run_without_errors_is_solved_and_stops_there():
     assert last.scalars["valid_error"] == 0
     assert all(row.scalars["valid_error"] > 0 for row in memory.history["a"][:-1])
     assert memory.summaries["a"]["broke_floor_at"] <= last.step < 3000
-    assert last.scalars["valid_nll"] < 0.9 * math.log(4)
+    assert last.scalars["valid_loss"] < 0.9 * math.log(4)
 
 
 def screened(run_spec, **check):
@@ -151,9 +151,9 @@ def test_a_screened_figure_is_that_of_the_first_samples():
     run_spec = spec(1, updates=20, samples=60, chunk=30)
     whole, quick = train({"a": run_spec}), train({"a": screened(run_spec, screen=30)})
     first = train({"a": screened(run_spec, samples=30)})
-    early = [memory.history["a"][0].scalars["valid_nll"] for memory in (quick, first)]
+    early = [memory.history["a"][0].scalars["valid_loss"] for memory in (quick, first)]
     assert early[0] == early[1]
-    last = [memory.history["a"][-1].scalars["valid_nll"] for memory in (quick, whole)]
+    last = [memory.history["a"][-1].scalars["valid_loss"] for memory in (quick, whole)]
     assert last[0] == last[1], "the end of the budget is validated in full"
 
 
@@ -204,7 +204,7 @@ def test_the_budget_is_exact_and_its_end_is_checked():
 def test_best_weights_are_those_of_the_best_check():
     memory = train({"a": spec(1, lr=0.5)})
     rows, state = memory.history["a"], memory.state("a")
-    best = min(rows, key=lambda row: row.scalars["valid_nll"])
+    best = min(rows, key=lambda row: row.scalars["valid_loss"])
     assert state["best"]["step"] == best.step
     again = Memory()
     train_pack({"a": spec(1, lr=0.5, updates=best.step)}, again, device="cpu", cadence=Cadence())
