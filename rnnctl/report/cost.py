@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from rnnctl.spec.run import RunSpec
 
-STEP_SECONDS = 2e-6  # one time step of one run, forward and backward, beside its arithmetic
-FLOPS = 60e9  # floating-point operations a second in products of these sizes
+STEP_SECONDS = 1.5e-6  # one time step of one run, forward and backward, beside its arithmetic
+FLOPS = 75e9  # floating-point operations a second in products of these sizes
 
 BRANCHES = {"rnn": 1, "gru": 3, "lstm": 4}  # recurrent matrices
 
@@ -25,5 +25,5 @@ def core_seconds(spec: RunSpec) -> float:
     steps = mean_length(spec)
     # Forward, backward and the weight gradient; a validation is a forward pass alone.
     update = steps * (STEP_SECONDS + 3 * spec.train.batch * square / FLOPS)
-    check = spec.check.samples * steps * square / FLOPS
+    check = (spec.check.screen or spec.check.samples) * steps * square / FLOPS
     return spec.train.updates * update + spec.train.updates / spec.check.every * check
