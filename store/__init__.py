@@ -27,6 +27,7 @@ seconds since the epoch and durations seconds, both floats, and always handed in
                   sweep(store, run_id, attempt) -> [path], unsoundness(workspace, checkpoint) -> reason | None
     history       HistoryRow, a protocol: .step, .scalars, .traces
                   read(store, run_ids, traces=False) -> {run_id: History}
+    evaluations   add(store, evaluations, now), of_runs(store, run_ids) -> [Evaluation]
     queries       studies, counts, counts_by_study, runs_of, attempts, checkpoints_of, resolve_runs,
                   resolve_study
     integrity     database_findings, checkpoint_findings, orphans, remove_orphans; Finding

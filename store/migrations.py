@@ -138,10 +138,28 @@ HISTORY_AND_CHECKPOINTS = (
     "CREATE INDEX checkpoints_of_run ON checkpoints (run_id, step)",
 )
 
+EVALUATIONS = (
+    # What a run's best weights make of sequences of one length. Computed from them alone, so never changed.
+    """CREATE TABLE evaluations (
+        run_id TEXT NOT NULL REFERENCES runs (run_id),
+        step INTEGER NOT NULL,           -- of the weights
+        length INTEGER NOT NULL,
+        samples INTEGER NOT NULL,
+        seed INTEGER NOT NULL,           -- of the sequences
+        loss REAL,                       -- NULL where it is no number
+        error REAL NOT NULL,             -- share of wrong answers
+        floor REAL NOT NULL,
+        chance_error REAL NOT NULL,
+        at REAL NOT NULL,
+        PRIMARY KEY (run_id, step, length, samples, seed)
+    ) STRICT, WITHOUT ROWID""",
+)
+
 STEPS = {
     "studies_and_runs": STUDIES_AND_RUNS,
     "jobs_and_workers": JOBS_AND_WORKERS,
     "history_and_checkpoints": HISTORY_AND_CHECKPOINTS,
+    "evaluations": EVALUATIONS,
 }
 
 SCHEMA = len(STEPS)

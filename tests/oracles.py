@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import torch
 
+from rnnctl.tasks import Question
+
 PHI = {"tanh": torch.tanh, "sigmoid": torch.sigmoid, "relu": torch.relu, "identity": lambda a: a}
 
 
-def rnn_loss(weights, symbols_TB, targets_B, activation):
-    """Batch-mean cross-entropy of one run, and its hidden states h_0..h_T as separate tensors that autograd can hold
-    on to.
-    """
-    one_hot = torch.nn.functional.one_hot(symbols_TB.long(), weights["W_uh"].shape[0]).to(weights["W_uh"].dtype)
-    h = torch.zeros(symbols_TB.shape[1], weights["W_hh"].shape[0], dtype=weights["W_hh"].dtype, requires_grad=True)
-    states = [h]
-    for u_BV in one_hot:
-        h = PHI[activation](h @ weights["W_hh"] + u_BV @ weights["W_uh"] + weights["b_hh"])
-        h.retain_grad()
-        states.append(h)
-    y = h @ weights["W_hy"] + weights["b_hy"]
-    return torch.nn.functional.cross_entropy(y, targets_B), states
+def answer_loss(question, y, targets):
+    """Mean loss of outputs (..., O), against targets of their leading shape."""
+    if question.loss == "squared_error":
+        return ((y[..., 0] - targets) ** 2).mean()
+    return torch.nn.functional.cross_entropy(y.reshape(-1, y.shape[-1]), targets.reshape(-1))
+
+
+def rnn_loss(weights, inputs, targets, activation, question=None):
+    """Batch-mean loss of one run, and its hidden states h_0..h_T as separate tensors that autograd can hold on to."""
+
+    def step(sums, h, state):
+        return PHI[activation](sums("h", h)), state
+
+    return _steps(weights, inputs, targets, step, None, question)
 
 
 def omega_value(w_hh, states, grads, activation, bound):
@@ -46,15 +49,17 @@ def omega_value(w_hh, states, grads, activation, bound):
     return total / usable, usable / (len(states) - 1)
 
 
-def _steps(weights, symbols_TB, targets_B, step, state):
-    """Batch-mean cross-entropy and the states h_0..h_T of any step(sums, state) -> (h, state), as rnn_loss does it.
+def _steps(weights, inputs, targets, step, state, question=None):
+    """Batch-mean loss and the states h_0..h_T of any step(sums, state) -> (h, state), as rnn_loss does it.
 
-    sums(branch, h): what h and the symbol add up to in a branch.
+    sums(branch, h): what h and the input add up to in a branch. inputs: symbols (T, B) or reals (T, B, V).
     """
-    one_hot = torch.nn.functional.one_hot(symbols_TB.long(), weights["W_uh"].shape[0]).to(weights["W_uh"].dtype)
-    h = torch.zeros(symbols_TB.shape[1], weights["W_hh"].shape[0], dtype=weights["W_hh"].dtype, requires_grad=True)
+    question, dtype = question or Question(), weights["W_uh"].dtype
+    if not inputs.is_floating_point():
+        inputs = torch.nn.functional.one_hot(inputs.long(), weights["W_uh"].shape[0]).to(dtype)
+    h = torch.zeros(inputs.shape[1], weights["W_hh"].shape[0], dtype=dtype, requires_grad=True)
     states = [h]
-    for u_BV in one_hot:
+    for u_BV in inputs:
 
         def sums(branch, h, u_BV=u_BV):
             bias = weights["b_hh" if branch == "h" else f"b_{branch}"]
@@ -63,10 +68,12 @@ def _steps(weights, symbols_TB, targets_B, step, state):
         h, state = step(sums, h, state)
         h.retain_grad()
         states.append(h)
-    return torch.nn.functional.cross_entropy(h @ weights["W_hy"] + weights["b_hy"], targets_B), states
+    outputs = [h @ weights["W_hy"] + weights["b_hy"] for h in (states[1:] if question.every_step else states[-1:])]
+    y = torch.stack(outputs) if question.every_step else outputs[0]
+    return answer_loss(question, y, targets), states
 
 
-def gru_loss(weights, symbols_TB, targets_B):
+def gru_loss(weights, inputs, targets, question=None):
     """Loss, h_0..h_T, and the gates z and r for t = 1..T."""
     gates = {"z": [], "r": []}
 
@@ -76,10 +83,10 @@ def gru_loss(weights, symbols_TB, targets_B):
         gates["r"].append(r)
         return (1 - z) * h + z * torch.tanh(sums("h", r * h)), state
 
-    return *_steps(weights, symbols_TB, targets_B, step, None), gates
+    return *_steps(weights, inputs, targets, step, None, question), gates
 
 
-def lstm_loss(weights, symbols_TB, targets_B):
+def lstm_loss(weights, inputs, targets, question=None):
     """Loss, h_0..h_T, and the gates i, f and o for t = 1..T."""
     gates = {"i": [], "f": [], "o": []}
 
@@ -90,4 +97,4 @@ def lstm_loss(weights, symbols_TB, targets_B):
         c = f * c + i * torch.tanh(sums("h", h))
         return o * torch.tanh(c), c
 
-    return *_steps(weights, symbols_TB, targets_B, step, 0.0), gates
+    return *_steps(weights, inputs, targets, step, 0.0, question), gates

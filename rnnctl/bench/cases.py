@@ -74,11 +74,11 @@ def _through_time(cell: str, steps: int, batch: int, hidden: int, repeats: int) 
     tape = make_tape(model, 1, steps, batch, dtype=torch.float32, device="cpu")
     flat = 0.1 * torch.randn(1, model.layout.size)
     weights, grads = model.layout.views(flat), model.layout.views(torch.zeros_like(flat))
-    symbols, gradient = torch.randint(6, (steps, batch)), torch.randn(1, batch, hidden)
+    symbols, direct = torch.randint(6, (steps, batch)), [torch.randn(1, batch, hidden)]
 
     def ours() -> None:
         tape.forward(weights, [symbols])
-        tape.backward(weights, gradient, grads)
+        tape.backward(weights, direct, grads)
 
     name = f"{cell}: forward and backward, T {steps}, batch {batch}, H {hidden}"
     rival = _with_grad(rivals.through_time(cell, steps, batch, hidden))

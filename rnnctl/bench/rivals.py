@@ -54,7 +54,7 @@ class Eager:
             h = torch.tanh(step + h @ self.w_hh)
             h.retain_grad()
             states.append(h)
-        loss = cross_entropy(h @ self.w_hy + self.b_hy, torch.from_numpy(batch.targets_B))
+        loss = cross_entropy(h @ self.w_hy + self.b_hy, torch.from_numpy(batch.targets))
         for weight in self.weights:
             weight.grad = None
         loss.backward()
@@ -90,12 +90,12 @@ class Module:
         self.optimiser = torch.optim.SGD(self.weights, lr=spec.train.lr)
         check = spec.check
         chunks = [self.task.draw(self.rng, check.chunk) for _ in range(check.samples // check.chunk)]
-        self.validation = [(_one_hot(b, self.task.n_inputs), torch.from_numpy(b.targets_B)) for b in chunks]
+        self.validation = [(_one_hot(b, self.task.n_inputs), torch.from_numpy(b.targets)) for b in chunks]
 
     def update(self) -> None:
         batch = self.task.draw(self.rng, self.spec.train.batch)
         states, _ = self.rnn(_one_hot(batch, self.task.n_inputs))
-        loss = cross_entropy(self.head(states[-1]), torch.from_numpy(batch.targets_B))
+        loss = cross_entropy(self.head(states[-1]), torch.from_numpy(batch.targets))
         self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.weights, self.spec.train.clip.cutoff)
@@ -112,4 +112,4 @@ class Module:
 
 
 def _one_hot(batch: Batch, symbols: int) -> torch.Tensor:
-    return one_hot(torch.from_numpy(batch.symbols_TB).long(), symbols).float()
+    return one_hot(torch.from_numpy(batch.inputs).long(), symbols).float()

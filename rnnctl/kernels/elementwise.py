@@ -39,6 +39,17 @@ def copy_row(source_N, target_N):
 
 
 @inlined
+def join(direct_SBH, length, t, d_BH):
+    """d_t += what the head sends into step t, of the last S of `length` steps."""
+    s = t - 1 - (length - direct_SBH.shape[0])
+    if s >= 0:
+        for b in range(d_BH.shape[0]):
+            row, direct = d_BH[b], direct_SBH[s, b]
+            for n in range(row.size):
+                row[n] += direct[n]
+
+
+@inlined
 def _tanh32(x):
     # Comparisons that are false for NaN let it pass.
     if x > LIMIT:

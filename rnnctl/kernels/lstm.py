@@ -6,25 +6,25 @@ H hidden units, G = 4 H: the sums of gates i, f, o and of the new content g, sid
 from __future__ import annotations
 
 from rnnctl.kernels.compiled import kernel
-from rnnctl.kernels.elementwise import copy_row, tanh_rows
+from rnnctl.kernels.elementwise import copy_row, join, tanh_rows
 from rnnctl.kernels.tiled import add_product
 
 
 @kernel
-def forward(table_VG, w_HG, symbols_TB, h_TBH, c_TBH, units_TBG, squashed_TBH):
+def forward(sums_XG, w_HG, places_TB, h_TBH, c_TBH, units_TBG, squashed_TBH):
     """h_t and c_t for t = 1..T from h[0] and c[0], the units' values, and tanh(c_t) in squashed[t - 1].
 
-    table_VG: what each symbol adds to the units' sums. There and in w_HG, the gates' columns are halved beforehand, so
-    that one tanh does for all units: 1 / (1 + exp(-x)) = tanh(x / 2) / 2 + 1 / 2. h_TBH, c_TBH: (T + 1, B, H), written
-    from 1 on.
+    sums_XG: what inputs add to the units' sums, at places_TB. There and in w_HG, the gates' columns are halved
+    beforehand, so that one tanh does for all units: 1 / (1 + exp(-x)) = tanh(x / 2) / 2 + 1 / 2. h_TBH, c_TBH: (T + 1,
+    B, H), written from 1 on.
     """
-    length, batch = symbols_TB.shape
+    length, batch = places_TB.shape
     hidden = w_HG.shape[0]
     half = h_TBH.dtype.type(0.5)
     for t in range(length):
         units, squashed = units_TBG[t], squashed_TBH[t]
         for b in range(batch):
-            copy_row(table_VG[symbols_TB[t, b]], units[b])
+            copy_row(sums_XG[places_TB[t, b]], units[b])
         add_product(h_TBH[t], w_HG, units)
         tanh_rows(units.reshape(1, -1))
         for b in range(batch):
@@ -43,16 +43,21 @@ def forward(table_VG, w_HG, symbols_TB, h_TBH, c_TBH, units_TBG, squashed_TBH):
 
 
 @kernel
-def backward(w_transposed_GH, symbols_TB, c_TBH, units_TBG, squashed_TBH, d_TBH, delta_TBG, e_BH, table_gradient_VG):
-    """Carry dL/dh_T, in d[T], back to d[0], leaving the deltas of the units' sums.
+def backward(
+    w_transposed_GH, places_TB, c_TBH, units_TBG, squashed_TBH, direct_SBH, d_TBH, delta_TBG, e_BH, by_place_XG
+):
+    """Carry the gradient back to dL/dh_0, in d[0], leaving the deltas of the units' sums.
 
-    e_BH: room for dL/dc_t. table_gradient_VG: written with the gradient of the forward pass's table.
+    direct_SBH: what the head sends into the last S steps. e_BH: room for dL/dc_t. by_place_XG: written with the
+    gradient of the forward pass's sums.
     """
-    length, batch = symbols_TB.shape
+    length, batch = places_TB.shape
     hidden = w_transposed_GH.shape[1]
     zero, one = d_TBH.dtype.type(0), d_TBH.dtype.type(1)
-    table_gradient_VG[:] = zero
+    by_place_XG[:] = zero
     e_BH[:] = zero
+    d_TBH[length] = zero
+    join(direct_SBH, length, length, d_TBH[length])
     for t in range(length - 1, -1, -1):
         before, delta = d_TBH[t], delta_TBG[t]
         for b in range(batch):
@@ -73,7 +78,8 @@ def backward(w_transposed_GH, symbols_TB, c_TBH, units_TBG, squashed_TBH, d_TBH,
             for j in range(hidden):
                 e[j] *= unit[hidden + j]
                 back[j] = zero
-            symbol = table_gradient_VG[symbols_TB[t, b]]
+            place = by_place_XG[places_TB[t, b]]
             for j in range(4 * hidden):
-                symbol[j] += out[j]
+                place[j] += out[j]
         add_product(delta, w_transposed_GH, before)
+        join(direct_SBH, length, t, before)

@@ -21,12 +21,13 @@ def _identity_(x: torch.Tensor) -> torch.Tensor:
 @dataclass(frozen=True)
 class Activation:
     """phi_ works in place. slope(h, out) writes phi' at every h. saturation(h): distance to the nearest limit, if
-    any. Without phi_ and slope it stands for bounds alone.
+    any, `furthest` at most. Without phi_ and slope it stands for bounds alone.
     """
 
     phi_: Callable[[torch.Tensor], torch.Tensor] | None
     slope: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None
     saturation: Callable[[torch.Tensor], torch.Tensor] | None
+    furthest: float = 1.0
 
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -39,6 +40,7 @@ ACTIVATIONS: dict[str, Activation] = {
         phi_=_sigmoid_,
         slope=lambda h, out: torch.mul(h, h, out=out).neg_().add_(h),
         saturation=lambda h: torch.minimum(h, 1 - h),
+        furthest=0.5,
     ),
     "relu": Activation(
         phi_=torch.Tensor.relu_,

@@ -1,21 +1,21 @@
-"""What every cell has: sizes, weights by name, and the classifier that reads its last hidden state.
+"""What every cell has: sizes, weights by name, and one step after another.
 
 A cell has one or more branches, each an input matrix W_u*, a recurrent matrix W_h* and a bias. Branch `h` is the one
 that makes new content for the hidden state: its W_hh is what spectral radius and largest singular value are taken of,
 in every cell. The others are gates.
 
-Names of axes: R runs, T time, B batch, H hidden, G units of several branches side by side, V input symbols, O outputs.
+Names of axes: R runs, T time, B batch, H hidden, G units of several branches side by side, V inputs (symbols or reals),
+O outputs.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch.nn.functional import one_hot
 
 from rnnctl.models.activations import Activation
 from rnnctl.models.layout import Layout
@@ -30,7 +30,7 @@ def bias_name(branch: str) -> str:
 
 @dataclass(frozen=True)
 class Cell(ABC):
-    """Sizes of a network: V symbols in, H hidden units, O classes out."""
+    """Sizes of a network: V inputs, symbols or reals; H hidden units; O outputs."""
 
     inputs: int
     hidden: int
@@ -67,15 +67,38 @@ class Cell(ABC):
         """What bounds h_t, for the saturation of hidden units."""
 
     @abstractmethod
-    def last_hidden(self, weights: Weights, symbols_TB: torch.Tensor) -> torch.Tensor:
-        """h_T of every run for one shared batch, (R, B, H): a validation's forward pass, which keeps no other state."""
+    def steps(self, weights: Weights, inputs: torch.Tensor) -> Iterator[torch.Tensor]:
+        """h_t of every run, (R, B, H), for t = 1..T, from one shared batch of inputs, (T, B) symbols or (T, B, V): a
+        forward pass that keeps no other state. Each is good until the next is asked for.
+        """
 
 
 def input_table(weights: Weights, branches: Sequence[str] = ("h",)) -> torch.Tensor:
-    """(R, V, G): what each symbol adds to the branches' sums. Inputs are indices, so their projection is a row of this
-    table.
+    """(R, V, G): what each symbol adds to the branches' sums. Such inputs are indices, so their projection is a row of
+    this table.
     """
-    return _beside([weights[f"W_u{b}"] + weights[bias_name(b)].unsqueeze(1) for b in branches])
+    return input_matrix(weights, branches) + input_bias(weights, branches)
+
+
+def input_matrix(weights: Weights, branches: Sequence[str]) -> torch.Tensor:
+    """(R, V, G): the branches' input matrices side by side."""
+    return _beside([weights[f"W_u{b}"] for b in branches])
+
+
+def input_bias(weights: Weights, branches: Sequence[str]) -> torch.Tensor:
+    """(R, 1, G): the branches' biases side by side."""
+    return _beside([weights[bias_name(b)].unsqueeze(1) for b in branches])
+
+
+def projection(weights: Weights, branches: Sequence[str] = ("h",)) -> Callable[[torch.Tensor], torch.Tensor]:
+    """From the inputs of one step, (B,) symbols or (B, V), to what they add to the branches' sums, (R, B, G)."""
+    matrix_RVG, bias_R1G = input_matrix(weights, branches), input_bias(weights, branches)
+    table_RVG = matrix_RVG + bias_R1G
+
+    def added(u: torch.Tensor) -> torch.Tensor:
+        return torch.matmul(u, matrix_RVG) + bias_R1G if u.is_floating_point() else table_RVG.index_select(1, u)
+
+    return added
 
 
 def recurrence(weights: Weights, branches: Sequence[str] = ("h",)) -> torch.Tensor:
@@ -85,20 +108,3 @@ def recurrence(weights: Weights, branches: Sequence[str] = ("h",)) -> torch.Tens
 
 def _beside(matrices: list[torch.Tensor]) -> torch.Tensor:
     return matrices[0] if len(matrices) == 1 else torch.cat(matrices, 2)
-
-
-def readout(weights: Weights, h_RBH: torch.Tensor, targets_RB: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Logits and -log softmax at the target: (R, B, O) and (R, B), in nats."""
-    y_RBO = torch.bmm(h_RBH, weights["W_hy"]) + weights["b_hy"].unsqueeze(1)
-    return y_RBO, -y_RBO.log_softmax(2).gather(2, targets_RB.unsqueeze(2)).squeeze(2)
-
-
-def readout_gradients(
-    weights: Weights, h_RBH: torch.Tensor, y_RBO: torch.Tensor, targets_RB: torch.Tensor, grads: Weights
-) -> torch.Tensor:
-    """Write the gradients of W_hy and b_hy of the batch-mean loss; return dL/dh_T, (R, B, H)."""
-    dy_RBO = y_RBO.softmax(2).sub_(one_hot(targets_RB, y_RBO.shape[2])).div_(targets_RB.shape[1])
-    grads["W_hy"].copy_(torch.bmm(h_RBH.transpose(1, 2), dy_RBO))
-    for i, dy_BO in enumerate(dy_RBO):
-        torch.sum(dy_BO, 0, out=grads["b_hy"][i])
-    return torch.bmm(dy_RBO, weights["W_hy"].transpose(1, 2))

@@ -8,14 +8,14 @@ function:
     z_t = s(h_{t-1} W_hz + W_uz[u_t] + b_z)                   update
     r_t = s(h_{t-1} W_hr + W_ur[u_t] + b_r)                   reset
     n_t = tanh((r_t * h_{t-1}) W_hh + W_uh[u_t] + b_hh)       new content
-    h_t = (1 - z_t) * h_{t-1} + z_t * n_t,  h_0 = 0           y and loss as in rnnctl.models.rnn
+    h_t = (1 - z_t) * h_{t-1} + z_t * n_t,  h_0 = 0
 
-Backward, with d_t = dL/dh_t the total derivative (every path to the loss) and deltas those by the sums inside s and
-tanh:
+Backward, with d_t = dL/dh_t the total derivative (every path to the loss), x_t what the head sends into h_t, and deltas
+those by the sums inside s and tanh:
 
     delta^n_t = d_t * z_t * (1 - n_t^2)                       q_t = delta^n_t W_hh^T, which is dL/d(r_t * h_{t-1})
     delta^z_t = d_t * (n_t - h_{t-1}) * z_t * (1 - z_t)       delta^r_t = q_t * h_{t-1} * r_t * (1 - r_t)
-    d_{t-1}   = d_t * (1 - z_t) + q_t * r_t + delta^z_t W_hz^T + delta^r_t W_hr^T
+    d_{t-1}   = d_t * (1 - z_t) + q_t * r_t + delta^z_t W_hz^T + delta^r_t W_hr^T + x_{t-1}
 
     dL/dW_hz = sum_t h_{t-1}^T delta^z_t,  W_hr likewise       dL/dW_hh = sum_t (r_t * h_{t-1})^T delta^n_t
 
@@ -25,14 +25,15 @@ its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 
 from rnnctl.models.activations import ACTIVATIONS, BOUNDED_BY_ONE, Activation
-from rnnctl.models.cell import Cell, Weights, input_table, recurrence
-from rnnctl.models.tape import Regularisers, Tape
+from rnnctl.models.cell import Cell, Weights, projection, recurrence
+from rnnctl.models.tape import Regularisers, TorchTape, share_out
 
 GATES = ("z", "r")
 SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
@@ -54,23 +55,18 @@ class Gru(Cell):
     def phi(self) -> Activation:
         return BOUNDED_BY_ONE
 
-    def last_hidden(self, weights: Weights, symbols_TB: torch.Tensor) -> torch.Tensor:
-        tables = input_table(weights, GATES), input_table(weights)
+    def steps(self, weights: Weights, inputs: torch.Tensor) -> Iterator[torch.Tensor]:
+        to_gates, to_content = projection(weights, GATES), projection(weights)
         w_gates, w_hh = recurrence(weights, GATES), weights["W_hh"]
-        h_RBH = w_hh.new_zeros(len(w_hh), symbols_TB.shape[1], self.hidden)
-        product_RBG = h_RBH.new_empty(*h_RBH.shape[:2], 2 * self.hidden)
-        gates_RBG, product_RBH, n_RBH = torch.empty_like(product_RBG), torch.empty_like(h_RBH), torch.empty_like(h_RBH)
-        z_RBH, r_RBH = gates_RBG.chunk(2, 2)
-        for u_B in symbols_TB:
-            torch.bmm(h_RBH, w_gates, out=product_RBG)
-            SIGMOID.phi_(torch.index_select(tables[0], 1, u_B, out=gates_RBG).add_(product_RBG))
-            torch.bmm(r_RBH.mul_(h_RBH), w_hh, out=product_RBH)
-            TANH.phi_(torch.index_select(tables[1], 1, u_B, out=n_RBH).add_(product_RBH))
-            h_RBH.add_(n_RBH.sub_(h_RBH).mul_(z_RBH))
-        return h_RBH
+        h_RBH = w_hh.new_zeros(len(w_hh), inputs.shape[1], self.hidden)
+        for u in inputs:
+            z_RBH, r_RBH = SIGMOID.phi_(to_gates(u).add_(torch.bmm(h_RBH, w_gates))).chunk(2, 2)
+            n_RBH = TANH.phi_(to_content(u).add_(torch.bmm(r_RBH * h_RBH, w_hh)))
+            h_RBH = n_RBH.sub_(h_RBH).mul_(z_RBH).add_(h_RBH)
+            yield h_RBH
 
 
-class GruTape(Tape):
+class GruTape(TorchTape):
     """A Tape of the GRU."""
 
     def _allocate(self, runs: int, steps: int, options: dict) -> None:
@@ -87,8 +83,8 @@ class GruTape(Tape):
 
     def _forward(self, weights: Weights) -> None:
         rows = list(enumerate(self.lengths))
-        self._select(input_table(weights, GATES), [self.gates_RTBG[i, :length] for i, length in rows])
-        self._select(input_table(weights), [self.n_RTBH[i, :length] for i, length in rows])
+        self._select(self._sums(weights, GATES), [self.gates_RTBG[i, :length] for i, length in rows])
+        self._select(self._sums(weights), [self.n_RTBH[i, :length] for i, length in rows])
         w_gates, w_hh = recurrence(weights, GATES), weights["W_hh"]
         for t, k in enumerate(self._alive()):
             before = self.h_RTBH[:k, t]
@@ -99,13 +95,10 @@ class GruTape(Tape):
             n = TANH.phi_(self.n_RTBH[:k, t].add_(product))
             torch.sub(n, before, out=self.h_RTBH[:k, t + 1]).mul_(z).add_(before)
 
-    def backward(
-        self, weights: Weights, d_last_RBH: torch.Tensor, grads: Weights, regularisers: Regularisers = None
-    ) -> list[float]:
+    def _loop_back(self, weights: Weights) -> None:
         w_gates, w_hh = recurrence(weights, GATES).transpose(1, 2), weights["W_hh"].transpose(1, 2)
-        for i, length in enumerate(self.lengths):
+        for i in range(len(self.lengths)):
             self._slopes(i)
-            self.d_TRBH[length, i] = d_last_RBH[i]
         hidden, alive = self.model.hidden, self._alive()
         for t in range(len(alive), 0, -1):
             k = alive[t - 1]
@@ -116,8 +109,7 @@ class GruTape(Tape):
             kept = torch.mul(gates[..., :hidden], d, out=self.kept_RBH[:k]).neg_().add_(d)
             before = torch.bmm(delta, w_gates[:k], out=self.d_TRBH[t - 1, :k])
             before.add_(kept).add_(q.mul_(gates[..., hidden:]))
-        self._input_gradients(grads)
-        return self._recurrent_gradients(grads, regularisers)
+            self._join(t - 1, k)
 
     def _slopes(self, i: int) -> None:
         """Put into row i's deltas, for all t, what d_t (for r: q_t) is still to be multiplied by."""
@@ -128,13 +120,10 @@ class GruTape(Tape):
         delta[..., hidden:].mul_(before)
         TANH.slope(n, self.delta_RTBH[i, :length]).mul_(gates[..., :hidden])
 
-    def _input_gradients(self, grads: Weights) -> None:
-        table_VG = self.gates_RTBG.new_empty(self.model.inputs, 2 * self.model.hidden)
-        for i, length in enumerate(self.lengths):
-            self._table_gradient(i, self.delta_RTBG[i, :length], table_VG)
-            self._share_out("W_u", table_VG, i, grads)
-            self._table_gradient(i, self.delta_RTBH[i, :length], grads["W_uh"][i])
-            self._bias_gradients(i, grads)
+    def _cell_input_gradients(self, i: int, grads: Weights) -> None:
+        length = self.lengths[i]
+        self._input_gradients(i, self._by_place(i, self.delta_RTBG[i, :length]), GATES, grads)
+        self._input_gradients(i, self._by_place(i, self.delta_RTBH[i, :length]), ("h",), grads)
 
     def _recurrent_gradients(self, grads: Weights, regularisers: Regularisers) -> list[float]:
         assert not regularisers, "Omega is the vanilla RNN's"
@@ -142,10 +131,6 @@ class GruTape(Tape):
         for i, length in enumerate(self.lengths):
             states, reset = self.h(i)[:-1].view(-1, hidden), self.reset_RTBH[i, :length].view(-1, hidden)
             found_HG = torch.mm(states.t(), self.delta_RTBG[i, :length].view(-1, 2 * hidden))
-            self._share_out("W_h", found_HG, i, grads)
+            share_out(found_HG, i, [f"W_h{gate}" for gate in GATES], grads)
             torch.mm(reset.t(), self.delta_RTBH[i, :length].view(-1, hidden), out=grads["W_hh"][i])
         return [0.0] * len(self.lengths)
-
-    def _share_out(self, kind: str, gradient_XG: torch.Tensor, i: int, grads: Weights) -> None:
-        for gate, part in zip(GATES, gradient_XG.chunk(2, 1), strict=True):
-            grads[kind + gate][i].copy_(part)

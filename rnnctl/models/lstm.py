@@ -9,15 +9,16 @@ function:
     o_t = s(h_{t-1} W_ho + W_uo[u_t] + b_o)         output
     g_t = tanh(h_{t-1} W_hh + W_uh[u_t] + b_hh)     new content; W_hh is what the literature calls W_hg
     c_t = f_t * c_{t-1} + i_t * g_t,  c_0 = 0
-    h_t = o_t * tanh(c_t),  h_0 = 0                 y and loss as in rnnctl.models.rnn
+    h_t = o_t * tanh(c_t),  h_0 = 0
 
 Backward, with d_t = dL/dh_t and e_t = dL/dc_t the total derivatives (every path to the loss; one from c_t straight to
-c_{t+1} does not pass h_t, and is in e_t alone) and deltas those by the sums inside s and tanh:
+c_{t+1} does not pass h_t, and is in e_t alone), x_t what the head sends into h_t, and deltas those by the sums inside s
+and tanh:
 
     e_t       = d_t * o_t * (1 - tanh(c_t)^2) + e_{t+1} * f_{t+1},  the last term 0 at T
     delta^i_t = e_t * g_t * i_t * (1 - i_t)                  delta^f_t = e_t * c_{t-1} * f_t * (1 - f_t)
     delta^o_t = d_t * tanh(c_t) * o_t * (1 - o_t)            delta^g_t = e_t * i_t * (1 - g_t^2)
-    d_{t-1}   = delta^i_t W_hi^T + delta^f_t W_hf^T + delta^o_t W_ho^T + delta^g_t W_hh^T
+    d_{t-1}   = delta^i_t W_hi^T + delta^f_t W_hf^T + delta^o_t W_ho^T + delta^g_t W_hh^T + x_{t-1}
 
     dL/dW_h* = sum_t h_{t-1}^T delta^*_t
 
@@ -27,14 +28,15 @@ its own.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 
 from rnnctl.models.activations import ACTIVATIONS, BOUNDED_BY_ONE, Activation
-from rnnctl.models.cell import Cell, Weights, input_table, recurrence
-from rnnctl.models.tape import Regularisers, Tape
+from rnnctl.models.cell import Cell, Weights, projection, recurrence
+from rnnctl.models.tape import Regularisers, TorchTape, share_out
 
 BRANCHES = ("i", "f", "o", "h")
 SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
@@ -56,18 +58,15 @@ class Lstm(Cell):
     def phi(self) -> Activation:
         return BOUNDED_BY_ONE
 
-    def last_hidden(self, weights: Weights, symbols_TB: torch.Tensor) -> torch.Tensor:
-        table_RVG, w_RHG = input_table(weights, BRANCHES), recurrence(weights, BRANCHES)
-        h_RBH = w_RHG.new_zeros(len(w_RHG), symbols_TB.shape[1], self.hidden)
-        c_RBH, sums_RBG = torch.zeros_like(h_RBH), h_RBH.new_empty(*h_RBH.shape[:2], 4 * self.hidden)
-        product_RBG = torch.empty_like(sums_RBG)
-        i, f, o, g = sums_RBG.chunk(4, 2)
-        for u_B in symbols_TB:
-            torch.bmm(h_RBH, w_RHG, out=product_RBG)
-            _activate_(torch.index_select(table_RVG, 1, u_B, out=sums_RBG).add_(product_RBG))
+    def steps(self, weights: Weights, inputs: torch.Tensor) -> Iterator[torch.Tensor]:
+        added, w_RHG = projection(weights, BRANCHES), recurrence(weights, BRANCHES)
+        h_RBH = w_RHG.new_zeros(len(w_RHG), inputs.shape[1], self.hidden)
+        c_RBH = torch.zeros_like(h_RBH)
+        for u in inputs:
+            i, f, o, g = _activate_(added(u).add_(torch.bmm(h_RBH, w_RHG))).chunk(4, 2)
             c_RBH.mul_(f).add_(g.mul_(i))
-            torch.tanh(c_RBH, out=h_RBH).mul_(o)
-        return h_RBH
+            h_RBH = torch.tanh(c_RBH).mul_(o)
+            yield h_RBH
 
 
 def _activate_(sums_RBG: torch.Tensor) -> torch.Tensor:
@@ -77,7 +76,7 @@ def _activate_(sums_RBG: torch.Tensor) -> torch.Tensor:
     return sums_RBG
 
 
-class LstmTape(Tape):
+class LstmTape(TorchTape):
     """A Tape of the LSTM."""
 
     def _allocate(self, runs: int, steps: int, options: dict) -> None:
@@ -97,7 +96,7 @@ class LstmTape(Tape):
 
     def _forward(self, weights: Weights) -> None:
         sums = [self.units_RTBG[i, :length] for i, length in enumerate(self.lengths)]
-        self._select(input_table(weights, BRANCHES), sums)
+        self._select(self._sums(weights, BRANCHES), sums)
         w_RHG = recurrence(weights, BRANCHES)
         for t, k in enumerate(self._alive()):
             product = torch.bmm(self.h_RTBH[:k, t], w_RHG[:k], out=self.product_RBG[:k])
@@ -106,13 +105,10 @@ class LstmTape(Tape):
             squashed = torch.tanh(c, out=self.squashed_RTBH[:k, t])
             torch.mul(o, squashed, out=self.h_RTBH[:k, t + 1])
 
-    def backward(
-        self, weights: Weights, d_last_RBH: torch.Tensor, grads: Weights, regularisers: Regularisers = None
-    ) -> list[float]:
+    def _loop_back(self, weights: Weights) -> None:
         w_RHG = recurrence(weights, BRANCHES).transpose(1, 2)
-        for i, length in enumerate(self.lengths):
+        for i in range(len(self.lengths)):
             self._slopes(i)
-            self.d_TRBH[length, i] = d_last_RBH[i]
         self.e_RBH.zero_()
         alive = self._alive()
         for t in range(len(alive), 0, -1):
@@ -123,8 +119,7 @@ class LstmTape(Tape):
                 part.mul_(signal)
             e.mul_(self.units_RTBG[:k, t - 1].chunk(4, 2)[1])
             torch.bmm(delta, w_RHG[:k], out=self.d_TRBH[t - 1, :k])
-        self._input_gradients(grads)
-        return self._recurrent_gradients(grads, regularisers)
+            self._join(t - 1, k)
 
     def _slopes(self, row: int) -> None:
         """Put into a row's deltas, for all t, what e_t (for o: d_t) is still to be multiplied by, and into its slopes
@@ -141,12 +136,8 @@ class LstmTape(Tape):
             part.mul_(factor)
         TANH.slope(squashed, self.slope_RTBH[row, :length]).mul_(o)
 
-    def _input_gradients(self, grads: Weights) -> None:
-        table_VG = self.units_RTBG.new_empty(self.model.inputs, 4 * self.model.hidden)
-        for i, length in enumerate(self.lengths):
-            self._table_gradient(i, self.delta_RTBG[i, :length], table_VG)
-            self._share_out("W_u", table_VG, i, grads)
-            self._bias_gradients(i, grads)
+    def _cell_input_gradients(self, i: int, grads: Weights) -> None:
+        self._input_gradients(i, self._by_place(i, self.delta_RTBG[i, : self.lengths[i]]), BRANCHES, grads)
 
     def _recurrent_gradients(self, grads: Weights, regularisers: Regularisers) -> list[float]:
         assert not regularisers, "Omega is the vanilla RNN's"
@@ -154,9 +145,5 @@ class LstmTape(Tape):
         for i, length in enumerate(self.lengths):
             delta = self.delta_RTBG[i, :length].view(-1, 4 * hidden)
             found_HG = torch.mm(self.h(i)[:-1].view(-1, hidden).t(), delta)
-            self._share_out("W_h", found_HG, i, grads)
+            share_out(found_HG, i, [f"W_h{branch}" for branch in BRANCHES], grads)
         return [0.0] * len(self.lengths)
-
-    def _share_out(self, kind: str, gradient_XG: torch.Tensor, i: int, grads: Weights) -> None:
-        for branch, part in zip(BRANCHES, gradient_XG.chunk(4, 1), strict=True):
-            grads[kind + branch][i].copy_(part)

@@ -23,30 +23,32 @@ import torch
 
 @dataclass(frozen=True)
 class Omega:
-    """value: () Omega. reach: () share of steps that the gradient reaches, sum_t f_t / T. extra_TBH: k[t, b] c_t[b]."""
+    """value: () Omega. extra_TBH: k[t, b] c_t[b]."""
 
     value: torch.Tensor
-    reach: torch.Tensor
     extra_TBH: torch.Tensor
 
 
-def omega(d_TBH: torch.Tensor, bound: float) -> Omega:
-    """Omega of one run from its dL/dh_t for t = 0..T, (T + 1, B, H); bound on squared norms.
+def reach(d_TBH: torch.Tensor, bound: float) -> torch.Tensor:
+    """(): share of steps that the gradient reaches, sum_t f_t / T, from d_t for t = 0..T, (T + 1, B, H)."""
+    return (d_TBH[1:].square().sum(2) >= bound).double().mean()
+
+
+def omega(d_TBH: torch.Tensor, c_TBH: torch.Tensor, bound: float) -> Omega:
+    """Omega of one run from its dL/dh_t for t = 0..T, (T + 1, B, H), and c_t for t = 1..T, (T, B, H); bound on squared
+    norms.
 
     Where the loss reads only h_T, c_t is d_{t-1}: nothing joins the gradient between the two. Omega is 0 where no
     step is usable.
     """
-    squared_TB = d_TBH.square().sum(2)
-    here_TB, before_TB = squared_TB[1:], squared_TB[:-1]
+    here_TB, before_TB = d_TBH[1:].square().sum(2), c_TBH.square().sum(2)
     usable_TB = here_TB >= bound
     # Unusable steps divide by one instead of by next to nothing; their ratio is then put to 1.
     divisor_TB = torch.where(usable_TB, here_TB, 1.0)
     excess_TB = torch.where(usable_TB, before_TB / divisor_TB - 1, 0.0)
-    usable = usable_TB.sum()
-    count = usable.clamp(min=1)  # B sum_t f_t
+    count = usable_TB.sum().clamp(min=1)  # B sum_t f_t
     k_TB = 4 * excess_TB / (count * divisor_TB)
     return Omega(
         value=excess_TB.square().sum() / count,
-        reach=usable / usable_TB.numel(),
-        extra_TBH=k_TB.unsqueeze(2) * d_TBH[:-1],
+        extra_TBH=k_TB.unsqueeze(2) * c_TBH,
     )

@@ -1,12 +1,12 @@
 """The vanilla RNN, forward and backward through time, written out, for a pack of runs.
 
     a_t = h_{t-1} W_hh + W_uh[u_t] + b_hh        h_t = phi(a_t),  h_0 = 0
-    y   = h_T W_hy + b_hy                         loss = mean over the batch of -log softmax(y)[target]
 
-Backward, with d_t = dL/dh_t the total derivative (every path to the loss) and c_t what step t hands to the step
-before it:
+Here and in the other cells W_uh[u_t] is a symbol's row, or u_t W_uh where inputs are reals. Backward, with d_t =
+dL/dh_t the total derivative (every path to the loss), c_t what step t hands to the step before it, and x_t what the
+head (rnnctl.models.heads) sends into h_t, 0 where the loss does not read it:
 
-    d_T = (dL/dy) W_hy^T          delta_t = d_t * phi'(h_t)          c_t = delta_t W_hh^T          d_{t-1} = c_t
+    d_T = x_T          delta_t = d_t * phi'(h_t)          c_t = delta_t W_hh^T          d_{t-1} = c_t + x_{t-1}
 
 (Pascanu, Mikolov and Bengio 2013, eq. 3 to 5, in row-vector convention.) d_t is thus a by-product for every t, never
 a second pass. rnnctl.models.tape has the order of rows and memory, and what keeps a run's bits its own.
@@ -14,15 +14,16 @@ a second pass. rnnctl.models.tape has the order of rows and memory, and what kee
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 
 from rnnctl.models.activations import ACTIVATIONS, Activation
-from rnnctl.models.cell import Cell, Weights, input_table
+from rnnctl.models.cell import Cell, Weights, projection
 from rnnctl.models.omega import omega
-from rnnctl.models.tape import Regularisers, Tape
+from rnnctl.models.tape import Regularisers, TorchTape
 
 
 @dataclass(frozen=True)
@@ -37,18 +38,16 @@ class Rnn(Cell):
     def phi(self) -> Activation:
         return ACTIVATIONS[self.activation]
 
-    def last_hidden(self, weights: Weights, symbols_TB: torch.Tensor) -> torch.Tensor:
-        table_RVH, w_RHH = input_table(weights), weights["W_hh"]
-        h_RBH = w_RHH.new_zeros(len(w_RHH), symbols_TB.shape[1], self.hidden)
-        product_RBH = torch.empty_like(h_RBH)
-        for u_B in symbols_TB:
-            torch.bmm(h_RBH, w_RHH, out=product_RBH)
-            self.phi.phi_(torch.index_select(table_RVH, 1, u_B, out=h_RBH).add_(product_RBH))
-        return h_RBH
+    def steps(self, weights: Weights, inputs: torch.Tensor) -> Iterator[torch.Tensor]:
+        added, w_RHH = projection(weights), weights["W_hh"]
+        h_RBH = w_RHH.new_zeros(len(w_RHH), inputs.shape[1], self.hidden)
+        for u in inputs:
+            h_RBH = self.phi.phi_(added(u).add_(torch.bmm(h_RBH, w_RHH)))
+            yield h_RBH
 
 
-class RnnTape(Tape):
-    """A Tape of the vanilla RNN; after backward(), delta(i) is dL/da_t for t = 1..T_i."""
+class RnnTape(TorchTape):
+    """A Tape of the vanilla RNN; after backward(), delta(i) is dL/da_t and carried(i) is c_t for t = 1..T_i."""
 
     def _allocate(self, runs: int, steps: int, options: dict) -> None:
         batch, hidden = self.batch, self.model.hidden
@@ -59,36 +58,43 @@ class RnnTape(Tape):
         """(T_i, B, H)"""
         return self.delta_RTBH[i, : self.lengths[i]]
 
+    def carried(self, i: int) -> torch.Tensor:
+        """(T_i, B, H)"""
+        return (self.carried_TRBH if self.read_back else self.d_TRBH)[: self.lengths[i], i]
+
     def _forward(self, weights: Weights) -> None:
         w_RHH, phi = weights["W_hh"], self.model.phi
-        self._select(input_table(weights), [self.h(i)[1:] for i in range(len(self.lengths))])
+        self._select(self._sums(weights), [self.h(i)[1:] for i in range(len(self.lengths))])
         for t, n in enumerate(self._alive(), start=1):
             product = torch.bmm(self.h_RTBH[:n, t - 1], w_RHH[:n], out=self.product_RBH[:n])
             phi.phi_(self.h_RTBH[:n, t].add_(product))
 
-    def backward(
-        self, weights: Weights, d_last_RBH: torch.Tensor, grads: Weights, regularisers: Regularisers = None
-    ) -> list[float]:
+    def _loop_back(self, weights: Weights) -> None:
         w_RHH = weights["W_hh"].transpose(1, 2)
-        for i, length in enumerate(self.lengths):
+        for i in range(len(self.lengths)):
             self.model.phi.slope(self.h(i)[1:], self.delta(i))
-            self.d_TRBH[length, i] = d_last_RBH[i]
+        if self.read_back:
+            self.carried_TRBH = torch.zeros_like(self.d_TRBH)
         alive = self._alive()
         for t in range(len(alive), 0, -1):
             n = alive[t - 1]
             delta = self.delta_RTBH[:n, t - 1].mul_(self.d_TRBH[t, :n])
             torch.bmm(delta, w_RHH[:n], out=self.d_TRBH[t - 1, :n])
-        for i in range(len(self.lengths)):
-            self._table_gradient(i, self.delta(i), grads["W_uh"][i])
-            self._bias_gradients(i, grads)
-        values = [self._recurrent_gradient(i, grads, *pair) for i, pair in enumerate(self._each(regularisers))]
-        return torch.stack(values).tolist()
+            if self.read_back:
+                self.carried_TRBH[t - 1, :n] = self.d_TRBH[t - 1, :n]
+            self._join(t - 1, n)
 
-    def _recurrent_gradient(self, i: int, grads: Weights, alpha: float, bound: float) -> torch.Tensor:
-        # Both terms are sums over t of something times delta_t, so they share one product over all steps.
-        states_TBH, value, hidden = self.h(i)[:-1], grads["W_hh"].new_zeros(()), self.model.hidden
-        if alpha > 0:
-            found = omega(self.d(i), bound)
-            states_TBH, value = states_TBH + alpha * found.extra_TBH, found.value
-        torch.mm(states_TBH.view(-1, hidden).t(), self.delta(i).view(-1, hidden), out=grads["W_hh"][i])
-        return value
+    def _cell_input_gradients(self, i: int, grads: Weights) -> None:
+        self._input_gradients(i, self._by_place(i, self.delta(i)), self.model.branches, grads)
+
+    def _recurrent_gradients(self, grads: Weights, regularisers: Regularisers) -> list[float]:
+        values, hidden = [], self.model.hidden
+        for i, (alpha, bound) in enumerate(self._each(regularisers)):
+            # Both terms are sums over t of something times delta_t, so they share one product over all steps.
+            states_TBH, value = self.h(i)[:-1], grads["W_hh"].new_zeros(())
+            if alpha > 0:
+                found = omega(self.d(i), self.carried(i), bound)
+                states_TBH, value = states_TBH + alpha * found.extra_TBH, found.value
+            torch.mm(states_TBH.view(-1, hidden).t(), self.delta(i).view(-1, hidden), out=grads["W_hh"][i])
+            values.append(value)
+        return torch.stack(values).tolist()

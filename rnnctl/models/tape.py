@@ -18,10 +18,12 @@ import numpy as np
 import torch
 from torch.nn.functional import one_hot
 
-from rnnctl.models.cell import Cell, Weights, bias_name
+from rnnctl.models.cell import Cell, Weights, bias_name, input_bias, input_matrix, input_table
 
 # alpha and bound of each row; None where no row has any. Of the vanilla RNN alone.
 Regularisers = Sequence[tuple[float, float]] | None
+# What inputs add to the sums of one row: rows of sums, (X, G), and each step's and sequence's place among them, (T, B).
+Sums = tuple[torch.Tensor, torch.Tensor]
 
 
 class Tape(ABC):
@@ -35,11 +37,12 @@ class Tape(ABC):
     def __init__(self, model: Cell, runs: int, steps: int, batch: int, *, dtype: torch.dtype, device: str) -> None:
         self.model, self.batch = model, batch
         self.lengths: list[int] = []
-        self.symbols: list[torch.Tensor] = []
-        options = {"dtype": dtype, "device": device}
-        self.h_RTBH = torch.zeros(runs, steps + 1, batch, model.hidden, **options)
-        self._allocate(runs, steps, options)
-        self._allocate_d(runs, steps, options)
+        self.inputs: list[torch.Tensor] = []
+        self.direct: Sequence[torch.Tensor] = []
+        self.options = {"dtype": dtype, "device": device}
+        self.h_RTBH = torch.zeros(runs, steps + 1, batch, model.hidden, **self.options)
+        self._allocate(runs, steps, self.options)
+        self._allocate_d(runs, steps, self.options)
 
     @abstractmethod
     def _allocate(self, runs: int, steps: int, options: dict) -> None:
@@ -61,27 +64,32 @@ class Tape(ABC):
         """Each gate of row i for t = 1..T_i, (T_i, B, H), by its branch's name; none in a cell without gates."""
         return {}
 
-    def forward(self, weights: Weights, symbols: list[torch.Tensor]) -> torch.Tensor:
-        """Run the recurrence over `symbols`, (T_i, B) integers a row. Returns each row's h_T, (R, B, H)."""
-        self.lengths, self.symbols = [len(u_TB) for u_TB in symbols], symbols
+    def forward(self, weights: Weights, inputs: list[torch.Tensor]) -> None:
+        """Run the recurrence over `inputs`: (T_i, B) integers a row, symbols, or (T_i, B, V) reals."""
+        self.lengths, self.inputs = [len(u) for u in inputs], inputs
         assert self.lengths == sorted(self.lengths, reverse=True)
         self._forward(weights)
-        return torch.stack([self.h_RTBH[i, length] for i, length in enumerate(self.lengths)])
 
     @abstractmethod
     def _forward(self, weights: Weights) -> None:
         """Fill h and whatever else backward() reads."""
 
-    @abstractmethod
     def backward(
-        self, weights: Weights, d_last_RBH: torch.Tensor, grads: Weights, regularisers: Regularisers = None
+        self, weights: Weights, direct: Sequence[torch.Tensor], grads: Weights, regularisers: Regularisers = None
     ) -> list[float]:
-        """Carry dL/dh_T of each row back to dL/dh_0, and write the gradients of all but the head's weights: those of
-        loss + alpha * Omega, with (alpha, bound) of each row in `regularisers`. Returns each row's Omega, 0 where its
-        alpha is.
-        """
+        """Carry the gradient of each row back to dL/dh_0, and write the gradients of all but the head's weights: those
+        of loss + alpha * Omega, with (alpha, bound) of each row in `regularisers`.
 
-    def _each(self, regularisers: Regularisers) -> Regularisers:
+        direct: what the head sends into the last S steps of each row, (S, B, H), S >= 1. Returns each row's Omega, 0
+        where its alpha is.
+        """
+        self.direct = direct
+        return self._backward(weights, grads, regularisers)
+
+    @abstractmethod
+    def _backward(self, weights: Weights, grads: Weights, regularisers: Regularisers) -> list[float]: ...
+
+    def _each(self, regularisers: Regularisers) -> Sequence[tuple[float, float]]:
         return regularisers or [(0.0, 0.0)] * len(self.lengths)
 
     def _alive(self) -> list[int]:
@@ -89,18 +97,76 @@ class Tape(ABC):
         lengths = np.array(self.lengths)
         return [int(n) for n in (lengths[None, :] >= np.arange(1, lengths[0] + 1)[:, None]).sum(1)]
 
-    def _select(self, tables_RVG: torch.Tensor, sums: Sequence[torch.Tensor]) -> None:
-        """Write the inputs' share of sums[i], (T_i, B, G), for every row: the symbols' rows of its table."""
-        for i, u_TB in enumerate(self.symbols):
-            flat = sums[i].view(-1, tables_RVG.shape[2])
-            torch.index_select(tables_RVG[i], 0, u_TB.reshape(-1), out=flat)
+    def _sums(self, weights: Weights, branches: Sequence[str] = ("h",)) -> list[Sums]:
+        """What each row's inputs add to the branches' sums: a row for each symbol, or, of reals, for each input."""
+        if not self.inputs[0].is_floating_point():
+            return list(zip(input_table(weights, branches), self.inputs, strict=False))
+        matrices, biases = input_matrix(weights, branches), input_bias(weights, branches)
+        return [
+            (torch.mm(u.view(-1, u.shape[2]), matrix).add_(bias), torch.arange(u[..., 0].numel()).view(u.shape[:2]))
+            for u, matrix, bias in zip(self.inputs, matrices, biases, strict=False)
+        ]
 
-    def _table_gradient(self, i: int, delta_TBG: torch.Tensor, out_VG: torch.Tensor) -> None:
-        """Write the gradient of row i's table: the sum of delta_t over each symbol's places."""
-        u_hot = one_hot(self.symbols[i].reshape(-1), self.model.inputs).to(delta_TBG.dtype)
-        torch.mm(u_hot.t(), delta_TBG.view(-1, delta_TBG.shape[2]), out=out_VG)
+    def _select(self, sums: Sequence[Sums], into: Sequence[torch.Tensor]) -> None:
+        """Write the inputs' share of each row's sums, (T_i, B, G)."""
+        for (rows_XG, places_TB), out_TBG in zip(sums, into, strict=True):
+            flat = out_TBG.view(-1, out_TBG.shape[2])
+            torch.index_select(rows_XG, 0, places_TB.reshape(-1).to(flat.device), out=flat)
 
-    def _bias_gradients(self, i: int, grads: Weights) -> None:
-        for branch in self.model.branches:
-            # Every step has exactly one symbol, so the symbols' gradients add up to the bias's.
-            torch.sum(grads[f"W_u{branch}"][i], 0, out=grads[bias_name(branch)][i])
+    def _by_place(self, i: int, delta_TBG: torch.Tensor) -> torch.Tensor:
+        """The gradient of row i's sums, (X, G): delta_t added up over each symbol's places, or itself."""
+        delta = delta_TBG.reshape(-1, delta_TBG.shape[2])
+        u = self.inputs[i]
+        return delta if u.is_floating_point() else one_hot(u.reshape(-1), self.model.inputs).to(delta).t() @ delta
+
+    def _input_gradients(self, i: int, by_place_XG: torch.Tensor, branches: Sequence[str], grads: Weights) -> None:
+        """Write the gradients of row i's input matrices and biases, from that of its sums."""
+        u = self.inputs[i]
+        matrix_VG = u.view(-1, u.shape[2]).t() @ by_place_XG if u.is_floating_point() else by_place_XG
+        share_out(matrix_VG, i, [f"W_u{branch}" for branch in branches], grads)
+        # Every place is in exactly one of the rows, so they add up to the bias's gradient.
+        share_out(by_place_XG.sum(0), i, [bias_name(branch) for branch in branches], grads)
+
+
+def share_out(gradient: torch.Tensor, i: int, names: Sequence[str], grads: Weights) -> None:
+    """Write row i's gradients of several weights that lie side by side along the last axis."""
+    for name, part in zip(names, gradient.chunk(len(names), -1), strict=True):
+        grads[name][i].copy_(part)
+
+
+class TorchTape(Tape):
+    """A Tape whose loop over time takes all rows a step at a time."""
+
+    def _backward(self, weights: Weights, grads: Weights, regularisers: Regularisers) -> list[float]:
+        self._start_back()
+        self._loop_back(weights)
+        for i in range(len(self.lengths)):
+            self._cell_input_gradients(i, grads)
+        return self._recurrent_gradients(grads, regularisers)
+
+    @abstractmethod
+    def _loop_back(self, weights: Weights) -> None:
+        """Fill d, joining in what the head sends into each step (_join)."""
+
+    @abstractmethod
+    def _cell_input_gradients(self, i: int, grads: Weights) -> None:
+        """Write row i's gradients of input matrices and biases."""
+
+    @abstractmethod
+    def _recurrent_gradients(self, grads: Weights, regularisers: Regularisers) -> list[float]:
+        """Write all rows' gradients of recurrent matrices; return their Omegas."""
+
+    def _start_back(self) -> None:
+        rows = list(enumerate(zip(self.lengths, self.direct, strict=True)))
+        for i, (length, direct_SBH) in rows:
+            self.d_TRBH[length, i] = direct_SBH[-1]
+        self.read_back = any(len(direct_SBH) > 1 for direct_SBH in self.direct)
+        if self.read_back:
+            self.direct_TRBH = torch.zeros_like(self.d_TRBH)
+            for i, (length, direct_SBH) in rows:
+                self.direct_TRBH[length - len(direct_SBH) + 1 : length + 1, i] = direct_SBH
+
+    def _join(self, t: int, rows: int) -> None:
+        """Let the gradient that the head sends into step t join what came back to it."""
+        if self.read_back:
+            self.d_TRBH[t, :rows] += self.direct_TRBH[t, :rows]

@@ -5,4 +5,5 @@ yaml.py      text to nodes that know their lines       overlay.py  settings laid
 values.py    lists of values: ranges, random draws     explain.py  validation errors in a user's words
 conditions.py  `exclude` and `when`                    expand.py   the product of cases and axes, labels, differences
 study.py     the file as a whole; packaged studies     errors.py   SpecError
+tasks.py     the task section, one model a family      section.py  what all sections have in common
 """

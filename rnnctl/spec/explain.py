@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from rnnctl.spec.errors import nearest, shown
-from rnnctl.spec.run import RunSpec, Section
+from rnnctl.spec.run import RunSpec
 from rnnctl.spec.schema import KEYS, Key, Path, choices, names_below, tags_of
+from rnnctl.spec.section import Section
 
 MISSING = "is missing"
 
@@ -35,34 +36,36 @@ def problems(error: ValidationError, root: Path = ()) -> list[Problem]:
     found: dict[Path, Problem] = {}
     for details in error.errors(include_url=False):
         location = details["loc"][1:] if root else details["loc"]
-        path, model = _follow(root, location)
-        problem = _problem(path, model, details, alone=bool(root))
+        path, model, tag = _follow(root, location)
+        problem = _problem(path, model, tag, details, alone=bool(root))
         found[problem.path] = problem  # of a number that may be whole or not, the last word is that of the float
     return list(found.values())
 
 
-def _follow(root: Path, location: tuple[int | str, ...]) -> tuple[Path, type[Section] | None]:
-    """The path of an error's location, which also names variants and types, and the model that the error is about."""
-    path, model = root, None if root else RunSpec
+def _follow(root: Path, location: tuple[int | str, ...]) -> tuple[Path, type[Section] | None, str]:
+    """The path of an error's location, which also names variants and types, and the model that the error is about,
+    with its name if it is one of several.
+    """
+    path, model, tag = root, None if root else RunSpec, "so"
     for part in location:
         key = KEYS.get(path)
         if key is not None and len(key.variants) > 1 and part in tags_of(key):
-            model = key.variant({key.tag: part})
+            model, tag = key.variant({key.tag: part}), str(part)
             continue
         if key is not None and not key.is_section:
             break
         if key is not None and len(key.variants) == 1:
             model = key.variants[0]
         path = (*path, str(part))
-    return path, model
+    return path, model, tag
 
 
-def _problem(path: Path, model: type[Section] | None, details: dict[str, Any], *, alone: bool) -> Problem:
+def _problem(path: Path, model: type[Section] | None, tag: str, details: dict[str, Any], *, alone: bool) -> Problem:
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     if kind == "missing":
         return Problem(path, MISSING, tuple(choices(path) or tags_of(KEYS[path])))
     if kind == "extra_forbidden":
-        return _unknown_key(path, model)
+        return _unknown_key(path, model, tag)
     if kind == "union_tag_invalid":
         key = KEYS[path]
         # Of a whole run it is known which names go with the rest of it; of a value alone, all that some run could have.
@@ -70,6 +73,8 @@ def _problem(path: Path, model: type[Section] | None, details: dict[str, Any], *
         return _unknown_word((*path, key.tag), context["tag"], names, *_numbers(key))
     if kind == "literal_error":
         return _unknown_word(path, value, choices(path))
+    if kind == "union_tag_not_found" and isinstance(value, dict):
+        return Problem((*path, KEYS[path].tag), MISSING, tuple(tags_of(KEYS[path])))
     if kind in ("model_type", "model_attributes_type", "union_tag_not_found", "dict_type"):
         return Problem(path, f"must be {_short_forms(KEYS[path])}, not {shown(value)}", tuple(tags_of(KEYS[path])))
     if kind == "value_error":
@@ -93,12 +98,10 @@ _MESSAGES: dict[str, Callable[[dict[str, Any]], str]] = {
 }
 
 
-def _unknown_key(path: Path, model: type[Section] | None) -> Problem:
+def _unknown_key(path: Path, model: type[Section] | None, tag: str) -> Problem:
     allowed = tuple(model.model_fields) if model else tuple(names_below(path[:-1]))
     if path in KEYS:  # another variant has it
-        section = KEYS[path[:-1]]
-        name = model.model_fields[section.tag].default if model and section.tag in model.model_fields else "so"
-        return Problem(path, f"has no meaning where {'.'.join(path[:-1])} is {name}", allowed)
+        return Problem(path, f"has no meaning where {'.'.join(path[:-1])} is {tag}", allowed)
     return Problem(path, "there is no such key", allowed, nearest(path[-1], allowed))
 
 

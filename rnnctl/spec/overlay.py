@@ -147,7 +147,8 @@ class Overlay:
         if change.opens:
             key = lookup(change.path)
             below = _written_out(change.path, section[name]) if name in section else {}
-            another = change.value is not None and key.variant({key.tag: change.value}) is not key.variant(below)
+            before = key.variant(below)
+            another = None not in (change.value, before) and key.variant({key.tag: change.value}) is not before
             if another:
                 self._forget(change.path)
             section[name] = {} if another else dict(below)

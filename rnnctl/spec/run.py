@@ -13,42 +13,14 @@ import hashlib
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
+
+from rnnctl.spec.section import NotNegative, Real, Section, named
+from rnnctl.spec.tasks import Memorization, TaskSpec
 
 ID_VERSION = "r1"
 # Keys that came after the first runs were identified, and the value that means what their absence meant.
 ADDED_LATER = {("check", "screen"): None, ("check", "diagnose_every"): None}
-
-
-class Section(BaseModel):
-    """A section of a spec: unknown keys, silent conversions and non-finite numbers are errors; values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-Real = Annotated[float, AfterValidator(lambda value: value + 0.0)]  # + 0.0 turns -0.0 into 0.0
-NotNegative = Annotated[Real, Field(ge=0)]
-
-
-# --- task ------------------------------------------------------------------------------------------------------------
-
-
-class TemporalOrder(Section):
-    """Which two (or three) symbols were there, in their order? Pascanu et al. 2013, section 4.1.
-
-    A batch has one length, drawn from min_length up to but not including max_length (the original program's
-    convention); equal values fix it. The windows of the relevant symbols need a length of at least 10.
-    """
-
-    name: Literal["temporal_order", "temporal_order_3"]
-    min_length: int = Field(50, ge=10)
-    max_length: int = Field(200, ge=10)
-
-    @model_validator(mode="after")
-    def _lengths_in_order(self) -> TemporalOrder:
-        if self.max_length < self.min_length:
-            raise ValueError(f"max_length {self.max_length} is below min_length {self.min_length}")
-        return self
 
 
 # --- model -----------------------------------------------------------------------------------------------------------
@@ -116,15 +88,11 @@ class CourseInit(Section):
     gate_std: float = Field(0.005, gt=0)
 
 
-def _named(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
-
-
 def _default_name(name: str) -> BeforeValidator:
     """A section's short form and default: a word is its name, a mapping without one has this name."""
 
     def written_out(value: Any) -> Any:
-        value = _named(value)
+        value = named(value)
         return {"name": name, **value} if isinstance(value, dict) else value
 
     return BeforeValidator(written_out)
@@ -148,7 +116,7 @@ class Rnn(Section):
     @classmethod
     def _activation_follows_init(cls, data: Any) -> Any:
         if isinstance(data, dict) and "activation" not in data:
-            init = _named(data.get("init"))
+            init = named(data.get("init"))
             if isinstance(init, dict) and init.get("name") == "sigmoid":
                 return {**data, "activation": "sigmoid"}
         return data
@@ -277,7 +245,7 @@ class Stop(Section):
 class RunSpec(Section):
     """One run. Two equal specs are the same run, wherever they were written."""
 
-    task: Annotated[TemporalOrder, BeforeValidator(_named)]
+    task: Annotated[TaskSpec, BeforeValidator(named)]
     model: Annotated[Model, _default_name("rnn")] = Rnn()
     train: Train = Train()
     check: Check = Check()
@@ -289,6 +257,18 @@ class RunSpec(Section):
         if self.train.omega.alpha > 0 and not isinstance(self.model, Rnn):
             alpha, cell = self.train.omega.alpha, self.model.name
             raise ValueError(f"train.omega.alpha {alpha} has no meaning for {cell}: Omega is the vanilla RNN's")
+        return self
+
+    @model_validator(mode="after")
+    def _all_patterns_fill_a_batch(self) -> RunSpec:
+        task = self.task
+        if isinstance(task, Memorization) and task.patterns == "all":
+            for key, size in (("train.batch", self.train.batch), ("check.chunk", self.check.chunk)):
+                if size % task.count:
+                    raise ValueError(
+                        f"{key} {size} is not a multiple of {task.count}: where task.patterns is all, each of the "
+                        f"{task.values} ** {task.positions} patterns is in it equally often"
+                    )
         return self
 
     def canonical(self) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from pydantic import BeforeValidator, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from rnnctl.spec.errors import SpecError, nearest
-from rnnctl.spec.run import RunSpec, Section
+from rnnctl.spec.run import RunSpec
+from rnnctl.spec.section import Section
 
 Path = tuple[str, ...]
 TAGS = ("name", "style")
@@ -66,11 +67,15 @@ class Key:
         return value
 
     def variant(self, section: dict[str, Any]) -> type[Section] | None:
-        """The model that a section, short form written out, is an instance of; None for a tag that names none."""
+        """The model that a section, short form written out, is an instance of; None for a tag that names none, and
+        where there are several, no default and no tag.
+        """
         tag = section.get(self.tag)
         if tag is None:
             default = self.fields[0].default
-            return type(default) if isinstance(default, Section) else self.variants[0]
+            if isinstance(default, Section):
+                return type(default)
+            return self.variants[0] if len(self.variants) == 1 else None
         return next((model for model in self.variants if tag in get_args(_tag_type(model))), None)
 
     def validate(self, value: Any) -> Any:

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rnnctl.tasks.base import Batch, Task
+from rnnctl.tasks.base import Baseline, Batch, Question, Task
+from rnnctl.tasks.marked import Marked
+from rnnctl.tasks.memorization import Memorization
+from rnnctl.tasks.permutation import Permutation
 from rnnctl.tasks.temporal_order import TemporalOrder
 
 if TYPE_CHECKING:
-    from rnnctl.spec.run import TemporalOrder as TemporalOrderSpec
+    from rnnctl.spec.tasks import TaskSpec
 
-__all__ = ["Batch", "Task", "make_task"]
+__all__ = ["Baseline", "Batch", "Question", "Task", "make_task"]
 
 
-def make_task(spec: TemporalOrderSpec) -> Task:
-    return TemporalOrder(spec.name, spec.min_length, spec.max_length)
+def make_task(spec: TaskSpec) -> Task:
+    lengths = spec.min_length, spec.max_length
+    match spec.name:
+        case "temporal_order" | "temporal_order_3":
+            return TemporalOrder(spec.name, *lengths)
+        case "addition" | "multiplication":
+            return Marked(spec.name, *lengths, spec.tolerance)
+        case "xor":
+            return Marked(spec.name, *lengths)
+        case "permutation":
+            return Permutation(*lengths, spec.symbols, spec.predict)
+        case "memorization":
+            return Memorization(*lengths, spec.values, spec.positions, spec.patterns, spec.judged)

@@ -1,9 +1,10 @@
-"""What a task is: a source of batches, with the figures that a predictor reaches without learning."""
+"""What a task is: a source of batches, a question, and the figures that a predictor without memory reaches."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -12,28 +13,58 @@ import numpy as np
 class Batch:
     """Sequences of one length.
 
-    symbols_TB: (T, B) uint8, one symbol per step, the index of a one-hot input.
-    targets_B: (B,) int64, the class asked for after the last step.
+    inputs: (T, B) uint8, one symbol per step, the index of a one-hot input; or (T, B, V) float32.
+    targets: of a head that reads the last step (B,), of one that reads every step (T, B); int64 classes, or float32
+    values.
     """
 
-    symbols_TB: np.ndarray
-    targets_B: np.ndarray
+    inputs: np.ndarray
+    targets: np.ndarray
 
     @property
     def length(self) -> int:
-        return self.symbols_TB.shape[0]
+        return self.inputs.shape[0]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is read off the hidden states, how the answer costs, and when it is wrong.
+
+    loss: cross_entropy of a softmax over the outputs (nats), or squared_error, without a factor 1/2, of one linear
+    output; the mean over the batch and, of every_step, over the steps. An answer is wrong where the largest output is
+    not the target's, or where it is further than `tolerance` from it; judged: at the last step, or at any.
+    """
+
+    loss: Literal["cross_entropy", "squared_error"] = "cross_entropy"
+    every_step: bool = False
+    judged: Literal["last", "any"] = "last"
+    tolerance: float = 0.0  # absolute error, of squared_error alone
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What the best predictor without memory reaches on certain batches: one that knows the task and the step, but sees
+    only the present input.
+    """
+
+    loss: float
+    error: float  # its share of wrong answers, in [0, 1]
+    perfect: float = 0.0  # the loss of a predictor that remembers everything
 
 
 class Task(Protocol):
-    """A classification task whose loss is the cross-entropy (nats) of the last step's softmax."""
+    """A source of batches and what is asked about them."""
 
     n_inputs: int
     n_outputs: int
+    question: Question
     max_steps: int  # no sequence is longer; diagnoses are made at this length
-    floor: float  # loss of the best predictor that has learned nothing, nats
-    chance_error: float  # its error rate, in [0, 1]
-    plateaus: tuple[tuple[float, str], ...]  # losses between floor and solution that have a meaning, and the meaning
+    plateaus: tuple[tuple[float, str], ...]  # other losses that have a meaning, and the meaning
 
     def draw(self, rng: np.random.Generator, batch: int, length: int | None = None) -> Batch:
-        """`batch` fresh sequences from `rng`, of the given length or of one drawn for them all."""
+        """`batch` fresh sequences from `rng`: of one length in steps, drawn for them all if none is given."""
+        ...
+
+    def baseline(self, batches: Sequence[Batch]) -> Baseline:
+        """The floor and the chance error on these very batches, weighted by their number of sequences."""
         ...

@@ -9,10 +9,12 @@ experiments 6a and 6b.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
-from rnnctl.tasks.base import Batch
+from rnnctl.tasks.base import Baseline, Batch, Question
+from rnnctl.tasks.lengths import drawn_length
 
 RELEVANT, SYMBOLS = 2, 6
 WINDOW = 0.1
@@ -23,24 +25,26 @@ class TemporalOrder:
     """n symbols in n windows; 2^n classes. Lengths in [min_length, max_length), or fixed where the two are equal."""
 
     n_inputs = SYMBOLS
+    question = Question()
 
     def __init__(self, name: str, min_length: int, max_length: int) -> None:
         self.starts = STARTS[name]
         self.min_length, self.max_length = min_length, max_length
         self.n_outputs = 2 ** len(self.starts)
         self.max_steps = max_length
-        self.floor = math.log(self.n_outputs)
-        self.chance_error = 1 - 1 / self.n_outputs
         known = range(1, len(self.starts))
         self.plateaus = tuple(
             (math.log(self.n_outputs / 2**k), f"{k} of {len(self.starts)} symbols known") for k in known
         )
 
+    def baseline(self, batches: Sequence[Batch]) -> Baseline:
+        """All classes are equally likely, whatever the last symbol is."""
+        return Baseline(math.log(self.n_outputs), 1 - 1 / self.n_outputs)
+
     def draw(self, rng: np.random.Generator, batch: int, length: int | None = None) -> Batch:
         """`batch` sequences of one length (at least 10, or the windows would be empty)."""
         if length is None:
-            spread = self.max_length - self.min_length
-            length = self.min_length + (int(rng.integers(spread)) if spread else 0)
+            length = drawn_length(rng, self.min_length, self.max_length)
         assert length >= 10
         symbols_TB = rng.integers(RELEVANT, SYMBOLS, size=(length, batch), dtype=np.uint8)
         targets_B = np.zeros(batch, dtype=np.int64)

@@ -10,15 +10,17 @@ import numpy as np
 import torch
 
 from rnnctl.diagnostics.gradients import gradient_norms, through_time
-from rnnctl.diagnostics.saturation import saturation
+from rnnctl.diagnostics.saturation import gate_saturation, saturation
 from rnnctl.diagnostics.spectrum import spectrum
-from rnnctl.models.cell import Cell, readout, readout_gradients
-from rnnctl.models.omega import omega
+from rnnctl.models.cell import Cell
+from rnnctl.models.heads import backpropagate
+from rnnctl.models.omega import omega, reach
 from rnnctl.models.rnn import Rnn
 from rnnctl.spec.run import Check, RunSpec
 from rnnctl.tasks import Batch, Task
 from rnnctl.training.member import generator
-from rnnctl.training.tapes import LastHidden, make_tape
+from rnnctl.training.tapes import make_tape
+from rnnctl.training.validation import Validator
 
 VALIDATION_STREAM, DIAGNOSTIC_STREAM = 0, 1
 
@@ -38,38 +40,34 @@ class Checker:
     """Validates and diagnoses up to `runs` runs at once. All runs share `spec`'s task, model and check sections."""
 
     def __init__(self, spec: RunSpec, task: Task, model: Cell, runs: int, device: str) -> None:
-        self.model, self.check = model, spec.check
-        to = {"device": device, "dtype": torch.int64}
-        self.validation = [
-            (torch.from_numpy(b.symbols_TB).to(**to), torch.from_numpy(b.targets_B).to(**to))
-            for b in validation_set(task, spec.check)
-        ]
-        batch = diagnostic_set(task, spec.check)
-        self.symbols_TB = torch.from_numpy(batch.symbols_TB).to(**to)
-        self.targets_B = torch.from_numpy(batch.targets_B).to(**to)
-        dtype = getattr(torch, spec.train.dtype)
-        self.tape = make_tape(model, runs, task.max_steps, spec.check.diagnostic_batch, dtype=dtype, device=device)
-        self.last_hidden = LastHidden(model, task.max_steps, spec.check.chunk, dtype=dtype, device=device)
+        self.model, self.check, self.question = model, spec.check, task.question
+        to = {"dtype": getattr(torch, spec.train.dtype), "device": device}
+        batches = validation_set(task, spec.check)
+        self.baseline = task.baseline(batches)
+        self.validator = Validator(task.question, model, task.max_steps, spec.check.chunk, **to)
+        self.validation = [self.validator.tensors(batch) for batch in batches]
+        self.inputs, self.targets = self.validator.tensors(diagnostic_set(task, spec.check))
+        self.tape = make_tape(model, runs, task.max_steps, spec.check.diagnostic_batch, **to)
 
     def validate(self, flat_RN: torch.Tensor, beyond: Sequence[int | None]) -> list[dict[str, float]]:
-        """valid_loss (nats), valid_error (share in [0, 1]) and the valid_samples that they rest on, of each run.
+        """valid_loss, valid_error (share in [0, 1]) and the valid_samples that they rest on, of each run.
 
         After check.screen samples, a run with more than beyond[r] wrong answers is let go with the figures so far; None
         looks at all samples.
         """
         runs = len(flat_RN)
         loss = torch.zeros(runs, dtype=torch.float64)
-        wrong = torch.zeros(runs, dtype=torch.int64)
+        errors = torch.zeros(runs, dtype=torch.int64)
         samples = torch.zeros(runs, dtype=torch.int64)
         rows, weights = list(range(runs)), self.model.layout.views(flat_RN)
-        for symbols_TB, targets_B in self.validation:
-            h_RBH = self.last_hidden(weights, symbols_TB)
-            y_RBO, nll_RB = readout(weights, h_RBH, targets_B.expand(len(rows), -1))
-            loss[rows] += torch.stack([row.sum() for row in nll_RB.double()]).cpu()
-            wrong[rows] += (y_RBO.argmax(2) != targets_B).sum(1).cpu()
-            samples[rows] += len(targets_B)
+        for inputs, targets in self.validation:
+            count = inputs.shape[1]
+            means, wrongs = self.validator.judge(weights, inputs, targets)
+            loss[rows] += means * count
+            errors[rows] += wrongs
+            samples[rows] += count
             if samples[rows[0]] == self.check.screen:
-                rows = [r for r in rows if (most := beyond[r]) is None or wrong[r] <= most]
+                rows = [r for r in rows if (most := beyond[r]) is None or errors[r] <= most]
                 if not rows:
                     break
                 weights = self.model.layout.views(flat_RN[rows])
@@ -80,32 +78,36 @@ class Checker:
                 "valid_error": int(w) / int(s) if n.isfinite() else float("nan"),
                 "valid_samples": int(s),
             }
-            for n, w, s in zip(loss, wrong, samples, strict=True)
+            for n, w, s in zip(loss, errors, samples, strict=True)
         ]
 
     def diagnose(
         self, flat_RN: torch.Tensor, bounds: Sequence[float]
     ) -> list[tuple[dict[str, float], dict[str, np.ndarray]]]:
-        """Scalars and traces of each run on the diagnostic batch: gradient through time, Omega, saturation, spectrum.
+        """Scalars and traces of each run on the diagnostic batch: gradient through time, Omega, saturation of hidden
+        units and gates, spectrum.
 
         bounds: each run's bound on squared gradient norms, below which the gradient does not count as having reached
         a step.
         """
         weights, runs = self.model.layout.views(flat_RN), len(flat_RN)
-        targets_RB = self.targets_B.expand(runs, -1)
-        h_RBH = self.tape.forward(weights, [self.symbols_TB] * runs)
-        y_RBO, _ = readout(weights, h_RBH, targets_RB)
+        self.tape.forward(weights, [self.inputs] * runs)
         unused = {name: torch.empty(w.shape, dtype=w.dtype, device=w.device) for name, w in weights.items()}
-        self.tape.backward(weights, readout_gradients(weights, h_RBH, y_RBO, targets_RB, unused), unused)
+        _, direct = backpropagate(self.question, weights, self.tape, [self.targets] * runs, unused)
+        self.tape.backward(weights, direct, unused)
         return [self._diagnose(i, weights["W_hh"][i], bounds[i]) for i in range(runs)]
 
     def _diagnose(self, i: int, w_HH: torch.Tensor, bound: float) -> tuple[dict[str, float], dict[str, np.ndarray]]:
         d_TBH, h_TBH = self.tape.d(i), self.tape.h(i)[1:]
         gradient, gradient_traces = through_time(gradient_norms(d_TBH))
         hidden, hidden_traces = saturation(h_TBH, self.model.phi, self.check.saturation)
-        regulariser = omega(d_TBH, bound)
-        measured = {"reach": float(regulariser.reach)}
+        measured = {"reach": float(reach(d_TBH, bound))}
         if isinstance(self.model, Rnn):  # of other cells, Omega is not defined
-            measured["omega"] = float(regulariser.value)
+            measured["omega"] = float(omega(d_TBH, self.tape.carried(i), bound).value)
+        gates, gate_traces = gate_saturation(self.tape.gates(i), self.check.saturation)
         spectral = spectrum(w_HH.cpu().numpy())
-        return {**gradient, **measured, **hidden, **spectral}, {**gradient_traces, **hidden_traces}
+        return {**gradient, **measured, **hidden, **gates, **spectral}, {
+            **gradient_traces,
+            **hidden_traces,
+            **gate_traces,
+        }

@@ -12,14 +12,14 @@ import torch
 from rnnctl.models.cell import Cell
 from rnnctl.models.inits import draw_weights
 from rnnctl.spec.run import RunSpec
-from rnnctl.tasks import Task
+from rnnctl.tasks import Baseline, Task
 from rnnctl.training.recorder import HistoryRow
 
 STATE_FORMAT = 2
 # Streams of a run's seed, so that what one draw takes never shifts another.
 INIT_STREAM, TRAIN_STREAM = 0, 1
-# A run has broken the floor when its validation loss is below it by this share of it: a predictor that has learned
-# nothing hovers a little around its floor.
+# A run has broken the floor when its validation loss has come this share of the way from there to a perfect one: a
+# predictor that has learned nothing hovers a little around its floor.
 FLOOR_MARGIN = 0.01
 
 
@@ -74,6 +74,7 @@ class Member:
     task: Task
     rng: np.random.Generator
     best_weights: torch.Tensor  # (N,) on the CPU
+    baseline: Baseline = Baseline(math.nan, math.nan)  # of its validation set, known once the run is in a pack
     step: int = 0
     seconds: float = 0.0  # wall time spent training, over all attempts
     window: Window = field(default_factory=Window)
@@ -106,7 +107,8 @@ class Member:
         if loss < best.loss:
             best.loss, best.step = loss, self.step
             self.best_weights = weights.cpu().clone()
-        if best.broke_floor_at is None and loss < self.task.floor * (1 - FLOOR_MARGIN):
+        floor, perfect = self.baseline.loss, self.baseline.perfect
+        if best.broke_floor_at is None and loss < floor - FLOOR_MARGIN * (floor - perfect):
             best.broke_floor_at = self.step
         improved = loss < best.patience_loss - self.spec.stop.min_delta
         best.stale_checks = 0 if improved else best.stale_checks + 1
@@ -136,8 +138,8 @@ class Member:
         """What an overview shows of the run without reading its history."""
         return {
             "step": self.step,
-            "floor": self.task.floor,
-            "chance_error": self.task.chance_error,
+            "floor": self.baseline.loss,
+            "chance_error": self.baseline.error,
             "best_loss": _finite(self.best.loss),
             "best_error": _finite(self.best.error),
             "best_step": self.best.step,

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import torch
 
-from rnnctl.models.cell import Cell, readout, readout_gradients
+from rnnctl.models.cell import Cell
 from rnnctl.models.gru import Gru
+from rnnctl.models.heads import backpropagate
 from rnnctl.models.lstm import Lstm
 from rnnctl.models.rnn import Rnn
 from rnnctl.models.tape import Regularisers
@@ -21,6 +22,7 @@ from rnnctl.tasks import Task
 from rnnctl.training.checks import Checker
 from rnnctl.training.member import Member
 from rnnctl.training.tapes import make_tape
+from rnnctl.training.validation import as_tensor
 
 # The guard of the authors' program: a gradient that is no number, or longer than this, is replaced by this share of
 # W_hh; in a gated cell, of every recurrent matrix.
@@ -45,14 +47,16 @@ class Pack:
     def __init__(self, members: Sequence[Member], weights: Sequence[torch.Tensor], device: str) -> None:
         spec, task = members[0].spec, members[0].task
         assert all(m.spec.shape == spec.shape for m in members)
-        self.members, self.device, self.batch = list(members), device, spec.train.batch
+        self.members, self.device, self.batch, self.question = list(members), device, spec.train.batch, task.question
         self.model = model_of(spec, task)
         self.layout = self.model.layout
         self.flat_RN = torch.stack(list(weights)).to(device)
         self.grads_RN = torch.zeros_like(self.flat_RN)
-        dtype = getattr(torch, spec.train.dtype)
-        self.tape = make_tape(self.model, len(members), task.max_steps, self.batch, dtype=dtype, device=device)
+        self.dtype = getattr(torch, spec.train.dtype)
+        self.tape = make_tape(self.model, len(members), task.max_steps, self.batch, dtype=self.dtype, device=device)
         self.checker = Checker(spec, task, self.model, len(members), device)
+        for member in members:
+            member.baseline = self.checker.baseline
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these rows only."""
@@ -68,16 +72,12 @@ class Pack:
         weights = self.layout.views(self.flat_RN[order])
         grads_RN = self.grads_RN[: len(order)]
         grads = self.layout.views(grads_RN)
-        symbols = [torch.from_numpy(batches[r].symbols_TB).to(self.device, torch.int64) for r in order]
-        targets_RB = torch.stack([torch.from_numpy(batches[r].targets_B) for r in order]).to(self.device)
-
-        h_RBH = self.tape.forward(weights, symbols)
-        y_RBO, nll_RB = readout(weights, h_RBH, targets_RB)
-        d_RBH = readout_gradients(weights, h_RBH, y_RBO, targets_RB, grads)
-        omegas = self.tape.backward(weights, d_RBH, grads, self._regularisers([self.members[r] for r in order]))
+        self.tape.forward(weights, [as_tensor(batches[r].inputs, self.dtype, self.device) for r in order])
+        targets = [as_tensor(batches[r].targets, self.dtype, self.device) for r in order]
+        losses, direct = backpropagate(self.question, weights, self.tape, targets, grads)
+        omegas = self.tape.backward(weights, direct, grads, self._regularisers([self.members[r] for r in order]))
         # One transfer for all figures that the host decides on.
         norms = [torch.linalg.vector_norm(row) for row in grads_RN]
-        losses = [row.mean() for row in nll_RB]
         figures = torch.stack(norms + losses).view(2, -1).t().tolist()
         return [m for i, r in enumerate(order) if (m := self._step(i, r, *figures[i], omegas[i]))]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from rnnctl.determinism import kernel_compiler
-from rnnctl.models.cell import Cell, Weights, input_table, recurrence
+from rnnctl.models.cell import Cell, Weights, recurrence
 from rnnctl.models.gru import GATES, Gru, GruTape
 from rnnctl.models.lstm import BRANCHES, Lstm, LstmTape
 from rnnctl.models.rnn import Rnn, RnnTape
@@ -27,33 +27,37 @@ def make_tape(model: Cell, runs: int, steps: int, batch: int, *, dtype: torch.dt
     return kind(model, runs, steps, batch, dtype=dtype, device=device)
 
 
-class LastHidden:
-    """h_T of runs over one shared batch, for validation: torch's in one go, or the fused loops' in slices whose states
-    stay in the cache from one step to the next.
+class HiddenStates:
+    """The hidden states that a head reads of one shared batch, for validation: by torch a step at a time, or by the
+    fused loops in slices whose states stay in the cache from one step to the next.
     """
 
     def __init__(self, model: Cell, steps: int, batch: int, *, dtype: torch.dtype, device: str) -> None:
         self.model, self.slice = model, min(SLICE, batch)
         tape = make_tape(model, 1, steps, self.slice, dtype=dtype, device=device)
-        self.tape = tape if isinstance(tape, _RunMajor) else None
+        self.tape = tape if isinstance(tape, _FusedTape) else None
 
-    def __call__(self, weights: Weights, symbols_TB: torch.Tensor) -> torch.Tensor:
-        """(R, B, H)"""
+    def __call__(self, weights: Weights, inputs: torch.Tensor, *, every_step: bool) -> torch.Tensor:
+        """h_T, (R, 1, B, H), or every h_t, (R, T, B, H)."""
+        runs, (length, batch) = len(weights["W_hh"]), inputs.shape[:2]
+        kept = length if every_step else 1
+        h_RSBH = weights["W_hh"].new_empty(runs, kept, batch, self.model.hidden)
         if self.tape is None:
-            return self.model.last_hidden(weights, symbols_TB)
-        runs, batch = len(weights["W_hh"]), symbols_TB.shape[1]
-        h_RBH = weights["W_hh"].new_empty(runs, batch, self.model.hidden)
+            for t, h_RBH in enumerate(self.model.steps(weights, inputs), start=kept - length):
+                if t >= 0:
+                    h_RSBH[:, t] = h_RBH
+            return h_RSBH
         for start in range(0, batch, self.slice):
             # The last slice overlaps the one before it rather than being shorter.
             part = slice(first := min(start, batch - self.slice), first + self.slice)
-            symbols = symbols_TB[:, part].contiguous()
+            own = inputs[:, part].contiguous()
             for i in range(runs):
-                one = {name: w[i : i + 1] for name, w in weights.items()}
-                h_RBH[i : i + 1, part] = self.tape.forward(one, [symbols])
-        return h_RBH
+                self.tape.forward({name: w[i : i + 1] for name, w in weights.items()}, [own])
+                h_RSBH[i, :, part] = self.tape.h(0)[-kept:]
+        return h_RSBH
 
 
-class _RunMajor(Tape):
+class _FusedTape(Tape):
     """A Tape whose loops over time run in rnnctl.kernels, one run after the other: so d is run-major as well."""
 
     def _allocate_d(self, runs: int, steps: int, options: dict) -> None:
@@ -62,43 +66,50 @@ class _RunMajor(Tape):
     def d(self, i: int) -> torch.Tensor:
         return self.d_RTBH[i, : self.lengths[i] + 1]
 
-    def _places(self, i: int):
-        return self.symbols[i].numpy()
-
 
 def _transposed(matrices_RXY: torch.Tensor):
     return matrices_RXY.transpose(1, 2).contiguous().numpy()
 
 
-class FusedRnnTape(_RunMajor, Tape):
-    """The vanilla RNN in fused loops."""
+class FusedRnnTape(_FusedTape):
+    """The vanilla RNN in fused loops; after backward(), carried(i) is c_t for t = 1..T_i."""
 
     def _allocate(self, runs: int, steps: int, options: dict) -> None:
         from rnnctl.kernels import elementwise, rnn
 
         self.kernels, self.activation = rnn, elementwise.ACTIVATIONS.index(self.model.activation)
 
-    def _forward(self, weights: Weights) -> None:
-        matrices, h = [weights[name].numpy() for name in ("W_uh", "b_hh", "W_hh")], self.h_RTBH.numpy()
-        for i, symbols in enumerate(self.symbols):
-            self.kernels.forward(*matrices, symbols.numpy(), i, h, self.activation)
+    def carried(self, i: int) -> torch.Tensor:
+        """(T_i, B, H)"""
+        return self.carried_TBH[i]
 
-    def backward(
-        self, weights: Weights, d_last_RBH: torch.Tensor, grads: Weights, regularisers: Regularisers = None
-    ) -> list[float]:
-        w, h, d, d_last = weights["W_hh"].numpy(), self.h_RTBH.numpy(), self.d_RTBH.numpy(), d_last_RBH.numpy()
-        found = [grads[name].numpy() for name in ("W_uh", "b_hh", "W_hh")]
+    def _forward(self, weights: Weights) -> None:
+        w, h = weights["W_hh"].numpy(), self.h_RTBH.numpy()
+        self.sums = self._sums(weights)
+        for i, (sums, places) in enumerate(self.sums):
+            self.kernels.forward(sums.numpy(), places.numpy(), w, i, h, self.activation)
+
+    def _backward(self, weights: Weights, grads: Weights, regularisers: Regularisers) -> list[float]:
+        w, h, d, w_grad = (x.numpy() for x in (weights["W_hh"], self.h_RTBH, self.d_RTBH, grads["W_hh"]))
         # As scalars of the run's own precision: a Python float would turn the loops' arithmetic into float64.
         kind = w.dtype.type
-        return [
-            self.kernels.backward(
-                w, symbols.numpy(), i, h, d_last, d, self.activation, kind(alpha), kind(bound), *found
-            )
-            for i, (symbols, (alpha, bound)) in enumerate(zip(self.symbols, self._each(regularisers), strict=True))
-        ]
+        values, self.carried_TBH = [], []
+        for i, (alpha, bound) in enumerate(self._each(regularisers)):
+            (sums, places), direct = self.sums[i], self.direct[i]
+            by_place = torch.empty_like(sums)
+            carried = self.d(i)[:-1] if len(direct) == 1 else torch.empty_like(self.d(i)[:-1])
+            self.carried_TBH.append(carried)
+            values.append(
+                self.kernels.backward(
+                    places.numpy(), w, i, h, direct.numpy(), d, carried.numpy(),
+                    self.activation, kind(alpha), kind(bound), by_place.numpy(), w_grad,
+                )
+            )  # fmt: skip
+            self._input_gradients(i, by_place, self.model.branches, grads)
+        return values
 
 
-class FusedGruTape(_RunMajor, GruTape):
+class FusedGruTape(_FusedTape, GruTape):
     """The GRU in fused loops."""
 
     def _allocate(self, runs: int, steps: int, options: dict) -> None:
@@ -108,35 +119,33 @@ class FusedGruTape(_RunMajor, GruTape):
         super()._allocate(runs, steps, options)
 
     def _forward(self, weights: Weights) -> None:
-        tables, table = input_table(weights, GATES).numpy(), input_table(weights).numpy()
+        self.sums = list(zip(self._sums(weights, GATES), self._sums(weights), strict=True))
         w_gates, w_hh = recurrence(weights, GATES).numpy(), weights["W_hh"].contiguous().numpy()
-        for i, length in enumerate(self.lengths):
-            kept = [buffer[i, :length].numpy() for buffer in (self.gates_RTBG, self.n_RTBH, self.reset_RTBH)]
-            self.kernels.forward(tables[i], table[i], w_gates[i], w_hh[i], self._places(i), self.h(i).numpy(), *kept)
+        for i, ((to_gates, places), (to_content, _)) in enumerate(self.sums):
+            buffers = (self.gates_RTBG, self.n_RTBH, self.reset_RTBH)
+            kept = [buffer[i, : self.lengths[i]].numpy() for buffer in buffers]
+            sums = to_gates.numpy(), to_content.numpy()
+            self.kernels.forward(*sums, w_gates[i], w_hh[i], places.numpy(), self.h(i).numpy(), *kept)
 
-    def backward(
-        self, weights: Weights, d_last_RBH: torch.Tensor, grads: Weights, regularisers: Regularisers = None
-    ) -> list[float]:
+    def _backward(self, weights: Weights, grads: Weights, regularisers: Regularisers) -> list[float]:
         w_gates, w_hh = _transposed(recurrence(weights, GATES)), _transposed(weights["W_hh"])
-        tables_VG = self.gates_RTBG.new_empty(self.model.inputs, 2 * self.model.hidden)
-        for i, length in enumerate(self.lengths):
-            d = self.d(i)
-            d[-1] = d_last_RBH[i]
+        for i, ((to_gates, places), (to_content, _)) in enumerate(self.sums):
             gates, n, deltas, delta = (
-                buffer[i, :length].numpy()
+                buffer[i, : self.lengths[i]].numpy()
                 for buffer in (self.gates_RTBG, self.n_RTBH, self.delta_RTBG, self.delta_RTBH)
             )
-            q, table = self.product_RBH[0].numpy(), grads["W_uh"][i].numpy()
-            h, places = self.h(i).numpy(), self._places(i)
+            by_place = torch.empty_like(to_gates), torch.empty_like(to_content)
             self.kernels.backward(
-                w_gates[i], w_hh[i], places, h, gates, n, d.numpy(), deltas, delta, q, tables_VG.numpy(), table
-            )
-            self._share_out("W_u", tables_VG, i, grads)
-            self._bias_gradients(i, grads)
+                w_gates[i], w_hh[i], places.numpy(), self.h(i).numpy(), gates, n,
+                self.direct[i].numpy(), self.d(i).numpy(),
+                deltas, delta, self.product_RBH[0].numpy(), *(rows.numpy() for rows in by_place),
+            )  # fmt: skip
+            for rows, branches in zip(by_place, (GATES, ("h",)), strict=True):
+                self._input_gradients(i, rows, branches, grads)
         return self._recurrent_gradients(grads, regularisers)
 
 
-class FusedLstmTape(_RunMajor, LstmTape):
+class FusedLstmTape(_FusedTape, LstmTape):
     """The LSTM in fused loops."""
 
     def _allocate(self, runs: int, steps: int, options: dict) -> None:
@@ -146,30 +155,27 @@ class FusedLstmTape(_RunMajor, LstmTape):
         super()._allocate(runs, steps, options)
 
     def _forward(self, weights: Weights) -> None:
-        table, w = input_table(weights, BRANCHES), recurrence(weights, BRANCHES)
-        for matrices in (table, w):
-            matrices[..., : 3 * self.model.hidden].mul_(0.5)  # as the kernel wants them; exact
-        table, w = table.numpy(), w.numpy()
-        for i, length in enumerate(self.lengths):
-            units, squashed = self.units_RTBG[i, :length].numpy(), self.squashed_RTBH[i, :length].numpy()
+        self.sums, w = self._sums(weights, BRANCHES), recurrence(weights, BRANCHES)
+        gates = 3 * self.model.hidden
+        w[..., :gates].mul_(0.5)  # as the kernel wants them; exact
+        for i, (rows, places) in enumerate(self.sums):
+            rows[:, :gates].mul_(0.5)
+            units, squashed = self.units_RTBG[i, : len(places)].numpy(), self.squashed_RTBH[i, : len(places)].numpy()
             h, c = self.h(i).numpy(), self.c(i).numpy()
-            self.kernels.forward(table[i], w[i], self._places(i), h, c, units, squashed)
+            self.kernels.forward(rows.numpy(), w[i].numpy(), places.numpy(), h, c, units, squashed)
 
-    def backward(
-        self, weights: Weights, d_last_RBH: torch.Tensor, grads: Weights, regularisers: Regularisers = None
-    ) -> list[float]:
+    def _backward(self, weights: Weights, grads: Weights, regularisers: Regularisers) -> list[float]:
         w = _transposed(recurrence(weights, BRANCHES))
-        table_VG = self.units_RTBG.new_empty(self.model.inputs, 4 * self.model.hidden)
-        for i, length in enumerate(self.lengths):
-            d = self.d(i)
-            d[-1] = d_last_RBH[i]
+        for i, (rows, places) in enumerate(self.sums):
             units, squashed, delta = (
-                buffer[i, :length].numpy() for buffer in (self.units_RTBG, self.squashed_RTBH, self.delta_RTBG)
+                buffer[i, : len(places)].numpy() for buffer in (self.units_RTBG, self.squashed_RTBH, self.delta_RTBG)
             )
-            c, e, places = self.c(i).numpy(), self.e_RBH[0].numpy(), self._places(i)
-            self.kernels.backward(w[i], places, c, units, squashed, d.numpy(), delta, e, table_VG.numpy())
-            self._share_out("W_u", table_VG, i, grads)
-            self._bias_gradients(i, grads)
+            by_place, c, e = torch.empty_like(rows), self.c(i).numpy(), self.e_RBH[0].numpy()
+            self.kernels.backward(
+                w[i], places.numpy(), c, units, squashed,
+                self.direct[i].numpy(), self.d(i).numpy(), delta, e, by_place.numpy(),
+            )  # fmt: skip
+            self._input_gradients(i, by_place, BRANCHES, grads)
         return self._recurrent_gradients(grads, regularisers)
 
 

@@ -6,8 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnctl.models.cell import readout, readout_gradients
+from rnnctl.models.heads import backpropagate
 from rnnctl.models.rnn import Rnn, RnnTape
+from rnnctl.tasks import Question
 from rnnctl.training.tapes import FusedRnnTape
 from tests.oracles import rnn_loss
 
@@ -30,17 +31,15 @@ def through(model, flat, symbols, targets, kind=RnnTape):
     """A pack's losses, gradients and tape, the way the trainer makes them."""
     tape = tape_for(kind, model, symbols, flat.dtype)
     grads_flat = torch.zeros_like(flat)
-    weights = model.layout.views(flat)
-    pass_through(tape, weights, symbols, targets, model.layout.views(grads_flat))
-    _, nll = readout(weights, torch.stack([tape.h(i)[-1] for i in range(len(symbols))]), targets)
-    return nll.mean(1), grads_flat, tape
+    losses, _ = pass_through(tape, model.layout.views(flat), symbols, targets, model.layout.views(grads_flat))
+    return torch.stack(losses), grads_flat, tape
 
 
 def pass_through(tape, weights, symbols, targets, grads, regularisers=None):
-    """Writes the gradients. Returns each row's Omega."""
-    h = tape.forward(weights, symbols)
-    y, _ = readout(weights, h, targets)
-    return tape.backward(weights, readout_gradients(weights, h, y, targets, grads), grads, regularisers)
+    """Writes the gradients. Returns each row's loss and Omega."""
+    tape.forward(weights, symbols)
+    losses, direct = backpropagate(Question(), weights, tape, targets, grads)
+    return losses, tape.backward(weights, direct, grads, regularisers)
 
 
 both_tapes = pytest.mark.parametrize("kind", [RnnTape, FusedRnnTape])
@@ -133,12 +132,14 @@ def test_hidden_states_equal_torch_nn_rnn(kind, activation):
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_validation_forward_ends_in_the_same_hidden_state(activation):
+def test_the_forward_pass_of_validation_goes_through_the_same_hidden_states(activation):
     rng = np.random.default_rng(6)
     model, flat, symbols, _ = problem(rng, [9, 9, 9], activation=activation)
     weights = model.layout.views(flat)
-    expected = tape_for(RnnTape, model, [symbols[0]] * 3).forward(weights, [symbols[0]] * 3)
-    torch.testing.assert_close(model.last_hidden(weights, symbols[0]), expected, rtol=0, atol=0)
+    tape = tape_for(RnnTape, model, [symbols[0]] * 3)
+    tape.forward(weights, [symbols[0]] * 3)
+    for t, h in enumerate(model.steps(weights, symbols[0]), start=1):
+        torch.testing.assert_close(h, tape.h_RTBH[:, t], rtol=0, atol=0)
 
 
 def test_the_gradient_reaches_every_step_and_is_not_the_gradient_of_a_copy():

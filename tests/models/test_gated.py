@@ -6,9 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnctl.models.cell import readout, readout_gradients
 from rnnctl.models.gru import Gru, GruTape
+from rnnctl.models.heads import backpropagate
 from rnnctl.models.lstm import Lstm, LstmTape
+from rnnctl.tasks import Question
 from rnnctl.training.tapes import FusedGruTape, FusedLstmTape
 from tests.oracles import gru_loss, lstm_loss
 
@@ -34,10 +35,10 @@ def through(tape, flat, symbols, targets):
     """Losses and gradients of a pack, the way the trainer makes them."""
     views, grads_flat = tape.model.layout.views, torch.full_like(flat, float("nan"))
     weights, grads = views(flat), views(grads_flat)
-    h = tape.forward(weights, symbols)
-    y, nll = readout(weights, h, targets)
-    tape.backward(weights, readout_gradients(weights, h, y, targets, grads), grads)
-    return nll.mean(1), grads_flat
+    tape.forward(weights, symbols)
+    losses, direct = backpropagate(Question(), weights, tape, targets, grads)
+    tape.backward(weights, direct, grads)
+    return torch.stack(losses), grads_flat
 
 
 def named(model, flat_N):
@@ -166,11 +167,13 @@ def test_gru_with_open_reset_gates_equals_torch_nn_gru(kind):
 
 
 @pytest.mark.parametrize(("cell", "kind"), [(Gru, GruTape), (Lstm, LstmTape)])
-def test_validation_forward_ends_in_the_same_hidden_state(cell, kind):
+def test_the_forward_pass_of_validation_goes_through_the_same_hidden_states(cell, kind):
     model, flat, symbols, _ = problem(np.random.default_rng(8), cell, [9, 9, 9])
     weights = model.layout.views(flat)
-    expected = tape_for(kind, model, [symbols[0]] * 3).forward(weights, [symbols[0]] * 3)
-    torch.testing.assert_close(model.last_hidden(weights, symbols[0]), expected, rtol=0, atol=0)
+    tape = tape_for(kind, model, [symbols[0]] * 3)
+    tape.forward(weights, [symbols[0]] * 3)
+    for t, h in enumerate(model.steps(weights, symbols[0]), start=1):
+        torch.testing.assert_close(h, tape.h_RTBH[:, t], rtol=0, atol=0)
 
 
 @every_tape

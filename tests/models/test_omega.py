@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from rnnctl.models.activations import ACTIVATIONS
-from rnnctl.models.omega import omega
+from rnnctl.models.omega import omega, reach
 from tests.models.test_bptt import both_tapes, pass_through, problem, through
 from tests.oracles import omega_value, rnn_loss
 
@@ -22,14 +22,14 @@ def test_omega_and_its_gradient_equal_autograd_with_constant_signals(activation,
         loss, states = rnn_loss(weights, symbols[i], targets[i], activation)
         loss.backward()
         w_hh = weights["W_hh"].detach().clone().requires_grad_()
-        expected, reach = omega_value(w_hh, states, [h.grad for h in states], activation, 1e-20)
+        expected, share = omega_value(w_hh, states, [h.grad for h in states], activation, 1e-20)
         expected.backward()
 
-        found = omega(tape.d(i), 1e-20)
+        found = omega(tape.d(i), tape.carried(i), 1e-20)
         gradient = torch.einsum("tbj,tbi->ji", found.extra_TBH, tape.delta(i))
         torch.testing.assert_close(found.value, expected.detach(), rtol=1e-10, atol=1e-12)
         torch.testing.assert_close(gradient, w_hh.grad, rtol=1e-9, atol=1e-11)
-        assert found.reach.item() == pytest.approx(reach)
+        assert reach(tape.d(i), 1e-20).item() == pytest.approx(share)
 
 
 @both_tapes
@@ -41,9 +41,11 @@ def test_alpha_adds_its_share_to_the_recurrent_gradient_alone(kind, activation):
     regularised_flat = torch.full_like(plain_flat, float("nan"))
     plain, regularised = model.layout.views(plain_flat), model.layout.views(regularised_flat)
     alphas = [0.5, 0.0]
-    values = pass_through(tape, model.layout.views(flat), symbols, targets, regularised, [(a, 1e-20) for a in alphas])
+    _, values = pass_through(
+        tape, model.layout.views(flat), symbols, targets, regularised, [(a, 1e-20) for a in alphas]
+    )
     for i, alpha in enumerate(alphas):
-        found = omega(tape.d(i), 1e-20)
+        found = omega(tape.d(i), tape.carried(i), 1e-20)
         slopes = ACTIVATIONS[activation].slope(tape.h(i)[1:], torch.empty_like(tape.h(i)[1:]))
         gradient = torch.einsum("tbj,tbi->ji", found.extra_TBH, tape.d(i)[1:] * slopes)
         assert values[i] == (pytest.approx(found.value.item(), rel=1e-11) if alpha else 0)
@@ -56,16 +58,17 @@ def test_alpha_adds_its_share_to_the_recurrent_gradient_alone(kind, activation):
 def test_steps_below_the_bound_do_not_count():
     d = torch.ones(4, 2, 3, dtype=torch.float64)
     d[2, 1] = 1e-12  # |d|^2 = 3e-24 at t = 2 in the second sequence
-    found = omega(d, 1e-20)
-    assert found.reach.item() == pytest.approx(5 / 6)
+    found = omega(d, d[:-1], 1e-20)
+    assert reach(d, 1e-20).item() == pytest.approx(5 / 6)
     # Ratios are 1 but where step 3 of the second sequence hands on next to nothing: r = 1e-24, an excess of -1 in
     # five steps.
     assert found.value.item() == pytest.approx(1 / 5)
 
 
 def test_a_gradient_that_reaches_nothing_has_omega_zero():
-    found = omega(torch.zeros(5, 2, 3), 1e-20)
-    assert (found.value.item(), found.reach.item()) == (0.0, 0.0)
+    d = torch.zeros(5, 2, 3)
+    found = omega(d, d[:-1], 1e-20)
+    assert (found.value.item(), reach(d, 1e-20).item()) == (0.0, 0.0)
     assert not found.extra_TBH.any()
 
 
@@ -76,4 +79,4 @@ def test_an_orthogonal_recurrence_without_slope_keeps_the_norm():
     q, _ = torch.linalg.qr(torch.from_numpy(rng.standard_normal((6, 6))))
     model.layout.views(flat)["W_hh"][0] = q
     _, _, tape = through(model, flat, symbols, targets)
-    assert omega(tape.d(0), 1e-20).value.item() == pytest.approx(0, abs=1e-24)
+    assert omega(tape.d(0), tape.carried(0), 1e-20).value.item() == pytest.approx(0, abs=1e-24)

@@ -294,8 +294,67 @@ CASES_AND_CONDITIONS = [
 ]  # fmt: skip
 
 
+TASK = "study: s\nbase:\n  task:\n    name: "  # the name ends the fourth line
+FIVE_BITS = TASK + "memorization\n    values: 2\n    positions: 5\n    patterns: all\n"  # seven lines
+
+TASKS = [
+    bad("length without a first window", TASK + "addition\n    min_length: 9\n", 5, "base.task.min_length",
+        "min_length must be at least 10, not 9, where name is addition"),
+    bad("max length without a first window", TASK + "xor\n    max_length: 3\n", 5, "base.task.max_length",
+        "max_length must be at least 10, not 3, where name is xor"),
+    bad("length without a symbol in between", TASK + "permutation\n    min_length: 1\n", 5, "base.task.min_length",
+        "min_length must be at least 2, not 1, where name is permutation"),
+    bad("length below 0", TASK + "memorization\n    min_length: -1\n", 5, "base.task.min_length",
+        "min_length must be at least 0, not -1, where name is memorization"),
+    bad("length not whole", TASK + "xor\n    min_length: 20.5\n", 5, "base.task.min_length", "must be a whole number"),
+    bad("length that another task could have", HEAD + "  task.min_length: 5\n", 4, "base.task.min_length", "set twice"),
+    bad("length too short through a case", "study: s\nbase: {task: {name: permutation, min_length: 5}}\ncases:\n"
+        "  A: {}\n  B: {task.name: multiplication}\n", 5, "cases.B.task.name",
+        "must be at least 10, not 5, where name is multiplication"),
+    bad("max below min of addition", TASK + "addition\n    max_length: 40\n", 5, "base.task.max_length",
+        "max_length 40 is below min_length 50"),
+    bad("tolerance 0", TASK + "addition\n    tolerance: 0\n", 5, "base.task.tolerance", "must be above 0, not 0"),
+    bad("tolerance of a class", TASK + "xor\n    tolerance: 0.1\n", 5, "base.task.tolerance",
+        "has no meaning where task is xor", "allowed: name, min_length, max_length"),
+    bad("tolerance of temporal order", HEAD + "cases:\n  A:\n    task.tolerance: 0.1\n", 6, "cases.A.task.tolerance",
+        "has no meaning where task is temporal_order", "allowed: name, min_length, max_length"),
+    bad("tolerance misspelt", TASK + "addition\n    tolerence: 0.1\n", 5, "base.task.tolerence",
+        "there is no key tolerence under task", "did you mean tolerance?"),
+    bad("head that does not fit", TASK + "addition\n    loss: cross_entropy\n", 5, "base.task.loss",
+        "there is no key loss under task", "allowed: name, min_length, max_length, tolerance"),
+    bad("loss as a training key", HEAD + "  train: {loss: mse}\n", 4, "base.train.loss",
+        "there is no key loss under train", "allowed: updates, batch"),
+    bad("two symbols", TASK + "permutation\n    symbols: 2\n", 5, "base.task.symbols", "must be at least 3, not 2"),
+    bad("more symbols than bytes", TASK + "permutation\n    symbols: 257\n", 5, "base.task.symbols", "at most 256"),
+    bad("predict a wrong word", TASK + "permutation\n    predict: evry\n", 5, "base.task.predict",
+        "allowed: last, every", "did you mean every?"),
+    bad("key of another task", TASK + "permutation\n    judged: last\n", 5, "base.task.judged",
+        "has no meaning where task is permutation", "allowed: name, min_length, max_length, symbols, predict"),
+    bad("one value", TASK + "memorization\n    values: 1\n", 5, "base.task.values", "must be at least 2, not 1"),
+    bad("more values than bytes", TASK + "memorization\n    values: 255\n", 5, "base.task.values", "at most 254"),
+    bad("no position", TASK + "memorization\n    positions: 0\n", 5, "base.task.positions", "must be at least 1"),
+    bad("all patterns by default", TASK + "memorization\n    patterns: all\n", 5, "base.task.patterns",
+        "batches of 5 ** 10 sequences", "the most is 1,048,576"),
+    bad("all patterns without end", TASK + "memorization\n    patterns: all\n    positions: 1000000000\n", 5,
+        "base.task.patterns", "batches of 5 ** 1000000000 sequences"),
+    bad("all patterns in the default batch", FIVE_BITS, 7, "base.task.patterns",
+        "train.batch 20 is not a multiple of 32", "each of the 2 ** 5 patterns"),
+    bad("all patterns in an unfit batch", FIVE_BITS + "  train: {batch: 48}\n", 8, "base.train.batch",
+        "train.batch 48 is not a multiple of 32"),
+    bad("all patterns in an unfit batch of a grid", FIVE_BITS + "  check: {samples: 64, chunk: 32}\n"
+        "grid: {train.batch: [32,\n  33]}\n", 10, "grid.train.batch", "train.batch 33 is not a multiple of 32"),
+    bad("all patterns in an unfit chunk", FIVE_BITS + "  train: {batch: 64}\n  check: {samples: 480, chunk: 48}\n", 9,
+        "base.check.chunk", "check.chunk 48 is not a multiple of 32"),
+    bad("word for no task", TASK + "memorisation\n", 4, "base.task.name", "did you mean memorization?"),
+    bad("task named twice over", "study: s\nbase: {task: xor}\ngrid: {task: [addition,\n  aditon]}\n", 4, "grid.task",
+        "did you mean addition?"),
+    bad("list for a task", "study: s\nbase:\n  task: [xor]\n", 3, "base.task", "must be a name or a mapping",
+        "allowed: temporal_order, temporal_order_3, addition, multiplication, xor, permutation, memorization"),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("text", "line", "key", "fragments"), YAML + SECTIONS + KEYS + VALUES + AXES + CASES_AND_CONDITIONS
+    ("text", "line", "key", "fragments"), YAML + SECTIONS + KEYS + VALUES + AXES + CASES_AND_CONDITIONS + TASKS
 )
 def test_a_mistake_is_answered_with_its_place_and_what_is_right(text, line, key, fragments):
     with pytest.raises(SpecError) as caught:

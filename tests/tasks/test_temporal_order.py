@@ -29,7 +29,7 @@ def is_uniform(counts, expected_values):
 def test_relevant_symbols_stand_in_their_windows_and_make_the_class(name, starts, length):
     batch = TemporalOrder(name, length, length).draw(np.random.default_rng(0), 400)
     window = int(0.1 * length)
-    for column, target in zip(batch.symbols_TB.T, batch.targets_B, strict=True):
+    for column, target in zip(batch.inputs.T, batch.targets, strict=True):
         positions = np.flatnonzero(column < 2)
         assert len(positions) == len(starts)
         for position, start in zip(positions, starts, strict=True):
@@ -41,9 +41,9 @@ def test_relevant_symbols_stand_in_their_windows_and_make_the_class(name, starts
 def test_positions_symbols_and_classes_are_uniform(name, starts):
     length, samples = 60, 30_000
     batch = TemporalOrder(name, length, length).draw(np.random.default_rng(1), samples)
-    assert is_uniform(Counter(batch.targets_B.tolist()), range(2 ** len(starts)))
-    assert is_uniform(Counter(batch.symbols_TB[batch.symbols_TB >= 2].tolist()), range(2, 6))
-    rows = [np.flatnonzero(column < 2) for column in batch.symbols_TB.T]
+    assert is_uniform(Counter(batch.targets.tolist()), range(2 ** len(starts)))
+    assert is_uniform(Counter(batch.inputs[batch.inputs >= 2].tolist()), range(2, 6))
+    rows = [np.flatnonzero(column < 2) for column in batch.inputs.T]
     for k, start in enumerate(starts):
         first = int(start * length)
         assert is_uniform(Counter(int(r[k]) for r in rows), range(first, first + 6))
@@ -52,7 +52,7 @@ def test_positions_symbols_and_classes_are_uniform(name, starts):
 @pytest.mark.parametrize(("name", "starts"), TASKS)
 def test_values_are_independent_of_each_other(name, starts):
     batch = TemporalOrder(name, 40, 40).draw(np.random.default_rng(2), 20_000)
-    bits = (batch.targets_B[:, None] >> np.arange(len(starts))) & 1
+    bits = (batch.targets[:, None] >> np.arange(len(starts))) & 1
     correlation = np.corrcoef(bits.T) - np.eye(len(starts))
     assert np.abs(correlation).max() < 5 / math.sqrt(20_000)
 
@@ -70,10 +70,10 @@ def test_equal_bounds_fix_the_length():
 @pytest.mark.parametrize(("name", "starts"), TASKS)
 def test_floor_is_what_the_best_constant_predictor_reaches(name, starts):
     task = TemporalOrder(name, 30, 30)
-    targets = task.draw(np.random.default_rng(5), 200_000).targets_B
+    targets = task.draw(np.random.default_rng(5), 200_000).targets
     shares = np.bincount(targets) / len(targets)
-    assert -(shares * np.log(shares)).sum() == pytest.approx(task.floor, abs=1e-3)
-    assert 1 - shares.max() == pytest.approx(task.chance_error, abs=5e-3)
+    assert -(shares * np.log(shares)).sum() == pytest.approx(task.baseline([]).loss, abs=1e-3)
+    assert 1 - shares.max() == pytest.approx(task.baseline([]).error, abs=5e-3)
 
 
 def test_plateaus_are_the_losses_with_some_symbols_known():
@@ -85,5 +85,5 @@ def test_plateaus_are_the_losses_with_some_symbols_known():
 def test_equal_generators_draw_equal_batches():
     task = TemporalOrder("temporal_order", 20, 50)
     one, two = (task.draw(np.random.default_rng(6), 8) for _ in range(2))
-    assert np.array_equal(one.symbols_TB, two.symbols_TB)
-    assert np.array_equal(one.targets_B, two.targets_B)
+    assert np.array_equal(one.inputs, two.inputs)
+    assert np.array_equal(one.targets, two.targets)

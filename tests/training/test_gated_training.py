@@ -72,7 +72,7 @@ def test_an_update_is_sgd_on_the_clipped_gradient(cell, clip):
     before, after, batch, member, _ = one_update(as_float64(gated(3, cell, clip=clip)))
     leaves = {name: w.clone().requires_grad_() for name, w in before.items()}
     oracle = {"gru": gru_loss, "lstm": lstm_loss}[cell]
-    loss, *_ = oracle(leaves, torch.from_numpy(batch.symbols_TB), torch.from_numpy(batch.targets_B))
+    loss, *_ = oracle(leaves, torch.from_numpy(batch.inputs), torch.from_numpy(batch.targets))
     loss.backward()
     norm = math.sqrt(sum(float((leaf.grad**2).sum()) for leaf in leaves.values()))
     scale = min(1.0, clip / norm) if clip != "none" else 1.0

@@ -50,7 +50,7 @@ def test_an_update_is_sgd_on_the_clipped_regularised_gradient(alpha, clip, activ
     run_spec = as_float64(spec(3, clip=clip, omega=alpha, activation=activation, lr=0.1))
     before, after, batch, member, _ = one_update(run_spec)
     leaves = {name: w.clone().requires_grad_() for name, w in before.items()}
-    loss, states = rnn_loss(leaves, torch.from_numpy(batch.symbols_TB), torch.from_numpy(batch.targets_B), activation)
+    loss, states = rnn_loss(leaves, torch.from_numpy(batch.inputs), torch.from_numpy(batch.targets), activation)
     loss.backward()
     gradients = {name: leaf.grad for name, leaf in leaves.items()}
     if alpha:
@@ -224,7 +224,7 @@ def test_validation_set_comes_from_its_own_seed_alone():
     other_check = RunSpec.model_validate({**one.canonical(), "check": {**one.canonical()["check"], "seed": 7}})
     task = make_task(one.task)
     sets = [validation_set(task, s.check) for s in (one, other_seed, other_check)]
-    flat = [np.concatenate([b.symbols_TB.ravel() for b in batches]) for batches in sets]
+    flat = [np.concatenate([b.inputs.ravel() for b in batches]) for batches in sets]
     assert np.array_equal(flat[0], flat[1])
     assert not (len(flat[0]) == len(flat[2]) and np.array_equal(flat[0], flat[2]))
     assert diagnostic_set(task, one.check).length == 31

@@ -1,0 +1,1 @@
+"""Probes: questions put to a trained network."""

@@ -1,0 +1,54 @@
+"""Generalisation: the task at other lengths than those that a network was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean
+
+import torch
+
+from rnnctl.spec.run import RunSpec
+from rnnctl.tasks import make_task
+from rnnctl.tasks.base import Baseline
+from rnnctl.training.member import generator
+from rnnctl.training.pack import model_of
+from rnnctl.training.validation import Validator
+
+CHUNK = 1000  # sequences at a time
+EVALUATION_STREAM = 2  # of a seed; 0 and 1 are the validation's and the diagnosis's
+
+
+@dataclass(frozen=True)
+class AtLength:
+    """Mean loss, share of wrong answers, and what a predictor without memory reaches on the same sequences."""
+
+    loss: float
+    error: float
+    baseline: Baseline
+
+
+def at_length(spec: RunSpec, weights_N: torch.Tensor, length: int, samples: int, seed: int) -> AtLength:
+    """Put `samples` sequences of min_length = max_length = `length` to a network; the sequences depend on task, length
+    and seed alone.
+
+    samples: up to CHUNK, or a multiple of it. Raises ValueError for others, and (pydantic's) where the task has no such
+    length.
+    """
+    chunk = min(CHUNK, samples)
+    if samples < 1 or samples % chunk:
+        raise ValueError(f"{samples} samples are neither at most {CHUNK:,} nor a multiple of it")
+    lengths = {"min_length": length, "max_length": length}
+    task = make_task(type(spec.task).model_validate({**spec.task.model_dump(), **lengths}))
+    rng, model = generator(seed, EVALUATION_STREAM), model_of(spec, task)
+    dtype = getattr(torch, spec.train.dtype)
+    validator = Validator(task.question, model, task.max_steps, chunk, dtype=dtype, device="cpu")
+    weights = model.layout.views(weights_N.unsqueeze(0))
+    loss, errors, baselines = 0.0, 0, []
+    with torch.no_grad():
+        for _ in range(samples // chunk):
+            batch = task.draw(rng, chunk)
+            mean, wrongs = validator.judge(weights, *validator.tensors(batch))
+            loss, errors = loss + float(mean) * chunk, errors + int(wrongs)
+            baselines.append(task.baseline([batch]))
+    baseline = Baseline(fmean(b.loss for b in baselines), fmean(b.error for b in baselines))
+    return AtLength(loss / samples, errors / samples, baseline)
