@@ -96,7 +96,7 @@ def load_study(reference: str | FilePath) -> Study:
 def packaged_studies() -> dict[str, FilePath]:
     """The studies that come with rnnctl: name to path."""
     folder = FilePath(str(resources.files("rnnctl.studies")))
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)}
 
 
 def read_study(source: str, file: str) -> Study:

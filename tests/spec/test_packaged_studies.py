@@ -10,14 +10,28 @@ def runs(name):
 
 
 def test_these_studies_come_with_rnnctl():
-    assert list(packaged_studies()) == ["quickstart", "temporal-order-ec", "temporal-order-short"]
+    assert list(packaged_studies()) == [
+        "assignment",
+        "assignment-screened",
+        "paper-one-model",
+        "paper-one-model-small",
+        "paper-other-tasks",
+        "paper-other-tasks-small",
+        "paper-temporal-order",
+        "paper-temporal-order-small",
+        "quickstart",
+        "temporal-order-ec",
+        "temporal-order-ec-screened",
+        "temporal-order-short",
+    ]
 
 
 @pytest.mark.parametrize("name", packaged_studies())
 def test_a_packaged_study_has_its_file_name_says_what_is_claimed_and_warns_of_nothing(name):
     study = load_study(name)
     assert study.name == name
-    assert "Pascanu" in study.about
+    sources = ["Pascanu", "course", *(other for other in packaged_studies() if other != name)]
+    assert any(source in study.about for source in sources)
     assert max(map(len, study.about.splitlines())) <= 90
     assert study.warnings == ()
 
