@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import difflib
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl.cli.output import NOTHING, UserError
+from rnnctl.cli.output import NOTHING, UserError, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from store import Store
+    from store.queries import RunRow
 
 WorkspaceOption = Annotated[
     Path | None,
@@ -56,3 +58,31 @@ def one_run(store: Store, name: str) -> str:
         names = ", ".join(f"{row.study}/{row.label} ({row.run_id})" for row in rows[:6])
         raise UserError(f"{name!r} could be {len(found)} runs: {names}{', ...' if len(found) > 6 else ''}", NOTHING)
     return found[0]
+
+
+def runs_named(store: Store, word: str) -> tuple[list[RunRow], bool]:
+    """The runs of the study that a user's word names, or the one run; and whether it is the study. A study goes first,
+    and a run of that name is mentioned.
+
+    Raises UserError where there is none, or where it could be several runs.
+    """
+    from store import NotFound, queries
+
+    studies = [study.name for study in queries.studies(store)]
+    if word in studies:
+        with suppress(NotFound):
+            namesakes = queries.runs_of(store, run_ids=queries.resolve_runs(store, word))
+            names = [f"{row.study}/{row.label}" for row in namesakes if row.label == word]
+            if names:
+                say(f"note: {word!r} is taken for the study; the run of that label is {' or '.join(names)}")
+        return queries.runs_of(store, word), True
+    try:
+        run_id = one_run(store, word)
+    except NotFound:
+        labels = [f"{row.study}/{row.label}" for row in queries.runs_of(store)]
+        near = difflib.get_close_matches(word, [*studies, *labels], n=1, cutoff=0.6)
+        hint = f"; did you mean {near[0]}?" if near else "; `rnnctl status` shows what there is"
+        raise UserError(f"there is no study or run {word!r}{hint}", NOTHING) from None
+    rows = queries.runs_of(store, run_ids=[run_id])
+    # A run can be in several studies: the one that was named, or the first.
+    return [next((row for row in rows if row.study == word.partition("/")[0]), rows[0])], False

@@ -22,7 +22,13 @@ from rnnctl.tasks import Question
 
 def read(weights: Weights, h_RNH: torch.Tensor) -> torch.Tensor:
     """The outputs, (R, N, O), for N hidden states a run."""
-    return torch.bmm(h_RNH, weights["W_hy"]) + weights["b_hy"].unsqueeze(1)
+    w_RHO = weights["W_hy"]
+    if w_RHO.shape[2] == 1:
+        # A batched product with one column has other bits for one run than for several.
+        y_RNO = torch.stack([torch.mm(h_NH, w_HO) for h_NH, w_HO in zip(h_RNH, w_RHO, strict=True)])
+    else:
+        y_RNO = torch.bmm(h_RNH, w_RHO)
+    return y_RNO + weights["b_hy"].unsqueeze(1)
 
 
 def losses(question: Question, y_RNO: torch.Tensor, targets_RN: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Every cell from a study file to an examined result."""
+"""Every cell and every task from a study file to an examined result."""
 
 import json
 
@@ -20,6 +20,18 @@ cases:
   GRU: {model.name: gru}
   LSTM: {model.name: lstm}
 seeds: [1, 2]
+"""
+TASKS = """\
+study: tasks
+base:
+  task: {name: addition, min_length: 10, max_length: 14}
+  model: {name: gru, hidden: 8}
+  train: {updates: 50, batch: 8, lr: 0.1}
+  check: {every: 25, samples: 96, chunk: 48, diagnostic_batch: 5}
+  stop: {solved: never}
+grid:
+  task.name: [temporal_order, temporal_order_3, addition, multiplication, xor, permutation, memorization]
+  model.name: [rnn, gru, lstm]
 """
 
 
@@ -58,3 +70,15 @@ def test_a_cell_can_be_selected(folder):
     selected = rnnctl("examine", "--where", "model=gru", cwd=folder, check=0).stdout
     assert "GRU" in selected
     assert "LSTM" not in selected
+
+
+def test_every_task_on_every_cell_from_study_to_result(tmp_path):
+    folder = workspace(tmp_path / "w", TASKS)
+    rnnctl("train", "--workers", 2, cwd=folder, check=0)
+    found = json.loads(rnnctl("examine", "--json", "--no-figures", cwd=folder, check=0).stdout)
+    assert len(found["runs"]) == 21
+    for run in found["runs"]:
+        assert run["ended"] == "budget"
+        assert run["floor"] > 0
+        assert 0 < run["chance_error"] <= 1
+    rnnctl("examine", cwd=folder, check=0)

@@ -1,0 +1,62 @@
+"""Other lengths: what the probe finds is what plain torch finds on sequences that depend on task, length and seed."""
+
+import numpy as np
+import pytest
+import torch
+from pydantic import ValidationError
+
+from rnnctl.probes.lengths import EVALUATION_STREAM, at_length
+from rnnctl.spec.run import RunSpec
+from rnnctl.tasks import make_task
+from rnnctl.training.member import generator
+from rnnctl.training.pack import model_of
+from tests.oracles import rnn_loss
+
+
+def spec(task="temporal_order", **keys):
+    return RunSpec.model_validate(
+        {
+            "task": {"name": task, "min_length": 10, "max_length": 20, **keys},
+            "model": {"hidden": 9, "init": "orthogonal"},
+            "train": {"dtype": "float64"},
+        }
+    )
+
+
+def weights_of(one, seed=1):
+    size = model_of(one, make_task(one.task)).layout.size
+    return torch.from_numpy(0.4 * np.random.default_rng(seed).standard_normal(size))
+
+
+@pytest.mark.parametrize("task", ["temporal_order", "addition", "memorization"])
+def test_loss_and_error_are_those_of_plain_torch(task):
+    one = spec(task)
+    flat, length = weights_of(one), 60
+    found = at_length(one, flat, length, samples=30, seed=5)
+    longer = make_task(one.task.model_copy(update={"min_length": length, "max_length": length}))
+    batch = longer.draw(generator(5, EVALUATION_STREAM), 30)
+    model = model_of(one, longer)
+    own = {name: w[0] for name, w in model.layout.views(flat.unsqueeze(0)).items()}
+    inputs, targets = torch.from_numpy(batch.inputs), torch.from_numpy(batch.targets)
+    if longer.question.loss == "squared_error":
+        inputs, targets = inputs.double(), targets.double()
+    loss, _ = rnn_loss(own, inputs, targets, "tanh", longer.question)
+    assert found.loss == pytest.approx(loss.item(), rel=1e-9)
+    assert found.baseline == longer.baseline([batch])
+    assert batch.length >= length
+    assert 0 <= found.error <= 1
+
+
+def test_several_chunks_are_fresh_sequences():
+    one = spec()
+    flat = weights_of(one)
+    small, large = (at_length(one, flat, 12, samples, seed=5) for samples in (1000, 3000))
+    assert large.loss != small.loss
+    assert large.loss == pytest.approx(small.loss, rel=0.1)
+
+
+def test_a_length_that_the_task_does_not_have_and_odd_samples_are_refused():
+    with pytest.raises(ValidationError, match="at least 10|greater than or equal"):
+        at_length(spec(), weights_of(spec()), 5, samples=10, seed=1)
+    with pytest.raises(ValueError, match="neither at most 1,000 nor a multiple"):
+        at_length(spec(), weights_of(spec()), 12, samples=1500, seed=1)

@@ -1,0 +1,109 @@
+"""Every task on every cell: trained alone, in a pack, interrupted and resumed, with the same bits; and what a check
+finds is what plain torch finds.
+"""
+
+import numpy as np
+import pytest
+import torch
+
+from rnnctl.spec.run import RunSpec
+from rnnctl.tasks import make_task
+from rnnctl.training.checks import validation_set
+from rnnctl.training.pack import model_of
+from tests import oracles
+from tests.training.memory import Memory, train
+from tests.training.test_bits import assert_same
+
+SHORT = {"min_length": 10, "max_length": 16}
+TASKS = {
+    "temporal_order": SHORT,
+    "temporal_order_3": SHORT,
+    "addition": SHORT,
+    "multiplication": SHORT,
+    "xor": SHORT,
+    "permutation": {**SHORT, "symbols": 12},
+    "permutation of every step": {**SHORT, "symbols": 12, "predict": "every"},
+    "memorization": {"min_length": 3, "max_length": 9, "values": 3, "positions": 4},
+    "memorization of all": {"min_length": 4, "max_length": 4, "values": 2, "positions": 3, "patterns": "all"},
+}
+CELLS = {"rnn": {"init": "orthogonal"}, "gru": {"init": "orthogonal"}, "lstm": {}}
+
+
+def spec(task, cell, seed=1, **train):
+    return RunSpec.model_validate(
+        {
+            "task": {"name": task.split()[0], **TASKS[task]},
+            "model": {"name": cell, "hidden": 9, **CELLS[cell]},
+            "train": {"updates": 50, "batch": 8, "lr": 0.1, "omega": 0.5 if cell == "rnn" else 0, **train},
+            "check": {"every": 25, "samples": 96, "chunk": 48, "diagnostic_batch": 5},
+            "stop": {"solved": "never"},
+            "seed": seed,
+        }
+    )
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("task", TASKS)
+def test_alone_packed_and_resumed_runs_have_the_same_bits(task, cell):
+    specs = {"a": spec(task, cell), "b": spec(task, cell, 2), "c": spec(task, cell, 3, lr=0.3)}
+    pack, broken = train(specs), Memory()
+    assert pack.outcomes == dict.fromkeys(specs, "budget")
+    broken.drain_after = 17
+    train({"a": specs["a"]}, broken)
+    assert broken.state("a")["step"] == 17
+    broken.drain_after = None
+    train({"a": specs["a"]}, broken)
+    assert_same(broken, pack, "a")
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("task", TASKS)
+def test_a_check_finds_the_loss_and_error_that_plain_torch_finds(task, cell):
+    one = spec(task, cell, dtype="float64")
+    found = train({"a": one}).history["a"][-1].scalars
+    task_ = make_task(one.task)
+    model, question = model_of(one, task_), task_.question
+    memory = Memory()
+    train({"a": one}, memory)
+    flat = memory.state("a")["weights"].unsqueeze(0)
+    weights = {name: w[0] for name, w in model.layout.views(flat).items()}
+    losses, wrongs = [], []
+    for batch in validation_set(task_, one.check):
+        inputs, targets = torch.from_numpy(batch.inputs), torch.from_numpy(batch.targets)
+        inputs = inputs.double() if inputs.is_floating_point() else inputs.long()
+        targets = targets.double() if targets.is_floating_point() else targets
+        if cell == "rnn":
+            loss, states = oracles.rnn_loss(weights, inputs, targets, "tanh", question)
+        else:
+            loss, states, _ = getattr(oracles, f"{cell}_loss")(weights, inputs, targets, question)
+        losses.append(loss.item())
+        y = torch.stack([h @ weights["W_hy"] + weights["b_hy"] for h in states[1:]]).detach().numpy()
+        wrongs += [_wrong(question, y[:, b], batch.targets[..., b]) for b in range(y.shape[1])]
+    assert found["valid_loss"] == pytest.approx(np.mean(losses), rel=1e-9)
+    assert found["valid_error"] == pytest.approx(np.mean(wrongs), abs=1e-12)
+
+
+def _wrong(question, y_TO, target):
+    """Whether one sequence is answered wrongly, step by step as the question says."""
+    if question.loss == "squared_error":
+        return abs(y_TO[-1, 0] - target) > question.tolerance
+    answers = y_TO.argmax(1)
+    if not question.every_step:
+        return answers[-1] != target
+    return answers[-1] != target[-1] if question.judged == "last" else (answers != target).any()
+
+
+@pytest.mark.parametrize("cell", ["gru", "lstm"])
+def test_gates_are_diagnosed(cell):
+    row = train({"a": spec("addition", cell)}).history["a"][-1]
+    for gate in {"gru": "zr", "lstm": "ifo"}[cell]:
+        mean, distance = row.scalars[f"gate_{gate}"], row.scalars[f"gate_{gate}_distance"]
+        assert 0 < mean < 1
+        assert (
+            0 < row.scalars[f"gate_{gate}_distance_p10"] <= distance <= row.scalars[f"gate_{gate}_distance_p90"] <= 0.5
+        )
+        time, counts = row.traces[f"gate_{gate}_time"], row.traces[f"gate_{gate}_hist"]
+        assert time.mean() == pytest.approx(distance, rel=1e-5)
+        assert counts.sum() == len(time) * 5 * 9
+        centres = (np.arange(50) + 0.5) / 100
+        assert (counts * centres).sum() / counts.sum() == pytest.approx(distance, abs=0.01)
