@@ -20,7 +20,12 @@ from rnnctl.spec.tasks import Memorization, TaskSpec
 
 ID_VERSION = "r1"
 # Keys that came after the first runs were identified, and the value that means what their absence meant.
-ADDED_LATER = {("check", "screen"): None, ("check", "diagnose_every"): None}
+ADDED_LATER = {
+    ("check", "screen"): None,
+    ("check", "diagnose_every"): None,
+    ("train", "lr_decay"): "constant",
+    ("train", "lr_period"): None,
+}
 
 
 # --- model -----------------------------------------------------------------------------------------------------------
@@ -198,15 +203,34 @@ def _omega(value: Any) -> Any:
 
 
 class Train(Section):
-    """Plain SGD with a constant rate."""
+    """Plain SGD. Its rate is lr, or falls from there with t, the updates before, over lr_period: lr / (1 + t / period)
+    for `1/t`, lr * 2^(-t / period) for `exponential`.
+    """
 
     updates: int = Field(50_000, ge=1)
     batch: int = Field(20, ge=1)
     optimizer: Literal["sgd"] = "sgd"
     lr: float = Field(0.01, gt=0)
+    lr_decay: Literal["constant", "1/t", "exponential"] = "constant"
+    lr_period: int | None = Field(None, ge=1)
     clip: Annotated[Annotated[Rescale | NoClip, Field(discriminator="style")], BeforeValidator(_clip)] = Rescale()
     omega: Annotated[Omega, BeforeValidator(_omega)] = Omega()
     dtype: Literal["float32", "float64"] = "float32"
+
+    @model_validator(mode="after")
+    def _decay_has_its_period(self) -> Train:
+        if self.lr_decay != "constant" and self.lr_period is None:
+            raise ValueError(f"lr_period is missing: lr_decay {self.lr_decay} goes by it, in updates")
+        if self.lr_decay == "constant" and self.lr_period is not None:
+            raise ValueError(f"lr_period {self.lr_period} has no meaning while lr_decay is constant")
+        return self
+
+    def rate(self, update: int) -> float:
+        """The learning rate of an update, counted from 1."""
+        if self.lr_period is None:
+            return self.lr
+        periods = (update - 1) / self.lr_period
+        return self.lr / (1 + periods) if self.lr_decay == "1/t" else self.lr * 2.0**-periods
 
 
 class Check(Section):

@@ -98,7 +98,7 @@ class Pack:
         sound = math.isfinite(norm) and norm <= GUARD_NORM
         if isinstance(train.clip, Rescale) and not sound:
             window.guarded += 1
-            window.grad_norm_clipped += self._shrink(r, train.lr)
+            window.grad_norm_clipped += self._shrink(r, train.rate(member.step))
             return None
         scale = 1.0
         if isinstance(train.clip, Rescale) and norm > train.clip.cutoff:
@@ -107,7 +107,7 @@ class Pack:
         window.grad_norm_clipped += norm * scale
         if not math.isfinite(norm):
             return member
-        self.flat_RN[r].add_(self.grads_RN[i], alpha=-train.lr * scale)
+        self.flat_RN[r].add_(self.grads_RN[i], alpha=-train.rate(member.step) * scale)
         return None
 
     def _shrink(self, r: int, lr: float) -> float:

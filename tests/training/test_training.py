@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnctl.spec.run import RunSpec
+from rnnctl.spec.run import RunSpec, Train
 from rnnctl.tasks import make_task
 from rnnctl.training.checks import diagnostic_set, validation_set
 from rnnctl.training.loop import Cadence, train_pack
@@ -243,3 +243,29 @@ def test_a_checkpoint_of_another_run_is_refused():
     memory.files["b"], memory.drain_after = memory.files["a"], None
     with pytest.raises(ValueError, match="not one of b"):
         train({"b": spec(2)}, memory)
+
+
+@pytest.mark.parametrize(("decay", "rates"), [("1/t", [0.4, 0.2, 0.4 / 3]), ("exponential", [0.4, 0.2, 0.1])])
+def test_a_decaying_rate_is_that_of_its_formula_and_moves_the_weights_by_it(decay, rates):
+    """At t = 0, one period, two periods; the first update is as with a constant rate, the next are smaller."""
+    decaying = Train(lr=0.4, lr_decay=decay, lr_period=10)
+    assert [decaying.rate(1 + t) for t in (0, 10, 20)] == pytest.approx(rates)
+    moves = {}
+    for name, keys in {"constant": {}, "decaying": {"lr_decay": decay, "lr_period": 1}}.items():
+        one = RunSpec.model_validate(
+            {
+                "task": {"name": "temporal_order", "min_length": 10, "max_length": 10},
+                "model": {"hidden": 5},
+                "train": {"updates": 3, "batch": 4, "lr": 0.4, "clip": "none", **keys},
+                "check": {"every": 1, "samples": 20, "chunk": 20, "diagnostic_batch": 5},
+            }
+        )
+        memory = Memory()
+        states = []
+        for updates in (1, 2):
+            memory.drain_after = updates
+            train({"a": one}, memory)
+            states.append(memory.state("a")["weights"])
+        moves[name] = [states[0], states[1] - states[0]]
+    assert torch.equal(moves["constant"][0], moves["decaying"][0])
+    assert (0.5 * moves["constant"][1] - moves["decaying"][1]).abs().max() < 1e-7
