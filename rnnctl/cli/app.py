@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rnnctl import __version__
-from rnnctl.cli import bench, examine, manage, setup, status, train
+from rnnctl.cli import bench, evaluate, examine, export, manage, setup, status, train
 from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, USAGE, OutputClosed, UserError, out, say
 
 app = typer.Typer(
@@ -40,6 +40,8 @@ app.command(hidden=True)(train.worker)
 app.command()(status.status)
 app.command()(examine.examine)
 app.command()(status.show)
+app.command()(evaluate.evaluate)
+app.command()(export.export)
 app.command()(manage.retry)
 app.command()(manage.cancel)
 app.command()(manage.doctor)

@@ -255,7 +255,7 @@ def test_a_decaying_rate_is_that_of_its_formula_and_moves_the_weights_by_it(deca
         one = RunSpec.model_validate(
             {
                 "task": {"name": "temporal_order", "min_length": 10, "max_length": 10},
-                "model": {"hidden": 5},
+                "model": {"hidden": 5, "init": "orthogonal"},
                 "train": {"updates": 3, "batch": 4, "lr": 0.4, "clip": "none", **keys},
                 "check": {"every": 1, "samples": 20, "chunk": 20, "diagnostic_batch": 5},
             }

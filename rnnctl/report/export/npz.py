@@ -1,0 +1,111 @@
+"""A run as the arrays that plotting code for a `{name}_final_state.npz` expects.
+
+The names are those of the program of Pascanu, Mikolov and Bengio (2013) and of its ports for courses. Their meaning
+here, N checks, T steps of the longest sequence; NaN where a check has no such figure, or made no diagnosis:
+
+    updates          (N,) int64   updates done at each row
+    train_nll, gradient_norm      (N,) training loss, and norm of the gradient before clipping: means over the updates
+                                  since the last check (the originals have an entry an update, and none for the mean)
+    Omega            (N,)         the regulariser, likewise; NaN without one
+    valid_error      (N,)         per cent
+    rho_Whh          (N,)         spectral radius of W_hh
+    steps_in_past    (N,)         share of the steps of the diagnostic batch that the gradient reaches
+    diag_omega       (N,)         Omega on the diagnostic batch, whether or not it regularises; NaN in gated cells
+    diag_loss, diag_err  (N,)     loss, and share of errors in [0, 1]. No such figures are kept of the diagnostic batch:
+                                  these are the validation's
+    grad_time        (N, T)       batch mean of |dL/dh_t|, the true gradient through time
+    act_time         (N, T)       mean phi'(h_t); NaN in gated cells
+    sat_time         (N, T)       mean distance of the hidden state to its limits; NaN for relu and identity
+    gate_z_sat_time, gate_r_sat_time, and the like for other gates  (N, T) mean distance min(v, 1 - v) of a gate to its
+                                  limits; the two of the GRU are in every file, NaN in other cells
+    diag_len, diag_bs, checkFreq  steps and sequences of the diagnostic batch; updates from check to check
+    act_name, classif_type, model_type, init  words: tanh; lastSoftmax, softmax, lastLinear; rnn, gru, lstm; smart_tanh
+    label, run_id    words
+    weights_at       updates that the weights have had
+    W_uh, W_hh, W_hy, b_hh, b_hy  the weights, row-vector convention; of a GRU W_uz W_hz b_z W_ur W_hr b_r W_uh W_hh b_h
+                                  W_hy b_y; of an LSTM W_u*, W_h*, b_* of i, f, o, and those of the vanilla RNN
+
+Nothing in the file is a Python object: numpy.load reads it with allow_pickle=False.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rnnctl.spec.run import RunSpec
+from rnnctl.tasks import Question, make_task
+from rnnctl.training.member import restore
+from rnnctl.training.pack import model_of
+
+if TYPE_CHECKING:
+    from store.history import History
+    from store.queries import RunRow
+
+SCALARS = {
+    "train_nll": "train_loss",
+    "gradient_norm": "grad_norm",
+    "Omega": "train_omega",
+    "rho_Whh": "rho",
+    "steps_in_past": "reach",
+    "diag_omega": "omega",
+    "diag_loss": "valid_loss",
+    "diag_err": "valid_error",
+}
+TRACES = {"grad_time": "grad_time", "act_time": "slope_time", "sat_time": "saturation_time"}
+GRU_GATES = ("z", "r")
+RENAMED = {"gru": {"b_hh": "b_h", "b_hy": "b_y"}}  # weights, by cell
+
+
+def final_state(row: RunRow, history: History, state: Mapping[str, Any], best: bool = False) -> dict[str, np.ndarray]:
+    """The arrays of the module's docstring, in their order.
+
+    history: with traces. state: what a checkpoint of the run holds; `best` takes the weights of the best validation
+    loss rather than the newest. Raises ValueError if the state is another run's.
+    """
+    spec = RunSpec.model_validate(row.spec)
+    task = make_task(spec.task)
+    model = model_of(spec, task)
+    member, newest = restore(dict(state), row.run_id, spec, task)
+    flat_N = member.best_weights if best else newest
+    gates = dict.fromkeys([*GRU_GATES, *(branch for branch in model.branches if branch != "h")])
+    traces = {**TRACES, **{f"gate_{gate}_sat_time": f"gate_{gate}_time" for gate in gates}}
+    renamed = RENAMED.get(spec.model.name, {})
+    return {
+        "updates": history.steps,
+        "valid_error": 100 * _scalar(history, "valid_error"),
+        **{name: _scalar(history, ours) for name, ours in SCALARS.items()},
+        **{name: _padded(history.traces.get(ours, ()), len(history.steps), task.max_steps)
+           for name, ours in traces.items()},
+        "diag_len": np.array(task.max_steps),
+        "diag_bs": np.array(spec.check.diagnostic_batch),
+        "checkFreq": np.array(spec.check.every),
+        "act_name": np.array(getattr(spec.model, "activation", "tanh")),
+        "classif_type": np.array(_classif_type(task.question)),
+        "model_type": np.array(spec.model.name),
+        "init": np.array(spec.model.init.name),
+        "label": np.array(row.label),
+        "run_id": np.array(row.run_id),
+        "weights_at": np.array(member.best.step if best else member.step),
+        **{renamed.get(name, name): weight[0].numpy() for name, weight in model.layout.views(flat_N[None]).items()},
+    }  # fmt: skip
+
+
+def _scalar(history: History, name: str) -> np.ndarray:
+    return history.scalars.get(name, np.full(len(history.steps), np.nan))
+
+
+def _padded(rows: Sequence[np.ndarray | None], checks: int, steps: int) -> np.ndarray:
+    """(N, T), NaN where there is nothing."""
+    values_NT = np.full((checks, steps), np.nan)
+    for line, row in zip(values_NT, rows, strict=False):
+        if row is not None:
+            line[: len(row)] = row
+    return values_NT
+
+
+def _classif_type(question: Question) -> str:
+    kind = "linear" if question.loss == "squared_error" else "softmax"
+    return kind if question.every_step else f"last{kind.capitalize()}"

@@ -1,0 +1,77 @@
+"""Histories as rows of a table: CSV, or JSON lines.
+
+A row is one check: `step`, the updates done, and all scalars under their own names. In the tidy table of many runs,
+columns that say whose check it is come first. What is missing, or is no finite number, is None: empty in CSV, null in
+JSON. Figures are written with all their digits, so that reading them back gives the same floats.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rnnctl.report.parameters import parameters, varying
+
+if TYPE_CHECKING:
+    from store.history import History
+    from store.queries import RunRow
+
+
+def identities(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
+    """study, label, run, seed of each run, and the hyper-parameters in which these runs differ, by dotted key."""
+    flat = [parameters(row.spec) for row in rows]
+    names = varying(flat)
+    return [
+        {
+            "study": row.study,
+            "label": row.label,
+            "run": row.run_id,
+            "seed": row.spec["seed"],
+            **{name: of.get(name) for name in names},
+        }
+        for row, of in zip(rows, flat, strict=True)
+    ]
+
+
+def check_rows(history: History, identity: Mapping[str, Any], traces: bool = False) -> Iterator[dict[str, Any]]:
+    """One row a check, oldest first. traces: also `traces`, the arrays of the check by name, as nested lists."""
+    columns = {name: _plain(values) for name, values in history.scalars.items()}
+    for i, step in enumerate(history.steps.tolist()):
+        row = {**identity, "step": step, **{name: values[i] for name, values in columns.items()}}
+        if traces:
+            row["traces"] = {
+                name: _plain(arrays[i]) for name, arrays in history.traces.items() if arrays[i] is not None
+            }
+        yield row
+
+
+def _plain(array: np.ndarray) -> list:
+    return np.where(np.isfinite(array), array, None).tolist()
+
+
+def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """A header and a line a row, without line ends. Keys that are no columns are left out."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="")
+
+    def line() -> str:
+        found = text.getvalue()
+        text.seek(0)
+        text.truncate()
+        return found
+
+    writer.writeheader()
+    yield line()
+    for row in rows:
+        writer.writerow(row)
+        yield line()
+
+
+def json_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """A JSON object a row, without line ends."""
+    return (json.dumps(row, allow_nan=False) for row in rows)

@@ -1,0 +1,53 @@
+"""A run as TensorBoard shows it."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rnnctl.diagnostics.histogram import LOG10_EDGES
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+    from store.history import History
+    from store.queries import RunRow
+
+GRADIENT = "log10_gradient_through_time"
+
+
+def write_events(writer: SummaryWriter, row: RunRow, history: History) -> None:
+    """The spec as text, every scalar under its own name where it is a finite number, and the histogram of
+    log10 |dL/dh_t| over steps and sequences, exact zeros left out, of every check that made a diagnosis.
+
+    history: with traces. TensorBoard's wall time is that of the export; its steps are updates.
+    """
+    writer.add_text("spec", f"```\n{json.dumps(row.spec, indent=2)}\n```")
+    for name, values in history.scalars.items():
+        for step, value in zip(history.steps.tolist(), values.tolist(), strict=True):
+            if math.isfinite(value):
+                writer.add_scalar(name, value, step)
+    for step, counts in zip(history.steps.tolist(), history.traces.get("grad_hist", ()), strict=False):
+        if counts is not None and counts.any():
+            _add_histogram(writer, counts, step)
+
+
+def _add_histogram(writer: SummaryWriter, counts: np.ndarray, step: int) -> None:
+    used = np.flatnonzero(counts)
+    bins = slice(used[0], used[-1] + 1)
+    low, high = LOG10_EDGES[:-1][bins], LOG10_EDGES[1:][bins]
+    counts, middle = counts[bins].astype(float), (low + high) / 2
+    writer.add_histogram_raw(
+        GRADIENT,
+        min=low[0],
+        max=high[-1],
+        num=int(counts.sum()),
+        sum=float(counts @ middle),
+        sum_squares=float(counts @ middle**2),
+        bucket_limits=high.tolist(),
+        bucket_counts=counts.tolist(),
+        global_step=step,
+    )

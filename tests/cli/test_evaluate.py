@@ -1,0 +1,68 @@
+"""`evaluate` as a user types it: other lengths, kept results, and mistakes."""
+
+import json
+
+import pytest
+
+from store import Store, evaluations
+from tests.cli.lab import rnnctl, workspace
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = workspace(tmp_path_factory.mktemp("evaluated") / "w")
+    rnnctl("train", cwd=folder, check=0)
+    return folder
+
+
+def test_a_study_is_evaluated_at_every_length_drawn_and_kept(trained):
+    done = rnnctl("evaluate", "tiny", "--lengths", "10,40,25", "--samples", 200, cwd=trained, check=0)
+    header = done.stdout.splitlines()[0]
+    assert header.index("at 10") < header.index("at 25") < header.index("at 40")
+    assert "chance" in done.stdout
+    assert (trained / "figures" / "tiny-generalisation.png").stat().st_size > 10_000
+    with Store.open(trained, readonly=True) as store:
+        ids = [row["run_id"] for row in store.rows("SELECT run_id FROM runs")]
+        kept = evaluations.of_runs(store, ids)
+    assert sorted({(e.length, e.samples, e.seed) for e in kept}) == [(10, 200, 1), (25, 200, 1), (40, 200, 1)]
+    assert len(kept) == 12
+
+
+def test_what_is_known_is_not_computed_again(trained):
+    args = ("evaluate", "tiny", "--lengths", "10,30", "--samples", 100, "--json")
+    first, second = (rnnctl(*args, cwd=trained, check=0) for _ in range(2))
+    assert json.loads(first.stdout) == json.loads(second.stdout)
+    assert len(json.loads(first.stdout)) == 8
+    assert "at length 30" in first.stderr
+    assert second.stderr == ""
+
+
+def test_one_run_is_evaluated_alone(trained):
+    args = ("evaluate", "tiny/omega=1.0 seed=1", "--lengths", "12", "--samples", 100, "--json")
+    (found,) = json.loads(rnnctl(*args, cwd=trained, check=0).stdout)
+    assert found["label"] == "omega=1.0 seed=1"
+    assert found["floor"] == pytest.approx(1.3863, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "fragments"),
+    [
+        (["tiny", "--lengths", "5"], 2, ["--lengths 5", "temporal_order", "at least 10"]),
+        (["tiny", "--lengths", "10,x"], 2, ["--lengths", "whole numbers"]),
+        (["tiny", "--lengths", "0"], 2, ["at least 1"]),
+        (["tiny", "--lengths", "10", "--samples", "1500"], 2, ["--samples", "1,000"]),
+        (["tny", "--lengths", "10"], 3, ["tny", "tiny"]),
+        (["tiny"], 2, ["--lengths"]),
+    ],
+)
+def test_mistakes_get_one_line(trained, args, code, fragments):
+    done = rnnctl("evaluate", *args, cwd=trained, check=code)
+    (line,) = done.stderr.strip().splitlines()
+    for fragment in fragments:
+        assert fragment in line
+
+
+def test_a_study_without_a_trained_run_is_told(tmp_path):
+    folder = workspace(tmp_path / "w")
+    done = rnnctl("evaluate", "tiny", "--lengths", "10", cwd=folder, check=3)
+    assert "no run has a checkpoint" in done.stderr

@@ -1,0 +1,405 @@
+"""What goes into exports, on rows and histories made by hand."""
+
+import csv
+import io
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from rnnctl.diagnostics.histogram import LOG10_EDGES, log10_histogram
+from rnnctl.report.export import commands
+from rnnctl.report.export.commands import script
+from rnnctl.report.export.names import file_names
+from rnnctl.report.export.npz import final_state
+from rnnctl.report.export.table import check_rows, csv_lines, identities, json_lines
+from rnnctl.report.export.tensorboard import GRADIENT, write_events
+from rnnctl.spec.run import RunSpec
+from rnnctl.spec.study import read_study
+from rnnctl.tasks import make_task
+from rnnctl.training.member import begin
+from rnnctl.training.pack import model_of
+from store.history import History
+
+STEPS = 12  # of the longest sequence
+TASK = {"name": "temporal_order", "min_length": 10, "max_length": STEPS}
+nan = np.nan
+
+
+def spec(seed=1, **sections):
+    plain = {"task": TASK, "model": {"name": "gru", "hidden": 3}, "check": {"every": 50}, "seed": seed, **sections}
+    return RunSpec.model_validate(plain)
+
+
+def row(label="a seed=1", of=None, **more):
+    of = spec() if of is None else of
+    fields = {"study": "s", "label": label, "run_id": of.run_id, "spec": of.canonical()}
+    return SimpleNamespace(**fields, **{"status": "queued", "outcome": None, "step": 0, "total": 100, **more})
+
+
+def state_of(of, step=0, best_step=0):
+    """A checkpoint whose weights are 1, 2, 3, ... and whose best weights are their negatives."""
+    task = make_task(of.task)
+    member, flat_N = begin(of.run_id, of, task, model_of(of, task))
+    weights = torch.arange(1.0, len(flat_N) + 1)
+    member.step, member.best.step, member.best_weights = step, best_step, -weights
+    return member.state(weights)
+
+
+GATED = History(
+    steps=np.array([50, 100, 150]),
+    scalars={
+        "valid_loss": np.array([1.4, 1.2, nan]),
+        "valid_error": np.array([0.75, 0.5, 0.125]),
+        "train_loss": np.array([1.5, 1.3, 1.1]),
+        "grad_norm": np.array([3.0, 2.0, 1.0]),
+        "rho": np.array([nan, 0.9, 1.1]),
+        "reach": np.array([nan, 1.0, 0.5]),
+    },
+    traces={
+        "grad_time": [None, np.geomspace(1e-60, 1, STEPS), np.zeros(STEPS)],
+        "saturation_time": [None, np.full(STEPS, 0.5, np.float32), np.full(STEPS, 0.25, np.float32)],
+        "gate_z_time": [None, np.full(STEPS, 0.125, np.float32), np.full(STEPS - 2, 0.25, np.float32)],
+        "gate_r_time": [None, np.full(STEPS, 0.375, np.float32), None],
+    },
+)
+
+
+# --- npz
+# ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_grus_arrays_have_the_conventions_names_units_and_shapes():
+    of = spec()
+    found = final_state(row(of=of), GATED, state_of(of, step=150))
+    assert found["updates"].tolist() == [50, 100, 150]
+    assert found["valid_error"].tolist() == [75, 50, 12.5]
+    assert found["diag_err"].tolist() == [0.75, 0.5, 0.125]
+    assert found["train_nll"].tolist() == [1.5, 1.3, 1.1]
+    assert found["gradient_norm"].tolist() == [3, 2, 1]
+    np.testing.assert_array_equal(found["diag_loss"], [1.4, 1.2, nan])
+    np.testing.assert_array_equal(found["rho_Whh"], [nan, 0.9, 1.1])
+    np.testing.assert_array_equal(found["steps_in_past"], [nan, 1, 0.5])
+    assert np.isnan(found["Omega"]).all()
+    traces = ("grad_time", "act_time", "sat_time", "gate_z_sat_time", "gate_r_sat_time")
+    assert {found[name].shape for name in traces} == {(3, STEPS)}
+    assert found["grad_time"][1, 0] == 1e-60, "float32 would have lost it"
+    assert np.isnan(found["act_time"]).all(), "no one slope in a gated cell"
+    words = {name: str(found[name]) for name in ("act_name", "classif_type", "model_type", "init", "label", "run_id")}
+    assert words == {"act_name": "tanh", "classif_type": "lastSoftmax", "model_type": "gru", "init": "course",
+                     "label": "a seed=1", "run_id": of.run_id}  # fmt: skip
+    assert [int(found[name]) for name in ("diag_len", "diag_bs", "checkFreq")] == [STEPS, 20, 50]
+
+
+def test_a_check_without_a_diagnosis_is_a_row_of_nans_and_a_short_trace_is_padded_at_its_end():
+    found = final_state(row(), GATED, state_of(spec()))
+    for name in ("grad_time", "sat_time", "gate_z_sat_time", "gate_r_sat_time"):
+        assert np.isnan(found[name][0]).all()
+    assert found["gate_z_sat_time"][2].tolist()[:-2] == [0.25] * (STEPS - 2)
+    assert np.isnan(found["gate_z_sat_time"][2, -2:]).all()
+    assert np.isnan(found["gate_r_sat_time"][2]).all()
+    assert found["gate_r_sat_time"][1].tolist() == [0.375] * STEPS
+
+
+@pytest.mark.parametrize(
+    ("cell", "biases", "gates"),
+    [
+        ("rnn", {"b_hh", "b_hy"}, {"z", "r"}),
+        ("gru", {"b_z", "b_r", "b_h", "b_y"}, {"z", "r"}),
+        ("lstm", {"b_i", "b_f", "b_o", "b_hh", "b_hy"}, {"z", "r", "i", "f", "o"}),
+    ],
+)
+def test_weights_have_their_names_and_every_number_of_the_checkpoint_is_there_once(cell, biases, gates):
+    of = spec(model={"name": cell, "hidden": 4, "init": "orthogonal"})
+    state = state_of(of, step=150, best_step=100)
+    found = final_state(row(of=of), GATED, state)
+    weights = {name: value for name, value in found.items() if name.startswith(("W_", "b_"))}
+    assert {name for name in weights if name.startswith("b_")} == biases
+    assert weights["W_uh"].shape == (6, 4)
+    assert weights["W_hh"].shape == (4, 4)
+    assert weights["W_hy"].shape == (4, 4)
+    together = np.concatenate([value.ravel() for value in weights.values()])
+    assert sorted(together.tolist()) == state["weights"].tolist()
+    assert {name[5:-9] for name in found if name.startswith("gate_")} == gates
+    assert found["weights_at"] == 150
+    best = final_state(row(of=of), GATED, state, best=True)
+    assert best["weights_at"] == 100
+    assert all((best[name] == -weights[name]).all() for name in weights)
+
+
+@pytest.mark.parametrize(
+    ("task", "kind"),
+    [
+        (TASK, "lastSoftmax"),
+        ({"name": "addition", "min_length": 10, "max_length": 12}, "lastLinear"),
+        ({"name": "memorization", "min_length": 10, "max_length": 12, "positions": 2}, "softmax"),
+        ({"name": "permutation", "min_length": 10, "max_length": 12, "predict": "every"}, "softmax"),
+    ],
+)
+def test_a_tasks_head_has_the_conventions_name(task, kind):
+    of = spec(task=task)
+    found = final_state(row(of=of), History(np.array([50]), {"valid_error": np.ones(1)}, {}), state_of(of))
+    assert str(found["classif_type"]) == kind
+    assert found["grad_time"].shape == (1, make_task(of.task).max_steps)
+
+
+def test_it_is_read_back_without_pickle(tmp_path):
+    found = final_state(row(), GATED, state_of(spec()))
+    np.savez(tmp_path / "x.npz", **found)
+    with np.load(tmp_path / "x.npz", allow_pickle=False) as read:
+        assert list(read) == list(found)
+        for name in read:
+            np.testing.assert_array_equal(read[name], found[name])
+            assert read[name].dtype.kind in "iufU"
+
+
+def test_the_state_of_another_run_is_refused():
+    with pytest.raises(ValueError, match="is not one of"):
+        final_state(row(), GATED, state_of(spec(seed=2)))
+
+
+# --- tables
+# ---------------------------------------------------------------------------------------------------------------
+
+
+def test_csv_read_back_has_the_same_floats_and_nothing_where_nothing_was():
+    history = History(np.array([1, 2]), {"a": np.array([0.1, 1 / 3]), "b": np.array([nan, 1e-300])}, {})
+    rows = list(csv.DictReader(io.StringIO("\n".join(csv_lines(["step", "a", "b"], check_rows(history, {}))))))
+    assert [row["step"] for row in rows] == ["1", "2"]
+    assert [float(row["a"]) for row in rows] == [0.1, 1 / 3]
+    assert rows[0]["b"] == ""
+    assert float(rows[1]["b"]) == 1e-300
+
+
+def test_csv_quotes_what_has_a_comma():
+    lines = list(csv_lines(["label"], [{"label": "init=smart_tanh(std=1,connections=3)", "other": 1}]))
+    assert next(csv.reader(lines[1:])) == ["init=smart_tanh(std=1,connections=3)"]
+
+
+def test_json_lines_have_traces_where_there_are_some_and_null_for_what_is_no_number():
+    traces = {"g": [None, np.array([1.0, nan, np.inf])], "n": [np.array([[1, 2]], np.uint32), None]}
+    history = History(np.array([1, 2]), {"a": np.array([nan, 2.0])}, traces)
+    first, second = map(json.loads, json_lines(check_rows(history, {"label": "x"}, traces=True)))
+    assert first == {"label": "x", "step": 1, "a": None, "traces": {"n": [[1, 2]]}}
+    assert second == {"label": "x", "step": 2, "a": 2.0, "traces": {"g": [1.0, None, None]}}
+    assert "traces" not in next(check_rows(history, {}))
+
+
+def test_who_a_row_belongs_to_is_told_by_what_varies():
+    runs = [
+        row("lr=0.1 seed=1", spec(train={"lr": 0.1})),
+        row("lr=0.2 seed=7", spec(seed=7, train={"lr": 0.2})),
+        row("none", spec(train={"lr": 0.2, "clip": "none"})),
+    ]
+    assert [list(one) for one in identities(runs)] == [["study", "label", "run", "seed", "train.lr", "train.clip"]] * 3
+    assert identities(runs)[1] == {"study": "s", "label": "lr=0.2 seed=7", "run": runs[1].run_id, "seed": 7,
+                                   "train.lr": 0.2, "train.clip": 1.0}  # fmt: skip
+    assert identities(runs)[2]["train.clip"] == "none"
+
+
+# --- names
+# ----------------------------------------------------------------------------------------------------------------
+
+
+def test_file_names_are_safe_and_no_two_are_the_same():
+    labels = [
+        "EC7 seed=1",
+        "init=smart_tanh(connections=5) lr=1e-05",
+        "a/../b",
+        "x" * 300,
+        "twice",
+        "twice",
+        "ec7 seed=1",
+    ]
+    names = file_names([SimpleNamespace(label=label, run_id=f"r{i}") for i, label in enumerate(labels)])
+    assert names["r1"] == "init=smart_tanh_connections=5_lr=1e-05"
+    assert names["r4"] == "twice_r4"
+    assert names["r5"] == "twice_r5"
+    assert len({name.casefold() for name in names.values()}) == len(labels), "also where case does not count"
+    assert all("/" not in name and " " not in name and len(name) < 200 for name in names.values())
+
+
+# --- commands
+# -------------------------------------------------------------------------------------------------------------
+
+
+TEXT = """\
+study: s
+base:
+  task: {name: temporal_order, min_length: 10, max_length: 12}
+  model: {hidden: 4, init: orthogonal}
+seeds: [1, 2]
+"""
+
+
+def study(source=TEXT, name="s"):
+    return SimpleNamespace(name=name, source=source, created=0.0, updated=0.0)
+
+
+def runs_of(source, **more):
+    return [row(run.label, run.spec, **more) for run in read_study(source, "x").runs]
+
+
+def made_by(lines):
+    """Run ids that the study files in a script register, by file."""
+    lines, found = list(lines), {}
+    for i, line in enumerate(lines):
+        if line.startswith("cat > "):
+            end = line.partition("<<")[2].strip("'")
+            text = "\n".join(lines[i + 1 : lines.index(end, i)])
+            found[line.split()[2]] = [run.spec.run_id for run in read_study(text, "x").runs]
+    return found
+
+
+def told(studies):
+    rows = [one for _, of_study in studies for one in of_study]
+    return list(script(studies, {one.run_id: [] for one in rows}))
+
+
+def test_a_studys_own_text_is_what_makes_it_again():
+    rows = runs_of(TEXT)
+    lines = told([(study(), rows)])
+    assert made_by(lines) == {"s.yaml": [one.run_id for one in rows]}
+    assert TEXT in "\n".join(lines)
+    assert "rnnctl init s.yaml" in lines
+    assert [line for line in lines if line.startswith("rnnctl train")] == ["rnnctl train --workers 1"]
+
+
+def test_runs_of_an_earlier_text_are_written_out_in_full():
+    earlier = TEXT.replace("hidden: 4", "hidden: 5").replace(
+        "seeds: [1, 2]", "seeds: [1, 2]\ngrid: {train.clip: [none, 2.0]}"
+    )
+    rows = [*runs_of(earlier), *runs_of(TEXT)]
+    lines = told([(study(), rows), (study(TEXT.replace("study: s", "study: s-more-1"), "s-more-1"), [])])
+    made = made_by(lines)
+    assert made["s.yaml"] == [one.run_id for one in rows[4:]]
+    assert made["s-more-2.yaml"] == [one.run_id for one in rows[:4]], "and not under the name of another study"
+    assert "rnnctl init s.yaml s-more-2.yaml" in lines
+
+
+@pytest.mark.parametrize("source", ["study: [", TEXT.replace("[1, 2]", "[1, 2, 3]")])
+def test_a_text_that_cannot_be_read_or_names_other_runs_is_not_used(source):
+    rows = runs_of(TEXT)
+    assert made_by(told([(study(source), rows)])) == {"s.yaml": [one.run_id for one in rows]}
+
+
+def test_every_section_of_a_spec_survives_being_written_out():
+    cases = [
+        {"model": {"name": "lstm", "hidden": 4}, "stop": {"solved": "never", "patience": 3, "min_delta": 1e-7}},
+        {"train": {"clip": "none", "lr": 1e-5, "omega": {"alpha": 0.5, "decay": "1/t", "period": 7}}},
+        {"check": {"every": 5, "samples": 200, "chunk": 100, "screen": 100, "diagnose_every": 10}},
+        {"model": {"name": "rnn", "hidden": 40, "init": {"name": "smart_tanh", "connections": 0.25}}},
+        {"model": {"name": "rnn", "hidden": 40, "init": "sigmoid"}, "task": "temporal_order_3"},
+    ]
+    rows = [row(f"r{i}", spec(**({"model": {"name": "rnn", "hidden": 40}} | one))) for i, one in enumerate(cases)]
+    assert made_by(told([(study("study: ["), rows)])) == {"s.yaml": [one.run_id for one in rows]}
+
+
+def test_more_runs_than_a_study_file_should_hold_are_several_files(monkeypatch):
+    monkeypatch.setattr(commands, "RUNS_A_FILE", 5)
+    rows = [row(f"r{seed}", spec(seed=seed)) for seed in range(12)]
+    made = made_by(told([(study("study: ["), rows)]))
+    assert [len(ids) for ids in made.values()] == [5, 5, 2]
+    assert [one for ids in made.values() for one in ids] == [one.run_id for one in rows]
+
+
+def test_a_text_that_holds_the_end_of_a_here_document_does_not_end_it():
+    source = f'{TEXT}about: "This is\\nEND\\nEND_\\nno end."\\n'.replace("\\n", "\n")
+    assert "\nEND\n" in source
+    lines = told([(study(source), runs_of(TEXT))])
+    assert made_by(lines) == {"s.yaml": [one.run_id for one in runs_of(TEXT)]}
+    assert "rnnctl init s.yaml" in lines
+
+
+def attempt(worker, started, ended, **more):
+    fields = {"attempt": 1, "worker": worker, "started": started, "ended": ended, "ended_as": ended and "done"}
+    fields |= {"host": "h", "device": "cpu", "start_step": 0, "end_step": ended and 50, "environment": {}}
+    return SimpleNamespace(**fields | more)
+
+
+def test_a_run_is_told_with_its_attempts_and_where_they_were():
+    (one, two) = runs_of(TEXT, status="done", outcome="solved", step=60)
+    environment = {"bits": {"torch": "2.13.0", "threads": 1}, "python": "3.11.7", "git": None}
+    of_one = [attempt("w", 0.0, 86_400.0, host="a\nb", environment=environment), attempt("w", 86_401.0, None)]
+    lines = list(script([(study(), [one, two])], {one.run_id: of_one, two.run_id: []}))
+    at = lines.index(f"# seed=1: run {one.run_id}, seed 1, done: solved, 60 of 100 updates")
+    assert lines[at + 1] == (
+        "#   attempt 1: 1970-01-01T00:00:00Z to 1970-01-02T00:00:00Z, done, updates 0 to 50, host a\\nb, cpu; "
+        "torch 2.13.0, python 3.11.7"
+    )
+    assert "not ended, updates 0 to ?" in lines[at + 2]
+    assert lines[at + 3].startswith(f"# seed=2: run {two.run_id}")
+
+
+def test_workers_are_as_many_as_trained_at_one_time():
+    rng = np.random.default_rng(1)
+    (one, *_) = rows = runs_of(TEXT)
+    for _ in range(50):
+        starts = rng.integers(0, 20, size=6)
+        lives = [(f"w{i}", float(s), float(s + rng.integers(1, 8))) for i, s in enumerate(starts)]
+        # What a worker did in two attempts is one life of it.
+        parts = [attempt(w, s, s + 0.5) for w, s, _ in lives] + [attempt(w, s + 0.5, e) for w, s, e in lives]
+        last = list(script([(study(), rows)], {one.run_id: parts, rows[1].run_id: []}))[-1]
+        most = max(sum(s <= at < e for _, s, e in lives) for at in np.arange(0, 30, 0.25))
+        assert last == f"rnnctl train --workers {most} --device cpu"
+
+
+def test_runs_on_several_devices_ask_for_none():
+    (one, two) = rows = runs_of(TEXT)
+    tried = {one.run_id: [attempt("v", 0.0, 1.0)], two.run_id: [attempt("w", 2.0, 3.0, device="cuda")]}
+    assert list(script([(study(), rows)], tried))[-1] == "rnnctl train --workers 1"
+
+
+def test_cancelled_runs_are_cancelled_again():
+    one, two = runs_of(TEXT)
+    two.status = "cancelled"
+    lines = told([(study(), [one, two])])
+    assert lines[-2:] == [f"rnnctl cancel --yes {two.run_id}", "rnnctl train --workers 1"]
+    one.status = "cancelled"
+    assert not any(line.startswith("rnnctl train") for line in told([(study(), [one, two])]))
+
+
+# --- tensorboard
+# ----------------------------------------------------------------------------------------------------------
+
+
+class Writer:
+    """Takes down what it is given."""
+
+    def __init__(self):
+        self.scalars, self.histograms, self.texts = {}, {}, {}
+
+    def add_scalar(self, tag, value, step):
+        self.scalars.setdefault(tag, []).append((step, value))
+
+    def add_text(self, tag, text):
+        self.texts[tag] = text
+
+    def add_histogram_raw(self, tag, **found):
+        self.histograms.setdefault(tag, []).append(found)
+
+
+def test_tensorboard_gets_every_finite_scalar_and_the_gradients_histogram():
+    rng = np.random.default_rng(2)
+    norms = 10.0 ** rng.uniform(-9, -4, size=1000)
+    history = History(
+        np.array([10, 20, 30]),
+        {"valid_loss": np.array([1.5, nan, 0.5])},
+        {"grad_hist": [None, log10_histogram(norms), np.zeros(len(LOG10_EDGES) - 1, np.uint32)]},
+    )
+    writer, one = Writer(), row()
+    write_events(writer, one, history)
+    assert writer.scalars == {"valid_loss": [(10, 1.5), (30, 0.5)]}
+    assert one.spec == json.loads(writer.texts["spec"].strip("`"))
+    (found,) = writer.histograms[GRADIENT]
+    logs = np.log10(norms)
+    assert found["global_step"] == 20
+    assert found["num"] == 1000 == sum(found["bucket_counts"])
+    assert found["min"] <= logs.min() <= found["min"] + 0.5
+    assert found["max"] - 0.5 <= logs.max() <= found["max"]
+    assert found["sum"] / 1000 == pytest.approx(logs.mean(), abs=0.05)
+    assert found["sum_squares"] / 1000 == pytest.approx((logs**2).mean(), rel=0.02)
+    edges = [found["min"], *found["bucket_limits"]]
+    assert found["bucket_counts"] == np.histogram(logs, edges)[0].tolist()
