@@ -70,12 +70,13 @@ def generalisation(
     if samples is not None:
         axes.set_yscale("symlog", linthresh=1 / samples, linscale=0.4)
         axes.set_ylim(-0.3 / samples, max(1.6 * highest, 2 / samples))
+        axes.yaxis.set_major_locator(FixedLocator([0.0, *10.0 ** np.arange(np.ceil(np.log10(2 / samples)), 1)]))
     else:
         axes.set_ylim(-0.02, 1.05 * max(highest, 0.05))
     axes.yaxis.set_minor_locator(NullLocator())
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: style.number(value)))
     if chance is not None:
-        marks.name_levels(axes, [], floor=(chance, "chance"))
+        marks.draw_levels(axes, [], floor=(chance, "chance"))
     keys = [
         Line2D([], [], color=colour, linestyle=dash, linewidth=1.8, label=_name(group, sizes[group]))
         for group, (colour, dash) in look.items()

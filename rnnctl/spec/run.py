@@ -249,8 +249,9 @@ class Check(Section):
     def _whole_chunks(self) -> Check:
         if self.samples % self.chunk:
             raise ValueError(f"samples {self.samples} is not a multiple of chunk {self.chunk}")
-        if self.screen is not None and self.screen % self.chunk:
-            raise ValueError(f"screen {self.screen} is not a multiple of chunk {self.chunk}")
+        chunks = self.samples // self.chunk
+        if self.screen is not None and self.screen % chunks:
+            raise ValueError(f"screen {self.screen} takes as many sequences of each of {chunks} chunks: not a multiple")
         if self.screen is not None and self.screen > self.samples:
             raise ValueError(f"screen {self.screen} is more than samples {self.samples}")
         if self.diagnose_every is not None and self.diagnose_every % self.every:

@@ -36,6 +36,16 @@ def diagnostic_set(task: Task, check: Check) -> Batch:
     return task.draw(generator(check.seed, DIAGNOSTIC_STREAM), check.diagnostic_batch, length=task.max_steps)
 
 
+def _parts(batches: Sequence[Batch], check: Check) -> tuple[list[Batch], list[Batch]]:
+    """The sequences of a screen and the others. A screen takes the first few of every chunk: chunks have lengths of
+    their own, and what is known of one length says little of another, or of the floor.
+    """
+    few = check.chunk if check.screen is None else check.screen * check.chunk // check.samples
+    halves = [slice(few), slice(few, None)] if few < check.chunk else [slice(None)]
+    cut = [[Batch(b.inputs[:, half], b.targets[..., half]) for b in batches] for half in halves]
+    return cut[0], cut[1] if len(cut) > 1 else []
+
+
 class Checker:
     """Validates and diagnoses up to `runs` runs at once. All runs share `spec`'s task, model and check sections."""
 
@@ -44,8 +54,10 @@ class Checker:
         to = {"dtype": getattr(torch, spec.train.dtype), "device": device}
         batches = validation_set(task, spec.check)
         self.baseline = task.baseline(batches)
-        self.validator = Validator(task.question, model, task.max_steps, spec.check.chunk, **to)
-        self.validation = [self.validator.tensors(batch) for batch in batches]
+        parts = [one for each in _parts(batches, spec.check) for one in each]
+        least = min(len(part.targets.T) for part in parts)
+        self.validator = Validator(task.question, model, task.max_steps, least, **to)
+        self.validation = [self.validator.tensors(part) for part in parts]
         self.inputs, self.targets = self.validator.tensors(diagnostic_set(task, spec.check))
         self.tape = make_tape(model, runs, task.max_steps, spec.check.diagnostic_batch, **to)
 

@@ -16,7 +16,7 @@ from rnnctl.models.tape import Regularisers, Tape
 FUSED_STEP_WORK = 50_000_000
 
 # Sequences of a validation batch that go through time together in the fused loops.
-SLICE = 40
+SLICE = 50
 
 
 def make_tape(model: Cell, runs: int, steps: int, batch: int, *, dtype: torch.dtype, device: str) -> Tape:

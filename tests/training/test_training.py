@@ -8,7 +8,7 @@ import torch
 
 from rnnctl.spec.run import RunSpec, Train
 from rnnctl.tasks import make_task
-from rnnctl.training.checks import diagnostic_set, validation_set
+from rnnctl.training.checks import Checker, diagnostic_set, validation_set
 from rnnctl.training.loop import Cadence, train_pack
 from rnnctl.training.member import begin
 from rnnctl.training.pack import Pack, model_of
@@ -136,35 +136,52 @@ def screened(run_spec, **check):
 @pytest.mark.parametrize("goal", ["zero_errors", "under_1_percent"])
 def test_a_screen_changes_neither_whether_nor_when_a_run_is_solved(goal):
     whole = train({"a": easy(solved=goal)})
-    quick = train({"a": screened(easy(solved=goal), chunk=50, screen=50, samples=400)})
+    quick = train({"a": screened(easy(solved=goal), chunk=50, screen=48, samples=400)})
     assert quick.outcomes == whole.outcomes == {"a": "solved"}
     samples = [row.scalars["valid_samples"] for row in quick.history["a"]]
-    assert samples[0] == 50, "far from the goal, the screen's figure stands"
+    assert samples[0] == 48, "far from the goal, the screen's figure stands"
     assert samples[-1] == 400, "at the goal, every sample counts"
     for row in quick.history["a"]:
-        if row.scalars["valid_samples"] == 50:
+        if row.scalars["valid_samples"] == 48:
             # No number of right answers among the rest could have met the goal.
-            assert row.scalars["valid_error"] * 50 >= (1 if goal == "zero_errors" else 4)
+            assert row.scalars["valid_error"] * 48 >= (1 if goal == "zero_errors" else 4)
 
 
-def test_a_screened_figure_is_that_of_the_first_samples():
+def test_a_screened_figure_is_that_of_the_first_few_of_every_chunk():
+    run_spec = screened(spec(1, hidden=13), samples=60, chunk=30, screen=20)
+    task = make_task(run_spec.task)
+    model = model_of(run_spec, task)
+    _, weights = begin("a", run_spec, task, model)
+    (found,) = Checker(run_spec, task, model, 1, "cpu").validate(weights.unsqueeze(0), [-1])
+    named = {name: w[0] for name, w in model.layout.views(weights.unsqueeze(0)).items()}
+    losses, wrong = [], 0
+    for batch in validation_set(task, run_spec.check):
+        inputs, targets = torch.from_numpy(batch.inputs[:, :10]), torch.from_numpy(batch.targets[:10])
+        loss, states = rnn_loss(named, inputs, targets, "tanh")
+        losses.append(loss.item())
+        wrong += int(((states[-1] @ named["W_hy"] + named["b_hy"]).argmax(1) != targets).sum())
+    assert found["valid_samples"] == 20
+    assert found["valid_loss"] == pytest.approx(np.mean(losses), rel=1e-6)
+    assert found["valid_error"] == wrong / 20
+
+
+def test_the_end_of_the_budget_is_validated_in_full():
     run_spec = spec(1, updates=20, samples=60, chunk=30)
     whole, quick = train({"a": run_spec}), train({"a": screened(run_spec, screen=30)})
-    first = train({"a": screened(run_spec, samples=30)})
-    early = [memory.history["a"][0].scalars["valid_loss"] for memory in (quick, first)]
-    assert early[0] == early[1]
-    last = [memory.history["a"][-1].scalars["valid_loss"] for memory in (quick, whole)]
-    assert last[0] == last[1], "the end of the budget is validated in full"
+    assert [row.scalars["valid_samples"] for row in quick.history["a"]] == [30, 60]
+    last = [memory.history["a"][-1].scalars for memory in (quick, whole)]
+    assert last[0]["valid_loss"] == pytest.approx(last[1]["valid_loss"], rel=1e-6)
+    assert last[0]["valid_error"] == last[1]["valid_error"]
 
 
 def test_each_run_of_a_pack_is_screened_for_itself():
-    easy_spec = screened(easy(), chunk=50, screen=50, samples=400)
+    easy_spec = screened(easy(), chunk=50, screen=48, samples=400)
     slow = RunSpec.model_validate({**easy_spec.canonical(), "train": {**easy_spec.canonical()["train"], "lr": 1e-9}})
     slow = RunSpec.model_validate({**slow.canonical(), "train": {**slow.canonical()["train"], "updates": 400}})
     pack = train({"fast": easy_spec, "slow": slow})
     alone = train({"fast": easy_spec})
     assert [repr(r.scalars) for r in pack.history["fast"]] == [repr(r.scalars) for r in alone.history["fast"]]
-    assert {row.scalars["valid_samples"] for row in pack.history["slow"][:-1]} == {50}
+    assert {row.scalars["valid_samples"] for row in pack.history["slow"][:-1]} == {48}
 
 
 def test_diagnoses_have_a_cadence_of_their_own_and_one_at_the_end():
