@@ -333,11 +333,20 @@ def test_a_file_that_is_no_database_is_refused(tmp_path, command):
 
 
 def test_a_locked_database_is_told(tmp_path):
+    """In a process that is less patient than a user's, who waits half a minute for the lock."""
     folder = workspace(tmp_path / "w")
     lock = sqlite3.connect(folder / "rnnctl.db", isolation_level=None)
     lock.execute("BEGIN EXCLUSIVE")
+    code = (
+        "import sys, store; from functools import partial; from rnnctl.cli.app import main\n"
+        "store.Store.open = partial(store.Store.open, timeout=0.2)\n"
+        "sys.argv = ['rnnctl', 'cancel', '--study', 'tiny', '--yes']; main()"
+    )
     try:
-        one_line(rnnctl("cancel", "--study", "tiny", "--yes", cwd=folder, check=1), "locked")
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=20)
+        assert done.returncode == 1
+        one_line(done, "locked")
     finally:
         lock.close()
 
