@@ -13,13 +13,12 @@ from rnnctl.diagnostics.gradients import gradient_norms, through_time
 from rnnctl.diagnostics.saturation import gate_saturation, saturation
 from rnnctl.diagnostics.spectrum import spectrum
 from rnnctl.models.cell import Cell
-from rnnctl.models.heads import backpropagate
 from rnnctl.models.omega import omega, reach
 from rnnctl.models.rnn import Rnn
 from rnnctl.spec.run import Check, RunSpec
 from rnnctl.tasks import Batch, Task
 from rnnctl.training.member import generator
-from rnnctl.training.tapes import make_tape
+from rnnctl.training.tapes import backpropagate, make_tape
 from rnnctl.training.validation import Validator
 
 VALIDATION_STREAM, DIAGNOSTIC_STREAM = 0, 1

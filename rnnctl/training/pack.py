@@ -13,7 +13,6 @@ import torch
 
 from rnnctl.models.cell import Cell
 from rnnctl.models.gru import Gru
-from rnnctl.models.heads import backpropagate
 from rnnctl.models.lstm import Lstm
 from rnnctl.models.rnn import Rnn
 from rnnctl.models.tape import Regularisers
@@ -21,7 +20,7 @@ from rnnctl.spec.run import Rescale, RunSpec
 from rnnctl.tasks import Task
 from rnnctl.training.checks import Checker
 from rnnctl.training.member import Member
-from rnnctl.training.tapes import make_tape
+from rnnctl.training.tapes import backpropagate, make_tape
 from rnnctl.training.validation import as_tensor
 
 # The guard of the authors' program: a gradient that is no number, or longer than this, is replaced by this share of

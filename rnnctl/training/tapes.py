@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
 from rnnctl.determinism import kernel_compiler
+from rnnctl.models import heads
 from rnnctl.models.cell import Cell, Weights, recurrence
 from rnnctl.models.gru import GATES, Gru, GruTape
 from rnnctl.models.lstm import BRANCHES, Lstm, LstmTape
 from rnnctl.models.rnn import Rnn, RnnTape
 from rnnctl.models.tape import Regularisers, Tape
+from rnnctl.tasks import Question
 
 # batch * hidden^2 of one run up to which the fused loops are known to beat BLAS products: the largest that was tried,
 # see kernels/LOG.md.
@@ -25,6 +29,26 @@ def make_tape(model: Cell, runs: int, steps: int, batch: int, *, dtype: torch.dt
     small = batch * model.hidden**2 <= FUSED_STEP_WORK
     kind = fused if device == "cpu" and small and kernel_compiler() else plain
     return kind(model, runs, steps, batch, dtype=dtype, device=device)
+
+
+def backpropagate(
+    question: Question, weights: Weights, tape: Tape, targets: Sequence[torch.Tensor], grads: Weights
+) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    """rnnctl.models.heads.backpropagate, in fused loops where a tape is, and a softmax reads every step."""
+    if not (isinstance(tape, _FusedTape) and question.every_step and question.loss == "cross_entropy"):
+        return heads.backpropagate(question, weights, tape, targets, grads)
+    from rnnctl.kernels.heads import softmax_head
+
+    losses, direct = [], []
+    for i, target in enumerate(targets):
+        h_TBH = tape.h(i)[1:]
+        d_TBH = torch.empty_like(h_TBH)
+        flat_h, flat_d = (x.view(-1, x.shape[2]).numpy() for x in (h_TBH, d_TBH))
+        own, into = ([each[name][i].numpy() for name in ("W_hy", "b_hy")] for each in (weights, grads))
+        loss = softmax_head(flat_h, *own, target.view(-1).numpy(), flat_d, *into)
+        losses.append(torch.tensor(loss, dtype=h_TBH.dtype))
+        direct.append(d_TBH)
+    return losses, direct
 
 
 class HiddenStates:

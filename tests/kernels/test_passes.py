@@ -7,11 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnctl.models.gru import Gru
-from rnnctl.models.heads import backpropagate
 from rnnctl.models.lstm import Lstm
 from rnnctl.models.rnn import Rnn
 from rnnctl.tasks import Question
-from rnnctl.training.tapes import TAPES
+from rnnctl.training.tapes import TAPES, backpropagate
 
 CELLS = ["tanh", "sigmoid", "relu", "identity", "gru", "lstm"]
 

@@ -1,16 +1,15 @@
-"""Whole networks under every question against autograd in float64: symbols and reals in, one step or all of them read.
-"""
+"""Whole networks under every question against autograd in float64: symbols and reals in, one step or all of them read."""
 
 import numpy as np
 import pytest
 import torch
 
 from rnnctl.models.gru import Gru
-from rnnctl.models.heads import backpropagate, losses, read, wrong
+from rnnctl.models.heads import losses, read, wrong
 from rnnctl.models.lstm import Lstm
 from rnnctl.models.rnn import Rnn
 from rnnctl.tasks import Question
-from rnnctl.training.tapes import TAPES
+from rnnctl.training.tapes import TAPES, backpropagate
 from tests import oracles
 
 QUESTIONS = [Question(), Question(every_step=True), Question("squared_error")]
