@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from rnnctl.tasks import Question
+from rnnctl.question import Question
 
 PHI = {"tanh": torch.tanh, "sigmoid": torch.sigmoid, "relu": torch.relu, "identity": lambda a: a}
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl.cli.options import JsonOption, WorkspaceOption, opened, runs_named
+from rnnctl.cli.options import JsonOption, WorkspaceOption, newest_state, opened, runs_named
 from rnnctl.cli.output import NOTHING, UserError, counted, number, out, out_json, say, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    import torch
-
     from store import Store
     from store.evaluations import Evaluation
     from store.queries import RunRow
+
+LONGEST = 1_000_000  # beyond, the states of a few sequences would fill a machine's memory
 
 
 def evaluate(
@@ -27,17 +27,21 @@ def evaluate(
     samples: Annotated[
         int, typer.Option("--samples", min=1, help="Sequences of each length: up to 1,000, or a multiple of it.")
     ] = 10_000,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Decides the sequences.")] = 1,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Decides the sequences.")] = 1,
     as_json: JsonOption = False,
     figures: Annotated[bool, typer.Option(help="Draw error against length into the figures folder.")] = True,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Put fresh sequences of given lengths to the best weights of runs; what was found is kept, and not computed again.
 
-    A run's best weights are those of its lowest validation loss. Runs without a checkpoint are left out.
+    A run's best weights are those of its lowest validation loss. Runs without a checkpoint are left out. A length is
+    what min_length and max_length mean in the task; chance is the error of the best predictor without memory.
     """
     wanted = _parsed(lengths)
     with opened(workspace) as store:
+        import torch
+
+        torch.set_num_threads(1)  # products this small only wait for each other
         rows, _ = runs_named(store, what)
         found = [e for row in rows for e in _evaluated(store, row, wanted, samples, seed)]
         if not found:
@@ -57,8 +61,8 @@ def _parsed(text: str) -> list[int]:
         lengths = [int(part) for part in text.split(",")]
     except ValueError:
         raise UserError(f"--lengths {text}: whole numbers, separated by commas, such as 50,100,200") from None
-    if min(lengths) < 1:
-        raise UserError(f"--lengths {text}: a length is at least 1")
+    if min(lengths) < 1 or max(lengths) > LONGEST:
+        raise UserError(f"--lengths {text}: a length is at least 1 and at most {LONGEST:,}")
     return sorted(set(lengths))
 
 
@@ -70,10 +74,10 @@ def _evaluated(store: Store, row: RunRow, lengths: Sequence[int], samples: int, 
     from rnnctl.spec.run import RunSpec
     from store import evaluations
 
-    best = _best_weights(store, row.run_id)
-    if best is None:
+    state = newest_state(store, row)
+    if state is None or row.summary.get("best_loss") is None:
         return
-    step, weights = best
+    step, weights = state["best"]["step"], state["best_weights"]
     known = {(e.step, e.length, e.samples, e.seed): e for e in evaluations.of_runs(store, [row.run_id])}
     spec = RunSpec.model_validate(row.spec)
     for length in lengths:
@@ -93,19 +97,6 @@ def _evaluated(store: Store, row: RunRow, lengths: Sequence[int], samples: int, 
         yield known[step, length, samples, seed]
 
 
-def _best_weights(store: Store, run_id: str) -> tuple[int, torch.Tensor] | None:
-    """A run's best weights so far and their step, from its newest sound checkpoint; None before the first."""
-    import torch
-
-    from store import checkpoints
-
-    checkpoint = checkpoints.newest_sound(store, run_id).checkpoint
-    if checkpoint is None:
-        return None
-    state = torch.load(store.workspace.root / checkpoint.path, map_location="cpu", weights_only=True)
-    return state["best"]["step"], state["best_weights"]
-
-
 def _print(rows: Sequence[RunRow], found: Sequence[Evaluation], lengths: Sequence[int]) -> None:
     """A row a run, its error in per cent at each length."""
     errors = {(e.run_id, e.length): e for e in found}
@@ -116,9 +107,15 @@ def _print(rows: Sequence[RunRow], found: Sequence[Evaluation], lengths: Sequenc
         for row in rows
         if row.run_id in steps
     ]
-    chance = [number(100 * next(e.chance_error for e in found if e.length == n), 3) for n in lengths]
-    out(table(columns, [*lines, ["chance", "", *chance]]))
-    left_out = len(rows) - len(lines)
+    chances = {}
+    for row in rows:
+        if row.run_id in steps:
+            at = [number(100 * errors[row.run_id, n].chance_error, 3) for n in lengths]
+            chances.setdefault(row.spec["task"]["name"], at)
+    several = len(chances) > 1
+    lines += [[f"chance ({task})" if several else "chance", "", *at] for task, at in chances.items()]
+    out(table(columns, lines))
+    left_out = len(rows) - len(steps)
     if left_out:
         say(f"{counted(left_out, 'run')} without a checkpoint left out")
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl.cli.options import WorkspaceOption, opened, runs_named
+from rnnctl.cli.options import WorkspaceOption, newest_state, opened, runs_named
 from rnnctl.cli.output import FAILURE, NOTHING, UserError, counted, out, say
 
 if TYPE_CHECKING:
@@ -204,7 +204,9 @@ def _npz(store: Store, selection: _Selection, out_: str | None, best: bool) -> N
 
     folder, file = _destination(store, selection, out_)
     for row, history in _histories(store, runs, True):
-        state = _newest_state(store, row)
+        state = newest_state(store, row)
+        if state is None:
+            raise UserError(f"run {row.study}/{row.label} has no sound checkpoint: csv and jsonl need none", FAILURE)
         try:
             arrays = final_state(row, history, state, best)
         except ValueError as error:
@@ -216,20 +218,6 @@ def _npz(store: Store, selection: _Selection, out_: str | None, best: bool) -> N
 
         which = "best" if best else "final"
         _replace(file or folder / f"{selection.files[row.run_id]}_{which}_state.npz", fill)
-
-
-def _newest_state(store: Store, row: RunRow) -> dict:
-    """What the newest sound checkpoint of a run holds."""
-    import torch
-
-    from store import checkpoints
-
-    found = checkpoints.newest_sound(store, row.run_id)
-    for one in found.passed_over:
-        say(f"note: {one.checkpoint.path} {one.reason}")
-    if found.checkpoint is None:
-        raise UserError(f"run {row.study}/{row.label} has no sound checkpoint: csv and jsonl need none", FAILURE)
-    return torch.load(store.workspace.root / found.checkpoint.path, map_location="cpu", weights_only=True)
 
 
 def _tensorboard(store: Store, selection: _Selection, out_: str | None) -> None:
@@ -273,8 +261,8 @@ def _replace(path: Path, fill: Callable[[Path], None]) -> None:
     """Let `fill` write a file, put it in the place of what was there, and name it on stdout."""
     from store.errors import of_system
 
-    target = path.resolve()  # the file that a link points to, not the link
-    in_place = target.exists() and not target.is_file()  # /dev/stdout, a pipe: nothing to be replaced
+    in_place = path.exists() and not path.is_file()  # /dev/stdout, a pipe: nothing to be replaced
+    target = path if in_place else path.resolve()  # the file that a link points to, not the link
     unfinished = target if in_place else target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

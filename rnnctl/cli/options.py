@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -83,6 +83,23 @@ def runs_named(store: Store, word: str) -> tuple[list[RunRow], bool]:
         near = difflib.get_close_matches(word, [*studies, *labels], n=1, cutoff=0.6)
         hint = f"; did you mean {near[0]}?" if near else "; `rnnctl status` shows what there is"
         raise UserError(f"there is no study or run {word!r}{hint}", NOTHING) from None
-    rows = queries.runs_of(store, run_ids=[run_id])
-    # A run can be in several studies: the one that was named, or the first.
-    return [next((row for row in rows if row.study == word.partition("/")[0]), rows[0])], False
+    # A run can be in several studies: the one in which it is called so, or the first.
+    named = [
+        row for study in studies for row in queries.runs_of(store, study, run_ids=[run_id])
+        if word in (row.label, f"{row.study}/{row.label}")
+    ]  # fmt: skip
+    return (named or queries.runs_of(store, run_ids=[run_id]))[:1], False
+
+
+def newest_state(store: Store, row: RunRow) -> dict[str, Any] | None:
+    """What the newest sound checkpoint of a run holds, None where there is none; what had to be passed over is told."""
+    import torch
+
+    from store import checkpoints
+
+    found = checkpoints.newest_sound(store, row.run_id)
+    for one in found.passed_over:
+        say(f"note: {one.checkpoint.path} {one.reason}")
+    if found.checkpoint is None:
+        return None
+    return torch.load(store.workspace.root / found.checkpoint.path, map_location="cpu", weights_only=True)

@@ -17,7 +17,7 @@ from torch.nn.functional import one_hot
 
 from rnnctl.models.cell import Weights
 from rnnctl.models.tape import Tape
-from rnnctl.tasks import Question
+from rnnctl.question import Question
 
 
 def read(weights: Weights, h_RNH: torch.Tensor) -> torch.Tensor:
@@ -43,9 +43,11 @@ def wrong(question: Question, y_SBO: torch.Tensor, targets_SB: torch.Tensor) -> 
     if question.judged == "last":
         y_SBO, targets_SB = y_SBO[-1:], targets_SB[-1:]
     if question.loss == "squared_error":
-        # An output that is no number is no right answer: all comparisons with it are false.
-        return ~((y_SBO.squeeze(2) - targets_SB).abs() <= question.tolerance).all(0)
-    return (y_SBO.argmax(2) != targets_SB).any(0)
+        right_SB = (y_SBO.squeeze(2) - targets_SB).abs() <= question.tolerance
+    else:
+        # Of outputs that are no numbers the first is the largest, and an answer none the less.
+        right_SB = (y_SBO.argmax(2) == targets_SB) & y_SBO.isfinite().all(2)
+    return ~right_SB.all(0)
 
 
 def backpropagate(

@@ -28,8 +28,8 @@ class AtLength:
 
 
 def at_length(spec: RunSpec, weights_N: torch.Tensor, length: int, samples: int, seed: int) -> AtLength:
-    """Put `samples` sequences of min_length = max_length = `length` to a network; the sequences depend on task, length
-    and seed alone.
+    """Put `samples` sequences of min_length = max_length = `length` to a network; the sequences depend on task, length,
+    seed and number of samples alone.
 
     samples: up to CHUNK, or a multiple of it. Raises ValueError for others, and (pydantic's) where the task has no such
     length.

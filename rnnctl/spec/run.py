@@ -202,6 +202,9 @@ def _omega(value: Any) -> Any:
     return {"alpha": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+SMALLEST = {"float32": 2.0**-126, "float64": 2.0**-1022}  # normal numbers
+
+
 class Train(Section):
     """Plain SGD. Its rate is lr, or falls from there with t, the updates before, over lr_period: lr / (1 + t / period)
     for `1/t`, lr * 2^(-t / period) for `exponential`.
@@ -223,6 +226,15 @@ class Train(Section):
             raise ValueError(f"lr_period is missing: lr_decay {self.lr_decay} goes by it, in updates")
         if self.lr_decay == "constant" and self.lr_period is not None:
             raise ValueError(f"lr_period {self.lr_period} has no meaning while lr_decay is constant")
+        return self
+
+    @model_validator(mode="after")
+    def _bound_is_a_number_of_the_dtype(self) -> Train:
+        least = SMALLEST[self.dtype]
+        if self.omega.bound < least:
+            raise ValueError(
+                f"omega.bound {self.omega.bound:g} is below what {self.dtype} can hold; at least {least:g}"
+            )
         return self
 
     def rate(self, update: int) -> float:

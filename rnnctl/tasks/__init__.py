@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rnnctl.tasks.base import Baseline, Batch, Question, Task
+from rnnctl.tasks.base import Baseline, Batch, Task
 from rnnctl.tasks.marked import Marked
 from rnnctl.tasks.memorization import Memorization
 from rnnctl.tasks.permutation import Permutation
@@ -13,7 +13,7 @@ from rnnctl.tasks.temporal_order import TemporalOrder
 if TYPE_CHECKING:
     from rnnctl.spec.tasks import TaskSpec
 
-__all__ = ["Baseline", "Batch", "Question", "Task", "make_task"]
+__all__ = ["Baseline", "Batch", "Task", "make_task"]
 
 
 def make_task(spec: TaskSpec) -> Task:

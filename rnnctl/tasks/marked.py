@@ -19,7 +19,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rnnctl.tasks.base import Baseline, Batch, Question
+from rnnctl.question import Question
+from rnnctl.tasks.base import Baseline, Batch
 from rnnctl.tasks.lengths import drawn_length
 
 MARK, VALUE = range(2)  # the two inputs

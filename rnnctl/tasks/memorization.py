@@ -14,7 +14,8 @@ from typing import Literal
 
 import numpy as np
 
-from rnnctl.tasks.base import Baseline, Batch, Question
+from rnnctl.question import Question
+from rnnctl.tasks.base import Baseline, Batch
 from rnnctl.tasks.lengths import drawn_length
 
 
@@ -60,8 +61,9 @@ class Memorization:
         if self.patterns == "random":
             # Digit by digit is the same as drawing the number, which can be too large for any integer.
             return rng.integers(self.values, size=(self.positions, batch), dtype=np.uint8)
-        weights_P1 = self.values ** np.arange(self.positions)[:, None]
-        return np.arange(batch) // weights_P1 % self.values
+        # In an order that is drawn, so that a part of the columns is no certain part of the patterns.
+        weights_P1, count = self.values ** np.arange(self.positions)[:, None], self.values**self.positions
+        return np.resize(rng.permutation(count), batch) // weights_P1 % self.values
 
     def baseline(self, batches: Sequence[Batch]) -> Baseline:
         """What is reached without a trace of the pattern by one that knows the step: nothing wrong up to the trigger,

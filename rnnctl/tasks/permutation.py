@@ -13,7 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from rnnctl.tasks.base import Baseline, Batch, Question
+from rnnctl.question import Question
+from rnnctl.tasks.base import Baseline, Batch
 from rnnctl.tasks.lengths import drawn_length
 
 FIRST = 2  # symbols that can be the first; the others are those from here on

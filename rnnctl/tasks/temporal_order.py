@@ -13,7 +13,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from rnnctl.tasks.base import Baseline, Batch, Question
+from rnnctl.question import Question
+from rnnctl.tasks.base import Baseline, Batch
 from rnnctl.tasks.lengths import drawn_length
 
 RELEVANT, SYMBOLS = 2, 6

@@ -52,8 +52,10 @@ class Checker:
         self.model, self.check, self.question = model, spec.check, task.question
         to = {"dtype": getattr(torch, spec.train.dtype), "device": device}
         batches = validation_set(task, spec.check)
-        self.baseline = task.baseline(batches)
-        parts = [one for each in _parts(batches, spec.check) for one in each]
+        screen, others = _parts(batches, spec.check)
+        # By the number of samples that a figure rests on.
+        self.baselines = {spec.check.screen: task.baseline(screen), spec.check.samples: task.baseline(batches)}
+        parts = [*screen, *others]
         least = min(len(part.targets.T) for part in parts)
         self.validator = Validator(task.question, model, task.max_steps, least, **to)
         self.validation = [self.validator.tensors(part) for part in parts]
@@ -61,7 +63,7 @@ class Checker:
         self.tape = make_tape(model, runs, task.max_steps, spec.check.diagnostic_batch, **to)
 
     def validate(self, flat_RN: torch.Tensor, beyond: Sequence[int | None]) -> list[dict[str, float]]:
-        """valid_loss, valid_error (share in [0, 1]) and the valid_samples that they rest on, of each run.
+        """valid_loss, valid_error (share in [0, 1]), the valid_samples that they rest on and their floor, of each run.
 
         After check.screen samples, a run with more than beyond[r] wrong answers is let go with the figures so far; None
         looks at all samples.
@@ -88,6 +90,7 @@ class Checker:
                 "valid_loss": float(n / s),
                 "valid_error": int(w) / int(s) if n.isfinite() else float("nan"),
                 "valid_samples": int(s),
+                "valid_floor": self.baselines[int(s)].loss,
             }
             for n, w, s in zip(loss, errors, samples, strict=True)
         ]

@@ -15,7 +15,7 @@ from rnnctl.spec.run import RunSpec
 from rnnctl.tasks import Baseline, Task
 from rnnctl.training.recorder import HistoryRow
 
-STATE_FORMAT = 2
+STATE_FORMAT = 3
 # Streams of a run's seed, so that what one draw takes never shifts another.
 INIT_STREAM, TRAIN_STREAM = 0, 1
 # A run has broken the floor when its validation loss has come this share of the way from there to a perfect one: a
@@ -55,14 +55,22 @@ class Window:
 
 @dataclass
 class Best:
-    """The best validation so far, and since when patience is being tried."""
+    """The best validation so far, and since when patience is being tried. Losses are compared by what they are above
+    the floor of their own samples: those of a screen differ from all.
+    """
 
     loss: float = math.inf
+    floor: float = math.nan
+    chance_error: float = math.nan
     error: float = math.inf
     step: int = 0
     broke_floor_at: int | None = None
-    patience_loss: float = math.inf
+    patience_excess: float = math.inf
     stale_checks: int = 0
+
+    @property
+    def excess(self) -> float:
+        return self.loss - self.floor if math.isfinite(self.loss) else math.inf
 
 
 @dataclass(eq=False)
@@ -74,7 +82,6 @@ class Member:
     task: Task
     rng: np.random.Generator
     best_weights: torch.Tensor  # (N,) on the CPU
-    baseline: Baseline = Baseline(math.nan, math.nan)  # of its validation set, known once the run is in a pack
     step: int = 0
     seconds: float = 0.0  # wall time spent training, over all attempts
     window: Window = field(default_factory=Window)
@@ -98,21 +105,22 @@ class Member:
         goals = {"zero_errors": 0, "under_1_percent": math.ceil(0.01 * self.spec.check.samples) - 1, "never": -1}
         return goals[self.spec.stop.solved]
 
-    def observe(self, validation: dict[str, float], weights: torch.Tensor) -> None:
+    def observe(self, validation: dict[str, float], baseline: Baseline, weights: torch.Tensor) -> None:
         """Take in a validation: last figures, best weights, floor, patience."""
         loss, best = validation["valid_loss"], self.best
         self.last = {**self.window.means(regularised=self.spec.train.omega.alpha > 0), **validation}
         if math.isfinite(loss):
             best.error = min(best.error, validation["valid_error"])
-        if loss < best.loss:
+        excess, margin = loss - baseline.loss, FLOOR_MARGIN * (baseline.loss - baseline.perfect)
+        if excess < best.excess:
             best.loss, best.step = loss, self.step
+            best.floor, best.chance_error = baseline.loss, baseline.error
             self.best_weights = weights.cpu().clone()
-        floor, perfect = self.baseline.loss, self.baseline.perfect
-        if best.broke_floor_at is None and loss < floor - FLOOR_MARGIN * (floor - perfect):
+        if best.broke_floor_at is None and excess < -margin:
             best.broke_floor_at = self.step
-        improved = loss < best.patience_loss - self.spec.stop.min_delta
+        improved = excess < best.patience_excess - self.spec.stop.min_delta
         best.stale_checks = 0 if improved else best.stale_checks + 1
-        best.patience_loss = loss if improved else best.patience_loss
+        best.patience_excess = excess if improved else best.patience_excess
 
     def record(self, diagnosis: dict[str, float], traces: dict[str, np.ndarray]) -> None:
         """Close the check: its history row, with a diagnosis or without, and a new window."""
@@ -138,8 +146,8 @@ class Member:
         """What an overview shows of the run without reading its history."""
         return {
             "step": self.step,
-            "floor": self.baseline.loss,
-            "chance_error": self.baseline.error,
+            "floor": _finite(self.best.floor),
+            "chance_error": _finite(self.best.chance_error),
             "best_loss": _finite(self.best.loss),
             "best_error": _finite(self.best.error),
             "best_step": self.best.step,

@@ -54,8 +54,6 @@ class Pack:
         self.dtype = getattr(torch, spec.train.dtype)
         self.tape = make_tape(self.model, len(members), task.max_steps, self.batch, dtype=self.dtype, device=device)
         self.checker = Checker(spec, task, self.model, len(members), device)
-        for member in members:
-            member.baseline = self.checker.baseline
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these rows only."""
@@ -125,7 +123,8 @@ class Pack:
         """
         beyond = [self.members[r].hopeless_beyond for r in rows]
         for r, validation in zip(rows, self.checker.validate(self.flat_RN[list(rows)], beyond), strict=True):
-            self.members[r].observe(validation, self.flat_RN[r])
+            baseline = self.checker.baselines[validation["valid_samples"]]
+            self.members[r].observe(validation, baseline, self.flat_RN[r])
         verdicts = {r: "diverged" if self.members[r] in diverged else self.members[r].verdict() for r in rows}
         # The end of a run is worth a diagnosis, whenever it comes.
         due = [r for r in rows if verdicts[r] or self.members[r].diagnosis_is_due]

@@ -13,7 +13,7 @@ from rnnctl.models.gru import GATES, Gru, GruTape
 from rnnctl.models.lstm import BRANCHES, Lstm, LstmTape
 from rnnctl.models.rnn import Rnn, RnnTape
 from rnnctl.models.tape import Regularisers, Tape
-from rnnctl.tasks import Question
+from rnnctl.question import Question
 
 # batch * hidden^2 of one run up to which the fused loops are known to beat BLAS products: the largest that was tried,
 # see kernels/LOG.md.
@@ -25,10 +25,13 @@ SLICE = 50
 
 def make_tape(model: Cell, runs: int, steps: int, batch: int, *, dtype: torch.dtype, device: str) -> Tape:
     """Buffers and passes for up to `runs` runs of a model. The choice depends on nothing that a pack shares."""
+    return _kind(model, batch, device)(model, runs, steps, batch, dtype=dtype, device=device)
+
+
+def _kind(model: Cell, batch: int, device: str) -> type[Tape]:
     plain, fused = TAPES[type(model)]
     small = batch * model.hidden**2 <= FUSED_STEP_WORK
-    kind = fused if device == "cpu" and small and kernel_compiler() else plain
-    return kind(model, runs, steps, batch, dtype=dtype, device=device)
+    return fused if device == "cpu" and small and kernel_compiler() else plain
 
 
 def backpropagate(
@@ -58,8 +61,9 @@ class HiddenStates:
 
     def __init__(self, model: Cell, steps: int, batch: int, *, dtype: torch.dtype, device: str) -> None:
         self.model, self.slice = model, min(SLICE, batch)
-        tape = make_tape(model, 1, steps, self.slice, dtype=dtype, device=device)
-        self.tape = tape if isinstance(tape, _FusedTape) else None
+        kind = _kind(model, self.slice, device)
+        fused = issubclass(kind, _FusedTape)
+        self.tape = kind(model, 1, steps, self.slice, dtype=dtype, device=device) if fused else None
 
     def __call__(self, weights: Weights, inputs: torch.Tensor, *, every_step: bool) -> torch.Tensor:
         """h_T, (R, 1, B, H), or every h_t, (R, T, B, H)."""

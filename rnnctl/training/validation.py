@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import torch
 
 from rnnctl.models.cell import Cell, Weights
 from rnnctl.models.heads import losses, read, wrong
-from rnnctl.tasks import Batch, Question
+from rnnctl.question import Question
+from rnnctl.tasks import Batch
 from rnnctl.training.tapes import HiddenStates
 
 
@@ -31,16 +34,26 @@ class Validator:
 
     def judge(self, weights: Weights, inputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Mean loss, float64, and number of wrong answers of each run on one chunk, (R,) on the CPU."""
-        every, runs = self.question.every_step, len(weights["W_hh"])
-        means, errors = [], []
-        # All steps of all runs at once would not fit into memory.
-        for part in [slice(i, i + 1) for i in range(runs)] if every else [slice(runs)]:
-            own = {name: w[part] for name, w in weights.items()}
-            h_RSBH = self.hidden_states(own, inputs, every_step=every)
-            y_RNO = read(own, h_RSBH.flatten(1, 2))
-            loss_RN = losses(self.question, y_RNO, targets.reshape(-1).expand(len(y_RNO), -1))
-            targets_SB = targets.reshape(h_RSBH.shape[1:3])
-            for y_NO, loss_N in zip(y_RNO, loss_RN, strict=True):
-                means.append(loss_N.double().mean())
-                errors.append(wrong(self.question, y_NO.view(*targets_SB.shape, -1), targets_SB).sum())
-        return torch.stack(means).cpu(), torch.stack(errors).cpu()
+        if not self.question.every_step:
+            return self._judge(weights, inputs, targets)
+        # All steps of all runs and sequences at once would not fit into memory.
+        batch, runs = inputs.shape[1], len(weights["W_hh"])
+        edges = np.linspace(0, batch, max(1, batch // self.hidden_states.slice) + 1).astype(int).tolist()
+        means, errors = torch.zeros(runs, dtype=torch.float64), torch.zeros(runs, dtype=torch.int64)
+        for i in range(runs):
+            own = {name: w[i : i + 1] for name, w in weights.items()}
+            for start, end in pairwise(edges):
+                mean, wrongs = self._judge(own, inputs[:, start:end], targets[:, start:end])
+                means[i] += mean[0] * (end - start) / batch
+                errors[i] += wrongs[0]
+        return means, errors
+
+    def _judge(
+        self, weights: Weights, inputs: torch.Tensor, targets: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        h_RSBH = self.hidden_states(weights, inputs, every_step=self.question.every_step)
+        y_RNO = read(weights, h_RSBH.flatten(1, 2))
+        loss_RN = losses(self.question, y_RNO, targets.reshape(-1).expand(len(y_RNO), -1))
+        targets_SB = targets.reshape(h_RSBH.shape[1:3])
+        errors = [wrong(self.question, y_NO.view(*targets_SB.shape, -1), targets_SB).sum() for y_NO in y_RNO]
+        return torch.stack([loss_N.double().mean() for loss_N in loss_RN]).cpu(), torch.stack(errors).cpu()

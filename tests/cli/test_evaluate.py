@@ -5,7 +5,7 @@ import json
 import pytest
 
 from store import Store, evaluations
-from tests.cli.lab import rnnctl, workspace
+from tests.cli.lab import TINY, rnnctl, workspace
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +66,30 @@ def test_a_study_without_a_trained_run_is_told(tmp_path):
     folder = workspace(tmp_path / "w")
     done = rnnctl("evaluate", "tiny", "--lengths", "10", cwd=folder, check=3)
     assert "no run has a checkpoint" in done.stderr
+
+
+def test_a_run_of_two_studies_goes_by_the_name_that_was_used(tmp_path):
+    folder = workspace(
+        tmp_path / "w", TINY.replace("study: tiny", "study: first").replace("seeds: [1, 2]", "seeds: [1]")
+    )
+    again = TINY.replace("study: tiny", "study: second").replace("grid: {train.omega: [0, 1.0]}", "cases: {b: {}}")
+    (folder / "again.yaml").write_text(again.replace("seeds: [1, 2]\n", ""))
+    rnnctl("init", "again.yaml", cwd=folder, check=0)
+    rnnctl("train", cwd=folder, check=0)
+    for word, study, label in [
+        ("second/b", "second", "b"),
+        ("b", "second", "b"),
+        ("first/omega=0.0 seed=1", "first", "omega=0.0 seed=1"),
+    ]:
+        args = ("evaluate", word, "--lengths", "12", "--samples", 50, "--json")
+        (found,) = json.loads(rnnctl(*args, cwd=folder, check=0).stdout)
+        assert (found["study"], found["label"]) == (study, label)
+
+
+def test_tasks_with_different_chances_have_a_row_each(tmp_path):
+    mixed = TINY.replace("grid: {train.omega: [0, 1.0]}", "grid: {task.name: [temporal_order, addition]}")
+    folder = workspace(tmp_path / "w", mixed.replace("seeds: [1, 2]", "seeds: [1]"))
+    rnnctl("train", cwd=folder, check=0)
+    table = rnnctl("evaluate", "tiny", "--lengths", "12", "--samples", 50, "--no-figures", cwd=folder, check=0).stdout
+    assert "chance (temporal_order)" in table
+    assert "chance (addition)" in table

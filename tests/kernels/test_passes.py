@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rnnctl.models.gru import Gru
 from rnnctl.models.lstm import Lstm
 from rnnctl.models.rnn import Rnn
-from rnnctl.tasks import Question
+from rnnctl.question import Question
 from rnnctl.training.tapes import TAPES, backpropagate
 
 CELLS = ["tanh", "sigmoid", "relu", "identity", "gru", "lstm"]

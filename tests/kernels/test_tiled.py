@@ -24,13 +24,19 @@ def test_products_equal_numpys(dtype, tolerance):
         np.testing.assert_allclose(written, product, **close)
 
 
-def test_no_memory_beside_the_sums_is_touched():
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("product", [add_product, set_product, add_transposed_product])
+def test_no_memory_beside_the_sums_is_touched(product, dtype):
     rng = np.random.default_rng(2)
     for width in range(1, 40):
-        room = np.zeros((9, 7, width))
-        add_product(rng.standard_normal((7, 5)), rng.standard_normal((5, width)), room[4])
-        assert not room[:4].any()
-        assert not room[5:].any()
+        batch = int(rng.integers(1, 9))
+        a, w = rng.standard_normal((batch, 5)).astype(dtype), rng.standard_normal((5, width)).astype(dtype)
+        room = np.zeros(3 * batch * width, dtype)
+        inside = room[batch * width : 2 * batch * width]
+        product(np.ascontiguousarray(a.T) if product is add_transposed_product else a, w, inside.reshape(batch, width))
+        assert inside.all()
+        assert not room[: batch * width].any()
+        assert not room[2 * batch * width :].any()
 
 
 def test_what_is_no_number_stays_so():

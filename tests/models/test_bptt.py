@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rnnctl.models.heads import backpropagate
 from rnnctl.models.rnn import Rnn, RnnTape
-from rnnctl.tasks import Question
+from rnnctl.question import Question
 from rnnctl.training.tapes import FusedRnnTape
 from tests.oracles import rnn_loss
 

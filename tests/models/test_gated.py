@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rnnctl.models.gru import Gru, GruTape
 from rnnctl.models.heads import backpropagate
 from rnnctl.models.lstm import Lstm, LstmTape
-from rnnctl.tasks import Question
+from rnnctl.question import Question
 from rnnctl.training.tapes import FusedGruTape, FusedLstmTape
 from tests.oracles import gru_loss, lstm_loss
 

@@ -1,4 +1,4 @@
-"""Whole networks under every question against autograd in float64: symbols and reals in, one step or all of them read."""
+"""Whole networks under every question against autograd in float64: any inputs, one step or all of them read."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from rnnctl.models.gru import Gru
 from rnnctl.models.heads import losses, read, wrong
 from rnnctl.models.lstm import Lstm
 from rnnctl.models.rnn import Rnn
-from rnnctl.tasks import Question
+from rnnctl.question import Question
 from rnnctl.training.tapes import TAPES, backpropagate
 from tests import oracles
 
@@ -105,3 +105,9 @@ def test_a_value_is_wrong_beyond_the_tolerance_and_when_it_is_no_number():
     y = torch.tensor([[[0.5], [0.75], [float("nan")]]])
     question = Question("squared_error", tolerance=0.25)
     assert wrong(question, y, torch.tensor([[0.25, 0.25, 0.25]])).tolist() == [False, True, True]
+
+
+def test_an_answer_among_outputs_that_are_no_numbers_is_wrong():
+    y = torch.full((1, 2, 3), float("nan"))
+    y[0, 1] = torch.tensor([1.0, 0.0, 0.0])
+    assert wrong(Question(), y, torch.zeros(1, 2, dtype=torch.int64)).tolist() == [True, False]

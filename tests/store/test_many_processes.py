@@ -5,6 +5,8 @@ from collections import Counter
 
 import pytest
 
+from store import migrations
+
 CLAIM_ALL = """
 import json, sys
 from store import Store, queue, workers
@@ -59,7 +61,7 @@ def test_eight_processes_claim_a_thousand_jobs_each_once_and_without_a_lock_erro
 
 def test_processes_that_create_the_same_workspace_at_once_end_with_one(tmp_path, start_python):
     processes = [start_python(CREATE, tmp_path / "w") for _ in range(4)]
-    assert set(start_together(processes)) == {"3\n"}
+    assert set(start_together(processes)) == {f"{migrations.SCHEMA}\n"}
 
 
 KILL_WHILE_COMMITTING = """

@@ -107,3 +107,30 @@ def test_gates_are_diagnosed(cell):
         assert counts.sum() == len(time) * 5 * 9
         centres = (np.arange(50) + 0.5) / 100
         assert (counts * centres).sum() / counts.sum() == pytest.approx(distance, abs=0.01)
+
+
+def test_a_screen_has_a_floor_of_its_own_and_breaking_it_takes_more_than_luck():
+    """The variance of a tenth of the targets is not that of all; a rate of next to nothing learns nothing."""
+    for check_seed in range(6):
+        data = spec("addition", "rnn", lr=1e-9, omega=0, updates=50).canonical()
+        data["check"] |= {"samples": 960, "chunk": 96, "screen": 100, "seed": check_seed, "every": 25}
+        one = RunSpec.model_validate(data)
+        memory = train({"a": one})
+        screened, whole = (row.scalars for row in memory.history["a"])
+        assert (screened["valid_samples"], whole["valid_samples"]) == (100, 960)
+        task = make_task(one.task)
+        batches = validation_set(task, one.check)
+        firsts = np.concatenate([batch.targets[:10] for batch in batches])
+        assert screened["valid_floor"] == pytest.approx(np.mean((firsts - 0.5) ** 2), rel=1e-6)
+        everything = np.concatenate([batch.targets for batch in batches])
+        assert whole["valid_floor"] == pytest.approx(np.mean((everything - 0.5) ** 2), rel=1e-6)
+        assert memory.summaries["a"]["broke_floor_at"] is None
+
+
+def test_all_patterns_are_asked_fairly_whatever_the_number_of_columns():
+    task = make_task(spec("memorization of all", "rnn").task)
+    rng = np.random.default_rng(1)
+    whole = task.draw(rng, 16).targets[-3:].T
+    assert sorted(map(tuple, whole)) == sorted([(a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)] * 2)
+    seen = {tuple(row) for _ in range(40) for row in task.draw(rng, 3).targets[-3:].T}
+    assert len(seen) == 8

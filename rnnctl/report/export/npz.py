@@ -35,8 +35,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from rnnctl.question import Question
 from rnnctl.spec.run import RunSpec
-from rnnctl.tasks import Question, make_task
+from rnnctl.tasks import make_task
 from rnnctl.training.member import restore
 from rnnctl.training.pack import model_of
 
