@@ -5,21 +5,26 @@ pyplot, so no state is kept.
 """
 
 from plots.data import ENDS, Histogram, Point, Series, Trace
-from plots.distribution import gradient_histogram
+from plots.distribution import distance_histogram, gradient_histogram
+from plots.images import distance_image, gradient_histogram_image, gradient_image
 from plots.panels import first_of_each
 from plots.scatter import hyperparameters
-from plots.through_time import gradient_image, gradient_through_time, saturation_through_time
-from plots.training import curves, saturation, spectral
+from plots.through_time import gradient_through_time, saturation_through_time
+from plots.training import Curves, curves, saturation, spectral
 
 __all__ = [
     "ENDS",
+    "Curves",
     "Histogram",
     "Point",
     "Series",
     "Trace",
     "curves",
+    "distance_histogram",
+    "distance_image",
     "first_of_each",
     "gradient_histogram",
+    "gradient_histogram_image",
     "gradient_image",
     "gradient_through_time",
     "hyperparameters",

@@ -87,13 +87,14 @@ class Trace:
     """One run's values at every time step, check after check.
 
     updates (n,) strictly growing; values (n, T): column t-1 holds time step t, NaN where a sequence was
-    shorter.
+    shorter. part: which of several quantities of the run this is, such as a gate.
     """
 
     label: str
     group: str
     updates: np.ndarray
     values: np.ndarray
+    part: str = ""
 
     def __post_init__(self) -> None:
         owner = f"Trace {self.label!r}"
@@ -106,10 +107,10 @@ class Trace:
 
 @dataclass(frozen=True, eq=False)
 class Histogram:
-    """One run's counts of log10 g over equal checks, with the values that have no logarithm counted apart.
+    """One run's counts at each check: of log10 g, with the values that have no logarithm apart, or of a distance.
 
-    updates (n,); edges (bins + 1,) of log10 g, growing; counts (n, bins); zeros (n,) exact zeros; infinite
-    (n,) overflows, none if not given.
+    updates (n,); edges (bins + 1,) of what is counted, growing; counts (n, bins); zeros (n,) exact zeros and infinite
+    (n,) overflows of g, none if not given. part: as of a `Trace`. remark: words that stand in the run's panel.
     """
 
     label: str
@@ -117,14 +118,17 @@ class Histogram:
     updates: np.ndarray
     edges: np.ndarray
     counts: np.ndarray
-    zeros: np.ndarray
+    zeros: np.ndarray | None = None
     infinite: np.ndarray | None = None
+    part: str = ""
+    remark: str = ""
 
     def __post_init__(self) -> None:
         owner = f"Histogram {self.label!r}"
         object.__setattr__(self, "updates", _updates(owner, self.updates))
-        if self.infinite is None:
-            object.__setattr__(self, "infinite", np.zeros(len(self.updates)))
+        for name in ("zeros", "infinite"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, np.zeros(len(self.updates)))
         for name, ndim in (("edges", 1), ("counts", 2), ("zeros", 1), ("infinite", 1)):
             object.__setattr__(self, name, _array(owner, name, getattr(self, name), ndim))
         if len(self.edges) < 2 or not np.all(np.isfinite(self.edges)) or np.any(np.diff(self.edges) <= 0):
@@ -137,6 +141,12 @@ class Histogram:
             _rows(owner, name, array, self.updates)
             if not np.all(array >= 0):
                 raise ValueError(f"{owner}: {name} holds negative numbers or NaN, allowed: counts of 0 and more")
+
+    @property
+    def shares(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """counts, zeros and infinite as shares of all values of their check; 0 where it has none."""
+        total = np.maximum(self.counts.sum(axis=1) + self.zeros + self.infinite, 1)
+        return self.counts / total[:, None], self.zeros / total, self.infinite / total
 
     @classmethod
     def of(cls, trace: Trace) -> Histogram:
@@ -166,6 +176,7 @@ class Histogram:
             np.reshape(counts, (len(values), len(edges) - 1)),
             (values == 0).sum(axis=1),
             np.isinf(values).sum(axis=1),
+            trace.part,
         )
 
 

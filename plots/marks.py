@@ -22,8 +22,8 @@ def level(figure: str, name: str, value: float, text: str) -> Level:
     return float(value), text
 
 
-def name_levels(axes: Axes, levels: Sequence[Level], *, floor: Level | None = None) -> None:
-    """Lines at levels (dotted) and at the floor (dashed), each named at its right end, outside the panel.
+def draw_levels(axes: Axes, levels: Sequence[Level], *, floor: Level | None = None, named: bool = True) -> None:
+    """Lines at levels (dotted) and at the floor (dashed), each named (if so) at its right end, outside the panel.
 
     Call after the limits are set: names that would overlap are moved apart.
     """
@@ -35,6 +35,8 @@ def name_levels(axes: Axes, levels: Sequence[Level], *, floor: Level | None = No
     last = -np.inf
     for value, text, look in sorted(lines, key=lambda line: line[0]):
         axes.axhline(value, label=text, **look)
+        if not named:
+            continue
         last = max(to_panel.transform((axes.get_xlim()[0], value))[1], last + GAP)
         words = {"fontsize": style.SMALL, "color": look["color"], "va": "center"}
         axes.text(1.01, last, text, transform=axes.transAxes, **words)

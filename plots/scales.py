@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -56,14 +57,16 @@ def value_axis(
     elif scale == "log" and len(positive):
         bend = float(positive.min())
         _bend(axes, [0.0, bend], high, share=0.12)
-        _label(axes, f"{label} (linear below {style.number(bend)})")
+        _label(axes, _remarked(label, f"linear below {style.number(bend)}"))
     elif scale == "auto" and levels and low >= 0 and high > FAR * max(levels) > 0:
         bend = _round_up(1.15 * max(levels))
         _bend(axes, MaxNLocator(nbins=4).tick_values(0, bend), high, share=LINEAR_SHARE, bend=bend)
         axes.axhline(bend, color=style.GRID, linewidth=2.5, zorder=0.9, gid="bend")
-        _label(axes, f"{label} (log above {style.number(bend)})")
+        _label(axes, _remarked(label, f"log above {style.number(bend)}"))
     else:
         bottom = low if not from_zero and low > high / 2 else min(low, 0.0)
+        if low == high == 0:
+            high = 1.0  # zeros alone stand at the bottom
         margin = 0.04 * (high - bottom) or 1.0
         axes.set_ylim(bottom - margin * (1.0 if bottom else 0.5), high + 1.5 * margin)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
@@ -71,6 +74,11 @@ def value_axis(
 
 def _label(axes: Axes, text: str) -> None:
     axes.set_ylabel(text, fontsize=style.TEXT, color=style.INK)
+
+
+def _remarked(label: str, remark: str) -> str:
+    """The label with a remark, in the brackets that it has for its unit, or in brackets of its own."""
+    return f"{label[:-1]}, {remark})" if re.search(r" \([^()]*\)$", label) else f"{label} ({remark})"
 
 
 def _round_up(value: float) -> float:

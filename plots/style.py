@@ -8,7 +8,8 @@ print.
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
 WIDTH = 9.5  # inches: at 100 dpi a figure fills a README's column
 TITLE, TEXT, SMALL = 12.0, 10.0, 8.5  # points
@@ -119,6 +120,22 @@ def footer(figure: Figure, handles: Sequence, notes: Sequence[str] = ()) -> None
     legend.get_title().set_color(MUTED)
 
 
+def group_keys(looks: Mapping[str, tuple[str, object]], groups: Sequence[str]) -> list[Line2D]:
+    """The legend entries for groups in their looks, with the number of runs where it is not one.
+
+    groups: that of every run.
+    """
+    sizes = Counter(groups)
+    return [
+        Line2D([], [], color=colour, linestyle=dash, linewidth=1.8, label=shorten(group) + counted(sizes[group]))
+        for group, (colour, dash) in looks.items()
+    ]
+
+
+def counted(runs: int) -> str:
+    return f" ({runs} runs)" if runs > 1 else ""
+
+
 def ending_key(ended: str | None, *, coloured: bool = False) -> Line2D:
     """The legend entry for an ending: its marker in its colour, or in grey where lines have their own."""
     ending = ENDINGS[ended]
@@ -145,10 +162,24 @@ def ramp_bar(
     return bar
 
 
-def count_axis(axis: Axis) -> None:
-    """Ticks of an axis that counts (updates, time steps): whole numbers with thousands separated."""
-    axis.set_major_locator(MaxNLocator(nbins=5, integer=True))
+def count_axis(axis: Axis, across: int = 1) -> None:
+    """Ticks of an axis that counts (updates, time steps): whole numbers with thousands separated.
+
+    across: how many panels stand side by side; long numbers would touch in narrow ones.
+    """
+    axis.set_major_locator(MaxNLocator(nbins=5 if across <= 2 else 3 if across == 3 else 2, integer=True))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+
+
+def share_axis(axis: Axis, top: float) -> None:
+    """Ticks of an axis of shares up to `top`, in per cent: whole ones unless there are only few."""
+    axis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
+    axis.set_major_formatter(PercentFormatter(1, decimals=0 if top > 0.05 else 1))
+
+
+def whole(value: float) -> str:
+    """A whole number with a true minus sign, as matplotlib's own ticks have it."""
+    return f"{value:.0f}".replace("-", "\N{MINUS SIGN}")
 
 
 def number(value: float) -> str:
@@ -167,6 +198,14 @@ def shorten(text: str, most: int = 48) -> str:
         head = (most - 1) // 2
         text = f"{text[:head]}…{text[-(most - 1 - head) :]}"
     return text.replace("$", r"\$")
+
+
+def shared_looks(groups: Sequence[str], known: Sequence[str]) -> dict[str, tuple[str, object]]:
+    """`looks` of these groups, the same in all figures over the `known` groups, as long as these can be told apart."""
+    every = list(dict.fromkeys([*known, *groups]))
+    if len(every) > NAMED_GROUPS:
+        return looks(groups)
+    return {group: look for group, look in looks(every).items() if group in set(groups)}
 
 
 def looks(groups: Sequence[str]) -> dict[str, tuple[str, object]]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rnnctl import __version__
-from rnnctl.cli import bench, evaluate, examine, export, manage, setup, status, train
+from rnnctl.cli import bench, evaluate, examine, export, manage, plot, setup, status, train
 from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, USAGE, OutputClosed, UserError, out, say
 
 app = typer.Typer(
@@ -39,6 +39,7 @@ app.command()(train.train)
 app.command(hidden=True)(train.worker)
 app.command()(status.status)
 app.command()(examine.examine)
+app.command()(plot.plot)
 app.command()(status.show)
 app.command()(evaluate.evaluate)
 app.command()(export.export)

@@ -25,7 +25,7 @@ def examine(
     ] = None,
     below: Annotated[
         float | None,
-        typer.Option("--below", metavar="X", help="Also list and plot the runs whose best loss is below X (nats)."),
+        typer.Option("--below", metavar="X", help="Also list and plot the runs whose best loss is below X."),
     ] = None,
     where: Annotated[
         list[str] | None,
@@ -47,7 +47,7 @@ def examine(
 ) -> None:
     """Rank configurations by what their runs reached, beside what can be reached without learning.
 
-    A loss is the best validation loss of a run, in nats; ± is the standard deviation over replicates. A run broke the
+    A loss is the best validation loss of a run, in nats or, of addition and multiplication, as a mean squared error; ± is the standard deviation over replicates. A run broke the
     floor at the first check that was more than 1 % below it; shown is the median over the replicates that did.
     """
     if as_json and as_csv:
@@ -204,36 +204,29 @@ class _Examination:
         ]
 
     def _draw(self) -> None:
-        from rnnctl.report.figures import NAMES, figures
-        from rnnctl.report.parameters import parameters
-        from rnnctl.spec.run import RunSpec
-        from rnnctl.tasks import make_task
+        from rnnctl.report.figures import EXAMINED, Runs, examination
         from store import history
         from store.errors import translated
 
         gc.enable()  # figures are full of cycles
         by_id = {row.run_id: row for row in self.rows}
-        specs = [by_id[run["run"]].spec for run in self.runs]
-        tasks = {str(spec["task"]): spec for spec in specs}
-        one_task = make_task(RunSpec.model_validate(next(iter(tasks.values()))).task) if len(tasks) == 1 else None
         of_all = "" if self.whole else " (a selection)"
         title = self.study or (self.runs[0]["study"] if len({r["study"] for r in self.runs}) == 1 else "all studies")
         folder: Path = self.store.workspace.figures / title.replace(" ", "-")
-        drawn = figures(
+        runs = Runs(
             self.runs,
-            [parameters(spec) for spec in specs],
+            [by_id[run["run"]].spec for run in self.runs],
             lambda run_ids, traces: history.read(self.store, run_ids, traces),
             title=title + of_all,
             below=self.below,
-            plateaus=one_task.plateaus if one_task else (),
         )
         with translated(folder):
             folder.mkdir(parents=True, exist_ok=True)
             # Figures of an earlier look, at other runs perhaps, must not lie beside those of this one.
-            for name in NAMES:
+            for name in EXAMINED:
                 (folder / f"{name}.png").unlink(missing_ok=True)
             names = []
-            for name, figure in drawn:
+            for name, figure in examination(runs):
                 figure.savefig(folder / f"{name}.png", dpi=130)
                 names.append(name)
         out()

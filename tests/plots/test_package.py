@@ -17,13 +17,14 @@ def test_importing_plots_loads_neither_pyplot_nor_the_rest_of_the_house():
 
 def test_drawing_leaves_rcparams_as_they_were():
     before = dict(mpl.rcParams)
-    plots.curves([plots.Series("a", "g", [0, 1], [1, 2])], "loss").canvas.draw()
+    plots.curves([plots.Curves([plots.Series("a", "g", [0, 1], [1, 2])], "loss")]).canvas.draw()
     assert dict(mpl.rcParams) == before
 
 
 def test_every_figure_function_answers_no_runs_in_words():
     empty = [
-        plots.curves([], "loss", title="t"),
+        plots.curves([], title="t"),
+        plots.curves([plots.Curves([], "loss")], title="t"),
         plots.saturation([], title="t"),
         plots.spectral([], title="t"),
         plots.hyperparameters([], title="t"),
@@ -31,6 +32,9 @@ def test_every_figure_function_answers_no_runs_in_words():
         plots.saturation_through_time([], title="t"),
         plots.gradient_image([], title="t"),
         plots.gradient_histogram([], title="t"),
+        plots.gradient_histogram_image([], title="t"),
+        plots.distance_histogram([], xlabel="d", title="t"),
+        plots.distance_image([], ylabel="d", title="t"),
     ]
     for figure in empty:
         figure.canvas.draw()

@@ -36,8 +36,15 @@ def test_a_few_checks_are_drawn_first_and_last_among_them_from_light_to_dark(rea
     assert [line.get_label() for line in lines] == ["update 0", "update 5,000", "update 10,000"]
     brightness = [sum(line.get_color()[:3]) for line in lines]
     assert brightness == sorted(brightness, reverse=True)
+    assert seen.legend == ["update 0", "update 5,000", "update 10,000"]
+    assert seen.bars == []
+
+
+def test_more_than_six_different_updates_have_a_colour_bar(read):
+    seen = read(gradient_through_time([trace(checks=7)], checks=7))
     (bar,) = seen.bars
     assert bar.get_ylabel() == "updates"
+    assert seen.legend == []
 
 
 def test_one_check_is_the_last_and_is_said_in_a_note_instead_of_a_colour_bar(read):

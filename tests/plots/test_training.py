@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from plots import Series, curves, saturation, spectral
+from plots import Curves, Series, saturation, spectral
+from plots import curves as draw
 
 FLOOR = math.log(4)
 HALF = math.log(2)
@@ -13,6 +14,11 @@ HALF = math.log(2)
 
 def run(group, seed, values, ended=None, **band):
     return Series(f"{group} seed {seed}", group, 20 * np.arange(len(values)), values, ended, **band)
+
+
+def curves(series, ylabel, *, title="", **comparison):
+    """The figure of one panel."""
+    return draw([Curves(series, ylabel, **comparison)], title=title)
 
 
 def three_methods():
@@ -209,30 +215,31 @@ def test_saturation_draws_bands_for_few_runs_and_says_so_where_it_leaves_them_ou
     def some(count):
         return [run(f"g{i}", 1, [0.9, 0.5], low=[0.8, 0.4], high=[1, 0.6]) for i in range(count)]
 
-    few = read(saturation(some(6), threshold=0.05))
+    few = read(saturation([Curves(some(6), "d")], threshold=0.05))
     assert len(few.panels[0].collections) == 6
     band = few.panels[0].collections[0].get_paths()[0].vertices
     assert (band[:, 1].min(), band[:, 1].max()) == (0.4, 1.0)
     assert few.level("saturated\nbelow 0.05") == 0.05
     assert "10th to 90th percentile" in few.notes
-    many = read(saturation(some(7)))
+    many = read(saturation([Curves(some(7), "d")]))
     assert len(many.panels[0].collections) == 0
     assert "left out: 7" in many.notes
 
 
 def test_saturation_needs_no_band_and_refuses_a_threshold_that_is_not_finite(read):
-    assert read(saturation([run("a", 1, [0.9, 0.1])])).lines("run")[0].get_ydata().tolist() == [0.9, 0.1]
+    assert read(saturation([Curves([run("a", 1, [0.9, 0.1])], "d")])).lines("run")[0].get_ydata().tolist() == [0.9, 0.1]
     with pytest.raises(ValueError, match="saturation: threshold is nan, allowed: finite"):
-        saturation([run("a", 1, [0.9])], threshold=np.nan)
+        saturation([Curves([run("a", 1, [0.9])], "d")], threshold=np.nan)
 
 
 def test_spectral_marks_one_in_a_panel_for_rho_and_one_for_sigma_max(read):
     seen = read(spectral([run("a", 1, [0.95, 1.2])], [run("a", 1, [1.85, 2.1])]))
     assert len(seen.panels) == 2
     assert [seen.level("1", panel) for panel in (0, 1)] == [1.0, 1.0]
+    assert seen.words == ["1"]
     assert seen.lines("run", 1)[0].get_ydata().tolist() == [1.85, 2.1]
-    assert "spectral radius" in seen.panels[0].get_ylabel()
-    assert "singular" in seen.panels[1].get_ylabel()
+    assert seen.panels[0].get_title(loc="left") == "spectral radius"
+    assert seen.panels[1].get_title(loc="left") == "largest singular value"
     assert seen.legend == ["a"]
 
 
@@ -241,3 +248,85 @@ def test_spectral_shows_an_exploded_radius_and_leaves_out_an_empty_panel(read):
     (axes,) = seen.panels
     assert axes.get_yscale() == "symlog"
     assert axes.get_ylim()[1] > 1732
+
+
+# --- several panels
+# -------------------------------------------------------------------------------------------------------------------
+
+
+def test_several_panels_have_the_same_colours_and_one_legend(read):
+    before, after = ([run(g, 1, [v, 2 * v]) for g, v in (("a", 1), ("b", 2))] for _ in range(2))
+    seen = read(draw([Curves(before, "before"), Curves(after[1:], "after")]))
+    assert [axes.get_ylabel() for axes in seen.panels] == ["before", "after"]
+    assert seen.lines("run", 0)[1].get_color() == seen.lines("run", 1)[0].get_color()
+    assert seen.legend == ["a", "b"]
+
+
+def test_panels_of_one_scale_share_it_and_others_do_not(read):
+    shown = [Curves([run("a", 1, [1.0, 100.0])], "x", scale="log"), Curves([run("a", 1, [1.0, 1.0])], "y", scale="log")]
+    shared, own = read(draw(shown, same_scale=True)), read(draw(shown))
+    assert shared.panels[0].get_ylim() == shared.panels[1].get_ylim()
+    assert own.panels[1].get_ylim()[1] < 2
+    assert shared.panels[1].get_yscale() == "log"
+
+
+def test_a_panel_without_runs_is_left_out(read):
+    assert len(read(draw([Curves([], "x"), Curves([run("a", 1, [1, 2])], "y")])).panels) == 1
+
+
+def test_each_panel_has_the_floor_and_the_label_of_its_own_runs(read):
+    shown = [
+        Curves([run("a", 1, [1.4, 1.0])], "loss (nats)", title="order", floor=FLOOR, floor_label="ln 4"),
+        Curves([run("b", 1, [0.05, 0.01])], "loss (mean squared error)", title="product", floor=7 / 144),
+    ]
+    seen = read(draw(shown))
+    assert seen.level("ln 4", 0) == FLOOR
+    assert seen.level("floor 0.0486111", 1) == 7 / 144
+    assert [axes.get_title(loc="left") for axes in seen.panels] == ["order", "product"]
+    assert seen.panels[1].get_ylim()[1] < 0.06
+
+
+def test_separate_groups_have_a_panel_each_and_lines_named_once(read):
+    seen = read(draw([Curves(three_methods(), "NLL", floor=FLOOR, floor_label="ln 4")], separate=True))
+    titles = [axes.get_title(loc="left") for axes in seen.panels]
+    assert titles == ["SGD (2 runs)", "SGD-C (2 runs)", "SGD-CR (2 runs)"]
+    assert [len(seen.lines("run", panel)) for panel in range(3)] == [2, 2, 2]
+    assert len({axes.get_ylim() for axes in seen.panels}) == len({axes.get_xlim() for axes in seen.panels}) == 1
+    assert [seen.level("ln 4", panel) for panel in range(3)] == [FLOOR] * 3
+    assert seen.words == ["ln 4"]
+    assert [axes.get_ylabel() for axes in seen.panels] == ["NLL", "", ""]
+
+
+def test_more_than_twelve_separate_groups_are_counted(read):
+    seen = read(draw([Curves([run(f"g{i}", 1, [2, 1]) for i in range(20)], "NLL")], separate=True))
+    assert len(seen.panels) == 12
+    assert "12 of 20 panels shown, 8 left out" in seen.notes
+
+
+def test_a_level_above_the_floor_leaves_the_room_to_what_lies_below(read):
+    below = {"floor": 0.1, "floor_label": "floor", "levels": [(1.79, "guess")]}
+    calm = read(curves([run("a", 1, [0.11, 0.02])], "NLL", **below))
+    assert calm.panels[0].get_ylim()[1] < 0.2
+    assert "guess" not in calm.words
+    late = read(curves([run("a", 1, [1.8, 0.02])], "NLL", **below))
+    assert "guess" in late.words
+    to_panel = late.panels[0].transData + late.panels[0].transAxes.inverted()
+    assert to_panel.transform((0, 0.1))[1] > 0.4
+
+
+def test_zeros_alone_stand_at_the_bottom_of_an_axis_to_one(read):
+    low, high = read(curves([run("a", 1, [0.0, 0.0])], "share")).panels[0].get_ylim()
+    assert -0.1 < low <= 0
+    assert 1 <= high < 1.2
+
+
+def test_a_unit_in_brackets_takes_the_remark_on_a_bent_axis(read):
+    axes = read(curves([run("a", 1, [1, 1e6])], "loss (nats)", floor=FLOOR)).panels[0]
+    assert axes.get_ylabel() == "loss (nats, log above 2)"
+
+
+def test_groups_keep_the_colour_that_they_have_among_all(read):
+    both = read(draw([Curves([run("a", 1, [1, 2]), run("b", 1, [1, 2])], "x")]))
+    alone = read(draw([Curves([run("b", 1, [1, 2])], "x")], groups=["a", "b"]))
+    assert alone.lines("run")[0].get_color() == both.lines("run")[1].get_color()
+    assert alone.legend == ["b"]

@@ -7,87 +7,162 @@ import numpy as np
 import pytest
 
 from rnnctl.diagnostics.histogram import LOG10_EDGES
-from rnnctl.report.figures import NAMES, choose, figures
+from rnnctl.report.figures import EXAMINED, KINDS, NothingToDraw, Runs, choose, examination
 from rnnctl.report.leaderboard import result
+from rnnctl.spec.run import RunSpec
 from store.history import History
 from tests.report.test_leaderboard import row
 
-CHECKS, STEPS = 4, 6
+CHECKS, STEPS, BATCH = 4, 6, 5
+GATES = {"rnn": "", "gru": "zr", "lstm": "ifo"}
+SMALL, ORDINARY = (int(np.searchsorted(LOG10_EDGES, log10)) for log10 in (-11.0, -3.0))
 
 
-def history(diagnosed=(0, 1, 2, 3), zero_share=0.0):
+def spec(model="rnn", task="temporal_order", **more):
+    sections = {"task": {"name": task}, "model": {"name": model}, "check": {"diagnostic_batch": BATCH}, **more}
+    return RunSpec.model_validate(sections).canonical()
+
+
+def history(model="rnn", diagnosed=(0, 1, 2, 3), zero_share=0.0, finite=STEPS * BATCH, small=0):
+    """Of so many finite positive gradients, `small` are vanishing."""
     there = np.isin(np.arange(CHECKS), diagnosed)
-    ones = np.ones(CHECKS)
-    once = np.where(there, 0.5, np.nan)
-    names = ("reach", "rho", "sigma_max", "saturation", "saturation_p10", "saturation_p90")
+    always = ("valid_loss", "valid_error", "train_loss", "grad_norm", "grad_norm_clipped", "clip_share", "guard_share")
+    once = ["reach", "rho", "sigma_max", "saturation", "saturation_p10", "saturation_p90", "saturated_units",
+            "saturated_steps"]  # fmt: skip
     counts = np.zeros(len(LOG10_EDGES) - 1, dtype=np.uint32)
-    counts[10] = 30
+    counts[[SMALL, ORDINARY]] = small, finite - small
+    traces = {
+        "grad_time": np.full(STEPS, 1e-3),
+        "grad_hist": counts,
+        "saturation_time": np.full(STEPS, 0.5),
+        "saturation_hist": np.arange(50),
+    }
+    for gate in GATES[model]:
+        once += [f"gate_{gate}{rest}" for rest in ("", "_distance", "_distance_p10", "_distance_p90",
+                                                   "_saturated_units", "_saturated_steps")]  # fmt: skip
+        traces |= {f"gate_{gate}_time": np.full(STEPS, 0.25), f"gate_{gate}_hist": np.arange(50)[::-1]}
+    if model == "rnn":
+        once.append("omega")
     return History(
         steps=np.arange(1, CHECKS + 1) * 10,
         scalars={
-            **dict.fromkeys(("valid_loss", "valid_error", "train_loss"), ones),
-            **dict.fromkeys(names, once),
+            **dict.fromkeys(always, np.ones(CHECKS)),
+            **{name: np.where(there, 0.5, np.nan) for name in once},
             "grad_zero_share": np.where(there, zero_share, np.nan),
         },
-        traces={
-            "grad_time": [np.full(STEPS, 1e-3) if seen else None for seen in there],
-            "grad_hist": [counts if seen else None for seen in there],
-            "saturation_time": [np.full(STEPS, 0.5) if seen else None for seen in there],
-        },
+        traces={name: [trace if seen else None for seen in there] for name, trace in traces.items()},
     )
 
 
-def draw(rows, histories, **options):
-    options = {"title": "t", "below": None, "plateaus": (), **options}
-    read = lambda run_ids, traces: {run: histories[run] for run in run_ids if run in histories}  # noqa: E731
-    return dict(figures([result(one) for one in rows], [{"lr": 0.1} for _ in rows], read, **options))
+def runs(rows, histories, specs=None, **options):
+    """options: of Runs. A history is read only through what the figure asks for."""
+
+    def read(run_ids, traces):
+        found = {run: histories[run] for run in run_ids if run in histories}
+        return found if traces else {run: History(h.steps, h.scalars, {}) for run, h in found.items()}
+
+    specs = specs or [spec()] * len(rows)
+    return Runs([result(one) for one in rows], specs, read, **{"title": "t", **options})
+
+
+def one_of_each(**options):
+    rows = [row(model, model) for model in GATES]
+    return runs(rows, {f"r1-{model}": history(model) for model in GATES}, [spec(model) for model in GATES], **options)
 
 
 def lines(figure, axes=0):
     return [line.get_xdata().tolist() for line in figure.axes[axes].get_lines() if len(line.get_xdata()) > 2]
 
 
-def test_all_figures_are_drawn_and_have_known_names():
-    one = row()
-    drawn = draw([one], {one.run_id: history()}, below=1.5)
-    assert list(drawn) == list(NAMES)
+def titles(figure):
+    return [axes.get_title(loc="left") for axes in figure.axes if axes.get_label() != "<colorbar>"]
 
 
-def test_without_a_run_that_was_checked_there_is_nothing_to_draw():
-    assert draw([row(loss=None)], {}) == {}
+# --- which figures there are
+
+
+def test_an_examination_draws_what_it_names_in_order():
+    drawn = dict(examination(one_of_each(below=1.5)))
+    assert tuple(drawn) == EXAMINED
+    assert {"loss", "gradient_histogram", "gate_histogram", "clip_share"} <= set(EXAMINED)
+
+
+def test_an_examination_leaves_out_what_does_not_apply():
+    unclipped = spec(train={"clip": "none"})
+    found = dict(examination(runs([row()], {"r1-a seed=1": history()}, [unclipped])))
+    left_out = {"gate_histogram", "gate_saturation", "clip_share", "hyperparameters", "hyperparameters_below"}
+    assert set(EXAMINED) - set(found) == left_out
+
+
+def test_every_kind_can_be_drawn_and_laid_out_and_is_said_in_a_line():
+    for name, kind in KINDS.items():
+        for layout in (None, "overlay", "panels") if kind.layouts else (None,):
+            figure = kind.draw(one_of_each(below=1.5, layout=layout, at=[0, np.inf] if kind.at else None))
+            figure.canvas.draw()
+            assert figure.get_suptitle().startswith("t: "), name
+        assert "\n" not in kind.about
+        assert kind.name == name
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "reason"),
+    [
+        ("gate_histogram", "rnn", "only a gru or an lstm has gates"),
+        ("gate_image", "rnn", "only a gru or an lstm has gates"),
+        ("gates", "rnn", "only a gru or an lstm has gates"),
+        ("omega", "gru", "vanilla RNN"),
+        ("hyperparameters", "rnn", "one run has nothing to be compared with"),
+    ],
+)
+def test_a_kind_that_does_not_apply_says_why(kind, model, reason):
+    with pytest.raises(NothingToDraw, match=reason):
+        KINDS[kind].draw(runs([row()], {"r1-a seed=1": history(model)}, [spec(model)]))
+
+
+def test_traces_that_an_earlier_version_did_not_keep_are_named():
+    old = history("gru")
+    for name in [name for name in old.traces if name.endswith("_hist") and name != "grad_hist"]:
+        del old.traces[name]
+    of_old = {"rows": [row()], "histories": {"r1-a seed=1": old}, "specs": [spec("gru")]}
+    with pytest.raises(NothingToDraw, match="has kept saturation_hist"):
+        KINDS["saturation_histogram"].draw(runs(**of_old))
+    with pytest.raises(NothingToDraw, match="has kept its gates"):
+        KINDS["gate_histogram"].draw(runs(**of_old))
+
+
+def test_checks_without_any_diagnosis_leave_what_needs_none():
+    bare = history()
+    for name in [
+        name for name in bare.scalars if not name.startswith(("valid", "train", "grad_norm", "clip", "guard"))
+    ]:
+        del bare.scalars[name]
+    bare.traces.clear()
+    rows = [row("a", "a"), row("b", "b")]
+    drawn = dict(examination(runs(rows, {one.run_id: bare for one in rows})))
+    assert set(drawn) == {"loss", "error", "train_loss", "hyperparameters", "clip_share"}
+    with pytest.raises(NothingToDraw, match="no check of these runs has made a diagnosis"):
+        KINDS["spectrum"].draw(runs(rows, {one.run_id: bare for one in rows}))
+
+
+def test_without_a_run_that_was_checked_there_is_nothing_to_examine():
+    assert dict(examination(runs([row(loss=None)], {}))) == {}
+
+
+# --- which runs
 
 
 def test_a_run_that_diverged_at_its_first_check_is_drawn():
     one = row(loss=float("nan"), best_loss=None, last={"valid_loss": None, "valid_error": None})
     past = history()
     past.scalars["valid_loss"][:] = np.nan
-    drawn = draw([one], {one.run_id: past})
-    assert [10, 20, 30, 40] in lines(drawn["spectrum"])
+    assert [10, 20, 30, 40] in lines(KINDS["spectrum"].draw(runs([one], {one.run_id: past})))
 
 
 def test_labels_over_several_studies_say_which():
     rows = [row("base", study="one"), row("base", study="two", config="c2")]
     rows[1].run_id = "r1-other"
-    drawn = draw(rows, {one.run_id: history() for one in rows})
-    titles = [axes.get_title(loc="left") or axes.get_title() for axes in drawn["gradient"].axes]
-    assert {"one/base", "two/base"} <= set(titles)
-
-
-def test_figures_of_diagnoses_use_the_checks_that_made_one():
-    one = row()
-    drawn = draw([one], {one.run_id: history(diagnosed=(1, 2, 3))})
-    assert [10, 20, 30, 40] in lines(drawn["loss"])
-    assert [20, 30, 40] in lines(drawn["spectrum"])
-    assert not any(10 in xs for xs in lines(drawn["spectrum"]) if len(xs) > 2)
-
-
-def test_the_share_of_exact_zeros_reaches_the_histogram():
-    one = row()
-    drawn = draw([one], {one.run_id: history(zero_share=0.25)})
-    bars = [
-        patch for axes in drawn["gradient_histogram"].axes for patch in axes.patches if hasattr(patch, "get_height")
-    ]
-    assert any(bar.get_height() == pytest.approx(0.25) for bar in bars)
+    drawn = KINDS["gradient"].draw(runs(rows, {one.run_id: history() for one in rows}))
+    assert titles(drawn) == ["one/base", "two/base"]
 
 
 def test_the_first_replicate_of_each_configuration_is_chosen_first():
@@ -96,6 +171,117 @@ def test_the_first_replicate_of_each_configuration_is_chosen_first():
     assert [run["label"] for run in chosen] == ["a seed=1", "a seed=2", "b seed=1", "c seed=1"]
 
 
+def test_gates_are_those_of_gated_runs_a_row_a_run():
+    drawn = KINDS["gate_histogram"].draw(one_of_each())
+    assert titles(drawn) == ["gru\ngate z", "gate r", "lstm\ngate i", "gate f", "gate o"]
+    assert drawn.get_suptitle() == "t: gates over units, steps and sequences"
+    over_training = KINDS["gate_saturation"].draw(one_of_each())
+    assert titles(over_training) == [f"gate {gate}" for gate in "zrifo"]
+
+
+def test_clipping_is_shown_of_the_runs_that_clip():
+    rows = [row("clipped", "a"), row("free", "b")]
+    specs = [spec(train={"clip": 0.05}), spec(train={"clip": "none"})]
+    drawn = KINDS["clip_share"].draw(runs(rows, {one.run_id: history() for one in rows}, specs))
+    assert [text.get_text() for text in drawn.legends[0].get_texts()] == ["clipped"]
+
+
+def test_a_configuration_has_one_colour_in_all_figures():
+    loss = KINDS["loss"].draw(one_of_each())
+    gates = KINDS["gates"].draw(one_of_each())
+    colour = {line.get_label(): line.get_color() for line in loss.axes[0].get_lines()}
+    assert gates.axes[0].get_lines()[0].get_color() == colour["gru"]
+    assert gates.axes[2].get_lines()[0].get_color() == colour["lstm"]
+
+
+# --- which values
+
+
+def test_figures_of_diagnoses_use_the_checks_that_made_one():
+    of_one = runs([row()], {"r1-a seed=1": history("gru", diagnosed=(1, 2, 3))}, [spec("gru")])
+    assert [10, 20, 30, 40] in lines(KINDS["loss"].draw(of_one))
+    for name in ("spectrum", "saturation", "gates", "saturated"):
+        found = lines(KINDS[name].draw(of_one))
+        assert [20, 30, 40] in found
+        assert not any(10 in xs for xs in found)
+
+
+def test_the_share_of_exact_zeros_and_of_what_is_no_number_reach_the_histogram():
+    past = history(zero_share=0.2, finite=15)  # of 30: 6 are zero, so 9 are no numbers
+    drawn = KINDS["gradient_histogram"].draw(runs([row()], {"r1-a seed=1": past}))
+    bars = {patch.get_gid(): patch.get_height() for patch in drawn.axes[0].patches if patch.get_gid() != "check"}
+    assert bars["zero"] == pytest.approx(0.2)
+    assert bars["overflow"] == pytest.approx(0.3)
+
+
+def test_the_verdict_on_the_last_check_stands_in_the_image():
+    past = history(zero_share=0.2, finite=24, small=12)  # of 30
+    drawn = KINDS["gradient_histogram_image"].draw(runs([row()], {"r1-a seed=1": past}))
+    words = [text.get_text() for text in drawn.axes[0].texts]
+    assert words == ["vanished below 1e-8: 40 %, exact zeros 20 %\nexploded from 1e2: 0 %"]
+
+
+def test_counts_of_distances_become_shares_up_to_the_limit_of_the_units():
+    sigmoid = spec()
+    sigmoid["model"]["activation"] = "sigmoid"
+    for one, limit in ((spec(), 1.0), (sigmoid, 0.5)):
+        drawn = KINDS["saturation_histogram"].draw(runs([row()], {"r1-a seed=1": history()}, [one], at=[np.inf]))
+        (outline,) = [patch for patch in drawn.axes[0].patches if patch.get_gid() == "check"]
+        values, edges, _ = outline.get_data()
+        np.testing.assert_allclose(values, np.arange(1, 50) / np.arange(50).sum())
+        np.testing.assert_allclose(edges, np.linspace(0, limit, 51)[1:])
+    gates = KINDS["gate_histogram"].draw(runs([row()], {"r1-a seed=1": history("gru")}, [spec("gru")], at=[0]))
+    assert gates.axes[0].get_xticks()[-1] == 0.5
+    assert gates.axes[0].get_xlabel() == "gate distance min(v, 1 \N{MINUS SIGN} v)"
+
+
+def test_chosen_checks_and_layouts_reach_the_figures():
+    drawn = KINDS["gradient"].draw(one_of_each(at=[0, 21, np.inf]))
+    labels = [line.get_label() for line in drawn.axes[0].get_lines()]
+    assert labels == ["update 10", "update 20", "update 40"]
+    assert titles(KINDS["gradient"].draw(one_of_each(layout="overlay"))) == ["update 40"]
+    assert titles(KINDS["loss"].draw(one_of_each(layout="panels"))) == ["rnn", "gru", "lstm"]
+
+
+# --- floors and units
+
+
+def test_runs_that_cannot_be_compared_have_panels_with_their_own_floor_and_unit():
+    rows = [row("A1", "a", floor=0.096), row("B1", "b", floor=0.0486), row("A2", "c", floor=0.096)]
+    specs = [spec(task="memorization"), spec(task="multiplication"), spec(task="memorization")]
+    of_three = runs(rows, {one.run_id: history() for one in rows}, specs)
+    drawn = KINDS["loss"].draw(of_three)
+    assert titles(drawn) == ["memorization", "multiplication"]
+    assert drawn.axes[0].get_ylabel().startswith("validation loss (nats")
+    assert drawn.axes[1].get_ylabel().startswith("validation loss (mean squared error")
+    floors = [[line.get_ydata()[0] for line in axes.get_lines() if line.get_label().startswith("floor")]
+              for axes in drawn.axes]  # fmt: skip
+    assert floors == [[0.096], [0.0486]]
+    assert [len(lines(drawn, panel)) for panel in (0, 1)] == [2, 1]
+    scatter = KINDS["hyperparameters"].draw(of_three)
+    assert scatter.axes[0].get_ylabel() == "best validation loss\n(nats or mean squared error)"
+    assert not any(line.get_label().startswith("floor") for line in scatter.axes[0].get_lines())
+
+
+def test_too_many_floors_leave_a_panel_for_each_unit_and_no_floor():
+    rows = [row(f"m{i}", f"c{i}", floor=0.1 + i) for i in range(8)]
+    drawn = KINDS["loss"].draw(runs(rows, {one.run_id: history() for one in rows}, [spec(task="memorization")] * 8))
+    assert titles(drawn) == [""]
+    assert not any(line.get_label().startswith("floor") for line in drawn.axes[0].get_lines())
+
+
+def test_plateaus_are_those_of_the_one_task():
+    drawn = KINDS["loss"].draw(runs([row()], {"r1-a seed=1": history()}))
+    heights = [line.get_ydata()[0] for line in drawn.axes[0].get_lines() if "symbols known" in line.get_label()]
+    assert heights == pytest.approx([np.log(2)])
+
+
 def test_drawing_loads_no_torch():
-    code = "import sys, rnnctl.report.figures; print('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
+    code = (
+        "import sys\n"
+        "import tests.report.test_figures as t\n"
+        "dict(t.examination(t.one_of_each(below=1.5)))\n"
+        "print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr

@@ -1,0 +1,42 @@
+"""What a kind of figure is, and the list of all kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from rnnctl.report.figures.runs import Runs
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A figure that can be asked for by name."""
+
+    name: str
+    about: str  # one line
+    draw: Callable[[Runs], Figure]  # raises NothingToDraw where the figure does not apply
+    examined: bool  # whether `examine` draws it
+    plotted: bool  # whether it can be asked for alone
+    at: bool  # whether it shows single checks, which can be chosen
+    layouts: bool  # whether runs can be laid over one another or have panels of their own
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def kind(
+    about: str, *, examined: bool = False, plotted: bool = True, at: bool = False, layouts: bool = False
+) -> Callable[[Callable[[Runs], Figure]], Callable[[Runs], Figure]]:
+    """Enter a function from runs to their figure into KINDS, under its own name."""
+
+    def enter(draw: Callable[[Runs], Figure]) -> Callable[[Runs], Figure]:
+        name = draw.__name__
+        assert name not in KINDS
+        KINDS[name] = Kind(name, about, draw, examined, plotted, at, layouts)
+        return draw
+
+    return enter
