@@ -47,8 +47,9 @@ def examine(
 ) -> None:
     """Rank configurations by what their runs reached, beside what can be reached without learning.
 
-    A loss is the best validation loss of a run, in nats or, of addition and multiplication, as a mean squared error; ± is the standard deviation over replicates. A run broke the
-    floor at the first check that was more than 1 % below it; shown is the median over the replicates that did.
+    A loss is the best validation loss of a run, in nats or, of addition and multiplication, as a mean squared error; ±
+    is the standard deviation over replicates. A run broke the floor at the first check that was more than 1 % below it;
+    shown is the median over the replicates that did.
     """
     if as_json and as_csv:
         raise UserError("--json and --csv exclude each other")
