@@ -22,7 +22,7 @@ def group_label(label: str) -> str:
 
 
 def result(row: RunRow) -> dict[str, Any]:
-    """One run as a flat record: who it is, how it ended, what it reached. Losses in the task's unit, errors are shares."""
+    """One run as a flat record: who it is, how it ended, its figures. Losses in the task's unit, errors as shares."""
     summary = row.summary
     last = summary.get("last") or {}
     return {
