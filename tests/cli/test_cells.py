@@ -25,7 +25,7 @@ TASKS = """\
 study: tasks
 base:
   task: {name: addition, min_length: 10, max_length: 14}
-  model: {name: gru, hidden: 8}
+  model: {name: gru, hidden: 16}
   train: {updates: 50, batch: 8, lr: 0.1}
   check: {every: 25, samples: 96, chunk: 48, diagnostic_batch: 5}
   stop: {solved: never}

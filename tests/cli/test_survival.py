@@ -45,13 +45,13 @@ def unbroken(tmp_path_factory):
 
 
 def assert_unbroken(folder, unbroken, updates=UPDATES):
+    for row in rows(folder):
+        assert (row.status, row.outcome, row.step) == ("done", "budget", updates)
     found = bits(folder)
     assert found.keys() == unbroken.keys()
     for run_id, expected in unbroken.items():
         for part, value in expected.items():
             assert found[run_id][part] == value, (run_id, part)
-    for row in rows(folder):
-        assert (row.status, row.outcome, row.step) == ("done", "budget", updates)
     with Store.open(folder, readonly=True) as store:
         for row in queries.runs_of(store):
             done = [a for a in queries.attempts(store, row.run_id) if a.ended_as == "done"]
@@ -81,7 +81,10 @@ def test_twenty_kills_of_workers_at_random_moments(tmp_path):
     folder = workspace(tmp_path / "w", LONG)
     chance, kills = random.Random(20), 0
     parent = None
-    while any(counts(folder)[status] for status in ("queued", "running")):
+    while any(counts(folder)[status] for status in ("queued", "running", "quarantined")):
+        if counts(folder)["quarantined"]:
+            # On a busy machine three kills can hit a run before it has come to its next checkpoint.
+            rnnctl("retry", "--failed", cwd=folder, check=0)
         if parent is None or parent.poll() is not None:
             # A pool gives a worker up that crashes again and again; a person would start it again.
             parent = start_train(folder, "--workers", 2, *OFTEN)
