@@ -77,7 +77,7 @@ def input_table(weights: Weights, branches: Sequence[str] = ("h",)) -> torch.Ten
     """(R, V, G): what each symbol adds to the branches' sums. Such inputs are indices, so their projection is a row of
     this table.
     """
-    return input_matrix(weights, branches) + input_bias(weights, branches)
+    return _beside([weights[f"W_u{b}"] + weights[bias_name(b)].unsqueeze(1) for b in branches])
 
 
 def input_matrix(weights: Weights, branches: Sequence[str]) -> torch.Tensor:

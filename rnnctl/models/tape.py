@@ -130,7 +130,8 @@ class Tape(ABC):
 
 def share_out(gradient: torch.Tensor, i: int, names: Sequence[str], grads: Weights) -> None:
     """Write row i's gradients of several weights that lie side by side along the last axis."""
-    for name, part in zip(names, gradient.chunk(len(names), -1), strict=True):
+    parts = gradient.chunk(len(names), -1) if len(names) > 1 else [gradient]
+    for name, part in zip(names, parts, strict=True):
         grads[name][i].copy_(part)
 
 

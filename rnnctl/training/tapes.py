@@ -124,8 +124,12 @@ class FusedRnnTape(_FusedTape):
         values, self.carried_TBH = [], []
         for i, (alpha, bound) in enumerate(self._each(regularisers)):
             (sums, places), direct = self.sums[i], self.direct[i]
-            by_place = torch.empty_like(sums)
-            carried = self.d(i)[:-1] if len(direct) == 1 else torch.empty_like(self.d(i)[:-1])
+            # Of symbols, the gradient of the sums is that of W_uh itself.
+            symbols = not self.inputs[i].is_floating_point()
+            by_place = grads["W_uh"][i] if symbols else torch.empty_like(sums)
+            carried = self.d_RTBH[i, : self.lengths[i]]
+            if len(direct) > 1:
+                carried = torch.empty_like(carried)
             self.carried_TBH.append(carried)
             values.append(
                 self.kernels.backward(
@@ -133,7 +137,10 @@ class FusedRnnTape(_FusedTape):
                     self.activation, kind(alpha), kind(bound), by_place.numpy(), w_grad,
                 )
             )  # fmt: skip
-            self._input_gradients(i, by_place, self.model.branches, grads)
+            if symbols:
+                torch.sum(by_place, 0, out=grads["b_hh"][i])
+            else:
+                self._input_gradients(i, by_place, self.model.branches, grads)
         return values
 
 
