@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from plots import marks, style
@@ -55,7 +53,8 @@ def generalisation(
     axes = style.dress(figure.subplots(), xlabel="length of the sequences", ylabel="share of wrong answers")
     if trained is not None:
         axes.axvspan(*trained, color=style.STRIP, zorder=0, label="lengths of training", gid="trained")
-    look, sizes = style.looks([one.group for one in runs]), Counter(one.group for one in runs)
+    groups = [one.group for one in runs]
+    look = style.looks(groups)
     for one in runs:
         colour, dash = look[one.group]
         drawn = {"color": colour, "linestyle": dash, "linewidth": 1.6, "alpha": 0.9, "zorder": 2.5}
@@ -77,14 +76,6 @@ def generalisation(
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: style.number(value)))
     if chance is not None:
         marks.draw_levels(axes, [], floor=(chance, "chance"))
-    keys = [
-        Line2D([], [], color=colour, linestyle=dash, linewidth=1.8, label=_name(group, sizes[group]))
-        for group, (colour, dash) in look.items()
-    ]
     note = "" if trained is None else "shaded: lengths of training"
-    style.footer(figure, keys, [note])
+    style.footer(figure, style.group_keys(look, groups), [note])
     return figure
-
-
-def _name(group: str, size: int) -> str:
-    return style.shorten(group) + (f" ({size} runs)" if size > 1 else "")

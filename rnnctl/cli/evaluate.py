@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnnctl.cli.figures import safe_name, save
 from rnnctl.cli.options import JsonOption, WorkspaceOption, newest_state, opened, runs_named
 from rnnctl.cli.output import NOTHING, UserError, counted, number, out, out_json, say, table
 
@@ -123,11 +123,8 @@ def _print(rows: Sequence[RunRow], found: Sequence[Evaluation], lengths: Sequenc
 def _draw(store: Store, what: str, rows: Sequence[RunRow], found: Sequence[Evaluation]) -> None:
     from rnnctl.report.generalisation import by_length
     from rnnctl.report.leaderboard import result
-    from store.errors import translated
 
     figure = by_length([result(row) for row in rows], found, [row.spec for row in rows], f"{what}: generalisation")
-    path = store.workspace.figures / f"{re.sub(r'[^A-Za-z0-9._+=-]+', '-', what)}-generalisation.png"
-    with translated(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=130)
+    path = store.workspace.figures / f"{safe_name(what)}-generalisation.png"
+    save(figure, path)
     out(f"figure: {path}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rnnctl.cli.figures import save
 from rnnctl.cli.options import JsonOption, WorkspaceOption, opened
 from rnnctl.cli.output import NOTHING, UserError, counted, duration, number, out, out_csv, out_json, say, table
 
@@ -222,14 +223,13 @@ class _Examination:
             below=self.below,
         )
         with translated(folder):
-            folder.mkdir(parents=True, exist_ok=True)
             # Figures of an earlier look, at other runs perhaps, must not lie beside those of this one.
             for name in EXAMINED:
                 (folder / f"{name}.png").unlink(missing_ok=True)
-            names = []
-            for name, figure in examination(runs):
-                figure.savefig(folder / f"{name}.png", dpi=130)
-                names.append(name)
+        names = []
+        for name, figure in examination(runs):
+            save(figure, folder / f"{name}.png")
+            names.append(name)
         out()
         if names:
             out(f"{counted(len(names), 'figure')} in {folder}: {', '.join(names)}")

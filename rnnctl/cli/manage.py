@@ -36,16 +36,17 @@ def _chosen(store: Store, runs: list[str] | None, study: str | None) -> list[str
 
 def retry(
     runs: Runs = None,
+    study: StudyOption = None,
     failed: Annotated[bool, typer.Option("--failed", help="All runs that failed or were quarantined.")] = False,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Put runs that failed, were quarantined or cancelled back into the queue, to go on from their last checkpoint."""
     from store import queue
 
-    if bool(runs) == failed:
-        raise UserError("name the runs to retry, or say --failed")
+    if bool(runs or study) == failed:
+        raise UserError("name the runs to retry, or a --study, or say --failed")
     with opened(workspace) as store:
-        done = queue.retry(store, None if failed else _chosen(store, runs, None))
+        done = queue.retry(store, None if failed else _chosen(store, runs, study))
     if not done:
         say("nothing to retry: only failed, quarantined and cancelled runs can be")
         raise typer.Exit(NOTHING)

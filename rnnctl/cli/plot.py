@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-import re
-import secrets
 import warnings
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnnctl.cli.figures import safe_name, save
 from rnnctl.cli.options import WorkspaceOption, opened, runs_named
 from rnnctl.cli.output import NOTHING, UserError, out, say, table
 
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 
 ALL = "all"
 FORMATS = (".png", ".svg", ".pdf")
-DPI = 130
 
 
 def plot(
@@ -86,9 +83,9 @@ def plot(
             if figure is None:
                 continue
             _resize(figure, each.name, width, height)
-            name = f"{re.sub(r'[^A-Za-z0-9._+=-]+', '-', what)[:100].strip('-')}-{each.name}.png"
+            name = f"{safe_name(what)}-{each.name}.png"
             path = file or (folder or store.workspace.figures) / name
-            _save(figure, path)
+            save(figure, path)
             out(str(path))
             drawn += 1
         if not drawn:
@@ -187,18 +184,3 @@ def _resize(figure: Figure, name: str, width: float | None, height: float | None
         figure.canvas.draw()
     if any("collapsed to zero" in str(warning.message) for warning in found):
         raise UserError(f"{name} has no room for its panels in {width:g} by {height:g} inches")
-
-
-def _save(figure: Figure, path: Path) -> None:
-    """Write a figure whole, or leave what was there."""
-    from store.errors import translated
-
-    unfinished = path.with_name(f".{secrets.token_hex(4)}{path.suffix}")
-    with translated(path):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(unfinished, dpi=DPI)
-            unfinished.replace(path)
-        finally:
-            with suppress(OSError):
-                unfinished.unlink(missing_ok=True)

@@ -93,7 +93,7 @@ def input_bias(weights: Weights, branches: Sequence[str]) -> torch.Tensor:
 def projection(weights: Weights, branches: Sequence[str] = ("h",)) -> Callable[[torch.Tensor], torch.Tensor]:
     """From the inputs of one step, (B,) symbols or (B, V), to what they add to the branches' sums, (R, B, G)."""
     matrix_RVG, bias_R1G = input_matrix(weights, branches), input_bias(weights, branches)
-    table_RVG = matrix_RVG + bias_R1G
+    table_RVG = input_table(weights, branches)
 
     def added(u: torch.Tensor) -> torch.Tensor:
         return torch.matmul(u, matrix_RVG) + bias_R1G if u.is_floating_point() else table_RVG.index_select(1, u)

@@ -121,9 +121,9 @@ class GruTape(TorchTape):
         TANH.slope(n, self.delta_RTBH[i, :length]).mul_(gates[..., :hidden])
 
     def _cell_input_gradients(self, i: int, grads: Weights) -> None:
-        length = self.lengths[i]
-        self._input_gradients(i, self._by_place(i, self.delta_RTBG[i, :length]), GATES, grads)
-        self._input_gradients(i, self._by_place(i, self.delta_RTBH[i, :length]), ("h",), grads)
+        for deltas, branches in ((self.delta_RTBG, GATES), (self.delta_RTBH, ("h",))):
+            by_place = self._by_place(i, deltas[i, : self.lengths[i]], branches, grads)
+            self._input_gradients(i, by_place, branches, grads)
 
     def _recurrent_gradients(self, grads: Weights, regularisers: Regularisers) -> list[float]:
         assert not regularisers, "Omega is the vanilla RNN's"

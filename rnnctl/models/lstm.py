@@ -137,7 +137,8 @@ class LstmTape(TorchTape):
         TANH.slope(squashed, self.slope_RTBH[row, :length]).mul_(o)
 
     def _cell_input_gradients(self, i: int, grads: Weights) -> None:
-        self._input_gradients(i, self._by_place(i, self.delta_RTBG[i, : self.lengths[i]]), BRANCHES, grads)
+        by_place = self._by_place(i, self.delta_RTBG[i, : self.lengths[i]], BRANCHES, grads)
+        self._input_gradients(i, by_place, BRANCHES, grads)
 
     def _recurrent_gradients(self, grads: Weights, regularisers: Regularisers) -> list[float]:
         assert not regularisers, "Omega is the vanilla RNN's"

@@ -85,7 +85,8 @@ class RnnTape(TorchTape):
             self._join(t - 1, n)
 
     def _cell_input_gradients(self, i: int, grads: Weights) -> None:
-        self._input_gradients(i, self._by_place(i, self.delta(i)), self.model.branches, grads)
+        branches = self.model.branches
+        self._input_gradients(i, self._by_place(i, self.delta(i), branches, grads), branches, grads)
 
     def _recurrent_gradients(self, grads: Weights, regularisers: Regularisers) -> list[float]:
         values, hidden = [], self.model.hidden

@@ -39,10 +39,10 @@ class Tape(ABC):
         self.lengths: list[int] = []
         self.inputs: list[torch.Tensor] = []
         self.direct: Sequence[torch.Tensor] = []
-        self.options = {"dtype": dtype, "device": device}
-        self.h_RTBH = torch.zeros(runs, steps + 1, batch, model.hidden, **self.options)
-        self._allocate(runs, steps, self.options)
-        self._allocate_d(runs, steps, self.options)
+        options = {"dtype": dtype, "device": device}
+        self.h_RTBH = torch.zeros(runs, steps + 1, batch, model.hidden, **options)
+        self._allocate(runs, steps, options)
+        self._allocate_d(runs, steps, options)
 
     @abstractmethod
     def _allocate(self, runs: int, steps: int, options: dict) -> None:
@@ -113,17 +113,34 @@ class Tape(ABC):
             flat = out_TBG.view(-1, out_TBG.shape[2])
             torch.index_select(rows_XG, 0, places_TB.reshape(-1).to(flat.device), out=flat)
 
-    def _by_place(self, i: int, delta_TBG: torch.Tensor) -> torch.Tensor:
+    def _room(self, i: int, branches: Sequence[str], grads: Weights) -> torch.Tensor:
+        """For the gradient of row i's sums, (X, G). Of symbols and one branch it is that of the input matrix itself,
+        and so is written there.
+        """
+        if self._is_matrix(i, branches):
+            return grads[f"W_u{branches[0]}"][i]
+        u = self.inputs[i]
+        rows = u[..., 0].numel() if u.is_floating_point() else self.model.inputs
+        return self.h_RTBH.new_empty(rows, len(branches) * self.model.hidden)
+
+    def _is_matrix(self, i: int, branches: Sequence[str]) -> bool:
+        return len(branches) == 1 and not self.inputs[i].is_floating_point()
+
+    def _by_place(self, i: int, delta_TBG: torch.Tensor, branches: Sequence[str], grads: Weights) -> torch.Tensor:
         """The gradient of row i's sums, (X, G): delta_t added up over each symbol's places, or itself."""
         delta = delta_TBG.reshape(-1, delta_TBG.shape[2])
         u = self.inputs[i]
-        return delta if u.is_floating_point() else one_hot(u.reshape(-1), self.model.inputs).to(delta).t() @ delta
+        if u.is_floating_point():
+            return delta
+        places = one_hot(u.reshape(-1), self.model.inputs).to(delta).t()
+        return torch.mm(places, delta, out=self._room(i, branches, grads))
 
     def _input_gradients(self, i: int, by_place_XG: torch.Tensor, branches: Sequence[str], grads: Weights) -> None:
         """Write the gradients of row i's input matrices and biases, from that of its sums."""
         u = self.inputs[i]
-        matrix_VG = u.view(-1, u.shape[2]).t() @ by_place_XG if u.is_floating_point() else by_place_XG
-        share_out(matrix_VG, i, [f"W_u{branch}" for branch in branches], grads)
+        if not self._is_matrix(i, branches):
+            matrix_VG = u.view(-1, u.shape[2]).t() @ by_place_XG if u.is_floating_point() else by_place_XG
+            share_out(matrix_VG, i, [f"W_u{branch}" for branch in branches], grads)
         # Every place is in exactly one of the rows, so they add up to the bias's gradient.
         share_out(by_place_XG.sum(0), i, [bias_name(branch) for branch in branches], grads)
 

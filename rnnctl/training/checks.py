@@ -39,10 +39,13 @@ def _parts(batches: Sequence[Batch], check: Check) -> tuple[list[Batch], list[Ba
     """The sequences of a screen and the others. A screen takes the first few of every chunk: chunks have lengths of
     their own, and what is known of one length says little of another, or of the floor.
     """
-    few = check.chunk if check.screen is None else check.screen * check.chunk // check.samples
-    halves = [slice(few), slice(few, None)] if few < check.chunk else [slice(None)]
-    cut = [[Batch(b.inputs[:, half], b.targets[..., half]) for b in batches] for half in halves]
-    return cut[0], cut[1] if len(cut) > 1 else []
+    if check.screen is None:
+        return list(batches), []
+    few = check.screen * check.chunk // check.samples
+    screen, others = (
+        [Batch(b.inputs[:, half], b.targets[..., half]) for b in batches] for half in (slice(few), slice(few, None))
+    )
+    return screen, others
 
 
 class Checker:
@@ -54,7 +57,9 @@ class Checker:
         batches = validation_set(task, spec.check)
         screen, others = _parts(batches, spec.check)
         # By the number of samples that a figure rests on.
-        self.baselines = {spec.check.screen: task.baseline(screen), spec.check.samples: task.baseline(batches)}
+        self.baselines = {spec.check.samples: task.baseline(batches)}
+        if others:
+            self.baselines[spec.check.screen] = task.baseline(screen)
         parts = [*screen, *others]
         least = min(len(part.targets.T) for part in parts)
         self.validator = Validator(task.question, model, task.max_steps, least, **to)
@@ -84,7 +89,7 @@ class Checker:
                 if not rows:
                     break
                 weights = self.model.layout.views(flat_RN[rows])
-        # Where the loss is no number, neither is the error: the largest of logits that are none is always the first.
+        # Where the loss is no number, neither is the error: an answer picked out of such figures means nothing.
         return [
             {
                 "valid_loss": float(n / s),
@@ -120,8 +125,5 @@ class Checker:
             measured["omega"] = float(omega(d_TBH, self.tape.carried(i), bound).value)
         gates, gate_traces = gate_saturation(self.tape.gates(i), self.check.saturation)
         spectral = spectrum(w_HH.cpu().numpy())
-        return {**gradient, **measured, **hidden, **gates, **spectral}, {
-            **gradient_traces,
-            **hidden_traces,
-            **gate_traces,
-        }
+        scalars = gradient | measured | hidden | gates | spectral
+        return scalars, gradient_traces | hidden_traces | gate_traces

@@ -75,12 +75,13 @@ class HiddenStates:
                 if t >= 0:
                     h_RSBH[:, t] = h_RBH
             return h_RSBH
+        each = [{name: w[i : i + 1] for name, w in weights.items()} for i in range(runs)]
         for start in range(0, batch, self.slice):
             # The last slice overlaps the one before it rather than being shorter.
             part = slice(first := min(start, batch - self.slice), first + self.slice)
             own = inputs[:, part].contiguous()
-            for i in range(runs):
-                self.tape.forward({name: w[i : i + 1] for name, w in weights.items()}, [own])
+            for i, weights_1 in enumerate(each):
+                self.tape.forward(weights_1, [own])
                 h_RSBH[i, :, part] = self.tape.h(0)[-kept:]
         return h_RSBH
 
@@ -123,10 +124,8 @@ class FusedRnnTape(_FusedTape):
         kind = w.dtype.type
         values, self.carried_TBH = [], []
         for i, (alpha, bound) in enumerate(self._each(regularisers)):
-            (sums, places), direct = self.sums[i], self.direct[i]
-            # Of symbols, the gradient of the sums is that of W_uh itself.
-            symbols = not self.inputs[i].is_floating_point()
-            by_place = grads["W_uh"][i] if symbols else torch.empty_like(sums)
+            (_, places), direct = self.sums[i], self.direct[i]
+            by_place = self._room(i, self.model.branches, grads)
             carried = self.d_RTBH[i, : self.lengths[i]]
             if len(direct) > 1:
                 carried = torch.empty_like(carried)
@@ -137,10 +136,7 @@ class FusedRnnTape(_FusedTape):
                     self.activation, kind(alpha), kind(bound), by_place.numpy(), w_grad,
                 )
             )  # fmt: skip
-            if symbols:
-                torch.sum(by_place, 0, out=grads["b_hh"][i])
-            else:
-                self._input_gradients(i, by_place, self.model.branches, grads)
+            self._input_gradients(i, by_place, self.model.branches, grads)
         return values
 
 
@@ -164,18 +160,19 @@ class FusedGruTape(_FusedTape, GruTape):
 
     def _backward(self, weights: Weights, grads: Weights, regularisers: Regularisers) -> list[float]:
         w_gates, w_hh = _transposed(recurrence(weights, GATES)), _transposed(weights["W_hh"])
-        for i, ((to_gates, places), (to_content, _)) in enumerate(self.sums):
+        for i, ((_, places), _) in enumerate(self.sums):
             gates, n, deltas, delta = (
                 buffer[i, : self.lengths[i]].numpy()
                 for buffer in (self.gates_RTBG, self.n_RTBH, self.delta_RTBG, self.delta_RTBH)
             )
-            by_place = torch.empty_like(to_gates), torch.empty_like(to_content)
+            kinds = GATES, ("h",)
+            by_place = [self._room(i, branches, grads) for branches in kinds]
             self.kernels.backward(
                 w_gates[i], w_hh[i], places.numpy(), self.h(i).numpy(), gates, n,
                 self.direct[i].numpy(), self.d(i).numpy(),
                 deltas, delta, self.product_RBH[0].numpy(), *(rows.numpy() for rows in by_place),
             )  # fmt: skip
-            for rows, branches in zip(by_place, (GATES, ("h",)), strict=True):
+            for rows, branches in zip(by_place, kinds, strict=True):
                 self._input_gradients(i, rows, branches, grads)
         return self._recurrent_gradients(grads, regularisers)
 
@@ -201,11 +198,11 @@ class FusedLstmTape(_FusedTape, LstmTape):
 
     def _backward(self, weights: Weights, grads: Weights, regularisers: Regularisers) -> list[float]:
         w = _transposed(recurrence(weights, BRANCHES))
-        for i, (rows, places) in enumerate(self.sums):
+        for i, (_, places) in enumerate(self.sums):
             units, squashed, delta = (
                 buffer[i, : len(places)].numpy() for buffer in (self.units_RTBG, self.squashed_RTBH, self.delta_RTBG)
             )
-            by_place, c, e = torch.empty_like(rows), self.c(i).numpy(), self.e_RBH[0].numpy()
+            by_place, c, e = self._room(i, BRANCHES, grads), self.c(i).numpy(), self.e_RBH[0].numpy()
             self.kernels.backward(
                 w[i], places.numpy(), c, units, squashed,
                 self.direct[i].numpy(), self.d(i).numpy(), delta, e, by_place.numpy(),

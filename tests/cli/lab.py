@@ -49,6 +49,15 @@ def rnnctl(*args, cwd, check=None, timeout=120, **extra):
     return done
 
 
+def one_line(done, *fragments):
+    """What a user reads of an error: one line on stderr, nothing on stdout, all fragments in it."""
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert done.stdout == ""
+    for fragment in fragments:
+        assert fragment in lines[0], lines[0]
+
+
 def start_train(cwd, *args):
     """Start `rnnctl train` in the background; its output is discarded."""
     command = [sys.executable, "-m", "rnnctl", "train", *map(str, args)]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.lab import TINY, bits, counts, environment, rnnctl, workspace
+from tests.cli.lab import TINY, bits, counts, environment, one_line, rnnctl, workspace
 
 README = Path(__file__).parents[2] / "README.md"
 ANSI = re.compile(r"\x1b\[")
@@ -28,15 +28,6 @@ def trained(tmp_path_factory):
     folder = workspace(tmp_path_factory.mktemp("trained") / "w")
     rnnctl("train", cwd=folder, check=0)
     return folder
-
-
-def one_line(done, *fragments):
-    """What a user reads of an error: one line on stderr, nothing on stdout, all fragments in it."""
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, done.stderr
-    assert done.stdout == ""
-    for fragment in fragments:
-        assert fragment in lines[0], lines[0]
 
 
 # --- help
@@ -268,7 +259,7 @@ def test_cancelled_runs_are_not_trained_and_can_come_back(tmp_path):
     rnnctl("cancel", "omega=1.0 seed=1", "--yes", cwd=folder, check=0)
     rnnctl("train", cwd=folder, check=0)
     assert counts(folder) == {**dict.fromkeys(counts(folder), 0), "done": 3, "cancelled": 1}
-    rnnctl("retry", "omega=1.0 seed=1", cwd=folder, check=0)
+    rnnctl("retry", "--study", "tiny", cwd=folder, check=0)
     rnnctl("train", cwd=folder, check=0)
     assert counts(folder)["done"] == 4
 

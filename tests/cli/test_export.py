@@ -17,7 +17,7 @@ from rnnctl.spec.run import RunSpec
 from rnnctl.tasks import make_task
 from rnnctl.training.checks import validation_set
 from store import Store, checkpoints, history, queries
-from tests.cli.lab import TINY, environment, rnnctl, workspace
+from tests.cli.lab import TINY, environment, one_line, rnnctl, workspace
 
 STUDY = """\
 study: cells
@@ -72,14 +72,6 @@ def runs(folder, traces=True):
         rows = queries.runs_of(store)
         past = history.read(store, [row.run_id for row in rows], traces)
         return {row.label: (row, past[row.run_id]) for row in rows}
-
-
-def one_line(done, *fragments):
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, done.stderr
-    assert done.stdout == ""
-    for fragment in fragments:
-        assert fragment in lines[0], lines[0]
 
 
 # --- npz

@@ -7,8 +7,7 @@ import matplotlib.image
 import pytest
 
 from rnnctl.report.figures import KINDS
-from tests.cli.lab import rnnctl, workspace
-from tests.cli.test_commands import one_line
+from tests.cli.lab import one_line, rnnctl, workspace
 
 CELLS = """\
 study: cells

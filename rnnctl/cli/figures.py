@@ -1,0 +1,35 @@
+"""Figures as files."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+
+DPI = 130
+
+
+def safe_name(label: str) -> str:
+    """A label as part of a file's name, on any file system."""
+    return re.sub(r"[^A-Za-z0-9._+=-]+", "-", label)[:100].strip("-")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure whole, or leave what was there. Raises StoreError where it cannot be written."""
+    from store.errors import translated
+
+    unfinished = path.with_name(f".{secrets.token_hex(4)}{path.suffix}")
+    with translated(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(unfinished, dpi=DPI)
+            unfinished.replace(path)
+        finally:
+            with suppress(OSError):
+                unfinished.unlink(missing_ok=True)
