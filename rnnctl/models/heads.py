@@ -60,12 +60,12 @@ def backpropagate(
     """
     rows = range(len(targets))
     if not question.every_step:
-        h_RBH = torch.stack([tape.h(i)[-1] for i in rows])
+        h_RBH = torch.stack([tape.out(i)[-1] for i in rows])
         found, d_RBH = _row_gradients(question, weights, h_RBH, torch.stack(list(targets)), grads)
         return found, [d_RBH[i : i + 1] for i in rows]
     found, direct = [], []
     for i in rows:
-        h_TBH, one = tape.h(i)[1:], slice(i, i + 1)
+        h_TBH, one = tape.out(i), slice(i, i + 1)
         own, own_grads = ({name: w[one] for name, w in each.items()} for each in (weights, grads))
         flat = h_TBH.reshape(1, -1, h_TBH.shape[2])
         (loss,), d_RNH = _row_gradients(question, own, flat, targets[i].reshape(1, -1), own_grads)

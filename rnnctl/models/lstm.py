@@ -36,7 +36,7 @@ import torch
 
 from rnnctl.models.activations import ACTIVATIONS, BOUNDED_BY_ONE, Activation
 from rnnctl.models.cell import Cell, Weights, projection, recurrence
-from rnnctl.models.tape import Regularisers, TorchTape, share_out
+from rnnctl.models.tape import Regularisers, TorchTape, put_first, share_out
 
 BRANCHES = ("i", "f", "o", "h")
 SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
@@ -86,6 +86,15 @@ class LstmTape(TorchTape):
         self.squashed_RTBH, self.slope_RTBH = (torch.zeros(runs, steps, batch, hidden, **options) for _ in range(2))
         self.product_RBG = torch.zeros(runs, batch, 4 * hidden, **options)
         self.e_RBH = torch.zeros(runs, batch, hidden, **options)
+
+    def state(self, i: int) -> torch.Tensor:
+        """h_T and c_T side by side, (B, 2 H)."""
+        return torch.cat([self.h(i)[-1], self.c(i)[-1]], 1)
+
+    def _start(self, states_RBC: torch.Tensor | None) -> None:
+        parts = (None, None) if states_RBC is None else states_RBC.chunk(2, 2)
+        for buffer, part in zip((self.h_RTBH, self.c_RTBH), parts, strict=True):
+            put_first(buffer, part)
 
     def gates(self, i: int) -> dict[str, torch.Tensor]:
         return dict(zip("ifo", self.units_RTBG[i, : self.lengths[i]].chunk(4, 2)[:3], strict=True))

@@ -29,9 +29,9 @@ Sums = tuple[torch.Tensor, torch.Tensor]
 class Tape(ABC):
     """The passes through time for up to `runs` runs, `steps` steps and `batch` sequences, and what they leave.
 
-    Rows are runs, ordered by falling length. After forward(), h(i) is h_t of row i for t = 0..T_i (h_0 = 0) and
-    gates(i) what its gates were; after backward(), d(i) is dL/dh_t for t = 0..T_i. All are views of buffers, good until
-    the next pass.
+    Rows are runs, ordered by falling length. After forward(), h(i) is h_t of row i for t = 0..T_i, h_0 = 0 unless a
+    state was given, and gates(i) what its gates were; after backward(), d(i) is dL/dh_t for t = 0..T_i. All are views
+    of buffers, good until the next pass.
     """
 
     def __init__(self, model: Cell, runs: int, steps: int, batch: int, *, dtype: torch.dtype, device: str) -> None:
@@ -39,6 +39,7 @@ class Tape(ABC):
         self.lengths: list[int] = []
         self.inputs: list[torch.Tensor] = []
         self.direct: Sequence[torch.Tensor] = []
+        self.blank = True  # whether the initial states are zeros
         options = {"dtype": dtype, "device": device}
         self.h_RTBH = torch.zeros(runs, steps + 1, batch, model.hidden, **options)
         self._allocate(runs, steps, options)
@@ -64,11 +65,29 @@ class Tape(ABC):
         """Each gate of row i for t = 1..T_i, (T_i, B, H), by its branch's name; none in a cell without gates."""
         return {}
 
-    def forward(self, weights: Weights, inputs: list[torch.Tensor]) -> None:
-        """Run the recurrence over `inputs`: (T_i, B) integers a row, symbols, or (T_i, B, V) reals."""
+    def out(self, i: int) -> torch.Tensor:
+        """What the head reads of row i, (T_i, B, H)."""
+        return self.h(i)[1:]
+
+    def state(self, i: int) -> torch.Tensor:
+        """What row i carries on from its last step, (B, C): a copy."""
+        return self.h(i)[-1].clone()
+
+    def forward(self, weights: Weights, inputs: list[torch.Tensor], states: Sequence[torch.Tensor] = ()) -> None:
+        """Run the recurrence over `inputs`: (T_i, B) integers a row, symbols, or (T_i, B, V) reals.
+
+        states: what each row goes on from, (B, C), as state() gave it; all rows start from zeros without.
+        """
         self.lengths, self.inputs = [len(u) for u in inputs], inputs
         assert self.lengths == sorted(self.lengths, reverse=True)
+        if states or not self.blank:
+            self._start(torch.stack(list(states)) if states else None)
+            self.blank = not states
         self._forward(weights)
+
+    def _start(self, states_RBC: torch.Tensor | None) -> None:
+        """Write the initial states of the first rows; None: zeros in all."""
+        put_first(self.h_RTBH, states_RBC)
 
     @abstractmethod
     def _forward(self, weights: Weights) -> None:
@@ -143,6 +162,14 @@ class Tape(ABC):
             share_out(matrix_VG, i, [f"W_u{branch}" for branch in branches], grads)
         # Every place is in exactly one of the rows, so they add up to the bias's gradient.
         share_out(by_place_XG.sum(0), i, [bias_name(branch) for branch in branches], grads)
+
+
+def put_first(buffer_RTBH: torch.Tensor, states_RBH: torch.Tensor | None) -> None:
+    """Write what rows start from into step 0 of a buffer; None: zeros."""
+    if states_RBH is None:
+        buffer_RTBH[:, 0] = 0
+    else:
+        buffer_RTBH[: len(states_RBH), 0] = states_RBH
 
 
 def share_out(gradient: torch.Tensor, i: int, names: Sequence[str], grads: Weights) -> None:

@@ -25,6 +25,10 @@ ADDED_LATER = {
     ("check", "diagnose_every"): None,
     ("train", "lr_decay"): "constant",
     ("train", "lr_period"): None,
+    ("train", "beta1"): 0.9,
+    ("train", "beta2"): 0.999,
+    ("train", "epsilon"): 1e-8,
+    ("train", "bptt"): "full",
 }
 
 
@@ -206,19 +210,33 @@ SMALLEST = {"float32": 2.0**-126, "float64": 2.0**-1022}  # normal numbers
 
 
 class Train(Section):
-    """Plain SGD. Its rate is lr, or falls from there with t, the updates before, over lr_period: lr / (1 + t / period)
-    for `1/t`, lr * 2^(-t / period) for `exponential`.
+    """Plain SGD, or Adam with its beta1, beta2 and epsilon. The rate is lr, or falls from there with t, the updates
+    before, over lr_period: lr / (1 + t / period) for `1/t`, lr * 2^(-t / period) for `exponential`.
+
+    bptt: the gradient goes back through all steps of a batch, in one update, or through so many, in an update for each
+    such piece; the state is carried from piece to piece as a constant.
     """
 
     updates: int = Field(50_000, ge=1)
     batch: int = Field(20, ge=1)
-    optimizer: Literal["sgd"] = "sgd"
+    optimizer: Literal["sgd", "adam"] = "sgd"
     lr: float = Field(0.01, gt=0)
     lr_decay: Literal["constant", "1/t", "exponential"] = "constant"
     lr_period: int | None = Field(None, ge=1)
     clip: Annotated[Annotated[Rescale | NoClip, Field(discriminator="style")], BeforeValidator(_clip)] = Rescale()
     omega: Annotated[Omega, BeforeValidator(_omega)] = Omega()
     dtype: Literal["float32", "float64"] = "float32"
+    beta1: float = Field(0.9, ge=0, lt=1)
+    beta2: float = Field(0.999, ge=0, lt=1)
+    epsilon: float = Field(1e-8, gt=0)
+    bptt: Annotated[int, Field(ge=1)] | Literal["full"] = "full"
+
+    @model_validator(mode="after")
+    def _only_adam_has_moments(self) -> Train:
+        for key in ("beta1", "beta2", "epsilon"):
+            if self.optimizer != "adam" and (value := getattr(self, key)) != ADDED_LATER["train", key]:
+                raise ValueError(f"{key} {value:g} has no meaning for optimizer {self.optimizer}: it is adam's")
+        return self
 
     @model_validator(mode="after")
     def _decay_has_its_period(self) -> Train:
@@ -297,6 +315,15 @@ class RunSpec(Section):
         return self
 
     @model_validator(mode="after")
+    def _pieces_are_asked_something(self) -> RunSpec:
+        if self.train.bptt != "full" and not self.task.every_step:
+            raise ValueError(
+                f"train.bptt {self.train.bptt} has no meaning for {self.task.name}: it asks at its last step alone, so "
+                "that most pieces of a sequence would have no loss"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _all_patterns_fill_a_batch(self) -> RunSpec:
         task = self.task
         if isinstance(task, Memorization) and task.patterns == "all":
@@ -326,11 +353,17 @@ class RunSpec(Section):
         return f"c1-{_digest({k: v for k, v in self.canonical().items() if k != 'seed'})}"
 
     @property
+    def piece(self) -> int | None:
+        """Steps of a batch that an update takes; None for all."""
+        return None if self.train.bptt == "full" else self.train.bptt
+
+    @property
     def shape(self) -> str:
         """Runs with equal shape can train in one pack: same task, model size, batch and checks."""
         m, t = self.model, self.train
         cell = f"{m.name}-{m.activation}" if isinstance(m, Rnn) else m.name
         kept = [self.task.model_dump(mode="json"), self.check.model_dump(mode="json")]
+        kept += [self.piece] if self.piece else []
         return f"{cell}-H{m.hidden}-B{t.batch}-{t.dtype}-{self.task.name}-{_digest(kept)[:6]}"
 
 

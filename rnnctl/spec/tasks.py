@@ -25,6 +25,11 @@ class _Task(Section):
     min_length: int = 50
     max_length: int = 200
 
+    @property
+    def every_step(self) -> bool:
+        """Whether it asks for an answer at every step."""
+        return False
+
     @model_validator(mode="after")
     def _lengths_fit(self) -> _Task:
         for key in ("min_length", "max_length"):
@@ -77,6 +82,10 @@ class Permutation(_Task):
     symbols: int = Field(100, ge=3, le=BYTE)
     predict: Literal["last", "every"] = "last"
 
+    @property
+    def every_step(self) -> bool:
+        return self.predict == "every"
+
 
 class Memorization(_Task):
     """A pattern of `positions` symbols out of `values`, to be repeated after a blank time of the length drawn; the
@@ -93,6 +102,10 @@ class Memorization(_Task):
     positions: int = Field(10, ge=1)
     patterns: Literal["random", "all"] = "random"
     judged: Literal["any", "last"] = "any"
+
+    @property
+    def every_step(self) -> bool:
+        return True
 
     @property
     def count(self) -> int:

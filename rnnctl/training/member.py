@@ -1,4 +1,4 @@
-"""One run's own part of a pack: its generator, its counters and its record. Its weights lie in the pack's matrix."""
+"""One run's own part of a pack: its feed, its counters and its record. Its weights lie in the pack's matrix."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from rnnctl.models.cell import Cell
 from rnnctl.models.inits import draw_weights
 from rnnctl.spec.run import RunSpec
 from rnnctl.tasks import Baseline, Task
+from rnnctl.training.feed import Feed
+from rnnctl.training.optimizers import slots
 from rnnctl.training.recorder import HistoryRow
 
-STATE_FORMAT = 3
+STATE_FORMAT = 4
 # Streams of a run's seed, so that what one draw takes never shifts another.
 INIT_STREAM, TRAIN_STREAM = 0, 1
 # A run has broken the floor when its validation loss has come this share of the way from there to a perfect one: a
@@ -80,8 +82,10 @@ class Member:
     run_id: str
     spec: RunSpec
     task: Task
-    rng: np.random.Generator
+    feed: Feed
     best_weights: torch.Tensor  # (N,) on the CPU
+    carried: torch.Tensor | None = None  # (B, C) on the device: what the next batch goes on from
+    kept: torch.Tensor | None = None  # (S, N) on the device: the optimizer's own, where it has any
     step: int = 0
     seconds: float = 0.0  # wall time spent training, over all attempts
     window: Window = field(default_factory=Window)
@@ -168,41 +172,50 @@ class Member:
             "window": asdict(self.window),
             "best": asdict(self.best),
             "last": dict(self.last),
-            "rng": self.rng.bit_generator.state,
+            "feed": self.feed.state(),
+            "carried": None if self.carried is None else self.carried.cpu().clone(),
+            "kept": None if self.kept is None else self.kept.cpu().clone(),
         }
 
 
 def begin(run_id: str, spec: RunSpec, task: Task, model: Cell) -> tuple[Member, torch.Tensor]:
     """A run at update 0 and its initial weights, (N,) on the CPU."""
-    flat = torch.zeros(1, model.layout.size, dtype=getattr(torch, spec.train.dtype))
-    views = model.layout.views(flat)
+    layout = model.layout
+    flat = torch.zeros(1, layout.size, dtype=getattr(torch, spec.train.dtype))
+    views = layout.views(flat)
     drawn = draw_weights(spec.model.init, generator(spec.seed, INIT_STREAM), model.matrices)
     for name, matrix in drawn.items():
         views[name][0].copy_(torch.from_numpy(matrix))
     for name, value in model.biases.items():
         views[name].fill_(value)
-    return Member(run_id, spec, task, generator(spec.seed, TRAIN_STREAM), best_weights=flat[0].clone()), flat[0]
+    count = slots(spec.train)
+    kept = torch.zeros(count, layout.size, dtype=flat.dtype) if count else None
+    return Member(run_id, spec, task, _feed(spec, task), best_weights=flat[0].clone(), kept=kept), flat[0]
+
+
+def _feed(spec: RunSpec, task: Task) -> Feed:
+    return Feed(task, generator(spec.seed, TRAIN_STREAM), spec.train.batch, spec.piece)
 
 
 def restore(state: dict[str, Any], run_id: str, spec: RunSpec, task: Task) -> tuple[Member, torch.Tensor]:
     """The run and weights that `Member.state` described. Raises ValueError if the state is another run's."""
     if state.get("format") != STATE_FORMAT or state.get("run_id") != run_id:
         raise ValueError(f"checkpoint of {state.get('run_id')} (format {state.get('format')}) is not one of {run_id}")
-    rng = generator(spec.seed, TRAIN_STREAM)
     member = Member(
         run_id,
         spec,
         task,
-        rng,
+        _feed(spec, task),
         best_weights=state["best_weights"],
         step=state["step"],
         seconds=state["seconds"],
         window=Window(**state["window"]),
         best=Best(**state["best"]),
         last=state["last"],
+        carried=state["carried"],
+        kept=state["kept"],
     )
-    # Last, so that nothing above can have drawn from it.
-    rng.bit_generator.state = state["rng"]
+    member.feed.resume(state["feed"])
     return member, state["weights"]
 
 

@@ -18,6 +18,7 @@ from rnnctl.models.rnn import Rnn
 from rnnctl.models.tape import Regularisers
 from rnnctl.spec.run import Rescale, RunSpec
 from rnnctl.tasks import Task
+from rnnctl.training import optimizers
 from rnnctl.training.checks import Checker
 from rnnctl.training.member import Member
 from rnnctl.training.tapes import backpropagate, make_tape
@@ -52,7 +53,10 @@ class Pack:
         self.flat_RN = torch.stack(list(weights)).to(device)
         self.grads_RN = torch.zeros_like(self.flat_RN)
         self.dtype = getattr(torch, spec.train.dtype)
-        self.tape = make_tape(self.model, len(members), task.max_steps, self.batch, dtype=self.dtype, device=device)
+        for member in members:
+            member.carried, member.kept = (None if x is None else x.to(device) for x in (member.carried, member.kept))
+        steps = min(spec.piece or task.max_steps, task.max_steps)
+        self.tape = make_tape(self.model, len(members), steps, self.batch, dtype=self.dtype, device=device)
         self.checker = Checker(spec, task, self.model, len(members), device)
 
     def keep(self, rows: Sequence[int]) -> None:
@@ -64,19 +68,31 @@ class Pack:
         """One update of every member. Returns those whose gradient is no number and unguarded: they diverge here, not
         updated.
         """
-        batches = [m.task.draw(m.rng, self.batch) for m in self.members]
+        batches, goes_on = zip(*(m.feed.next() for m in self.members), strict=True)
         order = sorted(range(len(batches)), key=lambda r: -batches[r].length)
         weights = self.layout.views(self.flat_RN[order])
         grads_RN = self.grads_RN[: len(order)]
         grads = self.layout.views(grads_RN)
-        self.tape.forward(weights, [as_tensor(batches[r].inputs, self.dtype, self.device) for r in order])
+        inputs = [as_tensor(batches[r].inputs, self.dtype, self.device) for r in order]
+        self.tape.forward(weights, inputs, self._states(order, goes_on))
         targets = [as_tensor(batches[r].targets, self.dtype, self.device) for r in order]
         losses, direct = backpropagate(self.question, weights, self.tape, targets, grads)
         omegas = self.tape.backward(weights, direct, grads, self._regularisers([self.members[r] for r in order]))
-        # One transfer for all figures that the host decides on.
+        if self.members[0].feed.piece:
+            for i, r in enumerate(order):
+                self.members[r].carried = self.tape.state(i)
         norms = [torch.linalg.vector_norm(row) for row in grads_RN]
+        # One transfer for all figures that the host decides on.
         figures = torch.stack(norms + losses).view(2, -1).t().tolist()
         return [m for i, r in enumerate(order) if (m := self._step(i, r, *figures[i], omegas[i]))]
+
+    def _states(self, order: Sequence[int], goes_on: Sequence[bool]) -> list[torch.Tensor]:
+        """What the rows start from, in their order: what their members carry; nothing if none carries anything."""
+        if not any(goes_on):
+            return []
+        members = [self.members[r] for r in order]
+        blank = torch.zeros_like(next(m.carried for m, carries in zip(self.members, goes_on, strict=True) if carries))
+        return [m.carried if goes_on[r] else blank for r, m in zip(order, members, strict=True)]
 
     def _regularisers(self, members: Sequence[Member]) -> Regularisers:
         specs = [(m.spec.train.omega, m.step + 1) for m in members]
@@ -104,7 +120,7 @@ class Pack:
         window.grad_norm_clipped += norm * scale
         if not math.isfinite(norm):
             return member
-        self.flat_RN[r].add_(self.grads_RN[i], alpha=-train.rate(member.step) * scale)
+        optimizers.apply(train, member.step, scale, self.grads_RN[i], self.flat_RN[r], member.kept)
         return None
 
     def _shrink(self, r: int, lr: float) -> float:

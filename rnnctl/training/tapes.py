@@ -44,7 +44,7 @@ def backpropagate(
 
     losses, direct = [], []
     for i, target in enumerate(targets):
-        h_TBH = tape.h(i)[1:]
+        h_TBH = tape.out(i)
         d_TBH = torch.empty_like(h_TBH)
         flat_h, flat_d = (x.view(-1, x.shape[2]).numpy() for x in (h_TBH, d_TBH))
         own, into = ([each[name][i].numpy() for name in ("W_hy", "b_hy")] for each in (weights, grads))
@@ -82,7 +82,7 @@ class HiddenStates:
             own = inputs[:, part].contiguous()
             for i, weights_1 in enumerate(each):
                 self.tape.forward(weights_1, [own])
-                h_RSBH[i, :, part] = self.tape.h(0)[-kept:]
+                h_RSBH[i, :, part] = self.tape.out(0)[-kept:]
         return h_RSBH
 
 

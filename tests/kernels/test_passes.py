@@ -102,8 +102,12 @@ SHAPES = {
 }
 
 
+# In float32 the last bits of a step grow with every step after it, so that no tolerance would fit all of these.
+LONG = SHAPES | {"lengths": st.lists(st.integers(1, 20) | st.integers(1, 300), min_size=1, max_size=3)}
+
+
 @pytest.mark.parametrize("name", CELLS)
-@given(**SHAPES)
+@given(**LONG)
 @settings(max_examples=25, deadline=None)
 def test_kernels_follow_the_equations_in_float64(name, asked, hidden, batch, lengths, seed):
     assert_close(name, asked, hidden, batch, lengths, seed, torch.float64, 1e-12)

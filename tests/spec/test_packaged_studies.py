@@ -21,6 +21,7 @@ def test_these_studies_come_with_rnnctl():
         "paper-temporal-order-small",
         "quickstart",
         "temporal-order-ec",
+        "temporal-order-ec-decay",
         "temporal-order-ec-screened",
         "temporal-order-short",
     ]

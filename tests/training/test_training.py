@@ -250,7 +250,7 @@ def test_validation_set_comes_from_its_own_seed_alone():
 def test_a_check_changes_neither_generator_nor_weights():
     often, seldom = train({"a": spec(1, every=1)}), train({"a": spec(1, every=60)})
     assert torch.equal(often.state("a")["weights"], seldom.state("a")["weights"])
-    assert often.state("a")["rng"] == seldom.state("a")["rng"]
+    assert often.state("a")["feed"] == seldom.state("a")["feed"]
 
 
 def test_a_checkpoint_of_another_run_is_refused():
