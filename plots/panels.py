@@ -55,7 +55,7 @@ def is_lowest(place: SubplotSpec, places: Sequence[SubplotSpec]) -> bool:
 
 def name_of(record: Any, place: SubplotSpec) -> str:
     """What stands above a panel of one record: the run, above the first of its parts, and the part."""
-    run = style.shorten(record.label, 38)
+    run = style.shorten(record.label, 32)
     if not record.part:
         return run
     return f"{run}\n{record.part}" if is_left(place) else record.part
