@@ -39,7 +39,9 @@ def losses(question: Question, y_RNO: torch.Tensor, targets_RN: torch.Tensor) ->
 
 
 def wrong(question: Question, y_SBO: torch.Tensor, targets_SB: torch.Tensor) -> torch.Tensor:
-    """Which sequences are answered wrongly, (B,), from one run's outputs at the S steps that are read."""
+    """How far each sequence is answered wrongly, (B,) float64 in [0, 1], from one run's outputs at the S steps that are
+    read: 0 or 1, or the share of wrong steps where each is judged.
+    """
     if question.judged == "last":
         y_SBO, targets_SB = y_SBO[-1:], targets_SB[-1:]
     if question.loss == "squared_error":
@@ -47,7 +49,9 @@ def wrong(question: Question, y_SBO: torch.Tensor, targets_SB: torch.Tensor) -> 
     else:
         # Of outputs that are no numbers the first is the largest, and an answer none the less.
         right_SB = (y_SBO.argmax(2) == targets_SB) & y_SBO.isfinite().all(2)
-    return ~right_SB.all(0)
+    if question.judged == "each":
+        return 1 - right_SB.double().mean(0)
+    return (~right_SB.all(0)).double()
 
 
 def backpropagate(

@@ -43,12 +43,12 @@ def at_length(spec: RunSpec, weights_N: torch.Tensor, length: int, samples: int,
     dtype = getattr(torch, spec.train.dtype)
     validator = Validator(task.question, model, task.max_steps, chunk, dtype=dtype, device="cpu")
     weights = model.layout.views(weights_N.unsqueeze(0))
-    loss, errors, baselines = 0.0, 0, []
+    loss, errors, baselines = 0.0, 0.0, []
     with torch.no_grad():
         for _ in range(samples // chunk):
             batch = task.draw(rng, chunk)
             mean, wrongs = validator.judge(weights, *validator.tensors(batch))
-            loss, errors = loss + float(mean) * chunk, errors + int(wrongs)
+            loss, errors = loss + float(mean) * chunk, errors + float(wrongs)
             baselines.append(task.baseline([batch]))
     baseline = Baseline(fmean(b.loss for b in baselines), fmean(b.error for b in baselines))
     return AtLength(loss / samples, errors / samples, baseline)

@@ -42,6 +42,8 @@ class Baseline:
 class Task(Protocol):
     """A source of batches and what is asked about them."""
 
+    carries: bool  # whether the batches of training go on where the ones before them stopped
+
     n_inputs: int
     n_outputs: int
     question: Question
@@ -52,6 +54,19 @@ class Task(Protocol):
         """`batch` fresh sequences from `rng`: of one length in steps, drawn for them all if none is given."""
         ...
 
+    def split(self, name: str) -> Task:
+        """The source of sequences for training, validation or test; this one draws those of `train`."""
+        ...
+
     def baseline(self, batches: Sequence[Batch]) -> Baseline:
         """The floor and the chance error on these very batches, weighted by their number of sequences."""
         ...
+
+
+class Made:
+    """A task whose sequences are made: there is no end of fresh ones, and one source is enough for all purposes."""
+
+    carries = False
+
+    def split(self, name: str) -> Task:
+        return self

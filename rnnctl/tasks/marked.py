@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rnnctl.question import Question
-from rnnctl.tasks.base import Baseline, Batch
+from rnnctl.tasks.base import Baseline, Batch, Made
 from rnnctl.tasks.lengths import drawn_length
 
 MARK, VALUE = range(2)  # the two inputs
@@ -30,7 +30,7 @@ MEANS = {"addition": 0.5, "multiplication": 0.25}  # of the target
 ONE_KNOWN = {"addition": 1 / 48, "multiplication": 1 / 36}
 
 
-class Marked:
+class Marked(Made):
     """Two marked values, one answer. L in [min_length, max_length), or fixed where the two are equal.
 
     tolerance: of addition and multiplication, the absolute error from which an answer is wrong.

@@ -15,11 +15,11 @@ from typing import Literal
 import numpy as np
 
 from rnnctl.question import Question
-from rnnctl.tasks.base import Baseline, Batch
+from rnnctl.tasks.base import Baseline, Batch, Made
 from rnnctl.tasks.lengths import drawn_length
 
 
-class Memorization:
+class Memorization(Made):
     """L in [min_length, max_length), or fixed where the two are equal.
 
     patterns: drawn at `random`, or `all` values^positions in turn. judged: a sequence is wrong if `any` of its steps

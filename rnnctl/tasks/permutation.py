@@ -14,13 +14,13 @@ from typing import Literal
 import numpy as np
 
 from rnnctl.question import Question
-from rnnctl.tasks.base import Baseline, Batch
+from rnnctl.tasks.base import Baseline, Batch, Made
 from rnnctl.tasks.lengths import drawn_length
 
 FIRST = 2  # symbols that can be the first; the others are those from here on
 
 
-class Permutation:
+class Permutation(Made):
     """L in [min_length, max_length), or fixed where the two are equal. `predict`: the `last` symbol or `every` one."""
 
     def __init__(self, min_length: int, max_length: int, symbols: int, predict: Literal["last", "every"]) -> None:

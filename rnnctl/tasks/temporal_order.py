@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rnnctl.question import Question
-from rnnctl.tasks.base import Baseline, Batch
+from rnnctl.tasks.base import Baseline, Batch, Made
 from rnnctl.tasks.lengths import drawn_length
 
 RELEVANT, SYMBOLS = 2, 6
@@ -22,7 +22,7 @@ WINDOW = 0.1
 STARTS = {"temporal_order": (0.1, 0.5), "temporal_order_3": (0.1, 0.3, 0.6)}
 
 
-class TemporalOrder:
+class TemporalOrder(Made):
     """n symbols in n windows; 2^n classes. Lengths in [min_length, max_length), or fixed where the two are equal."""
 
     n_inputs = SYMBOLS

@@ -26,13 +26,14 @@ VALIDATION_STREAM, DIAGNOSTIC_STREAM = 0, 1
 
 def validation_set(task: Task, check: Check) -> list[Batch]:
     """check.samples sequences in chunks of check.chunk, each chunk with a length of its own."""
-    rng = generator(check.seed, VALIDATION_STREAM)
+    rng, task = generator(check.seed, VALIDATION_STREAM), task.split("validation")
     return [task.draw(rng, check.chunk) for _ in range(check.samples // check.chunk)]
 
 
 def diagnostic_set(task: Task, check: Check) -> Batch:
     """check.diagnostic_batch sequences of the task's greatest length."""
-    return task.draw(generator(check.seed, DIAGNOSTIC_STREAM), check.diagnostic_batch, length=task.max_steps)
+    rng = generator(check.seed, DIAGNOSTIC_STREAM)
+    return task.split("validation").draw(rng, check.diagnostic_batch, length=task.max_steps)
 
 
 def _parts(batches: Sequence[Batch], check: Check) -> tuple[list[Batch], list[Batch]]:
@@ -74,8 +75,7 @@ class Checker:
         looks at all samples.
         """
         runs = len(flat_RN)
-        loss = torch.zeros(runs, dtype=torch.float64)
-        errors = torch.zeros(runs, dtype=torch.int64)
+        loss, errors = torch.zeros(2, runs, dtype=torch.float64)
         samples = torch.zeros(runs, dtype=torch.int64)
         rows, weights = list(range(runs)), self.model.layout.views(flat_RN)
         for inputs, targets in self.validation:
@@ -93,7 +93,7 @@ class Checker:
         return [
             {
                 "valid_loss": float(n / s),
-                "valid_error": int(w) / int(s) if n.isfinite() else float("nan"),
+                "valid_error": float(w / s) if n.isfinite() else float("nan"),
                 "valid_samples": int(s),
                 "valid_floor": self.baselines[int(s)].loss,
             }

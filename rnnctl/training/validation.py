@@ -33,13 +33,13 @@ class Validator:
         return as_tensor(batch.inputs, **self.to), as_tensor(batch.targets, **self.to)
 
     def judge(self, weights: Weights, inputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean loss, float64, and number of wrong answers of each run on one chunk, (R,) on the CPU."""
+        """Mean loss and number of wrong answers of each run on one chunk, (R,) float64 on the CPU."""
         if not self.question.every_step:
             return self._judge(weights, inputs, targets)
         # All steps of all runs and sequences at once would not fit into memory.
         batch, runs = inputs.shape[1], len(weights["W_hh"])
         edges = np.linspace(0, batch, max(1, batch // self.hidden_states.slice) + 1).astype(int).tolist()
-        means, errors = torch.zeros(runs, dtype=torch.float64), torch.zeros(runs, dtype=torch.int64)
+        means, errors = torch.zeros(2, runs, dtype=torch.float64)
         for i in range(runs):
             own = {name: w[i : i + 1] for name, w in weights.items()}
             for start, end in pairwise(edges):
