@@ -54,6 +54,14 @@ class Task(Protocol):
         """`batch` fresh sequences from `rng`: of one length in steps, drawn for them all if none is given."""
         ...
 
+    def starts(self, rng: np.random.Generator, batch: int) -> np.ndarray:
+        """Where `batch` streams begin, (B,), of a task that carries."""
+        ...
+
+    def stream(self, starts_B: np.ndarray, window: int) -> Batch:
+        """Window number `window`, from 0, of streams that began there: a pure function."""
+        ...
+
     def split(self, name: str) -> Task:
         """The source of sequences for training, validation or test; this one draws those of `train`."""
         ...

@@ -55,6 +55,7 @@ class Pack:
         self.dtype = getattr(torch, spec.train.dtype)
         for member in members:
             member.carried, member.kept = (None if x is None else x.to(device) for x in (member.carried, member.kept))
+        self.carries = task.carries or spec.piece is not None
         steps = min(spec.piece or task.max_steps, task.max_steps)
         self.tape = make_tape(self.model, len(members), steps, self.batch, dtype=self.dtype, device=device)
         self.checker = Checker(spec, task, self.model, len(members), device)
@@ -78,7 +79,7 @@ class Pack:
         targets = [as_tensor(batches[r].targets, self.dtype, self.device) for r in order]
         losses, direct = backpropagate(self.question, weights, self.tape, targets, grads)
         omegas = self.tape.backward(weights, direct, grads, self._regularisers([self.members[r] for r in order]))
-        if self.members[0].feed.piece:
+        if self.carries:
             for i, r in enumerate(order):
                 self.members[r].carried = self.tape.state(i)
         norms = [torch.linalg.vector_norm(row) for row in grads_RN]
