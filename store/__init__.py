@@ -10,6 +10,7 @@ seconds since the epoch and durations seconds, both floats, and always handed in
     errors        StoreError, of which there are NoWorkspace, OlderWorkspace, NewerWorkspace, UnusableEngine,
                   Unwritable, Busy, DiskFull, Corrupt, Conflict, LeaseLost, NotFound; str(error) is one line
     registry      register(store, studies, now) -> [Registered]; StudyRecord, RunRecord, Registered
+    lineage       parents(store, run_id), children(store, run_id) -> [Descended]; Descent
     workers       start(store, WorkerRecord, environment, now), end(store, worker, now),
                   current(store) -> [WorkerRow]
     queue         claim(store, worker, now, lease, max_pack, fair, alone_from) -> [Claim]

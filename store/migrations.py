@@ -155,11 +155,25 @@ EVALUATIONS = (
     ) STRICT, WITHOUT ROWID""",
 )
 
+LINEAGE = (
+    # Which run's settings another run's were made from. A run can have several parents: changes can meet.
+    """CREATE TABLE lineage (
+        run_id TEXT NOT NULL REFERENCES runs (run_id),
+        parent TEXT NOT NULL REFERENCES runs (run_id),
+        variant TEXT NOT NULL,           -- name of the changes, in the recipe
+        study INTEGER NOT NULL REFERENCES studies (id), -- that the refinement made
+        PRIMARY KEY (run_id, parent, variant, study),
+        CHECK (run_id <> parent)
+    ) STRICT, WITHOUT ROWID""",
+    "CREATE INDEX lineage_of_parent ON lineage (parent)",
+)
+
 STEPS = {
     "studies_and_runs": STUDIES_AND_RUNS,
     "jobs_and_workers": JOBS_AND_WORKERS,
     "history_and_checkpoints": HISTORY_AND_CHECKPOINTS,
     "evaluations": EVALUATIONS,
+    "lineage": LINEAGE,
 }
 
 SCHEMA = len(STEPS)

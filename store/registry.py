@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from store import lineage
 from store.connection import Store
 from store.encoding import to_json
+from store.lineage import Descent
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class StudyRecord:
     about: str
     source: str  # text of the file
     runs: list[RunRecord]
+    descents: list[Descent] = field(default_factory=list)  # of those runs that were refined from others
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,9 @@ class Registered:
 def register(store: Store, studies: list[StudyRecord], now: float) -> list[Registered]:
     """Register studies, all or none. Each new run is queued.
 
-    A study that is registered again takes the new text and labels, and only gains runs.
-    Raises ValueError for a study that names a run twice; AssertionError for a run id with two different
-    specs.
+    A study that is registered again takes the new text and labels, and only gains runs and descents.
+    Raises ValueError for a study that names a run twice; Conflict for a descent from or to a run that is not
+    registered; AssertionError for a run id with two different specs.
     """
     with store.transaction():
         return [_register_study(store, study, now) for study in studies]
@@ -83,6 +86,7 @@ def _register_study(store: Store, study: StudyRecord, now: float) -> Registered:
            ON CONFLICT (run_id, study) DO UPDATE SET label = excluded.label""",
         [(run.run_id, study_id, run.label) for run in study.runs],
     )
+    lineage.add(store, study_id, study.descents)
     known = len(labelled.intersection(ids))
     return Registered(study.name, new=len(new), shared=len(ids) - len(new) - known, known=known)
 

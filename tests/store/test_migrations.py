@@ -3,9 +3,23 @@
 import sqlite3
 import sys
 
+import numpy as np
 import pytest
 
-from store import Corrupt, NewerWorkspace, OlderWorkspace, Store, integrity, migrations, queries
+from store import (
+    Corrupt,
+    NewerWorkspace,
+    OlderWorkspace,
+    Store,
+    evaluations,
+    integrity,
+    lineage,
+    migrations,
+    queries,
+    registry,
+)
+from store.lineage import Descent
+from tests.store.laboratory import Lab, Row
 
 
 def build(folder, steps):
@@ -46,6 +60,46 @@ def test_every_earlier_schema_is_upgraded_and_keeps_its_rows(tmp_path, lab, step
         assert integrity.database_findings(store) == []
     assert schema(folder) == schema(lab.folder)
     assert recorded(folder) == recorded(lab.folder) == list(migrations.STEPS)
+
+
+def rows_of_all_tables(folder, tables):
+    connection = sqlite3.connect(folder / "rnnctl.db")
+    try:
+        return {table: connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() for table in tables}
+    finally:
+        connection.close()
+
+
+def test_a_workspace_from_before_the_lineage_keeps_all_that_it_holds(tmp_path, monkeypatch):
+    monkeypatch.setattr(migrations, "STEPS", dict(list(migrations.STEPS.items())[:4]))
+    monkeypatch.setattr(migrations, "SCHEMA", 4)
+    old = Lab(tmp_path / "old")
+    monkeypatch.setattr(lineage, "add", lambda *_: None)  # as a program that knew of none
+    runs = old.runs(3)
+    old.register("a", *runs)
+    old.start("w")
+    (claim,) = old.claim("w")
+    old.commit(claim, 100, [Row(50, {"loss": 0.5}, {"g": np.arange(3.0)}), Row(100, {"loss": 0.25})], "solved")
+    evaluations.add(old.store, [evaluations.Evaluation(runs[0].run_id, 100, 50, 1000, 1, 0.2, 0.1, 1.4, 0.75)], 30.0)
+    old.claim("w")  # and one is running
+    old.store.close()
+    monkeypatch.undo()
+    tables = ("studies", "runs", "labels", "environments", "workers", "jobs", "attempts", "history", "checkpoints",
+              "evaluations")  # fmt: skip
+    before = rows_of_all_tables(old.folder, tables)
+    assert all(before.values())
+    with Store.open(old.folder) as store:
+        assert store.engine()["schema"] == migrations.SCHEMA
+        assert integrity.database_findings(store) == integrity.checkpoint_findings(store) == []
+        assert lineage.parents(store, runs[0].run_id) == []
+        child = [Descent(runs[1].run_id, runs[0].run_id, "longer")]
+        registry.register(store, [registry.StudyRecord("b", "", "", [runs[1]], child)], 40.0)
+        assert [one.parent for one in lineage.parents(store, runs[1].run_id)] == [runs[0].run_id]
+    after = rows_of_all_tables(old.folder, tables)
+    assert {table: rows[: len(before[table])] for table, rows in after.items() if table != "labels"} == {
+        table: rows for table, rows in before.items() if table != "labels"
+    }
+    assert set(before["labels"]) <= set(after["labels"])
 
 
 def test_an_empty_file_from_a_creation_that_was_cut_off_becomes_a_workspace(tmp_path, lab):
