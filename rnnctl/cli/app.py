@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rnnctl import __version__
-from rnnctl.cli import bench, evaluate, examine, export, manage, plot, setup, status, train
+from rnnctl.cli import bench, evaluate, examine, export, manage, plot, refine, setup, status, train
 from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, USAGE, OutputClosed, UserError, out, say
 
 app = typer.Typer(
@@ -42,6 +42,7 @@ app.command()(examine.examine)
 app.command()(plot.plot)
 app.command()(status.show)
 app.command()(evaluate.evaluate)
+app.command()(refine.refine)
 app.command()(export.export)
 app.command()(manage.retry)
 app.command()(manage.cancel)

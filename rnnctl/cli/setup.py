@@ -12,7 +12,10 @@ from rnnctl.cli.options import JsonOption, WorkspaceOption
 from rnnctl.cli.output import counted, duration, out, out_json, say, table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rnnctl.spec.study import Study
+    from store.lineage import Descent
     from store.registry import StudyRecord
 
 StudyNames = Annotated[
@@ -34,7 +37,7 @@ def init(studies: StudyNames = None, workspace: WorkspaceOption = None) -> None:
     loaded = load_studies(studies or [QUICKSTART])
     root = workspace or Path.cwd()
     with Store.create(root) as store:
-        registered = registry.register(store, [_record(study) for study in loaded], time.time())
+        registered = registry.register(store, [record(study) for study in loaded], time.time())
     say(f"workspace {Path(root).resolve()}")
     for study, result in zip(loaded, registered, strict=True):
         for warning in study.warnings:
@@ -45,7 +48,8 @@ def init(studies: StudyNames = None, workspace: WorkspaceOption = None) -> None:
         say("next: rnnctl train --workers 2")
 
 
-def _record(study: Study) -> StudyRecord:
+def record(study: Study, descents: Iterable[Descent] = ()) -> StudyRecord:
+    """A study as the store takes it. descents: of those of its runs that were refined from others."""
     from store.registry import RunRecord, StudyRecord
 
     runs = [
@@ -59,7 +63,7 @@ def _record(study: Study) -> StudyRecord:
         )
         for run in study.runs
     ]
-    return StudyRecord(study.name, study.about, study.source, runs)
+    return StudyRecord(study.name, study.about, study.source, runs, list(descents))
 
 
 def studies(as_json: JsonOption = False) -> None:
@@ -94,11 +98,19 @@ def plan(
 def _planned(study: Study) -> dict:
     from rnnctl.report.cost import core_seconds
 
+    recipe = study.recipe
     return {
         "study": study.name,
         "about": study.about,
         "warnings": list(study.warnings),
         "core_seconds_at_most": sum(core_seconds(run.spec) for run in study.runs),
+        "refine": recipe
+        and {
+            "cut": str(recipe.cut),
+            "by": recipe.by,
+            "seeds": recipe.seeds,
+            "variants": {variant.name: variant.about for variant in recipe.variants},
+        },
         "runs": [
             {"label": run.label, "run": run.spec.run_id, "differences": run.differences, "spec": run.spec.canonical()}
             for run in study.runs
@@ -119,6 +131,9 @@ def _print_plan(study: Study, rows: int) -> None:
         f"{counted(len(study.runs), 'run')} of {counted(configurations, 'configuration')}, "
         f"{counted(shapes, 'shape')}, {updates:,} updates, roughly {duration(seconds)} on one core if none ends early"
     )
+    if study.recipe:
+        variants = ", ".join(variant.name for variant in study.recipe.variants)
+        out(f"rnnctl refine makes of its {study.recipe.cut} by {study.recipe.by}: {variants}")
     for warning in study.warnings:
         say(f"warning: {warning}")
     shown = study.runs[:rows] if rows else study.runs

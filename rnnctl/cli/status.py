@@ -201,11 +201,35 @@ def show(
         checkpoints = [_slots(checkpoint) for checkpoint in queries.checkpoints_of(store, row.run_id)]
         past = history.read(store, [row.run_id]).get(row.run_id)
         checks = _checks(past) if past else []
-        record = {**_slots(row), "attempts": attempts, "checkpoints": checkpoints, "checks": checks}
+        record = {
+            **_slots(row),
+            **_lineage(store, row.run_id),
+            "attempts": attempts,
+            "checkpoints": checkpoints,
+            "checks": checks,
+        }
         if as_json:
             out_json(record)
         else:
             _print(record)
+
+
+def _lineage(store: Store, run_id: str) -> dict[str, list[dict[str, str]]]:
+    """Which runs a run was refined from, and which from it."""
+    from store import lineage, queries
+
+    found = {
+        "refined_from": [(one.parent, one) for one in lineage.parents(store, run_id)],
+        "refined_into": [(one.run_id, one) for one in lineage.children(store, run_id)],
+    }
+    others = {other for ends in found.values() for other, _ in ends}
+    names = {row.run_id: f"{row.study}/{row.label}" for row in queries.runs_of(store, run_ids=others)} if others else {}
+    return {
+        key: [
+            {"run_id": other, "name": names[other], "variant": one.variant, "study": one.study} for other, one in ends
+        ]
+        for key, ends in found.items()
+    }
 
 
 def _slots(record: Any) -> dict[str, Any]:
@@ -227,6 +251,10 @@ def _print(record: dict[str, Any]) -> None:
     out(f"{progress}, {counted(record['attempt'], 'attempt')}, {counted(record['strikes'], 'strike')}")
     if record["summary"]:
         out(_in_words(record["summary"]))
+    for one in record["refined_from"]:
+        out(f"refined from {one['name']} ({one['run_id']}) by {one['variant']}, in study {one['study']}")
+    for one in record["refined_into"]:
+        out(f"refined into {one['name']} ({one['run_id']}) by {one['variant']}, in study {one['study']}")
     out("\nspec")
     out(json.dumps(record["spec"], indent=2))
     _print_attempts(record["attempts"])

@@ -6,4 +6,5 @@ values.py    lists of values: ranges, random draws     explain.py  validation er
 conditions.py  `exclude` and `when`                    expand.py   the product of cases and axes, labels, differences
 study.py     the file as a whole; packaged studies     errors.py   SpecError
 tasks.py     the task section, one model a family      section.py  what all sections have in common
+recipe.py    `refine`: what becomes of the best        names.py    what studies and cases can be called
 """

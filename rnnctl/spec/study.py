@@ -10,13 +10,13 @@
     exclude: [{...}, ...]             # see conditions.py
     when: {key: {...}, ...}
     seeds: [1, 2, 3]                  # replicates; or {range: [1, 5]}
+    refine: {...}                     # what `rnnctl refine` makes of its best, see recipe.py
 
 A run is base, then its case, then what the axes (zip, grid, random, seeds) set.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
@@ -26,15 +26,15 @@ from rnnctl.spec import yaml
 from rnnctl.spec.conditions import Condition, Rule, read_condition, read_rules
 from rnnctl.spec.errors import SpecError, nearest, shown
 from rnnctl.spec.expand import Axis, Case, LabelledRun, Plan, expand
+from rnnctl.spec.names import check_name
 from rnnctl.spec.overlay import Overlay, Place, read_changes, read_key
+from rnnctl.spec.recipe import Recipe, read_recipe
 from rnnctl.spec.schema import KEYS, Path, names_below
 from rnnctl.spec.values import Option, read_draws, read_list, written
 from rnnctl.spec.yaml import Node
 
 BASE, CASE, AXIS = range(3)  # layers, later ones over earlier ones
 MAX_DRAWS = 1_000_000
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
-_NAME_RULE = "letters, digits and . _ + -, at most 64, the first a letter or digit"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Study:
     """A validated study.
 
     file: what it was read from. source: its text. varied: the dotted keys that differ among its runs. warnings: lines
-    like those of SpecError on what the file says without effect.
+    like those of SpecError on what the file says without effect. recipe: None where the file has none.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Study:
     runs: tuple[LabelledRun, ...]
     varied: tuple[str, ...]
     warnings: tuple[str, ...]
+    recipe: Recipe | None = None
 
 
 def load_studies(references: Iterable[str | FilePath]) -> list[Study]:
@@ -78,19 +79,46 @@ def load_study(reference: str | FilePath) -> Study:
     if isinstance(reference, str):
         reference = packaged.get(reference, reference)
     try:
-        with open(reference, "rb") as file:
-            data = file.read(yaml.MAX_BYTES + 1)
+        text = _text(reference)
     except FileNotFoundError:
         meant = nearest(str(reference), packaged)
         what = "no such file, and no packaged study of this name"
         raise SpecError(what, file=str(reference), allowed=packaged, meant=meant) from None
+    return read_study(text, str(reference))
+
+
+def load_recipe(path: str | FilePath) -> Recipe:
+    """The recipe in a file whose one section is `refine`. Raises SpecError if it cannot be read or is wrong."""
+    try:
+        text = _text(path)
+    except FileNotFoundError:
+        raise SpecError("no such file", file=str(path)) from None
+    try:
+        sections = yaml.parse(text).value
+        for name, node in sections.items():
+            if name != "refine":
+                what, meant = "there is no such section in a recipe", nearest(name, ["refine"])
+                raise SpecError(what, line=node.key_line, key=name, allowed=["refine"], meant=meant)
+        if "refine" not in sections:
+            raise SpecError("is missing; a recipe starts with `refine:`", line=1, key="refine")
+        _check_kind("refine", sections["refine"])
+        return read_recipe(sections["refine"], str(path))
+    except SpecError as error:
+        raise error.at(file=str(path)) from None
+
+
+def _text(path: str | FilePath) -> str:
+    """Raises FileNotFoundError, and SpecError for whatever else is wrong with a file of text."""
+    try:
+        with open(path, "rb") as file:
+            return yaml.decode(file.read(yaml.MAX_BYTES + 1))
+    except FileNotFoundError:
+        raise
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise SpecError(f"cannot be read: {reason}", file=str(reference)) from None
-    try:
-        return read_study(yaml.decode(data), str(reference))
+        raise SpecError(f"cannot be read: {reason}", file=str(path)) from None
     except SpecError as error:
-        raise error.at(file=str(reference)) from None
+        raise error.at(file=str(path)) from None
 
 
 def packaged_studies() -> dict[str, FilePath]:
@@ -120,12 +148,13 @@ class _Reader:
         name, about = self._name(), self._about()
         axes = [*self._zip(), *self._grid(), *self._random(), *self._seeds()]
         _check_varied_once(axes)
+        recipe = read_recipe(self.sections["refine"], self.file) if "refine" in self.sections else None
         runs, varied, notes = expand(
             Plan(self._base(), self._cases(), axes, exclude=self._exclude(), when=self._when())
         )
         notes = sorted([*self.notes, *notes], key=lambda note: note[0].line)
         warnings = (str(SpecError(what, file=self.file, line=at.line, key=at.key)) for at, what in notes)
-        return Study(name, about, self.file, source, tuple(runs), tuple(varied), tuple(dict.fromkeys(warnings)))
+        return Study(name, about, self.file, source, tuple(runs), tuple(varied), tuple(dict.fromkeys(warnings)), recipe)
 
     def _check_sections(self) -> None:
         for name, node in self.sections.items():
@@ -136,20 +165,13 @@ class _Reader:
                 raise SpecError(
                     "there is no such section", line=node.key_line, key=name, allowed=_SECTIONS, meant=meant
                 )
-            kind = _SECTIONS[name]
-            if kind is str and not isinstance(node.value, str):
-                raise SpecError(f"must be text, not {shown(node.plain())}", line=node.line, key=name)
-            if kind is not str and not isinstance(node.value, kind):
-                what = "must be a mapping" if kind is dict else "must be a list"
-                raise SpecError(f"{what}, not {shown(node.plain())}", line=node.line, key=name)
-            if not node.value:
-                raise SpecError("is empty; leave it out or fill it", line=node.key_line, key=name)
+            _check_kind(name, node)
 
     def _name(self) -> str:
         if "study" not in self.sections:
             raise SpecError("is missing; a study starts with `study: NAME`", line=1, key="study")
         node = self.sections["study"]
-        _check_name(node.value, node.line, "study")
+        check_name(node.value, node.line, "study")
         return node.value
 
     def _about(self) -> str:
@@ -167,7 +189,7 @@ class _Reader:
         cases = []
         for label, node in self.sections["cases"].value.items():
             place = Place(CASE, node.key_line, f"cases.{label}")
-            _check_name(label, place.line, place.key)
+            check_name(label, place.line, place.key)
             if not isinstance(node.value, dict):
                 what = f"must be a mapping of changes to base, {{}} for none, not {shown(node.plain())}"
                 raise SpecError(what, line=place.line, key=place.key)
@@ -270,12 +292,20 @@ _SECTIONS: dict[str, type] = {
     "exclude": list,
     "when": dict,
     "seeds": object,
+    "refine": dict,
 }
 
 
-def _check_name(name: str, line: int, key: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise SpecError(f"{shown(name)} is not a name", line=line, key=key, allowed=[_NAME_RULE])
+def _check_kind(name: str, node: Node) -> None:
+    """Raises SpecError for a section that is not what its name asks for, or empty."""
+    kind = _SECTIONS[name]
+    if kind is str and not isinstance(node.value, str):
+        raise SpecError(f"must be text, not {shown(node.plain())}", line=node.line, key=name)
+    if kind is not str and not isinstance(node.value, kind):
+        what = "must be a mapping" if kind is dict else "must be a list"
+        raise SpecError(f"{what}, not {shown(node.plain())}", line=node.line, key=name)
+    if not node.value:
+        raise SpecError("is empty; leave it out or fill it", line=node.key_line, key=name)
 
 
 def _check_varied_once(axes: Iterable[Axis]) -> None:

@@ -1,0 +1,1 @@
+"""The best of a study as a new study: chosen (selection), changed and merged (offspring), written (file)."""

@@ -1,0 +1,92 @@
+"""A refined study as a study file: what all of it shares as `base`, and a labelled case for each configuration.
+
+Cases are written out key by key, with nothing left to defaults; their comments say where they come from. The file alone
+registers the very same runs in any workspace; the lineage is the database's.
+"""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rnnctl.refine.offspring import Case, Offspring
+from rnnctl.spec.errors import one_line
+
+WIDTH = 88
+Leaves = dict[tuple[str, ...], Any]
+
+
+def written(name: str, about: str, cases: Sequence[Case]) -> str:
+    """The text of the study file. about: one paragraph a line."""
+    settings = [_settings(case) for case in cases]
+    shared = {
+        path: value for path, value in settings[0].items() if all(_has(leaves, path, value) for leaves in settings)
+    }
+    lines = [f"study: {name}", "about: |"]
+    for paragraph in about.splitlines():
+        lines += [f"  {one_line(line)}" for line in textwrap.wrap(paragraph, WIDTH, break_on_hyphens=False)]
+    if shared:
+        lines += ["base:", *_sections(shared)]
+    lines.append("cases:")
+    for case, leaves in zip(cases, settings, strict=True):
+        lines += [f"  # {one_line(line)}" for line in _origins(case.child)]
+        own = {".".join(path): value for path, value in leaves.items() if path not in shared}
+        lines.append(f"  {case.name}: {_flow(own)}")
+    if cases[0].seed is None:
+        lines.append(f"seeds: {_flow(cases[0].child.seeds)}")
+    return "\n".join(lines) + "\n"
+
+
+def _settings(case: Case) -> Leaves:
+    """What a case sets, base included; the seed only where it is no axis."""
+    leaves = dict(_leaves(case.child.spec.canonical()))
+    del leaves["seed",]
+    return leaves if case.seed is None else {**leaves, ("seed",): case.seed}
+
+
+def _origins(child: Offspring) -> Iterator[str]:
+    for origin in child.origins:
+        figure = origin.chosen.figure
+        spread = "" if figure.sd is None else f" ± {figure.sd:.2g}"
+        yield f"{origin}, no {origin.number} with {figure.mean:.4g}{spread}"
+
+
+def _leaves(section: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, value in section.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, (*above, name))
+        else:
+            yield (*above, name), value
+
+
+def _has(leaves: Leaves, path: tuple[str, ...], value: Any) -> bool:
+    """Equal and of the same type: a share of 1.0 is not a count of 1."""
+    return path in leaves and (type(leaves[path]), leaves[path]) == (type(value), value)
+
+
+def _sections(shared: Leaves) -> Iterator[str]:
+    nested: dict[str, Any] = {}
+    for path, value in shared.items():
+        section = nested
+        for part in path[:-1]:
+            section = section.setdefault(part, {})
+        section[path[-1]] = value
+    for name, value in nested.items():
+        yield f"  {name}: {_flow(value)}"
+
+
+def _flow(value: Any) -> str:
+    """A value as strict YAML on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_flow(below)}" for key, below in value.items()) + "}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ", ".join(map(_flow, value)) + "]"
+    if not isinstance(value, str):
+        return json.dumps(value)
+    if value.isidentifier() and value.isascii() and value.lower() not in ("true", "false", "null"):
+        return value
+    # Within quotation marks JSON is YAML, but for what is no printable character, and pairs of surrogates.
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted)
