@@ -39,6 +39,11 @@ class Cell(ABC):
     branches: ClassVar[tuple[str, ...]]
 
     @property
+    def state_size(self) -> int:
+        """Units that go from one step to the next, and that a tape keeps."""
+        return self.hidden
+
+    @property
     def layout(self) -> Layout:
         v, h, o = self.inputs, self.hidden, self.outputs
         shapes = []

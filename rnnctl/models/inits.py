@@ -2,7 +2,8 @@
 
 sigmoid, basic_tanh, smart_tanh: the program of Pascanu et al. (2013). Row-vector convention, so a row of W_hh holds a
 unit's outgoing connections (their paper says incoming; their program does this). course: the GRU of a PyTorch port of
-that program that courses hand out. Recurrent matrices are those named W_h* but W_hy.
+that program that courses hand out. Recurrent matrices are those named W_h* but W_hy. linear: what torch.nn.Linear
+starts with, biases included.
 """
 
 from __future__ import annotations
@@ -60,6 +61,18 @@ def _course(spec: CourseInit, rng: np.random.Generator, shapes: dict[str, tuple[
     gates = {name: shapes[name] for name in _recurrent(shapes) if name != "W_hh"}
     others = {name: shape for name, shape in shapes.items() if name not in gates}
     return {**_normal(rng, spec.std, others), **_normal(rng, spec.gate_std, gates)}
+
+
+def draw_linear(rng: np.random.Generator, shapes: Iterable[tuple[str, tuple[int, ...]]]) -> Weights:
+    """Weights and biases uniform in +-1 / sqrt(fan in), float64, drawn in the order of `shapes`, in which each bias
+    follows the matrix whose fan in is its own.
+    """
+    drawn, fan_in = {}, 0
+    for name, shape in shapes:
+        if len(shape) == 2:
+            fan_in = shape[0]
+        drawn[name] = rng.uniform(-1, 1, shape) / np.sqrt(fan_in)
+    return drawn
 
 
 def draw_weights(

@@ -41,7 +41,7 @@ class Tape(ABC):
         self.direct: Sequence[torch.Tensor] = []
         self.blank = True  # whether the initial states are zeros
         options = {"dtype": dtype, "device": device}
-        self.h_RTBH = torch.zeros(runs, steps + 1, batch, model.hidden, **options)
+        self.h_RTBH = torch.zeros(runs, steps + 1, batch, model.state_size, **options)
         self._allocate(runs, steps, options)
         self._allocate_d(runs, steps, options)
 
