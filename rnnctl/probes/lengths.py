@@ -28,7 +28,7 @@ class AtLength:
 
 
 def at_length(spec: RunSpec, weights_N: torch.Tensor, length: int, samples: int, seed: int) -> AtLength:
-    """Put `samples` sequences of min_length = max_length = `length` to a network; the sequences depend on task, length,
+    """Put `samples` sequences of one length to a network, of text those of its test split; they depend on task, length,
     seed and number of samples alone.
 
     samples: up to CHUNK, or a multiple of it. Raises ValueError for others, and (pydantic's) where the task has no such
@@ -37,8 +37,7 @@ def at_length(spec: RunSpec, weights_N: torch.Tensor, length: int, samples: int,
     chunk = min(CHUNK, samples)
     if samples < 1 or samples % chunk:
         raise ValueError(f"{samples} samples are neither at most {CHUNK:,} nor a multiple of it")
-    lengths = {"min_length": length, "max_length": length}
-    task = make_task(type(spec.task).model_validate({**spec.task.model_dump(), **lengths}))
+    task = make_task(spec.task.at_length(length)).split("test")
     rng, model = generator(seed, EVALUATION_STREAM), model_of(spec, task)
     dtype = getattr(torch, spec.train.dtype)
     validator = Validator(task.question, model, task.max_steps, chunk, dtype=dtype, device="cpu")

@@ -7,6 +7,7 @@ hours or days", not as a promise.
 from __future__ import annotations
 
 from rnnctl.spec.run import RunSpec
+from rnnctl.spec.tasks import Text
 from rnnctl.tasks import make_task
 
 STEP_SECONDS = 1.5e-6  # one time step of one run, forward and backward, beside its arithmetic
@@ -16,8 +17,10 @@ BRANCHES = {"rnn": 1, "gru": 3, "lstm": 4}  # recurrent matrices
 
 
 def mean_length(spec: RunSpec) -> float:
-    """Mean steps of a training sequence; at most a little more where the task adds a random number of them."""
+    """Mean steps of an update's sequences; at most a little more where the task adds a random number of them."""
     task = spec.task
+    if isinstance(task, Text):
+        return float(min(spec.piece or task.window, task.window))
     added = make_task(task).max_steps - task.max_length
     return (task.min_length + max(task.max_length - 1, task.min_length)) / 2 + added
 

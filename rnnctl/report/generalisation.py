@@ -23,7 +23,7 @@ def by_length(
         if own:
             lines.append(ByLength(run["label"], run["group"], [e.length for e in own], [e.error for e in own]))
     chances = {round(e.chance_error, 3) for e in found}
-    trained = {(spec["task"]["min_length"], spec["task"]["max_length"]) for spec in specs}
+    trained = {(task.get("min_length"), task.get("max_length")) for task in (spec["task"] for spec in specs)}
     low, high = trained.pop() if len(trained) == 1 else (None, None)
     return generalisation(
         lines,

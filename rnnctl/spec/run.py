@@ -343,14 +343,20 @@ class RunSpec(Section):
                 del plain[section][key]
         return plain
 
+    def _identity(self) -> dict[str, Any]:
+        """What tells the run from others: its canonical form but for where a corpus lies."""
+        plain = self.canonical()
+        plain["task"].pop("corpus", None)
+        return plain
+
     @property
     def run_id(self) -> str:
-        return f"{ID_VERSION}-{_digest(self.canonical())}"
+        return f"{ID_VERSION}-{_digest(self._identity())}"
 
     @property
     def config_id(self) -> str:
         """Identity of the configuration: the run but for its seed."""
-        return f"c1-{_digest({k: v for k, v in self.canonical().items() if k != 'seed'})}"
+        return f"c1-{_digest({k: v for k, v in self._identity().items() if k != 'seed'})}"
 
     @property
     def piece(self) -> int | None:
@@ -362,7 +368,7 @@ class RunSpec(Section):
         """Runs with equal shape can train in one pack: same task, model size, batch and checks."""
         m, t = self.model, self.train
         cell = f"{m.name}-{m.activation}" if isinstance(m, Rnn) else m.name
-        kept = [self.task.model_dump(mode="json"), self.check.model_dump(mode="json")]
+        kept = [self._identity()["task"], self.check.model_dump(mode="json")]
         kept += [self.piece] if self.piece else []
         return f"{cell}-H{m.hidden}-B{t.batch}-{t.dtype}-{self.task.name}-{_digest(kept)[:6]}"
 

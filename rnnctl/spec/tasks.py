@@ -10,7 +10,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from rnnctl.corpora.corpus import STDLIB
 from rnnctl.spec.section import Section
+from rnnctl.spec.texts import identified
 
 BYTE = 256  # a symbol is stored in one
 MAX_PATTERNS = 2**20
@@ -29,6 +31,10 @@ class _Task(Section):
     def every_step(self) -> bool:
         """Whether it asks for an answer at every step."""
         return False
+
+    def at_length(self, length: int) -> _Task:
+        """The same task with sequences of one length. Raises ValidationError if it has no such length."""
+        return type(self).model_validate({**self.model_dump(), "min_length": length, "max_length": length})
 
     @model_validator(mode="after")
     def _lengths_fit(self) -> _Task:
@@ -124,4 +130,46 @@ class Memorization(_Task):
         return self
 
 
-TaskSpec = Annotated[TemporalOrder | Marked | Xor | Permutation | Memorization, Field(discriminator="name")]
+class Text(Section):
+    """The next symbol of a text, at every step of windows of `window` symbols.
+
+    corpus: a file, a folder, or `stdlib`, the source of Python's standard library. What a run is trained on is told
+    apart by the hash of its bytes, sha256, which is found when a study is read; where the corpus lies is no part of a
+    run's identity. level: a symbol is one of the bytes, chars or bpe pieces, the latter `vocabulary` many. validation,
+    test: their shares of the corpus, at its end. state: at the beginning of a window the state is reset, or carried on
+    from the window before it, which then is the text before it.
+    """
+
+    name: Literal["text"]
+    corpus: str = STDLIB
+    sha256: str | None = None
+    level: Literal["bytes", "chars", "bpe"] = "bytes"
+    vocabulary: int | None = Field(None, gt=BYTE, le=2**16)
+    vocabulary_sha256: str | None = None
+    window: int = Field(100, ge=1)
+    state: Literal["reset", "carried"] = "reset"
+    validation: float = Field(0.05, gt=0, lt=1)
+    test: float = Field(0.05, gt=0, lt=1)
+
+    every_step: ClassVar[bool] = True
+
+    @model_validator(mode="after")
+    def _identified(self) -> Text:
+        if (self.level == "bpe") != (self.vocabulary is not None):
+            raise ValueError(f"level {self.level} {'needs' if self.level == 'bpe' else 'takes no'} vocabulary")
+        if self.validation + self.test >= 1:
+            raise ValueError(f"validation {self.validation:g} and test {self.test:g} leave nothing to train on")
+        if self.sha256 is None:
+            # The one place where a spec is completed: a section is frozen for everybody else.
+            of = self.corpus, self.level, self.vocabulary, self.window, self.validation, self.test
+            for key, value in identified(*of).items():
+                object.__setattr__(self, key, value)
+                self.__pydantic_fields_set__.add(key)
+        return self
+
+    def at_length(self, length: int) -> Text:
+        """The same task with windows of another length."""
+        return type(self).model_validate({**self.model_dump(), "window": length})
+
+
+TaskSpec = Annotated[TemporalOrder | Marked | Xor | Permutation | Memorization | Text, Field(discriminator="name")]

@@ -9,6 +9,7 @@ from rnnctl.tasks.marked import Marked
 from rnnctl.tasks.memorization import Memorization
 from rnnctl.tasks.permutation import Permutation
 from rnnctl.tasks.temporal_order import TemporalOrder
+from rnnctl.tasks.text import Text, known_text
 
 if TYPE_CHECKING:
     from rnnctl.spec.tasks import TaskSpec
@@ -17,6 +18,9 @@ __all__ = ["Baseline", "Batch", "Task", "make_task"]
 
 
 def make_task(spec: TaskSpec) -> Task:
+    if spec.name == "text":
+        of = spec.corpus, spec.sha256, spec.level, spec.vocabulary, spec.vocabulary_sha256
+        return Text(known_text(*of, spec.validation, spec.test), spec.window, spec.state == "carried")
     lengths = spec.min_length, spec.max_length
     match spec.name:
         case "temporal_order" | "temporal_order_3":

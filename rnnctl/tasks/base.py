@@ -15,7 +15,7 @@ from rnnctl.question import Question
 class Batch:
     """Sequences of one length.
 
-    inputs: (T, B) uint8, one symbol per step, the index of a one-hot input; or (T, B, V) float32.
+    inputs: (T, B) uint8 or uint16, one symbol per step, the index of a one-hot input; or (T, B, V) float32.
     targets: of a head that reads the last step (B,), of one that reads every step (T, B); int64 classes, or float32
     values.
     """
@@ -37,6 +37,7 @@ class Baseline:
     loss: float
     error: float  # its share of wrong answers, in [0, 1]
     perfect: float = 0.0  # the loss of a predictor that remembers everything
+    bytes_per_answer: float | None = None  # of text: how many bytes a target stands for, on average
 
 
 class Task(Protocol):

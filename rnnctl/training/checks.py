@@ -4,6 +4,7 @@ task and seed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -69,7 +70,8 @@ class Checker:
         self.tape = make_tape(model, runs, task.max_steps, spec.check.diagnostic_batch, **to)
 
     def validate(self, flat_RN: torch.Tensor, beyond: Sequence[int | None]) -> list[dict[str, float]]:
-        """valid_loss, valid_error (share in [0, 1]), the valid_samples that they rest on and their floor, of each run.
+        """valid_loss, valid_error (share in [0, 1]), the valid_samples that they rest on and their floor, of each run,
+        and of text the loss in bits per byte.
 
         After check.screen samples, a run with more than beyond[r] wrong answers is let go with the figures so far; None
         looks at all samples.
@@ -91,14 +93,16 @@ class Checker:
                 weights = self.model.layout.views(flat_RN[rows])
         # Where the loss is no number, neither is the error: an answer picked out of such figures means nothing.
         return [
-            {
-                "valid_loss": float(n / s),
-                "valid_error": float(w / s) if n.isfinite() else float("nan"),
-                "valid_samples": int(s),
-                "valid_floor": self.baselines[int(s)].loss,
-            }
+            self._figures(float(n / s), float(w / s) if n.isfinite() else float("nan"), int(s))
             for n, w, s in zip(loss, errors, samples, strict=True)
         ]
+
+    def _figures(self, loss: float, error: float, samples: int) -> dict[str, float]:
+        baseline = self.baselines[samples]
+        found = {"valid_loss": loss, "valid_error": error, "valid_samples": samples, "valid_floor": baseline.loss}
+        if baseline.bytes_per_answer is not None:
+            found["valid_bits_per_byte"] = loss / math.log(2) / baseline.bytes_per_answer
+        return found
 
     def diagnose(
         self, flat_RN: torch.Tensor, bounds: Sequence[float]

@@ -1,0 +1,102 @@
+"""Text: the next symbol is to be named, at every step, in windows out of a corpus.
+
+Training draws windows at random, or, where the state is carried, follows streams that begin evenly over the training
+split and go on window after window, around its end. Validation and test are windows at random of their own splits,
+each begun without a state.
+
+The floor is what the present symbol alone tells: the bigram model of rnnctl.corpora.floors, fitted on the training
+split, on these very windows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from rnnctl.corpora.corpus import load
+from rnnctl.corpora.floors import NGrams
+from rnnctl.corpora.splits import Windows
+from rnnctl.corpora.tokens import Tokens, tokens_of
+from rnnctl.question import Question
+from rnnctl.tasks.base import Baseline, Batch
+
+
+@lru_cache(maxsize=4)
+def known_text(
+    reference: str, sha256: str, level: str, vocabulary: int | None, vocabulary_sha256: str | None, *held_out: float
+) -> KnownText:
+    """A corpus as symbols, once for all runs of a process. held_out: the shares of validation and test.
+
+    Raises ValueError where the corpus, or the vocabulary that is kept of it, is another than when the run was made.
+    """
+    corpus = load(reference)
+    if corpus.sha256 != sha256:
+        raise ValueError(
+            f"corpus {reference} is another than the run's: sha256 {corpus.sha256[:12]}..., not {sha256[:12]}..."
+        )
+    validation, test = held_out
+    tokens = tokens_of(corpus, level, vocabulary, (round(1 - validation - test, 12), validation, test))
+    if vocabulary_sha256 not in (None, tokens.vocabulary.sha256):
+        raise ValueError(
+            f"the vocabulary of corpus {reference} is another than the run's: sha256 "
+            f"{tokens.vocabulary.sha256[:12]}..., not {vocabulary_sha256[:12]}..."
+        )
+    return KnownText(tokens)
+
+
+class KnownText:
+    """Symbols, and what n-grams know of them."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self.tokens = tokens
+
+    @cached_property
+    def ngrams(self) -> NGrams:
+        return NGrams(self.tokens.ids["train"], self.tokens.vocabulary.bytes_per_symbol)
+
+
+class Text:
+    """Windows of `window` symbols of one split; carries: training follows streams."""
+
+    def __init__(self, known: KnownText, window: int, carries: bool, split: str = "train") -> None:
+        self.known, self.max_steps, self.carries, self.of = known, window, carries, split
+        self.n_inputs = self.n_outputs = known.tokens.vocabulary.symbols
+        self.question = Question(every_step=True, judged="each")
+        self.windows = known.tokens.windows(split, window)
+
+    @cached_property
+    def plateaus(self) -> tuple[tuple[float, str], ...]:
+        found = self.known.ngrams.floors(*self._all("validation"))
+        return (found.uniform.nats, "uniform guess"), (found.unigram.nats, "unigram")
+
+    def _all(self, split: str) -> tuple[np.ndarray, np.ndarray]:
+        ids = self.known.tokens.ids[split]
+        return ids[:-1], ids[1:]
+
+    def draw(self, rng: np.random.Generator, batch: int, length: int | None = None) -> Batch:
+        windows = self.windows if length in (None, self.max_steps) else Windows(self.windows.ids, length, self.of)
+        return Batch(*windows.draw(rng, batch))
+
+    def starts(self, rng: np.random.Generator, batch: int) -> np.ndarray:
+        """Evenly over the split, all moved by one random distance: runs of two seeds see other windows."""
+        spread = self.windows.spread(batch)
+        return (spread + rng.integers(len(self.windows.ids) - 1)) % (len(self.windows.ids) - 1)
+
+    def stream(self, starts_B: np.ndarray, window: int) -> Batch:
+        return Batch(*self.windows.stream(starts_B, window))
+
+    def split(self, name: str) -> Text:
+        return Text(self.known, self.max_steps, False, name)
+
+    def baseline(self, batches: Sequence[Batch]) -> Baseline:
+        inputs, targets = (
+            np.concatenate([x.reshape(-1) for x in part]) for part in zip(*map(_pair, batches), strict=True)
+        )
+        found = self.known.ngrams.floors(inputs, targets)
+        return Baseline(found.bigram.nats, found.bigram.error, bytes_per_answer=found.bytes / found.targets)
+
+
+def _pair(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
+    return batch.inputs, batch.targets

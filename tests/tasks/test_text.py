@@ -1,0 +1,180 @@
+"""The task `text`: splits, streams, floors, identity."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from rnnctl.corpora.corpus import load
+from rnnctl.corpora.splits import cuts
+from rnnctl.spec.run import RunSpec
+from rnnctl.tasks import make_task
+from rnnctl.training.checks import Checker, validation_set
+from rnnctl.training.member import begin
+from rnnctl.training.pack import model_of
+from tests.training.memory import Memory, train
+from tests.training.test_bits import assert_same
+
+POEM = "".join(f"{n} bottles, {n * n} squares; " for n in range(150)).encode()
+
+
+@pytest.fixture
+def poem(tmp_path):
+    path = tmp_path / "poem.txt"
+    path.write_bytes(POEM)
+    return path
+
+
+def spec(path, seed=1, cell="rnn", updates=12, task=None, **more):
+    return RunSpec.model_validate(
+        {
+            "task": {"name": "text", "corpus": str(path), "window": 10, **(task or {})},
+            "model": {"name": cell, "hidden": 8, "init": "xavier"},
+            "train": {"updates": updates, "batch": 5, "lr": 0.01, "optimizer": "adam", **more},
+            "check": {"every": 6, "samples": 20, "chunk": 10, "diagnostic_batch": 3},
+            "stop": {"solved": "never"},
+            "seed": seed,
+        }
+    )
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_every_window_is_of_its_own_split_and_targets_are_what_follows(poem, split):
+    text = POEM[cuts(POEM, (0.9, 0.05, 0.05))[split]]
+    batch = make_task(spec(poem).task).split(split).draw(np.random.default_rng(1), 30)
+    assert batch.inputs.shape == batch.targets.shape == (10, 30)
+    for u, target in zip(batch.inputs.T, batch.targets.T, strict=True):
+        assert bytes(u.tolist()) + bytes(target[-1:].tolist()) in text
+        np.testing.assert_array_equal(u[1:], target[:-1])
+
+
+def test_streams_go_on_where_they_were_and_around_the_end(poem):
+    task = make_task(spec(poem, task={"state": "carried"}).task)
+    text = POEM[cuts(POEM, (0.9, 0.05, 0.05))["train"]]
+    starts = task.starts(np.random.default_rng(2), 5)
+    rounds = len(text) // 10 + 2
+    seen = np.concatenate([task.stream(starts, n).inputs for n in range(rounds)])
+    for start, symbols in zip(starts, seen.T, strict=True):
+        expected = [text[(start + t) % (len(text) - 1)] for t in range(10 * rounds)]
+        assert symbols.tolist() == expected
+    assert not task.split("validation").carries
+
+
+def test_the_floor_is_the_bigrams_loss_on_the_very_windows(poem):
+    task = make_task(spec(poem).task)
+    batches = validation_set(task, spec(poem).check)
+    text = POEM[cuts(POEM, (0.9, 0.05, 0.05))["train"]]
+    pairs = list(zip(text, text[1:], strict=False))
+    total, wrong = 0.0, 0
+    unigram = {b: (sum(y == b for _, y in pairs) + 0.5) / (len(pairs) + 128) for b in range(256)}
+    for batch in batches:
+        for a, b in zip(batch.inputs.ravel().tolist(), batch.targets.ravel().tolist(), strict=True):
+            after = [y for x, y in pairs if x == a]
+            kinds = max(len(set(after)), 1)
+            total -= math.log((after.count(b) + kinds * unigram[b]) / (len(after) + kinds))
+            # Of what most often follows, the symbol that is more frequent anyway.
+            wrong += b != max(set(after), key=lambda y: (after.count(y), unigram[y], -y))
+    found = task.baseline(batches)
+    count = sum(batch.targets.size for batch in batches)
+    assert found.loss == pytest.approx(total / count, rel=1e-12)
+    assert found.error == wrong / count
+    assert found.bytes_per_answer == 1
+
+
+def test_a_network_that_answers_by_its_biases_pays_what_a_unigram_does(poem):
+    run_spec = spec(poem, dtype="float64")
+    task = make_task(run_spec.task)
+    model = model_of(run_spec, task)
+    _, flat = begin("a", run_spec, task, model)
+    weights = model.layout.views(flat.zero_().unsqueeze(0))
+    weights["b_hy"].copy_(torch.from_numpy(np.log(task.known.ngrams.unigram_V)))
+    checker = Checker(run_spec, task, model, 1, "cpu")
+    (found,) = checker.validate(flat.unsqueeze(0), [None])
+    targets = np.concatenate([b.targets.ravel() for b in validation_set(task, run_spec.check)])
+    assert found["valid_loss"] == pytest.approx(-np.log(task.known.ngrams.unigram_V[targets]).mean(), rel=1e-12)
+    assert found["valid_bits_per_byte"] == pytest.approx(found["valid_loss"] / math.log(2), rel=1e-12)
+    assert found["valid_error"] == pytest.approx((targets != task.known.ngrams.guess).mean())
+
+
+def test_bits_per_byte_count_the_bytes_that_symbols_stand_for(tmp_path):
+    path = tmp_path / "umlauts.txt"
+    path.write_text("äöü abc " * 300)
+    run_spec = spec(path, task={"level": "chars"})
+    task = make_task(run_spec.task)
+    checker = Checker(run_spec, task, model_of(run_spec, task), 1, "cpu")
+    _, flat = begin("a", run_spec, task, model_of(run_spec, task))
+    (found,) = checker.validate(flat.unsqueeze(0), [None])
+    symbols = np.array(sorted(set("äöü abc ")))
+    targets = np.concatenate([b.targets.ravel() for b in validation_set(task, run_spec.check)])
+    per_symbol = np.mean([len(c.encode()) for c in symbols[targets]])
+    assert found["valid_bits_per_byte"] == pytest.approx(found["valid_loss"] / math.log(2) / per_symbol)
+
+
+def test_the_same_bytes_elsewhere_are_the_same_run_and_other_bytes_another(poem, tmp_path):
+    copy, other = tmp_path / "copy", tmp_path / "other"
+    copy.write_bytes(POEM)
+    other.write_bytes(POEM[:-1] + b"!")
+    assert spec(copy).run_id == spec(poem).run_id
+    assert spec(copy).shape == spec(poem).shape
+    assert spec(other).run_id != spec(poem).run_id
+    one, two = train({"a": spec(poem)}), train({"a": spec(copy)})
+    assert torch.equal(one.state("a")["weights"], two.state("a")["weights"])
+
+
+def test_a_run_is_not_trained_on_another_corpus_than_its_own(poem):
+    registered = RunSpec.model_validate(spec(poem).canonical())
+    poem.write_bytes(POEM + b"more")
+    with pytest.raises(ValueError, match="another than the run's"):
+        train({"a": registered})
+    poem.unlink()
+    with pytest.raises(ValueError, match="no such file"):
+        train({"a": registered})
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm"])
+@pytest.mark.parametrize(
+    ("task", "more"), [({"state": "carried"}, {}), ({"state": "carried"}, {"bptt": 4}), ({}, {"bptt": 1})]
+)
+def test_alone_packed_and_resumed_have_the_same_bits(poem, cell, task, more):
+    specs = {name: spec(poem, seed, cell, task=task, **more) for seed, name in enumerate("abc")}
+    together = train(specs)
+    for name, one in specs.items():
+        assert_same(train({name: one}), together, name)
+        for stop in (2, 3, 7):
+            memory = Memory()
+            memory.drain_after = stop
+            train({name: one}, memory)
+            memory.drain_after = None
+            assert_same(train({name: one}, memory), together, name)
+
+
+def test_a_state_that_is_carried_is_what_the_next_window_starts_from(poem):
+    """Whole windows of streams, and the pieces of windows twice as long, are the same updates."""
+    short = train({"a": spec(poem, task={"state": "carried", "window": 5}, updates=8)})
+    long = train({"a": spec(poem, task={"state": "carried", "window": 10}, updates=8, bptt=5)})
+    assert torch.equal(short.state("a")["weights"], long.state("a")["weights"])
+    fresh = train({"a": spec(poem, task={"window": 5}, updates=8)})
+    assert not torch.equal(fresh.state("a")["weights"], short.state("a")["weights"])
+
+
+def test_the_corpus_that_needs_nothing_is_pythons_own_source():
+    found = RunSpec.model_validate({"task": "text"}).task
+    assert found.corpus == "stdlib"
+    assert found.sha256 == load("stdlib").sha256
+    assert RunSpec.model_validate({"task": {"name": "text", "corpus": "stdlib"}}).task == found
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ({"corpus": "/nowhere/at/all"}, "no such file"),
+        ({"level": "bpe"}, "needs vocabulary"),
+        ({"vocabulary": 300}, "takes no vocabulary"),
+        ({"validation": 0.5, "test": 0.5}, "nothing to train on"),
+        ({"window": 5000}, "window of 5,000"),
+    ],
+)
+def test_mistakes_are_told(poem, task, message):
+    with pytest.raises(ValueError, match=message):
+        spec(poem, task=task)
