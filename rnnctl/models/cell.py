@@ -66,6 +66,10 @@ class Cell(ABC):
         """Biases that do not start at zero."""
         return {}
 
+    def candidate(self, weights: Weights) -> torch.Tensor:
+        """(R, H, H): the recurrent matrix of the new content, for spectral radius and largest singular value."""
+        return weights["W_hh"]
+
     @property
     @abstractmethod
     def phi(self) -> Activation:

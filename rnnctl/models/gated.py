@@ -28,8 +28,8 @@ import torch
 from rnnctl.models.activations import ACTIVATIONS, BOUNDED_BY_ONE, Activation
 from rnnctl.models.cell import Cell, Weights, projection
 from rnnctl.models.layout import Layout
+from rnnctl.spec.run import GATED_FLAGS
 
-FLAGS = ("input_gate", "state_gate", "forget_gate", "output_gate", "new_state", "old_state", "residual")
 # The gates' letters in the equations, and the flags that they come with.
 GATES = {"a": "input_gate", "b": "input_gate", "z": "state_gate", "f": "forget_gate", "g": "output_gate"}
 # The maps that a state passes on its way to the next one.
@@ -40,7 +40,7 @@ SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
 
 @dataclass(frozen=True)
 class Gated(Cell):
-    """Layers of one size, H, with `flags` out of FLAGS. Raises ValueError where no state would be read."""
+    """Layers of one size, H, with `flags` out of GATED_FLAGS. Raises ValueError where no state would be read."""
 
     layers: int
     flags: frozenset[str]
@@ -48,7 +48,7 @@ class Gated(Cell):
     branches: ClassVar = ("x",)
 
     def __post_init__(self) -> None:
-        assert self.flags <= set(FLAGS), self.flags
+        assert self.flags <= set(GATED_FLAGS), self.flags
         if not self.flags & {"new_state", "old_state"}:
             raise ValueError("a gated layer needs new_state, old_state or both: else its output reads no state")
 
@@ -83,6 +83,10 @@ class Gated(Cell):
     def recurrent(self) -> tuple[str, ...]:
         letters = [letter for letter in RECURRENT if letter in self.maps]
         return tuple(f"W_{letter}{layer}" for layer in range(1, self.layers + 1) for letter in letters)
+
+    def candidate(self, weights: Weights) -> torch.Tensor:
+        """(R, H, H): what C of the last layer makes of the state."""
+        return weights[f"W_C{self.layers}"][:, self.hidden :]
 
     @property
     def phi(self) -> Activation:

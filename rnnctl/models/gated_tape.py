@@ -16,8 +16,8 @@ layer above and the head, and d_t = D_n, which has a part from step t + 1:
 D_s joins d_{t-1}, D_x is D_y of the layer below. The gradient of a matrix is the sum over t of its input^T delta.
 
 Where q has no n (old_state alone), nothing reaches n within a step: D_n is 0 at T, and with T = 1 so are the gradients
-of A, C, D and E, exactly. rnnctl.models.tape has the order of rows, and what keeps a run's bits its own; layers lead the
-buffers (L, R, T, B, H), so that a run's rows are one block in each.
+of A, C, D and E, exactly. rnnctl.models.tape has the order of rows, and what keeps a run's bits its own; layers lead
+the buffers (L, R, T, B, H), so that a run's rows are one block in each.
 """
 
 from __future__ import annotations
@@ -60,20 +60,10 @@ class GatedTape(Tape):
         """The last layer's output of row i for t = 1..T_i, (T_i, B, H)."""
         return self.x_LRTBH[-1, i, : self.lengths[i]]
 
-    def state(self, i: int) -> torch.Tensor:
-        """The state after row i's last step, (B, L * H)."""
-        return self.h(i)[-1]
-
     def gates(self, i: int) -> Values:
         """Each gate of row i for t = 1..T_i, all layers side by side, (T_i, B, L * H)."""
         rows = {name: self.values[name][:, i, : self.lengths[i]] for name in self.model.gates}
         return {name: torch.cat(list(gate_LTBH), 2) for name, gate_LTBH in rows.items()}
-
-    def forward(self, weights: Weights, inputs: list[torch.Tensor], state: torch.Tensor | None = None) -> None:
-        """As Tape.forward, from `state`, (R, B, L * H), or from zeros."""
-        start = self.h_RTBH[: len(inputs), 0]
-        start.zero_() if state is None else start.copy_(state)
-        super().forward(weights, inputs)
 
     def _forward(self, weights: Weights) -> None:
         model, lengths = self.model, list(enumerate(self.lengths))

@@ -73,16 +73,18 @@ class Tape(ABC):
         """What row i carries on from its last step, (B, C): a copy."""
         return self.h(i)[-1].clone()
 
-    def forward(self, weights: Weights, inputs: list[torch.Tensor], states: Sequence[torch.Tensor] = ()) -> None:
+    def forward(
+        self, weights: Weights, inputs: list[torch.Tensor], states: Sequence[torch.Tensor] | None = None
+    ) -> None:
         """Run the recurrence over `inputs`: (T_i, B) integers a row, symbols, or (T_i, B, V) reals.
 
         states: what each row goes on from, (B, C), as state() gave it; all rows start from zeros without.
         """
         self.lengths, self.inputs = [len(u) for u in inputs], inputs
         assert self.lengths == sorted(self.lengths, reverse=True)
-        if states or not self.blank:
-            self._start(torch.stack(list(states)) if states else None)
-            self.blank = not states
+        if states is not None or not self.blank:
+            self._start(None if states is None else torch.stack(list(states)))
+            self.blank = states is None
         self._forward(weights)
 
     def _start(self, states_RBC: torch.Tensor | None) -> None:

@@ -6,7 +6,7 @@ hours or days", not as a promise.
 
 from __future__ import annotations
 
-from rnnctl.spec.run import RunSpec
+from rnnctl.spec.run import Gated, RunSpec
 from rnnctl.spec.tasks import Text
 from rnnctl.tasks import make_task
 
@@ -14,6 +14,7 @@ STEP_SECONDS = 1.5e-6  # one time step of one run, forward and backward, beside 
 FLOPS = 75e9  # floating-point operations a second in products of these sizes
 
 BRANCHES = {"rnn": 1, "gru": 3, "lstm": 4}  # recurrent matrices
+GATED = {"input_gate": 4, "state_gate": 3, "forget_gate": 3, "output_gate": 3}  # more squares of H for a layer's flags
 
 
 def mean_length(spec: RunSpec) -> float:
@@ -27,7 +28,15 @@ def mean_length(spec: RunSpec) -> float:
 
 def core_seconds(spec: RunSpec) -> float:
     """Seconds on one core if the run uses up its budget."""
-    square = 2 * BRANCHES[spec.model.name] * spec.model.hidden**2
+    model = spec.model
+    squares = (
+        model.layers * (4 + sum(GATED.get(flag, 0) for flag in model.flags))
+        if isinstance(model, Gated)
+        else (BRANCHES[model.name])
+    )
+    square = 2 * squares * model.hidden**2
+    if spec.task.every_step:  # of others, the head reads one step of many
+        square += 2 * model.hidden * make_task(spec.task).n_outputs
     steps = mean_length(spec)
     # Forward, backward and the weight gradient; a validation is a forward pass alone.
     update = steps * (STEP_SECONDS + 3 * spec.train.batch * square / FLOPS)

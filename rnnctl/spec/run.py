@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from rnnctl.spec.section import NotNegative, Real, Section, named
-from rnnctl.spec.tasks import Memorization, TaskSpec
+from rnnctl.spec.tasks import Marked, Memorization, TaskSpec, Xor
 
 ID_VERSION = "r1"
 # Keys that came after the first runs were identified, and the value that means what their absence meant.
@@ -110,6 +110,7 @@ def _default_name(name: str) -> BeforeValidator:
 Init = Annotated[SigmoidInit | BasicTanhInit | SmartTanhInit | OrthogonalInit | XavierInit, Field(discriminator="name")]
 GruInit = Annotated[CourseInit | OrthogonalInit | XavierInit, Field(discriminator="name")]
 LstmInit = Annotated[OrthogonalInit | XavierInit, Field(discriminator="name")]
+GATED_FLAGS = ("input_gate", "state_gate", "forget_gate", "output_gate", "new_state", "old_state", "residual")
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "identity")
 
 
@@ -155,7 +156,41 @@ class Lstm(Section):
     forget_bias: Real = 1.0
 
 
-Model = Annotated[Rnn | Gru | Lstm, Field(discriminator="name")]
+class LinearInit(Section):
+    """Weights and biases uniform in +-1 / sqrt(fan in), as torch.nn.Linear begins."""
+
+    name: Literal["linear"] = "linear"
+
+
+class Gated(Section):
+    """Layers of optional gates. Seven flags say what a layer has (rnnctl.models.gated); its output reads the state that
+    it has just made (new_state), the one before (old_state), or both.
+    """
+
+    name: Literal["gated"] = "gated"
+    hidden: int = Field(256, ge=1)
+    layers: int = Field(2, ge=1)
+    init: Annotated[LinearInit, _default_name("linear")] = LinearInit()
+    input_gate: bool = False
+    state_gate: bool = True
+    forget_gate: bool = True
+    output_gate: bool = False
+    new_state: bool = True
+    old_state: bool = False
+    residual: bool = True
+
+    @property
+    def flags(self) -> frozenset[str]:
+        return frozenset(flag for flag in GATED_FLAGS if getattr(self, flag))
+
+    @model_validator(mode="after")
+    def _reads_a_state(self) -> Gated:
+        if not (self.new_state or self.old_state):
+            raise ValueError("new_state and old_state are both off, so that nothing would read the state")
+        return self
+
+
+Model = Annotated[Rnn | Gru | Lstm | Gated, Field(discriminator="name")]
 
 
 # --- training --------------------------------------------------------------------------------------------------------
@@ -315,6 +350,12 @@ class RunSpec(Section):
         return self
 
     @model_validator(mode="after")
+    def _gated_reads_symbols(self) -> RunSpec:
+        if isinstance(self.model, Gated) and isinstance(self.task, Marked | Xor):
+            raise ValueError(f"model gated reads symbols, and the inputs of {self.task.name} are numbers")
+        return self
+
+    @model_validator(mode="after")
     def _pieces_are_asked_something(self) -> RunSpec:
         if self.train.bptt != "full" and not self.task.every_step:
             raise ValueError(
@@ -359,6 +400,15 @@ class RunSpec(Section):
         return f"c1-{_digest({k: v for k, v in self._identity().items() if k != 'seed'})}"
 
     @property
+    def oddities(self) -> tuple[str, ...]:
+        """What is allowed and yet hardly meant."""
+        if isinstance(self.model, Gated) and not self.model.new_state and self.train.bptt == 1:
+            return (
+                "with old_state alone and bptt 1 no gradient reaches what makes the state: it stays as initialised",
+            )
+        return ()
+
+    @property
     def piece(self) -> int | None:
         """Steps of a batch that an update takes; None for all."""
         return None if self.train.bptt == "full" else self.train.bptt
@@ -368,6 +418,8 @@ class RunSpec(Section):
         """Runs with equal shape can train in one pack: same task, model size, batch and checks."""
         m, t = self.model, self.train
         cell = f"{m.name}-{m.activation}" if isinstance(m, Rnn) else m.name
+        if isinstance(m, Gated):
+            cell += f"{m.layers}-" + "".join(str(int(getattr(m, flag))) for flag in GATED_FLAGS)
         kept = [self._identity()["task"], self.check.model_dump(mode="json")]
         kept += [self.piece] if self.piece else []
         return f"{cell}-H{m.hidden}-B{t.batch}-{t.dtype}-{self.task.name}-{_digest(kept)[:6]}"

@@ -17,6 +17,7 @@ A run is base, then its case, then what the axes (zip, grid, random, seeds) set.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
@@ -152,9 +153,14 @@ class _Reader:
         runs, varied, notes = expand(
             Plan(self._base(), self._cases(), axes, exclude=self._exclude(), when=self._when())
         )
-        notes = sorted([*self.notes, *notes], key=lambda note: note[0].line)
+        notes = sorted([*self.notes, *notes, *self._oddities(runs)], key=lambda note: note[0].line)
         warnings = (str(SpecError(what, file=self.file, line=at.line, key=at.key)) for at, what in notes)
         return Study(name, about, self.file, source, tuple(runs), tuple(varied), tuple(dict.fromkeys(warnings)), recipe)
+
+    def _oddities(self, runs: Iterable[LabelledRun]) -> list[tuple[Place, str]]:
+        place = Place(BASE, self.sections["study"].line, "study")
+        counts = Counter(what for run in runs for what in run.spec.oddities)
+        return [(place, f"of {n} run{'s' * (n > 1)}: {what}") for what, n in counts.items()]
 
     def _check_sections(self) -> None:
         for name, node in self.sections.items():

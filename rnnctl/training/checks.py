@@ -118,7 +118,8 @@ class Checker:
         unused = {name: torch.empty(w.shape, dtype=w.dtype, device=w.device) for name, w in weights.items()}
         _, direct = backpropagate(self.question, weights, self.tape, [self.targets] * runs, unused)
         self.tape.backward(weights, direct, unused)
-        return [self._diagnose(i, weights["W_hh"][i], bounds[i]) for i in range(runs)]
+        w_RHH = self.model.candidate(weights)
+        return [self._diagnose(i, w_RHH[i], bounds[i]) for i in range(runs)]
 
     def _diagnose(self, i: int, w_HH: torch.Tensor, bound: float) -> tuple[dict[str, float], dict[str, np.ndarray]]:
         d_TBH, h_TBH = self.tape.d(i), self.tape.h(i)[1:]

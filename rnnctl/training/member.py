@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from rnnctl.models.cell import Cell
-from rnnctl.models.inits import draw_weights
+from rnnctl.models.inits import draw_linear, draw_weights
 from rnnctl.spec.run import RunSpec
 from rnnctl.tasks import Baseline, Task
 from rnnctl.training.feed import Feed
@@ -183,7 +183,11 @@ def begin(run_id: str, spec: RunSpec, task: Task, model: Cell) -> tuple[Member, 
     layout = model.layout
     flat = torch.zeros(1, layout.size, dtype=getattr(torch, spec.train.dtype))
     views = layout.views(flat)
-    drawn = draw_weights(spec.model.init, generator(spec.seed, INIT_STREAM), model.matrices)
+    rng = generator(spec.seed, INIT_STREAM)
+    if spec.model.init.name == "linear":
+        drawn = draw_linear(rng, layout.shapes)
+    else:
+        drawn = draw_weights(spec.model.init, rng, model.matrices)
     for name, matrix in drawn.items():
         views[name][0].copy_(torch.from_numpy(matrix))
     for name, value in model.biases.items():

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 
 from rnnctl.models.cell import Cell
+from rnnctl.models.gated import Gated
 from rnnctl.models.gru import Gru
 from rnnctl.models.lstm import Lstm
 from rnnctl.models.rnn import Rnn
@@ -39,6 +40,8 @@ def model_of(spec: RunSpec, task: Task) -> Cell:
             return Gru(*sizes, model.update_bias)
         case "lstm":
             return Lstm(*sizes, model.forget_bias)
+        case "gated":
+            return Gated(*sizes, model.layers, model.flags)
 
 
 class Pack:
@@ -87,10 +90,10 @@ class Pack:
         figures = torch.stack(norms + losses).view(2, -1).t().tolist()
         return [m for i, r in enumerate(order) if (m := self._step(i, r, *figures[i], omegas[i]))]
 
-    def _states(self, order: Sequence[int], goes_on: Sequence[bool]) -> list[torch.Tensor]:
-        """What the rows start from, in their order: what their members carry; nothing if none carries anything."""
+    def _states(self, order: Sequence[int], goes_on: Sequence[bool]) -> list[torch.Tensor] | None:
+        """What the rows start from, in their order: what their members carry; None if none carries anything."""
         if not any(goes_on):
-            return []
+            return None
         members = [self.members[r] for r in order]
         blank = torch.zeros_like(next(m.carried for m, carries in zip(self.members, goes_on, strict=True) if carries))
         return [m.carried if goes_on[r] else blank for r, m in zip(order, members, strict=True)]

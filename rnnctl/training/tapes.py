@@ -9,6 +9,8 @@ import torch
 from rnnctl.determinism import kernel_compiler
 from rnnctl.models import heads
 from rnnctl.models.cell import Cell, Weights, recurrence
+from rnnctl.models.gated import Gated
+from rnnctl.models.gated_tape import GatedTape
 from rnnctl.models.gru import GATES, Gru, GruTape
 from rnnctl.models.lstm import BRANCHES, Lstm, LstmTape
 from rnnctl.models.rnn import Rnn, RnnTape
@@ -67,9 +69,9 @@ class HiddenStates:
 
     def __call__(self, weights: Weights, inputs: torch.Tensor, *, every_step: bool) -> torch.Tensor:
         """h_T, (R, 1, B, H), or every h_t, (R, T, B, H)."""
-        runs, (length, batch) = len(weights["W_hh"]), inputs.shape[:2]
+        runs, (length, batch) = len(weights["W_hy"]), inputs.shape[:2]
         kept = length if every_step else 1
-        h_RSBH = weights["W_hh"].new_empty(runs, kept, batch, self.model.hidden)
+        h_RSBH = weights["W_hy"].new_empty(runs, kept, batch, self.model.hidden)
         if self.tape is None:
             for t, h_RBH in enumerate(self.model.steps(weights, inputs), start=kept - length):
                 if t >= 0:
@@ -213,6 +215,7 @@ class FusedLstmTape(_FusedTape, LstmTape):
 
 TAPES: dict[type[Cell], tuple[type[Tape], type[Tape]]] = {
     Rnn: (RnnTape, FusedRnnTape),
+    Gated: (GatedTape, GatedTape),
     Gru: (GruTape, FusedGruTape),
     Lstm: (LstmTape, FusedLstmTape),
 }

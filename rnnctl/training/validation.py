@@ -37,7 +37,7 @@ class Validator:
         if not self.question.every_step:
             return self._judge(weights, inputs, targets)
         # All steps of all runs and sequences at once would not fit into memory.
-        batch, runs = inputs.shape[1], len(weights["W_hh"])
+        batch, runs = inputs.shape[1], len(weights["W_hy"])
         edges = np.linspace(0, batch, max(1, batch // self.hidden_states.slice) + 1).astype(int).tolist()
         means, errors = torch.zeros(2, runs, dtype=torch.float64)
         for i in range(runs):

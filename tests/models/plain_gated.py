@@ -7,13 +7,14 @@ import itertools
 import torch
 from torch import nn
 
-from rnnctl.models.gated import FLAGS, Gated
+from rnnctl.models.gated import Gated
+from rnnctl.spec.run import GATED_FLAGS
 
 
 def every_choice_of_flags():
     """Sets of flags with new_state, old_state or both."""
-    for chosen in itertools.product([False, True], repeat=len(FLAGS)):
-        on = dict(zip(FLAGS, chosen, strict=True))
+    for chosen in itertools.product([False, True], repeat=len(GATED_FLAGS)):
+        on = dict(zip(GATED_FLAGS, chosen, strict=True))
         if on["new_state"] or on["old_state"]:
             yield frozenset(flag for flag, value in on.items() if value)
 

@@ -9,13 +9,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnctl.models.gated import FLAGS, Gated
+from rnnctl.models.gated import Gated
 from rnnctl.models.gated_tape import GatedTape
 from rnnctl.models.inits import draw_linear
+from rnnctl.spec.run import GATED_FLAGS
 from tests.models.plain_gated import PlainGated, every_choice_of_flags
 
 CHOICES = sorted(every_choice_of_flags(), key=sorted)
-ALL = frozenset(FLAGS)
+ALL = frozenset(GATED_FLAGS)
 V, O = 5, 4  # noqa: E741
 
 
@@ -98,8 +99,8 @@ def assert_follows(tape, grads, model, flat, symbols, state, direct, tolerance=1
 
 def test_ninety_six_choices_of_flags_and_no_other():
     allowed = []
-    for chosen in itertools.product([False, True], repeat=len(FLAGS)):
-        flags = frozenset(itertools.compress(FLAGS, chosen))
+    for chosen in itertools.product([False, True], repeat=len(GATED_FLAGS)):
+        flags = frozenset(itertools.compress(GATED_FLAGS, chosen))
         with contextlib.suppress(ValueError):
             allowed.append(Gated(V, 3, O, 1, flags).flags)
     assert set(allowed) == set(CHOICES)
@@ -109,7 +110,7 @@ def test_ninety_six_choices_of_flags_and_no_other():
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
-@pytest.mark.parametrize("flags", CHOICES, ids=lambda flags: "-".join(flag for flag in FLAGS if flag in flags))
+@pytest.mark.parametrize("flags", CHOICES, ids=lambda flags: "-".join(flag for flag in GATED_FLAGS if flag in flags))
 def test_every_choice_of_flags_follows_the_transcription(flags, layers):
     model = Gated(V, 4, O, layers, flags)
     flat = draw(model, 1, runs=2)
