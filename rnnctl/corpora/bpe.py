@@ -6,7 +6,7 @@ symbols. The most frequent pair of neighbours within pieces becomes a new symbol
 many as were asked for; a pair that occurs once becomes none. Whatever bytes a text has, its symbols stand for them.
 
 Bytes are handed to the library as the characters of the same numbers (Latin-1), which makes its characters our bytes.
-Here a byte from 128 on counts as a letter, so that no UTF-8 character lies in two pieces.
+Here a byte from 128 on counts as a letter, so that no UTF-8 character lies in two pieces, but where 64 bytes end.
 
 A vocabulary is trained once and kept, in the folder $RNNCTL_CACHE, else $XDG_CACHE_HOME/rnnctl, else ~/.cache/rnnctl.
 The name of its file says of which text it is, by a hash of that and of the rule for pieces, how many symbols were asked
@@ -34,7 +34,7 @@ LEAST_PAIRS = 2  # of neighbours that become a symbol
 REMEMBERED = 1 << 20  # pieces whose symbols are remembered at a time
 # Every byte is of one of these four kinds, and what a piece is does not depend on what comes after its end.
 PIECE = re.compile(rb" ?[A-Za-z_\x80-\xff]{1,63}| ?[0-9]{1,63}| ?[^\sA-Za-z_0-9\x80-\xff]{1,63}|\s{1,64}")
-PIECES_PER_LINE = 10_000
+BATCH = 10_000  # pieces that are handed on at a time: joining takes 80 bytes for each
 SEPARATOR = "\u0100"  # a character that is no byte's
 
 Merges = list[tuple[int, int]]
@@ -61,8 +61,8 @@ class BytePairs:
         self._pieces = _Pieces(model, id_dtype(self.symbols))
 
     def encode(self, text: bytes | str) -> np.ndarray:
-        encoded = b"".join(map(self._pieces.__getitem__, pieces(as_bytes(text))))
-        return np.frombuffer(encoded, self._pieces.dtype)
+        encoded = (b"".join(map(self._pieces.__getitem__, some)) for some in _batches(pieces(as_bytes(text))))
+        return np.frombuffer(b"".join(encoded), self._pieces.dtype)
 
     def decode(self, ids: np.ndarray) -> bytes:
         return b"".join([self.texts[i] for i in np.asarray(ids).tolist()])
@@ -90,6 +90,11 @@ def pieces(text: bytes) -> Iterator[bytes]:
         yield from whole
     if begun:
         yield begun
+
+
+def _batches(all_pieces: Iterator[bytes]) -> Iterator[list[bytes]]:
+    while some := list(itertools.islice(all_pieces, BATCH)):
+        yield some
 
 
 def trained(text: bytes, symbols: int) -> BytePairs:
@@ -136,7 +141,8 @@ def _train(text: bytes, symbols: int) -> Merges:
         initial_alphabet=[chr(byte) for byte in range(256)],
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_lines(text), trainer)
+    joined = (SEPARATOR.join(piece.decode("latin-1") for piece in some) for some in _batches(pieces(text)))
+    tokenizer.train_from_iterator(joined, trainer)
     model = json.loads(tokenizer.to_str())["model"]
     ids = model["vocab"]
     if len(ids) < symbols:
@@ -147,13 +153,6 @@ def _train(text: bytes, symbols: int) -> Merges:
     merges = [(ids[left], ids[right]) for left, right in model["merges"]]
     assert [name.encode("latin-1") for name in sorted(ids, key=ids.get)] == _texts(merges)
     return merges
-
-
-def _lines(text: bytes) -> Iterator[str]:
-    """The pieces as the trainer is given them, many at a time."""
-    remaining = pieces(text)
-    while line := list(itertools.islice(remaining, PIECES_PER_LINE)):
-        yield SEPARATOR.join(piece.decode("latin-1") for piece in line)
 
 
 def _texts(merges: Merges) -> list[bytes]:
