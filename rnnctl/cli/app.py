@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from rnnctl import __version__
-from rnnctl.cli import bench, evaluate, examine, export, manage, plot, refine, setup, status, train
+from rnnctl.cli import bench, corpus, evaluate, examine, export, manage, plot, refine, setup, status, train
 from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, USAGE, OutputClosed, UserError, out, say
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ def _version(
 app.command()(setup.init)
 app.command()(setup.studies)
 app.command()(setup.plan)
+app.command()(corpus.corpus)
 app.command()(train.train)
 app.command(hidden=True)(train.worker)
 app.command()(status.status)

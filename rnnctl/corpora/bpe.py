@@ -93,6 +93,7 @@ def pieces(text: bytes) -> Iterator[bytes]:
 
 
 def _batches(all_pieces: Iterator[bytes]) -> Iterator[list[bytes]]:
+    """The same pieces, many at a time."""
     while some := list(itertools.islice(all_pieces, BATCH)):
         yield some
 

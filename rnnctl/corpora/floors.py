@@ -23,7 +23,7 @@ import numpy as np
 BLOCK = 1 << 22  # pairs that are counted at a time
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pairs:
     """How often which symbol follows which, of `symbols` symbols (65,536 at most).
 

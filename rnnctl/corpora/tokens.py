@@ -14,7 +14,7 @@ from rnnctl.corpora.splits import FRACTIONS, Windows, cuts
 from rnnctl.corpora.vocabulary import LEVELS, Bytes, Characters, Undecodable, Vocabulary
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Tokens:
     """Every split of a corpus for itself in the symbols of one vocabulary.
 

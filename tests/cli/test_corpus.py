@@ -1,0 +1,100 @@
+"""`rnnctl corpus` as a user types it, right and wrong."""
+
+import hashlib
+import json
+import math
+import re
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from tests.cli.lab import environment, one_line, rnnctl
+
+TEXT = ("Ünd die Sonne, sie machte den weiten Ritt um die Welt. " * 60).encode()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "text").write_bytes(TEXT)
+    return tmp_path
+
+
+def shown(*args, cwd):
+    return json.loads(rnnctl("corpus", *args, "--json", cwd=cwd, check=0, RNNCTL_CACHE=str(cwd / "cache")).stdout)
+
+
+def test_a_file_at_level_bytes(folder):
+    found = shown("text", "--split", "0.5,0.25,0.25", cwd=folder)
+    assert (found["corpus"], found["bytes"], found["files"]) == ("text", len(TEXT), 1)
+    assert found["sha256"] == hashlib.sha256(TEXT).hexdigest()
+    assert [part["length"] for part in found["splits"].values()] == [1680, 840, 840]
+    targets = Counter(TEXT[1:1680])
+    entropy = -sum(n / 1679 * math.log(n / 1679) for n in targets.values())
+    train = found["splits"]["train"]
+    assert train["unigram_entropy"] == pytest.approx(entropy)
+    assert train["unigram"]["bits_per_byte"] == pytest.approx(train["unigram"]["nats"] / math.log(2))
+
+
+def test_levels_have_the_same_splits_and_bpe_is_kept(folder):
+    found = [
+        shown("text", *level, cwd=folder)
+        for level in (["--level", "chars"], ["--level", "bpe", "--vocabulary", "270"], [])
+    ]
+    assert len({tuple(part["bytes"] for part in one["splits"].values()) for one in found}) == 1
+    assert [one["symbols"] for one in found] == [len(set(TEXT.decode())), 270, 256]
+    (kept,) = (folder / "cache").iterdir()
+    assert found[1]["vocabulary_sha256"] == hashlib.sha256(kept.read_bytes()).hexdigest()
+
+
+def test_the_table_says_the_same_of_python_s_own_source(folder):
+    found, text = shown(cwd=folder), rnnctl("corpus", cwd=folder, check=0).stdout
+    assert found["corpus"] == "stdlib"
+    assert found["sha256"] in text
+    assert found["vocabulary_sha256"] in text
+    for name, part in found["splits"].items():
+        (row,) = re.findall(rf"^{name} .* bigram +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+)$", text, re.M)
+        bigram = part["bigram"]
+        figures = (bigram["nats"], bigram["bits_per_byte"], 100 * bigram["error"], part["bigram_entropy"])
+        assert [float(cell) for cell in row] == pytest.approx(figures, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("args", "fragments"),
+    [
+        (["nothing"], ["corpus nothing", "no such file or folder"]),
+        (["empty"], ["corpus empty: empty"]),
+        (["latin", "--level", "chars"], ["latin, byte 1:", "no UTF-8"]),
+        (["a\nb"], ["a\\nb"]),
+        (["text", "--level", "char"], ["level char; allowed: bytes, chars, bpe; did you mean chars?"]),
+        (["text", "--level", "bpe"], ["level bpe needs a vocabulary"]),
+        (["text", "--vocabulary", "300"], ["level bytes takes no vocabulary"]),
+        (["text", "--level", "bpe", "--vocabulary", "30000"], ["yields a bpe vocabulary of", "not 30,000"]),
+        (["text", "--split", "a,b"], ["--split a,b"]),
+        (["text", "--split", ".9,.2,.1"], ["whose sum is 1"]),
+        (["one"], ["a corpus of 1 bytes leaves none"]),
+        (["short", "--split", ".6,.2,.2"], ["floors take a symbol with one that follows it"]),
+    ],
+)
+def test_what_is_refused(folder, args, fragments):
+    (folder / "empty").touch()
+    (folder / "latin").write_bytes(b"H\xe9!" * 40)
+    (folder / "one").write_bytes(b"1")
+    (folder / "short").write_bytes(b"12345")
+    one_line(rnnctl("corpus", *args, cwd=folder, check=2, RNNCTL_CACHE=str(folder / "cache")), *fragments)
+
+
+def test_without_the_library_it_is_told_how_to_get_it(folder):
+    code = (
+        "import sys; sys.modules['tokenizers'] = None;"
+        "sys.argv = ['rnnctl', 'corpus', 'text', '--level', 'bpe', '--vocabulary', '300'];"
+        "from rnnctl.cli.app import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env=environment(RNNCTL_CACHE=str(folder / "cache")),
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 2
+    one_line(done, "pip install 'rnnctl[bpe]'")
+    assert not (folder / "cache").exists()
