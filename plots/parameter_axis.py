@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+from collections import deque
 from collections.abc import Sequence
 from numbers import Real
 
@@ -13,7 +15,7 @@ from plots import style
 
 FEW = 12  # up to this many distinct values get ticks of their own, and runs at one value are spread
 NOT_SET = "not set"
-GOLDEN = 0.6180339887498949
+ROOM = 0.8  # of the distance between two values, for the runs at one of them
 
 
 def plain(value: object) -> float | str:
@@ -27,14 +29,17 @@ def plain(value: object) -> float | str:
     return str(value)
 
 
-def place(axes: Axes, values: Sequence[float | str]) -> tuple[np.ndarray, dict[float | str, float]]:
+def place(
+    axes: Axes, values: Sequence[float | str], heights: np.ndarray, marker: tuple[float, float]
+) -> tuple[np.ndarray, dict[float | str, float]]:
     """Set up the x axis for these values (see `plain`), of which at least two differ.
 
-    Returns the place of every run, spread sideways around its value, and value -> the place of its middle.
+    heights: of the runs, marker: width and height of the largest, all as shares of the panel. Returns the place of
+    every run, spread sideways around its value, and value -> the place of its middle.
     """
     if all(isinstance(value, float) for value in values):
-        return _numbers(axes, values)
-    return _categories(axes, values)
+        return _numbers(axes, values, heights, marker)
+    return _categories(axes, values, heights, marker)
 
 
 def ratio_spaced(distinct: np.ndarray) -> bool:
@@ -50,23 +55,45 @@ def ratio_spaced(distinct: np.ndarray) -> bool:
     return bool(even or distinct[-1] >= 10 * distinct[0])
 
 
-def spread(values: Sequence[float | str]) -> np.ndarray:
-    """Sideways shares in (-0.5, 0.5) that keep runs at one value apart, the same each time.
+def spread(values: Sequence[float | str], heights: np.ndarray, *, width: float, height: float) -> np.ndarray:
+    """Sideways shares in (-ROOM / 2, ROOM / 2) of a column that keep runs at one value apart, the same each time.
 
-    Even steps about 0, over less width for fewer runs, handed out in the order of the golden-ratio sequence,
-    so that runs that follow one another (seeds, say) do not stand side by side.
+    Columns have lanes: the middle, one to its right, one to its left, and so on. From the lowest run up, each takes
+    the first lane whose last run ends below it, so that runs alone stand in the middle and equal ones side by side.
+    heights: of runs, width and height: of a marker, as shares of column and panel. Lanes are a marker wide; those for
+    which the column has no room lie halfway between the first ones, then between these, and so on.
     """
+    pitch = min(width, ROOM / 2)
+    room = max(1, int(ROOM / pitch) - 2)
     at: dict[float | str, list[int]] = {}
-    for i, value in enumerate(values):
-        at.setdefault(value, []).append(i)
+    for i in np.argsort(heights, kind="stable"):
+        at.setdefault(values[i], []).append(int(i))
     shares = np.empty(len(values))
     for runs in at.values():
-        rank = np.argsort(np.argsort(np.arange(len(runs)) * GOLDEN % 1.0))
-        shares[runs] = ((rank + 0.5) / len(runs) - 0.5) * min(1.0, len(runs) / 4)
+        lanes, taken, free = 0, deque(), []
+        for i in runs:
+            while taken and heights[i] - taken[0][0] >= height:
+                heapq.heappush(free, taken.popleft()[1])
+            lane = heapq.heappop(free) if free else lanes
+            lanes = max(lanes, lane + 1)
+            taken.append((heights[i], lane))
+            layer, lane = divmod(lane, room)
+            shares[i] = ((lane + 1) // 2 * (1 if lane % 2 else -1) + _between(layer)) * pitch
     return shares
 
 
-def _numbers(axes: Axes, values: Sequence[float]) -> tuple[np.ndarray, dict[float, float]]:
+def _between(layer: int) -> float:
+    """0, 1/2, 1/4, 3/4, 1/8, ...: the binary digits of a number, read backwards behind the point."""
+    share, digit = 0.0, 0.5
+    while layer:
+        share += digit * (layer % 2)
+        layer, digit = layer // 2, digit / 2
+    return share
+
+
+def _numbers(
+    axes: Axes, values: Sequence[float], heights: np.ndarray, marker: tuple[float, float]
+) -> tuple[np.ndarray, dict[float, float]]:
     array = np.array(values)
     distinct = np.unique(array)
     if ratio_spaced(distinct):
@@ -96,11 +123,14 @@ def _numbers(axes: Axes, values: Sequence[float]) -> tuple[np.ndarray, dict[floa
     axes.xaxis.set_major_locator(FixedLocator(to_value.transform(np.array(named))))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: style.number(value)))
     axes.xaxis.set_minor_locator(NullLocator())
-    return to_value.transform(to_paper.transform(array) + 0.5 * nearest * spread(values)), middles
+    shares = spread(values, heights, width=marker[0] * (width + 2 * margin) / nearest, height=marker[1])
+    return to_value.transform(to_paper.transform(array) + nearest * shares), middles
 
 
-def _categories(axes: Axes, values: Sequence[float | str]) -> tuple[np.ndarray, dict[float | str, float]]:
-    middles = {value: float(i) for i, value in enumerate(sorted(set(values), key=_category_order))}
+def _categories(
+    axes: Axes, values: Sequence[float | str], heights: np.ndarray, marker: tuple[float, float]
+) -> tuple[np.ndarray, dict[float | str, float]]:
+    middles = {value: float(i) for i, value in enumerate(sorted(set(values), key=category_order))}
     shown = list(middles)[:: -(-len(middles) // (2 * FEW))]  # names of more than two dozen would overlap
     names = [style.number(value) if isinstance(value, float) else style.shorten(value, 18) for value in shown]
     axes.set_xticks([middles[value] for value in shown], names)
@@ -108,10 +138,11 @@ def _categories(axes: Axes, values: Sequence[float | str]) -> tuple[np.ndarray, 
         for text in axes.get_xticklabels():
             text.set(rotation=35, ha="right", rotation_mode="anchor")
     axes.set_xlim(-0.6, len(middles) - 0.4)
-    return np.array([middles[value] for value in values]) + 0.5 * spread(values), middles
+    shares = spread(values, heights, width=marker[0] * (len(middles) + 0.2), height=marker[1])
+    return np.array([middles[value] for value in values]) + shares, middles
 
 
-def _category_order(value: float | str) -> tuple:
+def category_order(value: float | str) -> tuple:
     """false and true, numbers, words, none, not set."""
     if isinstance(value, float):
         return (1, value)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
 
 from plots import marks, panels, parameter_axis, scales, style
@@ -28,16 +29,19 @@ def hyperparameters(
     ylabel: str = "loss",
     scale: str = "auto",
     title: str = "",
+    means: Mapping[str, Mapping[float | str, tuple[float, float | None]]] | None = None,
+    notes: Sequence[str] = (),
 ) -> Figure:
     """Loss against the value of each hyper-parameter that varies over the points, in a grid of panels.
 
     Numbers that span a decade or are spaced by a ratio go on a log axis; strings, None, booleans and
-    parameters that a run lacks are categories. Runs at one value are spread sideways, always in the same
-    way, and a bar marks the mean of those with a finite loss where there are two or more. Runs without a
-    finite loss are crosses at the top edge.
+    parameters that a run lacks are categories. Runs at one value stand beside one another where they would
+    overlap, always in the same way. Runs without a finite loss are crosses at the top edge.
 
     parameters: the names to look at, in order; all that occur, if None. Those that do not vary get no panel,
-    and a note says so; if none varies, the figure says that in words. scale: as for `curves`.
+    and a note says so; if none varies, the figure says that in words. scale: as for `curves`. means: name ->
+    value (a number as a float, else the word on the axis) -> the mean to mark there and its standard error,
+    if it has one. notes: what else is to be said below the panels.
     Raises ValueError for a parameter that no run has, a floor or threshold that is not finite, and a scale
     that is not known or does not fit.
     """
@@ -57,6 +61,9 @@ def hyperparameters(
 
     losses = np.array([point.loss for point in points])
     figure, places = panels.grid(title, len(varying))
+    ends = [point.ended for point in points]
+    size = 1.0 if len(points) <= 60 else 0.75 if len(points) <= 300 else 0.5
+    marker = _marker(figure, places, max(style.ENDINGS[ended].size for ended in ends) * size)
     averaged = False
     for place, name in zip(places, varying, strict=True):
         axes = style.dress(figure.add_subplot(place), title=style.shorten(name, 40), grid="y")
@@ -68,17 +75,17 @@ def hyperparameters(
             axes.tick_params(labelleft=False)
         for value, text, look in lines:
             axes.axhline(value, zorder=1.5, label=text, **look)
-        x, middles = parameter_axis.place(axes, columns[name])
-        _runs(axes, x, losses, [point.ended for point in points])
-        averaged |= _means(axes, columns[name], losses, middles)
+        x, middles = parameter_axis.place(axes, columns[name], _heights(axes, losses), marker)
+        _runs(axes, x, losses, ends, size)
+        averaged |= _means(axes, (means or {}).get(name, {}), middles)
 
     present = {point.ended for point in points}
     handles = [style.ending_key(ended, coloured=True) for ended in style.ENDINGS if ended in present]
     if averaged:
-        handles.append(Line2D([], [], markersize=14, label="mean at a value", **MEAN))
+        handles.append(Line2D([], [], markersize=14, label="mean ± standard error", **MEAN))
     handles += [Line2D([], [], label=text, **look) for _, text, look in lines]
     same = [name for name in columns if name not in varying]
-    style.footer(figure, handles, _notes(losses, same))
+    style.footer(figure, handles, [*_notes(losses, same), *notes])
     return figure
 
 
@@ -96,9 +103,28 @@ def _columns(points: Sequence[Point], parameters: Sequence[str] | None) -> dict[
     }
 
 
-def _runs(axes: Axes, x: np.ndarray, losses: np.ndarray, ends: Sequence[str | None]) -> None:
+def _marker(figure: Figure, places: Sequence[SubplotSpec], points: float) -> tuple[float, float]:
+    """Width and height of a marker of so many points, as shares of a panel. Panels get their size when the figure is
+    drawn; what lies around them is an estimate.
+    """
+    down = 1 + max(place.rowspan.start for place in places)
+    wide = (figure.get_figwidth() - 0.6) / panels.across(places) - 0.1
+    high = (figure.get_figheight() - 0.8) / down - 0.5
+    return points / 72 / wide, points / 72 / high
+
+
+def _heights(axes: Axes, losses: np.ndarray) -> np.ndarray:
+    """Where losses stand, as shares of the panel's height; those that are not finite at its top."""
+    to_paper = axes.yaxis.get_transform()
+    low, high = to_paper.transform(np.array(axes.get_ylim()))
+    finite = np.isfinite(losses)
+    heights = np.ones(len(losses))
+    heights[finite] = (to_paper.transform(losses[finite]) - low) / (high - low)
+    return heights
+
+
+def _runs(axes: Axes, x: np.ndarray, losses: np.ndarray, ends: Sequence[str | None], size: float) -> None:
     """A marker a run, in the colour of its ending; a cross at the top edge where the loss is not finite."""
-    size = 1.0 if len(x) <= 60 else 0.75 if len(x) <= 300 else 0.5
     finite = np.isfinite(losses)
     for ended, ending in style.ENDINGS.items():
         chosen = np.array([each == ended for each in ends])
@@ -113,18 +139,18 @@ def _runs(axes: Axes, x: np.ndarray, losses: np.ndarray, ends: Sequence[str | No
             axes.plot(x[lost], np.ones(lost.sum()), marker="x", markersize=6 * size, transform=edge, **look)
 
 
-def _means(axes: Axes, values: Sequence, losses: np.ndarray, middles: dict) -> bool:
-    """A bar at the mean of the finite losses of each value that has two or more; whether there is any."""
-    at: dict[float | str, list[float]] = {}
-    for value, loss in zip(values, losses, strict=True):
-        if np.isfinite(loss):
-            at.setdefault(value, []).append(loss)
-    means = {value: np.mean(some) for value, some in at.items() if len(some) > 1}
-    if means:
+def _means(axes: Axes, means: Mapping[float | str, tuple[float, float | None]], middles: dict) -> bool:
+    """A bar at the mean of each value, with a line over its standard error; whether there is any."""
+    shown = {value: mean for value, mean in means.items() if value in middles}
+    if shown:
         size = 20 if len(middles) <= parameter_axis.FEW else 10
-        x = [middles[value] for value in means]
-        axes.plot(x, list(means.values()), markersize=size, zorder=3, gid="mean", **MEAN)
-    return bool(means)
+        x = [middles[value] for value in shown]
+        axes.plot(x, [mean for mean, _ in shown.values()], markersize=size, zorder=3, gid="mean", **MEAN)
+    for value, (mean, error) in shown.items():
+        if error is not None:
+            x, low = [middles[value]] * 2, max(mean - error, axes.get_ylim()[0])
+            axes.plot(x, [low, mean + error], color=style.INK, linewidth=1.6, zorder=3, gid="error")
+    return bool(shown)
 
 
 def _notes(losses: np.ndarray, same: Sequence[str]) -> list[str]:

@@ -9,7 +9,20 @@ from typing import Annotated
 import typer
 
 from rnnctl import __version__
-from rnnctl.cli import bench, corpus, evaluate, examine, export, manage, plot, refine, setup, status, train
+from rnnctl.cli import (
+    bench,
+    corpus,
+    effects,
+    evaluate,
+    examine,
+    export,
+    manage,
+    plot,
+    refine,
+    setup,
+    status,
+    train,
+)
 from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, USAGE, OutputClosed, UserError, out, say
 
 app = typer.Typer(
@@ -40,6 +53,7 @@ app.command()(train.train)
 app.command(hidden=True)(train.worker)
 app.command()(status.status)
 app.command()(examine.examine)
+app.command()(effects.effects)
 app.command()(plot.plot)
 app.command()(status.show)
 app.command()(evaluate.evaluate)

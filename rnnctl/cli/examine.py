@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import gc
-import math
 import statistics
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnnctl.cli.figures import save
-from rnnctl.cli.options import JsonOption, WorkspaceOption, opened
-from rnnctl.cli.output import NOTHING, UserError, counted, duration, number, out, out_csv, out_json, say, table
+from rnnctl.cli.figures import figures_of, save
+from rnnctl.cli.options import (
+    JsonOption,
+    StudyArgument,
+    WhereOption,
+    WorkspaceOption,
+    opened,
+    refuse_infinite,
+    selected,
+)
+from rnnctl.cli.output import UserError, counted, duration, number, out, out_csv, out_json, table
 
 if TYPE_CHECKING:
     from rnnctl.report.leaderboard import Configuration, Spread
@@ -21,19 +27,12 @@ if TYPE_CHECKING:
 
 
 def examine(
-    study: Annotated[
-        str | None, typer.Argument(metavar="[STUDY]", help="A registered study; all, if left out.", show_default=False)
-    ] = None,
+    study: StudyArgument = None,
     below: Annotated[
         float | None,
         typer.Option("--below", metavar="X", help="Also list and plot the runs whose best loss is below X."),
     ] = None,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--where", metavar="KEY=VALUE", help="Only such runs: train.lr=0.01, lr=0.01, ended=solved. Repeatable."
-        ),
-    ] = None,
+    where: WhereOption = None,
     sort: Annotated[
         str,
         typer.Option("--sort", metavar="KEY", help="Order by loss, error, updates, label, ..., or a hyper-parameter."),
@@ -54,39 +53,13 @@ def examine(
     """
     if as_json and as_csv:
         raise UserError("--json and --csv exclude each other")
-    if below is not None and not math.isfinite(below):
-        raise UserError(f"--below {below}: a threshold is a finite number, such as 1.386")
+    refuse_infinite(below)
     # This process reads thousands of records once and ends; looking for cycles among them took a quarter of its time.
     gc.disable()
     with opened(workspace) as store:
-        rows = _select(store, study, where or [])
-        if not rows:
-            say("no run matches" if where else "no run is registered")
-            raise typer.Exit(NOTHING)
+        rows = selected(store, study, where or [])
         whole = not where and not top
         _Examination(store, rows, study, below, sort, top, whole).show(as_json, as_csv, figures)
-
-
-def _select(store: Store, study: str | None, where: list[str]) -> list[RunRow]:
-    from rnnctl.report.leaderboard import result
-    from rnnctl.report.parameters import complete_key, equal, parameters, parse_condition
-    from store import queries
-
-    if study is not None:
-        study = queries.resolve_study(store, study)
-    rows = queries.runs_of(store, study)
-    if not where or not rows:
-        return rows
-    try:
-        conditions = [parse_condition(text) for text in where]
-        # A figure of the result goes before a hyper-parameter of the same name; seeds are both.
-        flat = [{**parameters(row.spec), **result(row)} for row in rows]
-        known = list(dict.fromkeys(key for one in flat for key in one))
-        conditions = [(complete_key(key, known), value) for key, value in conditions]
-    except ValueError as error:
-        raise UserError(f"--where: {error}") from None
-    matching = [all(equal(one.get(key), value) for key, value in conditions) for one in flat]
-    return [row for row, matches in zip(rows, matching, strict=True) if matches]
 
 
 class _Examination:
@@ -212,14 +185,12 @@ class _Examination:
 
         gc.enable()  # figures are full of cycles
         by_id = {row.run_id: row for row in self.rows}
-        of_all = "" if self.whole else " (a selection)"
-        title = self.study or (self.runs[0]["study"] if len({r["study"] for r in self.runs}) == 1 else "all studies")
-        folder: Path = self.store.workspace.figures / title.replace(" ", "-")
+        title, folder = figures_of(self.store, self.study, self.runs)
         runs = Runs(
             self.runs,
             [by_id[run["run"]].spec for run in self.runs],
             lambda run_ids, traces: history.read(self.store, run_ids, traces),
-            title=title + of_all,
+            title=title if self.whole else f"{title} (a selection)",
             below=self.below,
         )
         with translated(folder):

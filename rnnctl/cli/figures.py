@@ -8,9 +8,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
+    from typing import Any
 
     from matplotlib.figure import Figure
+
+    from store import Store
 
 DPI = 130
 
@@ -33,3 +37,9 @@ def save(figure: Figure, path: Path) -> None:
         finally:
             with suppress(OSError):
                 unfinished.unlink(missing_ok=True)
+
+
+def figures_of(store: Store, study: str | None, results: Sequence[Mapping[str, Any]]) -> tuple[str, Path]:
+    """What these runs are called together, and the folder for their figures."""
+    title = study or (results[0]["study"] if len({run["study"] for run in results}) == 1 else "all studies")
+    return title, store.workspace.figures / title.replace(" ", "-")

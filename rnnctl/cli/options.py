@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,6 +27,15 @@ WorkspaceOption = Annotated[
         envvar="RNNCTL_WORKSPACE",
         help="The workspace folder. Default: the nearest one, from here upwards.",
         show_default=False,
+    ),
+]
+StudyArgument = Annotated[
+    str | None, typer.Argument(metavar="[STUDY]", help="A registered study; all, if left out.", show_default=False)
+]
+WhereOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--where", metavar="KEY=VALUE", help="Only such runs: train.lr=0.01, lr=0.01, ended=solved. Repeatable."
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
@@ -103,3 +113,42 @@ def newest_state(store: Store, row: RunRow) -> dict[str, Any] | None:
     if found.checkpoint is None:
         return None
     return torch.load(store.workspace.root / found.checkpoint.path, map_location="cpu", weights_only=True)
+
+
+def selected(store: Store, study: str | None, where: list[str]) -> list[RunRow]:
+    """The runs of a study, or all, that meet these conditions. Raises NotFound and UserError; where there is none, it
+    says so and leaves the command.
+    """
+    from store import queries
+
+    if study is not None:
+        study = queries.resolve_study(store, study)
+    rows = queries.runs_of(store, study)
+    if where and rows:
+        rows = _matching(rows, where)
+    if not rows:
+        say("no run matches" if where else "no run is registered")
+        raise typer.Exit(NOTHING)
+    return rows
+
+
+def refuse_infinite(below: float | None) -> None:
+    """UserError for a threshold that is no finite number."""
+    if below is not None and not math.isfinite(below):
+        raise UserError(f"--below {below}: a threshold is a finite number, such as 1.386")
+
+
+def _matching(rows: list[RunRow], where: list[str]) -> list[RunRow]:
+    from rnnctl.report.leaderboard import result
+    from rnnctl.report.parameters import complete_key, equal, parameters, parse_condition
+
+    try:
+        conditions = [parse_condition(text) for text in where]
+        # A figure of the result goes before a hyper-parameter of the same name; seeds are both.
+        flat = [{**parameters(row.spec), **result(row)} for row in rows]
+        known = list(dict.fromkeys(key for one in flat for key in one))
+        conditions = [(complete_key(key, known), value) for key, value in conditions]
+    except ValueError as error:
+        raise UserError(f"--where: {error}") from None
+    matching = [all(equal(one.get(key), value) for key, value in conditions) for one in flat]
+    return [row for row, matches in zip(rows, matching, strict=True) if matches]

@@ -36,3 +36,12 @@ def _task(text: str) -> Task:
     from rnnctl.tasks import make_task
 
     return make_task(RunSpec.model_validate({"task": json.loads(text)}).task)
+
+
+RESULTS = {"loss": "best validation", "last_loss": "last validation", "error": "best validation",
+           "last_error": "last validation"}  # fmt: skip
+
+
+def result_label(figure: str, specs: Iterable[Mapping[str, Any]]) -> str:
+    """An axis label of a figure of rnnctl.report.leaderboard.result: `best validation loss (nats)`."""
+    return f"{RESULTS[figure]} error" if figure.endswith("error") else loss_label(RESULTS[figure], specs)

@@ -58,7 +58,8 @@ class Part:
 class Runs:
     """results (see rnnctl.report.leaderboard.result) and their canonical specs, run by run.
 
-    read: histories by run id. title: what they are called together. below: a threshold on the loss. at: the updates
+    read: histories by run id. title: what they are called together. by: the figure of the result that runs are compared
+    by. below: a threshold on it. at: the updates
     whose checks are wanted, inf for the last, instead of a few from early to late. layout: all runs in one panel, or
     one panel each, instead of what is usual for the figure.
     """
@@ -70,6 +71,7 @@ class Runs:
         read: Histories,
         *,
         title: str,
+        by: str = "loss",
         below: float | None = None,
         at: Sequence[float] | None = None,
         layout: Layout | None = None,
@@ -80,7 +82,7 @@ class Runs:
             for run in results
         ]
         self.all = [{**run, **name, "spec": spec} for run, name, spec in zip(results, names, specs, strict=True)]
-        self.title, self.below, self.at, self.layout, self._read = title, below, at, layout, read
+        self.title, self.by, self.below, self.at, self.layout, self._read = title, by, below, at, layout, read
         # A run has been checked once it knows its floor; one that diverged at once has no loss to show, and is shown.
         self.checked = [run for run in self.all if run["floor"] is not None]
         self._scalars: dict[str, History] | None = None

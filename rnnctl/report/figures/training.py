@@ -9,10 +9,12 @@ from matplotlib.figure import Figure
 
 import plots
 from plots import Curves, Point, Series
+from rnnctl.report.effects.levels import at
+from rnnctl.report.effects.trials import Trials
 from rnnctl.report.figures.kind import kind
 from rnnctl.report.figures.runs import GATES, NothingToDraw, Result, Runs
-from rnnctl.report.parameters import parameters, varying
-from rnnctl.report.units import loss_label
+from rnnctl.report.parameters import parameters
+from rnnctl.report.units import loss_label, result_label
 
 
 @kind("validation loss, with the floor that takes no learning", examined=True, layouts=True)
@@ -53,31 +55,43 @@ def _losses(runs: Runs, key: str, which: str) -> Figure:
 
 @kind("best loss against each hyper-parameter that varies", examined=True)
 def hyperparameters(runs: Runs) -> Figure:
-    return _scatter(runs, [_point(run) for run in runs.all], f"{runs.title}: hyper-parameters")
+    return _scatter(runs, runs.all, f"{runs.title}: hyper-parameters")
 
 
 @kind("the same, of runs below a threshold", examined=True, plotted=False)
 def hyperparameters_below(runs: Runs) -> Figure:
     if runs.below is None:
         raise NothingToDraw("no threshold was given")
-    points = [_point(run) for run in runs.all]
-    chosen = [point for point in points if point.loss < runs.below]
-    return _scatter(runs, chosen, f"{runs.title}: the {len(chosen)} of {len(points)} runs below {runs.below:g}")
+    chosen = [run for run in runs.all if run[runs.by] is not None and run[runs.by] < runs.below]
+    return _scatter(runs, chosen, f"{runs.title}: the {len(chosen)} of {len(runs.all)} runs below {runs.below:g}")
 
 
-def _scatter(runs: Runs, points: Sequence[Point], title: str) -> Figure:
+def _scatter(runs: Runs, chosen: Sequence[Result], title: str) -> Figure:
+    """Hyper-parameters that only follow from others have no panel; a note names them."""
     if len(runs.all) < 2:
         raise NothingToDraw("one run has nothing to be compared with")
     parts = runs.parts()
-    floor = parts[0].floor if len(parts) == 1 else None
+    part, of_loss = parts[0], runs.by.endswith("loss")
+    floor = (part.floor if of_loss else part.chance) if len(parts) == 1 else None
+    trials = Trials.of(chosen, [run["spec"] for run in chosen], runs.by, empty=True)
     return plots.hyperparameters(
-        points,
-        varying([point.parameters for point in points]) or None,
+        [_point(run, runs.by) for run in chosen],
+        [factor.name for factor in trials.factors] or None,
         floor=floor,
-        floor_label=_floor_label(floor),
+        floor_label=_floor_label(floor) if of_loss else "chance",
         threshold=runs.below,
-        ylabel=loss_label("best validation", [run["spec"] for run in runs.checked]),
+        ylabel=result_label(runs.by, [run["spec"] for run in runs.checked]),
         title=title,
+        means={
+            factor.name: {
+                level.value: (each.mean, each.error)
+                for level in factor.levels
+                if (each := at(trials, level)) is not None and each.runs > 1
+            }
+            for factor in trials.factors
+            if not factor.drawn
+        },
+        notes=[f"{factor.name} also says {', '.join(factor.follow)}" for factor in trials.factors if factor.follow],
     )
 
 
@@ -211,7 +225,7 @@ def _floor_label(floor: float | None) -> str | None:
     return None if floor is None else f"floor {floor:.4g}"
 
 
-def _point(run: Result) -> Point:
-    loss = float("nan") if run["loss"] is None else run["loss"]
+def _point(run: Result, by: str) -> Point:
+    value = float("nan") if run[by] is None else run[by]
     ended = run["ended"] if run["ended"] in plots.ENDS else None
-    return Point(run["label"], run["group"], run["seed"], loss, parameters(run["spec"]), ended)
+    return Point(run["label"], run["group"], run["seed"], value, parameters(run["spec"]), ended)
