@@ -106,7 +106,7 @@ class _Effects:
             out(f"left out: {self.unfinished} not finished, {self.lost} without a finite result")
         for factor in trials.factors:
             if factor.follow:
-                out(f"{factor.name} also says {', '.join(factor.follow)}")
+                out(factor.remark)
         if not trials.factors:
             out("no hyper-parameter varies over these runs: there is nothing to compare")
         for part in (self._main, self._pairs, self._importance, self._stability):
@@ -195,10 +195,9 @@ class _Effects:
         others = f"; {stable.left_out} with others left out" if stable.left_out else ""
         out(f"Ranks over seeds: {rho}, over {of}{others}")
         if stable.same_best:
-            best = set.intersection(*map(set, stable.best.values()))
-            out(
-                f"best with every seed: {' or '.join(label for label in stable.best[stable.seeds[0]] if label in best)}"
-            )
+            best = sorted(set.intersection(*map(set, stable.best.values())))
+            more = f" or {len(best) - 3} more" if len(best) > 3 else ""
+            out(f"best with every seed: {' or '.join(best[:3])}{more}")
             return
         seeds: dict[str, list[str]] = {}
         for seed, labels in stable.best.items():

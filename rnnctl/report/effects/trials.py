@@ -37,6 +37,11 @@ class Factor:
     values: list[float | str]
     follow: tuple[str, ...] = ()
 
+    @property
+    def remark(self) -> str:
+        """The one line that says what follows from it."""
+        return f"{', '.join(self.follow)} follow{'s' * (len(self.follow) == 1)} from {self.name}"
+
     @cached_property
     def numbers(self) -> list[float]:
         """The different numbers among the values, ascending."""

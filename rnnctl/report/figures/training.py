@@ -91,7 +91,7 @@ def _scatter(runs: Runs, chosen: Sequence[Result], title: str) -> Figure:
             for factor in trials.factors
             if not factor.drawn
         },
-        notes=[f"{factor.name} also says {', '.join(factor.follow)}" for factor in trials.factors if factor.follow],
+        notes=[factor.remark for factor in trials.factors if factor.follow],
     )
 
 

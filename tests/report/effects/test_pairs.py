@@ -1,0 +1,112 @@
+"""Paired comparisons, and the sign test."""
+
+import math
+from fractions import Fraction
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from rnnctl.report.effects.pairs import comparisons, sign_test
+from rnnctl.report.effects.trials import Trials
+from tests.report.effects.design import noise, study
+
+DESIGN = {"train.a": [0, 1], "train.b": [10, 20, 30], "model.c": ["x", "y", "z"]}
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "p"),
+    [
+        (0, 5, Fraction(2, 32)),
+        (5, 0, Fraction(2, 32)),
+        (1, 9, Fraction(22, 1024)),
+        (8, 2, Fraction(112, 1024)),
+        (3, 3, Fraction(1)),
+        (0, 0, Fraction(1)),
+        (1, 0, Fraction(1)),
+        (4, 16, Fraction(2 * (1 + 20 + 190 + 1140 + 4845), 2**20)),
+    ],
+)
+def test_the_sign_test_is_exact(better, worse, p):
+    assert sign_test(better, worse) == float(p)
+
+
+def test_the_sign_test_of_thousands_neither_overflows_nor_loses_its_tail():
+    # The binomial's normal limit, with a correction for continuity.
+    assert sign_test(1050, 950) == pytest.approx(math.erfc(99 / math.sqrt(2 * 2000)), rel=0.01)
+    assert sign_test(2000, 0) == 0.5**1999 or sign_test(2000, 0) == 0.0
+    assert sign_test(500, 0) == 2.0**-499
+
+
+def test_pairs_are_all_that_brute_force_finds():
+    """A design with holes, of configurations and of single seeds, compared over all pairs of runs."""
+    draw = noise(4)
+    results, specs = study(lambda seed, a, b, c: draw() + a, DESIGN, keep=lambda a, b, c: not (a == 1 and b == 20))
+    rng = np.random.default_rng(5)
+    for i in rng.choice(len(results), 6, replace=False):
+        results[i]["loss"] = None
+    results[0]["loss"] = results[1]["loss"] = results[2]["loss"] = None  # a configuration without any
+    found = {(each.name, each.first, each.other): each for each in comparisons(Trials.of(results, specs, "loss"))}
+    assert set(found) == {
+        ("train.a", 0.0, 1.0),
+        ("train.b", 10.0, 20.0),
+        ("train.b", 10.0, 30.0),
+        ("model.c", "x", "y"),
+        ("model.c", "x", "z"),
+    }
+    flat = [{**spec["train"], **spec["model"]} for spec in specs]
+    runs = [(run, one) for run, one in zip(results, flat, strict=True) if run["loss"] is not None]
+    for (name, first, other), comparison in found.items():
+        leaf = name.rpartition(".")[2]
+        differences: dict[tuple, list[float]] = {}
+        at = {run["config"] for run, one in runs if one[leaf] in (first, other)}
+        for one, two in combinations(runs, 2):
+            if one[1][leaf] == other:
+                one, two = two, one
+            same = all(one[1][key] == two[1][key] for key in "abc" if key != leaf)
+            if same and one[0]["seed"] == two[0]["seed"] and (one[1][leaf], two[1][leaf]) == (first, other):
+                pair = one[0]["config"], two[0]["config"]
+                differences.setdefault(pair, []).append(two[0]["loss"] - one[0]["loss"])
+        means = [np.mean(some) for some in differences.values()]
+        every = np.concatenate(list(differences.values()))
+        assert comparison.difference.mean == pytest.approx(np.mean(means))
+        assert comparison.difference.error == pytest.approx(np.std(means, ddof=1) / math.sqrt(len(means)))
+        assert comparison.difference.runs == len(every)
+        assert (comparison.configurations.n, comparison.runs.n) == (len(means), len(every))
+        assert comparison.configurations.better == sum(mean < 0 for mean in means)
+        assert comparison.runs.better == sum(every < 0)
+        assert comparison.alone == len(at) - 2 * len(means)
+    assert found["train.b", 10.0, 20.0].alone > found["model.c", "x", "y"].alone
+
+
+def test_an_effect_that_others_hide_in_the_mean_shows_in_pairs():
+    """b comes only with a: a's mean has b's effect in it, its pairs do not."""
+    of = Trials.of(
+        *study(lambda seed, a, b: 1.0 + 2 * a - 5 * b, {"a": [0, 1], "b": [0, 1]}, keep=lambda a, b: a or not b), "loss"
+    )
+    a, b = comparisons(of)
+    assert (a.difference.mean, a.configurations.n, a.alone) == (2.0, 1, 1)
+    assert (b.difference.mean, b.configurations.n, b.alone) == (-5.0, 1, 1)
+    assert a.difference.error is None
+
+
+def test_equal_results_are_neither_better_nor_worse():
+    of = Trials.of(*study(lambda seed, a, b: float(a if b == 1 else 0), {"a": [0, 1], "b": [0, 1]}), "loss")
+    a, _ = comparisons(of)
+    assert (a.runs.better, a.runs.equal, a.runs.n, a.runs.p) == (0, 3, 6, 0.25)
+    assert (a.configurations.equal, a.configurations.p) == (1, 1.0)
+
+
+def test_a_value_without_any_partner_has_no_difference():
+    of = Trials.of(
+        *study(lambda seed, a, b: 1.0, {"a": [0, 1, 2], "b": [0, 1]}, keep=lambda a, b: a == b or a == 2), "loss"
+    )
+    first = comparisons(of)[0]
+    assert (first.first, first.other, first.difference, first.alone) == (0.0, 1.0, None, 2)
+    assert (first.runs.n, first.runs.p) == (0, 1.0)
+
+
+def test_numbers_that_no_two_runs_share_are_not_paired():
+    rng = np.random.default_rng(0)
+    of = Trials.of(*study(lambda seed, lr: lr, {"lr": list(rng.uniform(size=20))}), "loss")
+    assert comparisons(of) == []
