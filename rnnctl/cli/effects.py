@@ -167,12 +167,11 @@ class _Effects:
             out(f"seeds leave R² {found.table.ceiling:.2f} to be reached")
         columns = ["hyper-parameter"]
         columns += ["linear: its part", "coefficients"] * (line is not None) + ["forest: R² lost"] * (trees is not None)
-        order = list(range(len(found.table.names)))
         sizes = trees.importance if trees is not None else line.size if line is not None else None
         if sizes is None:
             return
         rows = []
-        for i in sorted(order, key=lambda i: -sizes[i]):
+        for i in sorted(range(len(found.table.names)), key=lambda i: -sizes[i]):
             row = [found.table.names[i]]
             if line is not None:
                 parts = [
@@ -261,6 +260,7 @@ class _Effects:
     def draw(self) -> None:
         from rnnctl.report.effects.analysis import draw
         from rnnctl.report.figures import KINDS, NothingToDraw, Runs
+        from store.errors import translated
 
         if not self.found.main:
             return
@@ -277,6 +277,9 @@ class _Effects:
                 drawn[name] = KINDS[name].draw(runs)
         # Those by the best loss are the ones that an examination draws.
         ending = "" if self.by == "best_loss" else f"_{self.by}"
+        if "hyperparameters_below" not in drawn:  # one of an earlier look must not lie beside those of this one
+            with translated(folder):
+                (folder / f"hyperparameters_below{ending}.png").unlink(missing_ok=True)
         for name, figure in drawn.items():
             save(figure, folder / f"{name}{ending}.png")
         out()
@@ -292,7 +295,7 @@ def _headed(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -
 
 
 def _text(value: float | str) -> str:
-    from rnnctl.report.effects.analysis import value_text
+    from rnnctl.report.effects.trials import value_text
 
     return value_text(value)
 

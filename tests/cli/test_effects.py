@@ -116,7 +116,10 @@ def test_tables_and_figures(grid):
     folder = grid / "figures" / "grid"
     assert {path.stem for path in folder.iterdir()} == {"effects", "hyperparameters", "hyperparameters_below"}
     assert f"3 figures in {folder}" in text
-    rnnctl("effects", "--by", "last_error", cwd=grid, check=0)
+    few = ["--where", "omega=2"]
+    rnnctl("effects", *few, cwd=grid, check=0)
+    assert not (folder / "hyperparameters_below.png").exists()
+    rnnctl("effects", "--by", "last_error", *few, cwd=grid, check=0)
     assert {"effects_last_error", "hyperparameters_last_error"} <= {path.stem for path in folder.iterdir()}
 
 

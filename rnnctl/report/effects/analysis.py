@@ -11,7 +11,7 @@ from rnnctl.report.effects.importance import Linear, Table, TooFew, linear
 from rnnctl.report.effects.levels import MainEffect, main_effects
 from rnnctl.report.effects.pairs import Comparison, comparisons
 from rnnctl.report.effects.stability import Stability, stability
-from rnnctl.report.effects.trials import Trials
+from rnnctl.report.effects.trials import Trials, value_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,10 +59,6 @@ def analyse(
     return Analysis(
         trials, main_effects(trials, below), comparisons(trials), table, of_line, of_forest, stable, missing
     )
-
-
-def value_text(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
 
 
 def draw(found: Analysis, *, xlabel: str, floor: float | None, floor_label: str, title: str) -> Figure:

@@ -10,7 +10,7 @@ import numpy as np
 
 from plots import parameter_axis
 from rnnctl.report.effects.levels import nested
-from rnnctl.report.effects.trials import Factor, Trials
+from rnnctl.report.effects.trials import Factor, Trials, value_text
 
 FEWEST = 10  # configurations; a fifth of fewer says nothing about a fit
 MAGNITUDES = 10.0  # positive numbers that span more than this factor are taken by their logarithm
@@ -24,7 +24,7 @@ class TooFew(Exception):
 
 @dataclass(frozen=True)
 class Column:
-    """A hyper-parameter's numbers (log10 where `logarithm`), or, as 1 and 0, whether it has a certain value."""
+    """A hyper-parameter's numbers, or their log10, or, as 1 and 0, whether it has a certain value."""
 
     factor: int
     text: str  # what it is called beside its hyper-parameter's name
@@ -32,9 +32,9 @@ class Column:
 
 
 def columns(factor: Factor, index: int) -> list[Column]:
-    """Two or more different numbers are one column, zero where there is none; each word is a column of its own, but the
-    first where there are no such numbers. So two values are one column of zeros and ones, categories one-hot but for
-    the one that the others are compared with.
+    """Two or more different numbers are one column, their mean where there is none, and each word one of its own. Where
+    there are no such numbers, each value but the first has a column: two values are zeros and ones, categories one-hot
+    but for the one that the others are compared with.
     """
     distinct = sorted(set(factor.values), key=parameter_axis.category_order)
     words = [value for value in distinct if isinstance(value, str)]
@@ -50,12 +50,8 @@ def columns(factor: Factor, index: int) -> list[Column]:
     else:
         words = distinct[1:]
     return found + [
-        Column(index, _text(word), np.array([value == word for value in factor.values], float)) for word in words
+        Column(index, value_text(word), np.array([value == word for value in factor.values], float)) for word in words
     ]
-
-
-def _text(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:g}"
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,11 @@ MANY = 8  # more different numbers than this are drawn, not chosen: no two runs 
 GROUPS = 4  # as many groups of neighbours are then compared instead
 
 
+def value_text(value: float | str) -> str:
+    """A value as tables and figures name it."""
+    return value if isinstance(value, str) else f"{value:g}"
+
+
 @dataclass(frozen=True)
 class Level:
     """A value of a hyper-parameter, or a group of neighbouring numbers, and where it stands."""
