@@ -1,6 +1,6 @@
 """What a run costs, roughly, before it is run.
 
-The two constants were fitted to whole runs of this trainer on one core of a 2026 server; read the result as "minutes,
+The constants were fitted to whole runs of this trainer on one core of a 2026 server; read the result as "minutes,
 hours or days", not as a promise.
 """
 
@@ -10,6 +10,7 @@ from rnnctl.spec.run import Gated, RunSpec
 from rnnctl.spec.tasks import Text
 from rnnctl.tasks import make_task
 
+UPDATE_SECONDS = 2e-4  # one update of one run, beside its steps
 STEP_SECONDS = 1.5e-6  # one time step of one run, forward and backward, beside its arithmetic
 FLOPS = 75e9  # floating-point operations a second in products of these sizes
 
@@ -39,6 +40,6 @@ def core_seconds(spec: RunSpec) -> float:
         square += 2 * model.hidden * make_task(spec.task).n_outputs
     steps = mean_length(spec)
     # Forward, backward and the weight gradient; a validation is a forward pass alone.
-    update = steps * (STEP_SECONDS + 3 * spec.train.batch * square / FLOPS)
+    update = UPDATE_SECONDS + steps * (STEP_SECONDS + 3 * spec.train.batch * square / FLOPS)
     check = (spec.check.screen or spec.check.samples) * steps * square / FLOPS
     return spec.train.updates * update + spec.train.updates / spec.check.every * check

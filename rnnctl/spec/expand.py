@@ -132,7 +132,13 @@ class _Crossing:
             for picked in itertools.product(*(range(len(axis.options)) for axis in self.plan.axes)):
                 options = [axis.options[n] for axis, n in zip(self.plan.axes, picked, strict=True)]
                 settings = overlay.with_changes(outermost_first(itertools.chain(*options)))
-                spec, dropped = resolve(settings, self.plan.when)
+                try:
+                    spec, dropped = resolve(settings, self.plan.when)
+                except SpecError:
+                    # What cannot be a run is no mistake where it is excluded by what is set.
+                    if self._is_excluded(settings.values):
+                        continue
+                    raise
                 self.dropping.update(rule.path for rule in dropped)
                 canonical = spec.canonical()
                 if self._is_excluded(canonical):

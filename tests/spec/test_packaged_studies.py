@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from rnnctl.spec.study import load_study, packaged_studies
@@ -13,6 +15,8 @@ def test_these_studies_come_with_rnnctl():
     assert list(packaged_studies()) == [
         "assignment",
         "assignment-screened",
+        "gated-exploration",
+        "gated-exploration-small",
         "paper-one-model",
         "paper-one-model-small",
         "paper-other-tasks",
@@ -31,10 +35,27 @@ def test_these_studies_come_with_rnnctl():
 def test_a_packaged_study_has_its_file_name_says_what_is_claimed_and_warns_of_nothing(name):
     study = load_study(name)
     assert study.name == name
-    sources = ["Pascanu", "course", *(other for other in packaged_studies() if other != name)]
+    sources = ["Pascanu", "course", "RNN Dynamics", *(other for other in packaged_studies() if other != name)]
     assert any(source in study.about for source in sources)
     assert max(map(len, study.about.splitlines())) <= 90
-    assert study.warnings == ()
+    odd = {note for run in study.runs for note in run.spec.oddities}
+    assert len(study.warnings) == len(odd)
+    assert odd == set() or name.startswith("gated")
+
+
+def test_gated_exploration_has_the_432_configurations_of_its_author():
+    flags = list(itertools.product([False, True], repeat=7))
+    keys = ("input_gate", "state_gate", "forget_gate", "output_gate", "new_state", "old_state", "residual")
+    expected = {
+        (*flag, layers, hidden)
+        for flag, layers, hidden in itertools.product(flags, (1, 2, 3), (32, 256))
+        if (flag[4] or flag[5]) and (hidden == 256 or flag[6])
+    }
+    models = [spec.model for spec in runs("gated-exploration").values()]
+    found = [(*(getattr(m, key) for key in keys), m.layers, m.hidden) for m in models]
+    assert len(found) == 432
+    assert set(found) == expected
+    assert len(runs("gated-exploration-small")) == 96 * 2 * 2
 
 
 def test_quickstart_compares_three_methods_over_two_seeds():
