@@ -28,6 +28,7 @@ SHAPES = (
     ("rnn", 125, 200, 500),
 )
 PACK = 8
+GATED = ((32, 32), (32, 256), (256, 32))  # hidden units and sequences
 
 
 def _spec(hidden: int, lengths: tuple[int, int], **check: Any) -> dict[str, Any]:
@@ -64,6 +65,7 @@ def comparisons(repeats: int) -> Iterator[Pair]:
             yield _through_time(cell, steps, batch, hidden, repeats)
         yield from _updates(repeats)
         yield from _cadence(repeats)
+        yield from _gated(repeats)
 
 
 def _through_time(cell: str, steps: int, batch: int, hidden: int, repeats: int) -> Pair:
@@ -116,6 +118,32 @@ def _cadence(repeats: int) -> Iterator[Pair]:
         title = f"EC7: an update of a run alone, validated {name} every {every}"
         rival_name = "torch.nn.RNN, SGD, clipping, validated in full"
         yield paired(title, rival_name, ours, _with_grad(rival), repeats=repeats, ours_units=every, rival_units=every)
+
+
+def gated(hidden: int, batch: int, seed: int = 1) -> RunSpec:
+    """Two gated layers on text, byte by byte without backpropagation through time."""
+    return RunSpec.model_validate(
+        {
+            "task": {"name": "text", "window": 1000},
+            "model": {"name": "gated", "hidden": hidden, "layers": 2},
+            "train": {"batch": batch, "optimizer": "adam", "lr": 0.001, "clip": "none", "bptt": 1},
+            "check": {"samples": 10, "chunk": 10, "diagnostic_batch": 1},
+            "seed": seed,
+        }
+    )
+
+
+def _gated(repeats: int) -> Iterator[Pair]:
+    for hidden, batch in GATED:
+        for runs in (1, PACK):
+            pack = pack_of([gated(hidden, batch, seed) for seed in range(runs)])
+            rival = _with_grad(rivals.GatedLayers(gated(hidden, batch)).update)
+            name = f"gated: a byte's update of a run, 2 layers, batch {batch}, H {hidden}, {_company(runs)}"
+            yield paired(name, "torch.nn, autograd, Adam", pack.update, rival, repeats=repeats, ours_units=runs)
+
+
+def _company(runs: int) -> str:
+    return "alone" if runs == 1 else f"pack of {runs}"
 
 
 def _with_grad(work: Callable[[], Any]) -> Callable[[], Any]:

@@ -111,5 +111,45 @@ class Module:
         return total / len(self.validation)
 
 
+class GatedLayers(torch.nn.Module):
+    """The author's best gated layers (state gate, forget gate, new_state, residual) as torch.nn modules with Adam, byte
+    by byte with the state detached at each.
+    """
+
+    def __init__(self, spec: RunSpec) -> None:
+        super().__init__()
+        self.spec, self.task, self.rng = spec, make_task(spec.task), np.random.default_rng(spec.seed)
+        size = spec.model.hidden
+        self.first = torch.nn.Linear(self.task.n_inputs, size)
+        self.maps = torch.nn.ModuleList(
+            torch.nn.ModuleList(torch.nn.Linear(parts * size, size) for parts in (2, 3, 3, 2))
+            for _ in range(spec.model.layers)
+        )
+        self.head = torch.nn.Linear(size, self.task.n_outputs)
+        self.optimiser = torch.optim.Adam(self.parameters(), lr=spec.train.lr)
+        self.at = spec.task.window
+
+    def update(self) -> None:
+        train = self.spec.train
+        if self.at == self.spec.task.window:
+            self.window, self.at = self.task.draw(self.rng, train.batch), 0
+            self.states = [torch.zeros(train.batch, self.spec.model.hidden) for _ in self.maps]
+        symbols, targets = (torch.from_numpy(x[self.at]).long() for x in (self.window.inputs, self.window.targets))
+        x = self.first(one_hot(symbols, self.task.n_inputs).float())
+        for i, (content, state_gate, forget_gate, out) in enumerate(self.maps):
+            s = self.states[i]
+            n = torch.tanh(content(torch.cat([x, s], 1)))
+            z = torch.sigmoid(state_gate(torch.cat([x, s, n], 1)))
+            n = z * n + (1 - z) * s
+            n = torch.sigmoid(forget_gate(torch.cat([x, s, n], 1))) * n
+            self.states[i] = n.detach()
+            x = torch.nn.functional.silu(out(torch.cat([n, x], 1)))
+        loss = cross_entropy(self.head(x), targets)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        self.at += 1
+
+
 def _one_hot(batch: Batch, symbols: int) -> torch.Tensor:
     return one_hot(torch.from_numpy(batch.inputs).long(), symbols).float()

@@ -36,8 +36,8 @@ def effects(
         float | None, typer.Option("--below", metavar="X", help="Also of the runs alone whose result is below X.")
     ] = None,
     by: Annotated[
-        str, typer.Option("--by", metavar="RESULT", help="best_loss, last_loss, best_error or last_error (a share).")
-    ] = "best_loss",
+        str, typer.Option("--by", metavar="RESULT", help="loss (the best), last_loss, error or last_error (a share).")
+    ] = "loss",
     where: WhereOption = None,
     as_json: JsonOption = False,
     figures: Annotated[bool, typer.Option(help="Draw figures into the workspace's figures folder.")] = True,
@@ -49,7 +49,7 @@ def effects(
     configurations, sd / sqrt(n): what the mean could be for other settings like these. "± seeds" is the standard error
     over seeds alone: what it could be for the same settings with other seeds.
     """
-    from rnnctl.report.effects.analysis import FIGURES
+    from rnnctl.spec.recipe import FIGURES
 
     if by not in FIGURES:
         near = difflib.get_close_matches(by, FIGURES, n=1, cutoff=0.5)
@@ -72,7 +72,7 @@ class _Effects:
     def __init__(
         self, store: Store, rows: list[RunRow], study: str | None, by: str, below: float | None, *, whole: bool
     ) -> None:
-        from rnnctl.report.effects.analysis import FIGURES, analyse
+        from rnnctl.report.effects.analysis import analyse
         from rnnctl.report.leaderboard import result
         from rnnctl.report.units import loss_unit, result_label
 
@@ -85,7 +85,7 @@ class _Effects:
         if by.endswith("loss") and len(units) > 1:
             raise UserError(f"losses in {' and '.join(units)} cannot be compared: name a study, or --where task=...")
         self.store, self.study, self.by, self.below, self.whole = store, study, by, below, whole
-        self.figure, self.label = FIGURES[by], result_label(FIGURES[by], self.specs)
+        self.label = result_label(by, self.specs)
         self.unfinished = len(every) - len(finished)
         self.found: Analysis = analyse(self.results, self.specs, by, below)
         self.of_loss = by.endswith("loss")
@@ -271,12 +271,12 @@ class _Effects:
                 self.found, xlabel=self.label, floor=self.floor, floor_label=self.floor_label, title=f"{title}: effects"
             )
         }
-        runs = Runs(self.results, self.specs, lambda *_: {}, title=title, by=self.figure, below=self.below)
+        runs = Runs(self.results, self.specs, lambda *_: {}, title=title, by=self.by, below=self.below)
         for name in ("hyperparameters", "hyperparameters_below"):
             with suppress(NothingToDraw):
                 drawn[name] = KINDS[name].draw(runs)
         # Those by the best loss are the ones that an examination draws.
-        ending = "" if self.by == "best_loss" else f"_{self.by}"
+        ending = "" if self.by == "loss" else f"_{self.by}"
         if "hyperparameters_below" not in drawn:  # one of an earlier look must not lie beside those of this one
             with translated(folder):
                 (folder / f"hyperparameters_below{ending}.png").unlink(missing_ok=True)

@@ -119,7 +119,7 @@ class _Examination:
                     "broke_floor_at": group.broke_floor,
                     **{
                         key: (spread := group.spread(key)) and vars(spread)
-                        for key in ("loss", "last_loss", "error", "last_error", "seconds")
+                        for key in ("loss", "bits_per_byte", "last_loss", "error", "last_error", "seconds")
                     },
                 }
                 for group in self.groups
@@ -130,11 +130,12 @@ class _Examination:
 
     def _print(self) -> None:
         many = len({group.study for group in self.groups}) > 1
-        columns = ["study"] * many + [
-            "configuration", "runs", "best loss", "last loss", "floor", "best error %", "chance %", "broke floor at",
-            "ended", "wall time",
+        text = any(group.first("bits_per_byte") is not None for group in self.groups)
+        columns = [
+            *["study"] * many, "configuration", "runs", "best loss", *["bits/byte"] * text, "last loss", "floor",
+            "best error %", "chance %", "broke floor at", "ended", "wall time",
         ]  # fmt: skip
-        out(table(columns, [[group.study] * many + self._line(group) for group in self.groups]))
+        out(table(columns, [[group.study] * many + self._line(group, text) for group in self.groups]))
         if self.left_out:
             out(f"... and {counted(self.left_out, 'more configuration')} (--top 0 shows all)")
         if not all(run["exact"] for run in self.runs):
@@ -148,7 +149,7 @@ class _Examination:
             out(table(columns, [[run["study"]] * many + self._below_line(run) for run in self.found]))
 
     @staticmethod
-    def _line(group: Configuration) -> list[str]:
+    def _line(group: Configuration, text: bool) -> list[str]:
         broke, runs = group.broke_floor, len(group.runs)
         where = f"{round(statistics.median(broke)):,}" if broke else "-"
         ends = ", ".join(f"{n} {end}" if runs > 1 else end for end, n in group.ends.items())
@@ -157,6 +158,7 @@ class _Examination:
             group.label,
             str(runs),
             _spread(group.spread("loss")),
+            *[_spread(group.spread("bits_per_byte"))] * text,
             _spread(group.spread("last_loss")),
             number(group.first("floor")),
             _spread(group.spread("error"), scale=100),

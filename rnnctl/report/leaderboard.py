@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ def result(row: RunRow) -> dict[str, Any]:
         "updates": row.step,
         "budget": row.total,
         "loss": summary.get("best_loss"),
+        "bits_per_byte": _bits_per_byte(summary.get("best_loss"), last),
         "last_loss": last.get("valid_loss"),
         "floor": summary.get("floor"),
         "error": summary.get("best_error"),
@@ -47,6 +48,12 @@ def result(row: RunRow) -> dict[str, Any]:
         "seconds": summary.get("seconds"),
         "exact": row.exact,
     }
+
+
+def _bits_per_byte(loss: float | None, last: Mapping[str, Any]) -> float | None:
+    """Of a loss in nats, by how both are related at a check; None of what is no text."""
+    nats, bits = last.get("valid_loss"), last.get("valid_bits_per_byte")
+    return loss * bits / nats if loss is not None and nats and bits is not None else None
 
 
 @dataclass(frozen=True)
@@ -114,7 +121,18 @@ def configurations(results: Sequence[dict[str, Any]], parameters: Sequence[dict[
     return list(groups.values())
 
 
-SORTABLE = ("loss", "last_loss", "error", "last_error", "broke_floor_at", "updates", "seconds", "label", "study")
+SORTABLE = (
+    "loss",
+    "bits_per_byte",
+    "last_loss",
+    "error",
+    "last_error",
+    "broke_floor_at",
+    "updates",
+    "seconds",
+    "label",
+    "study",
+)
 
 
 def rank(groups: Sequence[Configuration], key: str) -> list[Configuration]:

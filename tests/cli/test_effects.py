@@ -99,7 +99,7 @@ def test_other_results_are_told_by_name(grid):
     few = ["--where", "omega=2"]  # too few for a forest, which takes its time
     best, last, error = (
         json.loads(rnnctl("effects", "--by", by, *few, "--json", cwd=grid, check=0).stdout)["main_effects"][0]["mean"]
-        for by in ("best_loss", "last_loss", "last_error")
+        for by in ("loss", "last_loss", "last_error")
     )
     assert (last, error) == (pytest.approx(2 * best), pytest.approx(best / 2))
 
@@ -155,7 +155,7 @@ def test_without_the_extra_one_line_stands_where_the_forest_would(grid, tmp_path
 @pytest.mark.parametrize(
     ("args", "code", "fragments"),
     [
-        (["--by", "best_los"], USAGE, ["--by best_los", "did you mean best_loss?", "last_error"]),
+        (["--by", "last_los"], USAGE, ["--by last_los", "did you mean last_loss?", "last_error"]),
         (["--below", "nan"], USAGE, ["--below", "finite"]),
         (["--where", "omga=1"], USAGE, ["omga", "did you mean train.omega?"]),
         (["--where", "omega=7"], NOTHING, ["no run matches"]),

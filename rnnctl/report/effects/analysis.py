@@ -16,8 +16,6 @@ from rnnctl.report.effects.trials import Trials, value_text
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FIGURES = {"best_loss": "loss", "last_loss": "last_loss", "best_error": "error", "last_error": "last_error"}
-
 
 @dataclass(frozen=True)
 class Analysis:
@@ -36,8 +34,10 @@ class Analysis:
 def analyse(
     results: Sequence[Mapping[str, Any]], specs: Sequence[Mapping[str, Any]], by: str, below: float | None = None
 ) -> Analysis:
-    """by: one of FIGURES, of which less is better. below: a threshold on it. Results and specs run by run."""
-    trials = Trials.of(results, specs, FIGURES[by])
+    """by: one of rnnctl.spec.recipe.FIGURES, of which less is better. below: a threshold on it. Results and specs run
+    by run.
+    """
+    trials = Trials.of(results, specs, by)
     missing: dict[str, str] = {}
     table = of_line = of_forest = None
     try:

@@ -185,7 +185,7 @@ def test_without_the_extra_there_is_one_line_and_all_the_rest(monkeypatch):
     results, specs = study(lambda seed, a, **rest: a + draw(), BITS)
     with pytest.raises(Missing, match=r"pip install 'rnnctl\[effects\]'"):
         forest(Table.of(Trials.of(results, specs, "loss")))
-    found = analyse(results, specs, "best_loss")
+    found = analyse(results, specs, "loss")
     assert found.forest is None
     assert list(found.missing) == ["forest"]
     assert "rnnctl[effects]" in found.missing["forest"]
@@ -194,7 +194,7 @@ def test_without_the_extra_there_is_one_line_and_all_the_rest(monkeypatch):
 
 
 def test_an_analysis_of_few_runs_says_what_it_cannot_say():
-    found = analyse(*study(lambda seed, a: float(a), {"a": [1, 2]}, seeds=(1,)), "best_loss")
+    found = analyse(*study(lambda seed, a: float(a), {"a": [1, 2]}, seeds=(1,)), "loss")
     assert (found.table, found.linear, found.forest, found.stability) == (None, None, None, None)
     assert set(found.missing) == {"importance", "stability"}
     assert len(found.main) == 2
