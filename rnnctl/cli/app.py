@@ -18,6 +18,7 @@ from rnnctl.cli import (
     export,
     manage,
     plot,
+    probe,
     refine,
     setup,
     status,
@@ -57,6 +58,7 @@ app.command()(effects.effects)
 app.command()(plot.plot)
 app.command()(status.show)
 app.command()(evaluate.evaluate)
+app.add_typer(probe.app, name="probe")
 app.command()(refine.refine)
 app.command()(export.export)
 app.command()(manage.retry)

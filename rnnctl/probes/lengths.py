@@ -27,6 +27,14 @@ class AtLength:
     baseline: Baseline
 
 
+def chunk_of(samples: int) -> int:
+    """How many of so many sequences are computed at a time. Raises ValueError for what at_length refuses."""
+    chunk = min(CHUNK, samples)
+    if samples < 1 or samples % chunk:
+        raise ValueError(f"{samples} samples are neither at most {CHUNK:,} nor a multiple of it")
+    return chunk
+
+
 def at_length(spec: RunSpec, weights_N: torch.Tensor, length: int, samples: int, seed: int) -> AtLength:
     """Put `samples` sequences of one length to a network, of text those of its test split; they depend on task, length,
     seed and number of samples alone.
@@ -34,9 +42,7 @@ def at_length(spec: RunSpec, weights_N: torch.Tensor, length: int, samples: int,
     samples: up to CHUNK, or a multiple of it. Raises ValueError for others, and (pydantic's) where the task has no such
     length.
     """
-    chunk = min(CHUNK, samples)
-    if samples < 1 or samples % chunk:
-        raise ValueError(f"{samples} samples are neither at most {CHUNK:,} nor a multiple of it")
+    chunk = chunk_of(samples)
     task = make_task(spec.task.at_length(length)).split("test")
     rng, model = generator(seed, EVALUATION_STREAM), model_of(spec, task)
     dtype = getattr(torch, spec.train.dtype)

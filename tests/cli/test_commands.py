@@ -17,8 +17,8 @@ from tests.cli.lab import TINY, bits, counts, environment, one_line, rnnctl, wor
 README = Path(__file__).parents[2] / "README.md"
 ANSI = re.compile(r"\x1b\[")
 COMMANDS = (
-    "init", "studies", "plan", "corpus", "train", "status", "examine", "effects", "plot", "show", "evaluate", "refine",
-    "export", "retry", "cancel", "doctor", "backup", "bench",
+    "init", "studies", "plan", "corpus", "train", "status", "examine", "effects", "plot", "show", "evaluate", "probe",
+    "refine", "export", "retry", "cancel", "doctor", "backup", "bench",
 )  # fmt: skip
 
 

@@ -1,0 +1,195 @@
+"""State ablation: does a network of text use its memory, and how far back?
+
+A window's symbols are read one after the other, and before each symbol the state is
+
+    carried    what the network itself made of the window so far, as in training and validation;
+    zeroed     zeros: all that is left is the symbol at hand;
+    shuffled   what the network carries, at the same place, in another of the windows: a state as it knows them, that
+               tells of another text.
+
+A network whose loss does not rise without its state has not used it. How far back it looks is the loss by context: the
+state of zeros k symbols before the one at hand, and carried from there. All contexts are asked for the same targets, so
+that two points of the curve differ by what the symbols between them tell, and by nothing else.
+
+Windows are those of rnnctl.probes.lengths for the same seed, at the length of training. Standard errors are over
+windows, each window's mean being one observation; `cost` is a difference window by window, and its error far smaller
+than those of its two parts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from rnnctl.corpora.floors import Floor, NGrams, bits_per_byte
+from rnnctl.probes.lengths import EVALUATION_STREAM, chunk_of
+from rnnctl.probes.stepper import Stepper
+from rnnctl.spec.run import RunSpec
+from rnnctl.tasks import Batch, make_task
+from rnnctl.training.member import generator
+
+SHUFFLE_STREAM = 3  # of a seed; 2 draws the windows
+TARGETS = 8  # of a window at most, for which contexts are compared: each takes a pass of its own
+WAYS = ("carried", "zeroed", "shuffled")
+
+# Loss (nats) and wrongness of answers, steps by windows.
+Answers = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Means over some targets of all windows, and their standard errors."""
+
+    nats: float
+    nats_se: float
+    bits_per_byte: float
+    bits_per_byte_se: float  # that of nats in this unit
+    error: float  # share of targets that are not named
+    error_se: float
+    cost: float  # nats more than with the state carried, on the same targets
+    cost_se: float
+
+
+@dataclass(frozen=True)
+class States:
+    """What is reached on some targets with the state carried, zeroed and shuffled, and by n-grams."""
+
+    targets: int
+    bytes: int
+    carried: Measured
+    zeroed: Measured
+    shuffled: Measured
+    unigram: Floor
+    bigram: Floor
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """everywhere: on every target of the windows. late: on those of the steps (from 0) for which contexts are
+    compared. contexts: by the number of symbols before the one at hand that the state was made of, on the latter.
+    """
+
+    split: str
+    window: int
+    samples: int
+    steps: tuple[int, ...]
+    everywhere: States
+    late: States
+    contexts: dict[int, Measured]
+
+
+def usual_contexts(window: int) -> list[int]:
+    """0 and the powers of two that fit a window."""
+    return [0, *(2**i for i in range((window - 1).bit_length()) if 2**i < window)]
+
+
+def asked_steps(window: int, longest: int) -> np.ndarray:
+    """The steps, from 0, whose targets all contexts up to the longest are asked for: evenly over those late enough."""
+    return np.linspace(longest, window - 1, min(TARGETS, window - longest)).round().astype(int)
+
+
+def derangement(rng: np.random.Generator, n: int) -> np.ndarray:
+    """(n,) a random order of 0..n-1, a single cycle, in which nothing stays in its place; n >= 2."""
+    order, found = rng.permutation(n), np.empty(n, np.int64)
+    found[order] = np.roll(order, 1)
+    return found
+
+
+def ablation(
+    spec: RunSpec, weights_N: torch.Tensor, contexts: Sequence[int], samples: int, seed: int, split: str = "test"
+) -> Ablation:
+    """Ask the network of a spec of task text, with these weights, about `samples` windows of a split.
+
+    Raises ValueError: contexts that are none or do not fit the window; fewer than two samples, or a number of them that
+    chunk_of refuses; and what make_task raises where the corpus is another one.
+    """
+    window = spec.task.window
+    if not contexts or min(contexts) < 0 or max(contexts) >= window:
+        raise ValueError(f"windows of {window:,} symbols have contexts from 0 to {window - 1:,}")
+    if samples < 2:
+        raise ValueError("states are shuffled among two samples and more")
+    chunk, task = chunk_of(samples), make_task(spec.task).split(split)
+    contexts, steps = sorted(set(contexts)), asked_steps(window, max(contexts))
+    drawn, shuffles = generator(seed, EVALUATION_STREAM), generator(seed, SHUFFLE_STREAM)
+    network = Stepper(spec, task, weights_N, chunk)
+    batches, by_way, by_context = [], [], []
+    with torch.no_grad():
+        for _ in range(samples // chunk):
+            batches.append(batch := task.draw(drawn, chunk))
+            by_way.append(_by_way(network, batch, shuffles))
+            by_context.append([_with_context(network, batch, steps, context) for context in contexts])
+    inputs, targets = (
+        np.concatenate(parts, 1) for parts in zip(*((b.inputs, b.targets) for b in batches), strict=True)
+    )
+    ways = dict(zip(WAYS, map(_joined, zip(*by_way, strict=True)), strict=True))
+    late = {name: (loss[steps], wrong[steps]) for name, (loss, wrong) in ways.items()}
+    counted = _Counted(task.known.ngrams, inputs[steps], targets[steps])
+    found = {
+        k: counted.measured(_joined(parts), late["carried"])
+        for k, parts in zip(contexts, zip(*by_context, strict=True), strict=True)
+    }
+    everywhere = _Counted(task.known.ngrams, inputs, targets).states(ways)
+    return Ablation(split, window, samples, tuple(steps.tolist()), everywhere, counted.states(late), found)
+
+
+def _by_way(network: Stepper, batch: Batch, rng: np.random.Generator) -> list[Answers]:
+    """Answers at every step of a batch, for each of WAYS."""
+    found: list[list] = [[] for _ in WAYS]
+    carried = None
+    for symbols_B, targets_B in zip(batch.inputs, batch.targets, strict=True):
+        # At the first step there is nothing to shuffle, yet an order is drawn: what step t gets depends on t alone.
+        order = derangement(rng, len(symbols_B))
+        starts = [carried, None, None if carried is None else carried[order]]
+        for i, start in enumerate(starts):
+            after = network.step(symbols_B, start)
+            found[i].append(network.judged(targets_B))
+            carried = after if i == 0 else carried
+    return [_stacked(answers) for answers in found]
+
+
+def _with_context(network: Stepper, batch: Batch, steps: np.ndarray, context: int) -> Answers:
+    """Answers at some steps, each of a state of zeros so many symbols before."""
+    found = []
+    for step in steps:
+        state = None
+        for symbols_B in batch.inputs[step - context : step + 1]:
+            state = network.step(symbols_B, state)
+        found.append(network.judged(batch.targets[step]))
+    return _stacked(found)
+
+
+def _stacked(answers: Sequence[Answers]) -> Answers:
+    loss, wrong = (np.stack(parts) for parts in zip(*answers, strict=True))
+    return loss, wrong
+
+
+def _joined(chunks: Sequence[Answers]) -> Answers:
+    loss, wrong = (np.concatenate(parts, 1) for parts in zip(*chunks, strict=True))
+    return loss, wrong
+
+
+class _Counted:
+    """Some targets of all windows, (S, B), what they stand for, and what n-grams reach on them."""
+
+    def __init__(self, ngrams: NGrams, inputs_SB: np.ndarray, targets_SB: np.ndarray) -> None:
+        self.floors = ngrams.floors(inputs_SB, targets_SB)
+
+    def states(self, ways: dict[str, Answers]) -> States:
+        floors, measured = self.floors, {name: self.measured(ways[name], ways["carried"]) for name in WAYS}
+        return States(floors.targets, floors.bytes, **measured, unigram=floors.unigram, bigram=floors.bigram)
+
+    def measured(self, answers: Answers, carried: Answers) -> Measured:
+        nats, error, cost = (_mean(x) for x in (*answers, answers[0] - carried[0]))
+        bits = (bits_per_byte(x, self.floors.targets, self.floors.bytes) for x in nats)
+        return Measured(*nats, *bits, *error, *cost)
+
+
+def _mean(values_SB: np.ndarray) -> tuple[float, float]:
+    """The mean, and its standard error over windows."""
+    by_window = values_SB.mean(0)
+    n = len(by_window)
+    return float(by_window.mean()), float(by_window.std(ddof=1)) / math.sqrt(n)
