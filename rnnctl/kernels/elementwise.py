@@ -31,6 +31,16 @@ Q0, Q2, Q4, Q6 = (
 )
 
 
+# exp as 2^n exp(r), where r is what is left of x beyond n ln 2, and exp(r) eight terms of its series; the largest
+# relative error down to LEAST is 3e-7. Below it, float32 has no exp(x) of full precision.
+LEAST = np.float32(-87.0)
+LOG2_E, LN_2 = np.float32(1 / math.log(2)), np.float32(math.log(2))
+S2, S3, S4, S5, S6, S7 = (np.float32(1 / math.factorial(k)) for k in range(2, 8))
+ONE, HALF = np.float32(1), np.float32(0.5)
+# A float32 with the exponent n has n + 127 in its bits from 23 on.
+EXPONENT_ZERO, EXPONENT_AT = np.int32(127), np.int32(23)
+
+
 @inlined
 def copy_row(source_N, target_N):
     """target := source. Five times as fast as an assignment to a slice, which looks for overlap first."""
@@ -87,6 +97,28 @@ def sigmoid_rows(x_BN):
         else:
             for n in range(row.size):
                 row[n] = half * math.tanh(half * row[n]) + half
+
+
+@inlined
+def _exp32(x):
+    # A comparison that is false for NaN lets it pass.
+    if x < LEAST:
+        x = LEAST
+    n = np.float32(math.floor(x * LOG2_E + HALF))
+    r = x - n * LN_2
+    series = ((((((S7 * r + S6) * r + S5) * r + S4) * r + S3) * r + S2) * r + ONE) * r + ONE
+    return series * np.int32((np.int32(n) + EXPONENT_ZERO) << EXPONENT_AT).view(np.float32)
+
+
+@kernel
+def exp_row(x_N):
+    """x := exp(x), for x up to 0. math.exp cannot be vectorised."""
+    if x_N.itemsize == 4:
+        for n in range(x_N.size):
+            x_N[n] = _exp32(x_N[n])
+    else:
+        for n in range(x_N.size):
+            x_N[n] = math.exp(x_N[n])
 
 
 @kernel

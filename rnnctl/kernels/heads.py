@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from rnnctl.kernels.compiled import kernel
+from rnnctl.kernels.elementwise import exp_row
 from rnnctl.kernels.tiled import VECTOR_BYTES, add_transposed_product, set_product
 
 
@@ -29,13 +30,17 @@ def softmax_head(h_NH, w_HO, b_O, targets_N, d_NH, w_grad_HO, b_grad_O):
     share, loss = h_NH.dtype.type(1) / answers, 0.0
     b_grad_O[:] = h_NH.dtype.type(0)
     for n in range(answers):
-        y, greatest, total = y_NP[n], y_NP[n, 0] + b_O[0], h_NH.dtype.type(0)
+        y, greatest = y_NP[n], y_NP[n, 0] + b_O[0]
         for o in range(outputs):
             y[o] += b_O[o]
             greatest = max(greatest, y[o])
-        loss -= y[targets_N[n]] - greatest
         for o in range(outputs):
-            y[o] = math.exp(y[o] - greatest)
+            y[o] -= greatest
+        loss -= y[targets_N[n]]
+    exp_row(y_NP.reshape(-1))
+    for n in range(answers):
+        y, total = y_NP[n], h_NH.dtype.type(0)
+        for o in range(outputs):
             total += y[o]
         loss += math.log(total)
         scale = share / total

@@ -82,6 +82,50 @@ def _strip(vectors: int, *, transposed: bool = False, fresh: bool = False):
     return strip
 
 
+def _square():
+    """square(a, out, top, left): out[left:, top:] = a[top:, left:]^T, as many rows and columns as a vector has entries.
+
+    One butterfly a power of two: rows i and i + step exchange the halves of each 2 step columns that are not in place.
+    """
+
+    def generate(context, builder, signature, args):
+        a, out = (
+            context.make_array(kind)(context, builder, value)
+            for kind, value in zip(signature.args[:2], args[:2], strict=True)
+        )
+        top, left = args[2:]
+        size = signature.args[0].dtype.bitwidth // 8
+        lanes = VECTOR_BYTES // size
+        vector = ir.VectorType(context.get_data_type(signature.args[0].dtype), lanes)
+
+        def vector_at(array, row, column):
+            length = cgutils.unpack_tuple(builder, array.shape, 2)[1]
+            place = builder.gep(array.data, [builder.add(builder.mul(row, length), column)])
+            return builder.bitcast(place, vector.as_pointer())
+
+        def shuffled(one, other, lanes_of_both):
+            return builder.shuffle_vector(one, other, ir.Constant(ir.VectorType(ir.IntType(32), lanes), lanes_of_both))
+
+        rows = [builder.load(vector_at(a, builder.add(top, top.type(i)), left), align=size) for i in range(lanes)]
+        step = 1
+        while step < lanes:
+            for i in range(lanes):
+                if not i & step:
+                    upper, lower = rows[i], rows[i + step]
+                    rows[i] = shuffled(upper, lower, [lanes + j - step if j & step else j for j in range(lanes)])
+                    rows[i + step] = shuffled(upper, lower, [lanes + j if j & step else j + step for j in range(lanes)])
+            step *= 2
+        for i, row in enumerate(rows):
+            builder.store(row, vector_at(out, builder.add(left, left.type(i)), top), align=size)
+        return context.get_dummy_value()
+
+    @intrinsic
+    def square(typing_context, a, out, top, left):
+        return types.void(a, out, types.intp, types.intp), generate
+
+    return square
+
+
 def _product(**kind: bool):
     """The kernel that covers all of c with strips of one kind."""
     strip_1, strip_2, strip_3 = (_strip(vectors, **kind) for vectors in (1, 2, 3))
@@ -122,7 +166,9 @@ def _narrow(a_BK, w_KN, c_BN, fresh):
             c_BN[b, n] = total
 
 
-_add, _set, _add_transposed = _product(), _product(fresh=True), _product(transposed=True)
+_add, _set = _product(), _product(fresh=True)
+_add_transposed, _set_transposed = _product(transposed=True), _product(transposed=True, fresh=True)
+_transpose_square = _square()
 
 
 @kernel
@@ -141,3 +187,22 @@ def set_product(a_BK, w_KN, c_BN):
 def add_transposed_product(a_KB, w_KN, c_BN):
     """c += a^T w."""
     _add_transposed(a_KB, w_KN, c_BN)
+
+
+@kernel
+def set_transposed_product(a_KB, w_KN, c_BN):
+    """c = a^T w."""
+    _set_transposed(a_KB, w_KN, c_BN)
+
+
+@kernel
+def transpose(a_KN, out_NK):
+    """out = a^T."""
+    lanes = VECTOR_BYTES // a_KN.itemsize
+    height, width = a_KN.shape[0] // lanes * lanes, a_KN.shape[1] // lanes * lanes
+    for top in range(0, height, lanes):
+        for left in range(0, width, lanes):
+            _transpose_square(a_KN, out_NK, top, left)
+    for k in range(a_KN.shape[0]):
+        for n in range(width if k < height else 0, a_KN.shape[1]):
+            out_NK[n, k] = a_KN[k, n]

@@ -26,9 +26,15 @@ class Layout:
 
     def views(self, flat_RN: torch.Tensor) -> dict[str, torch.Tensor]:
         """Each weight as an (R, *shape) view of the rows."""
-        found, offset = {}, 0
-        for name, shape in self.shapes:
-            entries = math.prod(shape)
-            found[name] = flat_RN[:, offset : offset + entries].unflatten(1, shape)
-            offset += entries
-        return found
+        parts = flat_RN.split([math.prod(shape) for _, shape in self.shapes], 1)
+        return {
+            name: part.view(-1, *shape) if len(shape) > 1 else part
+            for (name, shape), part in zip(self.shapes, parts, strict=True)
+        }
+
+
+def block(views: dict[str, torch.Tensor], first: str, last: str) -> torch.Tensor:
+    """(R, n): the entries from weight `first` to weight `last` of the rows that `views` are views of."""
+    start, end = views[first], views[last]
+    entries = end.storage_offset() + math.prod(end.shape[1:]) - start.storage_offset()
+    return start.as_strided((len(start), entries), (start.stride(0), 1))

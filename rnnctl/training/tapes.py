@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from rnnctl.determinism import kernel_compiler
@@ -12,6 +13,7 @@ from rnnctl.models.cell import Cell, Weights, recurrence
 from rnnctl.models.gated import Gated
 from rnnctl.models.gated_tape import GatedTape
 from rnnctl.models.gru import GATES, Gru, GruTape
+from rnnctl.models.layout import block
 from rnnctl.models.lstm import BRANCHES, Lstm, LstmTape
 from rnnctl.models.rnn import Rnn, RnnTape
 from rnnctl.models.tape import Regularisers, Tape
@@ -213,9 +215,61 @@ class FusedLstmTape(_FusedTape, LstmTape):
         return self._recurrent_gradients(grads, regularisers)
 
 
+class FusedGatedTape(GatedTape, _FusedTape):
+    """The layered cell of optional gates in fused loops."""
+
+    def _allocate(self, runs: int, steps: int, options: dict) -> None:
+        from rnnctl.kernels import gated
+
+        self.kernels, model = gated, self.model
+        maps, shape = model.maps, (model.layers, runs, steps, self.batch, model.hidden)
+        self.x_LRTBH = torch.zeros(model.layers + 1, *shape[1:], **options)
+        found = {name: torch.zeros(shape, **options) for name in ("m", "o", "g", "s", *model.gates)}
+        # What a missing map would change is what it was.
+        found["x'"] = torch.zeros(shape, **options) if "A" in maps else self.x_LRTBH
+        found["s'"] = torch.zeros(shape, **options) if "B" in maps else found["s"]
+        found["p"] = torch.zeros(shape, **options) if "D" in maps else found["m"]
+        found["n"] = torch.zeros(shape, **options) if "E" in maps else found["p"]
+        self.values = found
+        # A missing gate is never read.
+        self.arrays = tuple(found.get(name, found["m"]).numpy() for name in gated.VALUES)
+        self.rows, self.height = np.full((len("ABCDEFG"), 2), -1), 0
+        for letter, parts in maps.items():
+            bias = self.height + parts * model.hidden
+            self.rows["ABCDEFG".index(letter)] = self.height, bias
+            self.height = bias + 1
+        read = model.read("n", "s", "x")
+        self.parts = np.array([read.index(part) if part in read else -1 for part in "nsx"])
+        names = [name for name, _ in model.layout.shapes if name[2] in maps]
+        self.ends = names[0], names[-1]
+
+    def _maps(self, weights: Weights):
+        """All maps of every run, (R, L, P, H), as they lie in the runs' rows."""
+        return block(weights, *self.ends).view(-1, self.model.layers, self.height, self.model.hidden).numpy()
+
+    def _forward(self, weights: Weights) -> None:
+        self.sums = self._sums(weights, self.model.branches)
+        self._select(self.sums, [self.x_LRTBH[0, i, :length] for i, length in enumerate(self.lengths)])
+        w, x, h = self._maps(weights), self.x_LRTBH.numpy(), self.h_RTBH.numpy()
+        for i, length in enumerate(self.lengths):
+            self.kernels.forward(w[i], self.rows, self.parts, x, h, self.arrays, i, length)
+
+    def _backward(self, weights: Weights, grads: Weights, regularisers: Regularisers) -> list[float]:
+        assert not regularisers, "Omega is the vanilla RNN's"
+        w, into, x, d = self._maps(weights), self._maps(grads), self.x_LRTBH.numpy(), self.d_RTBH.numpy()
+        for i, (_, places) in enumerate(self.sums):
+            by_place = self._room(i, self.model.branches, grads)
+            self.kernels.backward(
+                w[i], self.rows, self.parts, places.numpy(), x, self.arrays,
+                self.direct[i].numpy(), d, i, by_place.numpy(), into[i],
+            )  # fmt: skip
+            self._input_gradients(i, by_place, self.model.branches, grads)
+        return [0.0] * len(self.lengths)
+
+
 TAPES: dict[type[Cell], tuple[type[Tape], type[Tape]]] = {
     Rnn: (RnnTape, FusedRnnTape),
-    Gated: (GatedTape, GatedTape),
     Gru: (GruTape, FusedGruTape),
     Lstm: (LstmTape, FusedLstmTape),
+    Gated: (GatedTape, FusedGatedTape),
 }
