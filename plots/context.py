@@ -87,9 +87,8 @@ def _points(axes: Axes, x: np.ndarray, y: np.ndarray, errors: np.ndarray, look: 
 
 def _context_axis(axes: Axes, contexts: np.ndarray) -> None:
     """0 has a place, and from there on every doubling of the symbols read takes the same room."""
-    axes.set_xscale("function", functions=(lambda k: np.log2(1 + np.maximum(k, 0)), lambda x: 2.0**x - 1))
-    last = contexts[-1]
-    axes.set_xlim(-0.05 if last == 0 else 0, max(1.08 * last, 1))
+    axes.set_xscale("function", functions=(lambda k: np.log2(1 + np.maximum(k, -0.5)), lambda x: 2.0**x - 1))
+    axes.set_xlim(-0.04, max(1.08 * contexts[-1], 1))
     shown = contexts
     if len(contexts) > TICKS:
         shown = contexts[np.unique(np.linspace(0, len(contexts) - 1, TICKS).round().astype(int))]

@@ -1,0 +1,179 @@
+"""`probe` as a user types it: text written, state taken away, and mistakes."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.lab import TINY, environment, one_line, rnnctl
+
+LETTERS = """\
+study: letters
+base:
+  task: {name: text, corpus: corpus.txt, level: chars, window: 12}
+  model: {hidden: 16}
+  train: {updates: 40, batch: 10, lr: 0.05}
+  check: {every: 20, samples: 50, chunk: 50, diagnostic_batch: 5}
+  stop: {solved: never}
+cases:
+  rnn: {model.init: orthogonal}
+  gated: {model.name: gated, model.layers: 1}
+  bytes: {model.name: gru, task.level: bytes, task.window: 9}
+"""
+RUN = "letters/rnn"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A workspace with three runs of text that are done, and four of another task. Tests only read it."""
+    folder = tmp_path_factory.mktemp("probed") / "w"
+    folder.mkdir()
+    (folder / "corpus.txt").write_text("".join(f"{n} cafés, {n * n} más; " for n in range(400)))
+    (folder / "letters.yaml").write_text(LETTERS)
+    rnnctl("init", "letters.yaml", cwd=folder, check=0)
+    rnnctl("train", cwd=folder, check=0)
+    (folder / "tiny.yaml").write_text(TINY)
+    rnnctl("init", "tiny.yaml", cwd=folder, check=0)
+    return folder
+
+
+def asked(folder, *args, check=0):
+    return rnnctl("probe", *args, cwd=folder, check=check)
+
+
+# --- generate
+# -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("run", ["letters/rnn", "letters/gated", "letters/bytes"])
+def test_a_run_writes_on_from_a_prompt_the_same_by_the_seed(trained, run):
+    args = (run, "generate", "--prompt", "12 cafés", "--symbols", 60)
+    first, again, other = (asked(trained, *args, "--seed", seed).stdout for seed in (3, 3, 4))
+    assert first == again != other
+    assert first.startswith("12 cafés")
+    if run != "letters/bytes":
+        assert len(first.removesuffix("\n")) == 8 + 60
+
+
+def test_without_a_prompt_it_begins_by_itself(trained):
+    texts = {asked(trained, RUN, "generate", "--symbols", 30, "--seed", seed).stdout for seed in (1, 2)}
+    assert {len(text.removesuffix("\n")) for text in texts} == {30}
+    assert len(texts) == 2
+
+
+def test_at_temperature_0_the_seed_decides_nothing(trained):
+    args = (RUN, "generate", "--prompt", "1", "--temperature", 0, "--json")
+    found = [json.loads(asked(trained, *args, "--seed", seed).stdout) for seed in (1, 2)]
+    assert found[0]["text"] == found[1]["text"]
+    assert (found[0]["label"], found[0]["temperature"], found[0]["seed"]) == ("rnn", 0, 1)
+
+
+def test_bytes_that_are_no_text_come_in_and_out_replaced(trained):
+    command = [sys.executable, "-m", "rnnctl", "probe", "letters/bytes", "generate", "--temperature", "5", "--prompt"]
+    done = subprocess.run([*command, b"\xff1"], cwd=trained, env=environment(), capture_output=True, check=True)
+    assert done.stdout.decode().startswith("\N{REPLACEMENT CHARACTER}1")
+    assert done.stderr == b""
+
+
+# --- state-ablation
+# -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_study_has_a_row_a_run_in_every_table_and_a_figure(trained):
+    done = asked(trained, "letters", "state-ablation", "--samples", 50)
+    for label in ("rnn", "gated", "bytes"):
+        assert sum(line.split()[:1] == [label] for line in done.stdout.splitlines()) == 4
+        assert f"{label}: " in done.stderr
+    for words in (
+        "nats as trained",
+        "bits per byte zeroed",
+        "error % shuffled",
+        "bigram",
+        "zeroing costs",
+        "test split",
+    ):
+        assert words in done.stdout
+    assert (trained / "figures" / "letters-state-ablation.png").stat().st_size > 10_000
+
+
+def test_json_has_every_figure(trained):
+    args = ("state-ablation", "--samples", 40, "--context", "4,0,2", "--split", "validation", "--json")
+    (found,) = json.loads(asked(trained, RUN, *args).stdout)
+    assert [each["context"] for each in found["contexts"]] == [0, 2, 4]
+    assert (found["split"], found["window"], found["samples"], found["label"]) == ("validation", 12, 40, "rnn")
+    assert found["steps"] == list(range(4, 12))
+    assert found["everywhere"]["targets"] == 40 * 12
+    zero = found["contexts"][0]
+    assert zero == {"context": 0, **found["late"]["zeroed"]}
+    assert zero["cost"] == pytest.approx(zero["nats"] - found["late"]["carried"]["nats"])
+    assert json.loads(asked(trained, RUN, *args).stdout) == [found]
+
+
+def test_as_trained_and_bigram_are_what_evaluate_says(trained):
+    (found,) = json.loads(asked(trained, RUN, "state-ablation", "--samples", 50, "--json").stdout)
+    args = ("evaluate", RUN, "--lengths", "12", "--samples", 50, "--json")
+    (known,) = json.loads(rnnctl(*args, cwd=trained, check=0).stdout)
+    assert found["everywhere"]["carried"]["nats"] == pytest.approx(known["loss"], rel=1e-5)
+    assert found["everywhere"]["bigram"]["nats"] == pytest.approx(known["floor"])
+
+
+# --- mistakes
+# -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "fragments"),
+    [
+        ([], 2, ["RUN|STUDY"]),
+        ([RUN], 2, ["generate", "state-ablation"]),
+        ([RUN, "genrate"], 2, ["genrate", "generate"]),
+        ([RUN, "ablation"], 2, ["ablation", "state-ablation"]),
+        (["letters/rn", "generate"], 3, ["letters/rn", "did you mean letters/rnn?"]),
+        (["letters", "generate"], 2, ["letters", "3 runs", "gated"]),
+        (["tiny", "state-ablation"], 2, ["tiny", "temporal_order", "text"]),
+        (["tiny/omega=0.0 seed=1", "generate"], 2, ["temporal_order", "text"]),
+        ([RUN, "generate", "--prompt", "12 ¿"], 2, ["--prompt", "¿", "U+00BF"]),
+        ([RUN, "generate", "--prompt", "12\x07"], 2, ["--prompt", "U+0007"]),
+        ([RUN, "generate", "--temperature", "-1"], 2, ["--temperature", "0 or more"]),
+        ([RUN, "generate", "--temperature", "nan"], 2, ["--temperature", "finite"]),
+        ([RUN, "generate", "--temperature", "x"], 2, ["--temperature", "x"]),
+        ([RUN, "generate", "--symbols", "0"], 2, ["--symbols"]),
+        ([RUN, "state-ablation", "--context", "0,12"], 2, ["--context 12", "rnn", "12 symbols", "up to 11"]),
+        (["letters", "state-ablation", "--context", "10"], 2, ["--context 10", "bytes", "up to 8"]),
+        ([RUN, "state-ablation", "--context", "1,x"], 2, ["--context", "whole numbers"]),
+        ([RUN, "state-ablation", "--context", "-1"], 2, ["--context", "from 0"]),
+        ([RUN, "state-ablation", "--samples", "1500"], 2, ["--samples", "1,000"]),
+        ([RUN, "state-ablation", "--samples", "1"], 2, ["--samples"]),
+        ([RUN, "state-ablation", "--split", "tests"], 2, ["--split", "did you mean test?"]),
+        ([RUN, "state-ablation", "--prompt", "x"], 2, ["--prompt"]),
+    ],
+)
+def test_mistakes_get_one_line(trained, args, code, fragments):
+    one_line(asked(trained, *args, check=code), *fragments)
+
+
+@pytest.mark.parametrize("probe", ["generate", "state-ablation"])
+def test_a_run_without_a_checkpoint_is_told(trained, tmp_path, probe):
+    (tmp_path / "corpus.txt").write_bytes((trained / "corpus.txt").read_bytes())
+    (tmp_path / "letters.yaml").write_text(LETTERS)
+    rnnctl("init", "letters.yaml", cwd=tmp_path, check=0)
+    one_line(asked(tmp_path, RUN, probe, check=3), RUN, "no run has a checkpoint yet")
+
+
+def test_a_corpus_that_is_not_as_it_was_is_told(tmp_path):
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("abcd" * 200)
+    one = LETTERS.replace("updates: 40", "updates: 4").split("cases:")[0].replace("every: 20", "every: 4")
+    (tmp_path / "letters.yaml").write_text(one)
+    rnnctl("init", "letters.yaml", cwd=tmp_path, check=0)
+    rnnctl("train", cwd=tmp_path, check=0)
+    corpus.write_text("dcba" * 200)
+    one_line(asked(tmp_path, "letters", "generate", check=1), "corpus.txt", "another than the run's")
+    corpus.unlink()
+    one_line(asked(tmp_path, "letters", "state-ablation", check=1), "corpus.txt", "no such file")
+
+
+def test_each_probe_has_help(tmp_path):
+    for probe in ("generate", "state-ablation"):
+        assert f"{probe} [OPTIONS]" in asked(tmp_path, "any", probe, "--help").stdout
