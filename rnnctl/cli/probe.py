@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     Trained = tuple[RunRow, RunSpec, torch.Tensor, int]
 
 app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, subcommand_metavar="PROBE [OPTIONS]")
-PROBES = ("generate", "state-ablation")
-NAMES = {"carried": "as trained", "zeroed": "zeroed", "shuffled": "shuffled"}
 
 SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Decides all that is drawn.")]
 
@@ -42,7 +40,7 @@ def probe(
     A run's best weights are asked, those of its lowest validation loss. rnnctl probe RUN PROBE --help tells more.
     """
     if context.invoked_subcommand is None:
-        raise UserError(f"name a probe: {', '.join(PROBES)}")
+        raise UserError(f"name a probe: {', '.join(context.command.commands)}")
     context.obj = what
 
 
@@ -140,16 +138,16 @@ def _trained(store: Store, what: str, rows: Sequence[RunRow]) -> Iterator[Traine
 
     Raises UserError where there is none, and for a run whose corpus is not as it was.
     """
+    of_text = [row for row in rows if row.spec["task"]["name"] == "text"]
+    if not of_text:
+        tasks = ", ".join(dict.fromkeys(row.spec["task"]["name"] for row in rows))
+        raise UserError(f"{what}: its task is {tasks}, and this probe is for runs of task text")
     import torch
 
     from rnnctl.spec.run import RunSpec
     from rnnctl.tasks import make_task
 
     torch.set_num_threads(1)  # products this small only wait for each other
-    of_text = [row for row in rows if row.spec["task"]["name"] == "text"]
-    if not of_text:
-        tasks = ", ".join(dict.fromkeys(row.spec["task"]["name"] for row in rows))
-        raise UserError(f"{what}: its task is {tasks}, and this probe is for runs of task text")
     found = 0
     for row in of_text:
         state = newest_state(store, row)
@@ -218,7 +216,7 @@ def _as_json(row: RunRow, step: int, found: Ablation) -> dict[str, Any]:
 
 def _print(asked: Sequence[tuple[RunRow, int, Ablation]]) -> None:
     """A table for each measure of the states, and one of the contexts; a row a run in each."""
-    from rnnctl.probes.ablation import TARGETS
+    from rnnctl.probes.ablation import TARGETS, WAYS
 
     first = asked[0][2]
     out(f"{first.samples:,} windows of the {first.split} split, every target of theirs")
@@ -228,7 +226,7 @@ def _print(asked: Sequence[tuple[RunRow, int, Ablation]]) -> None:
         ("error", "error %", 100),
     ):
         out()
-        columns = ["label", "best weights of", *(f"{unit} {name}" for name in NAMES.values()), "bigram", "unigram"]
+        columns = ["label", "best weights of", *(f"{unit} {name}" for name in WAYS.values()), "bigram", "unigram"]
         lines = [[row.label, f"{step:,}", *_line(found.everywhere, measure, factor)] for row, step, found in asked]
         if measure == "nats":
             columns += ["zeroing costs", "shuffling costs"]
@@ -248,13 +246,15 @@ def _print(asked: Sequence[tuple[RunRow, int, Ablation]]) -> None:
         ]
         for row, _, found in asked
     ]
-    out(table(["label", *map(str, contexts), NAMES["carried"], "bigram", "unigram"], lines))
+    out(table(["label", *map(str, contexts), WAYS["carried"], "bigram", "unigram"], lines))
 
 
 def _line(states: States, measure: str, factor: int = 1) -> list[str]:
     """A measure in every state, and of the floors on the same targets."""
+    from rnnctl.probes.ablation import WAYS
+
     floors = (getattr(floor, measure) for floor in (states.bigram, states.unigram))
-    ways = (_cell(getattr(states, way), measure, factor) for way in NAMES)
+    ways = (_cell(getattr(states, way), measure, factor) for way in WAYS)
     return [*ways, *(number(factor * floor) for floor in floors)]
 
 

@@ -36,7 +36,7 @@ from rnnctl.training.member import generator
 
 SHUFFLE_STREAM = 3  # of a seed; 2 draws the windows
 TARGETS = 8  # of a window at most, for which contexts are compared: each takes a pass of its own
-WAYS = ("carried", "zeroed", "shuffled")
+WAYS = {"carried": "as trained", "zeroed": "zeroed", "shuffled": "shuffled"}  # and what tables and figures call them
 
 # Loss (nats) and wrongness of answers, steps by windows.
 Answers = tuple[np.ndarray, np.ndarray]

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from plots.context import ByContext, by_context
+from rnnctl.probes.ablation import WAYS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from rnnctl.probes.ablation import Ablation
-
-NAMES = {"carried": "as trained", "zeroed": "zeroed", "shuffled": "shuffled"}
 
 
 def context_figure(asked: Sequence[tuple[Mapping[str, Any], Ablation]], title: str) -> Figure:
@@ -30,7 +29,7 @@ def context_figure(asked: Sequence[tuple[Mapping[str, Any], Ablation]], title: s
     lines = []
     for run, found in asked:
         losses, errors = zip(*map(point, found.contexts.values()), strict=True)
-        states = {name: point(getattr(found.late, way)) for way, name in NAMES.items()}
+        states = {name: point(getattr(found.late, way)) for way, name in WAYS.items()}
         lines.append(ByContext(run["label"], run["group"], list(found.contexts), losses, errors, states))
     levels = {
         tuple((getattr(getattr(found.late, gram), unit), gram) for gram in ("unigram", "bigram")) for _, found in asked

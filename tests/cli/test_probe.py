@@ -137,7 +137,7 @@ def test_as_trained_and_bigram_are_what_evaluate_says(trained):
         ([RUN, "generate", "--prompt", "12\x07"], 2, ["--prompt", "U+0007"]),
         ([RUN, "generate", "--temperature", "-1"], 2, ["--temperature", "0 or more"]),
         ([RUN, "generate", "--temperature", "nan"], 2, ["--temperature", "finite"]),
-        ([RUN, "generate", "--temperature", "x"], 2, ["--temperature", "x"]),
+        ([RUN, "generate", "--temperature", "x"], 2, ["--temperature", "valid number"]),
         ([RUN, "generate", "--symbols", "0"], 2, ["--symbols"]),
         ([RUN, "state-ablation", "--context", "0,12"], 2, ["--context 12", "rnn", "12 symbols", "up to 11"]),
         (["letters", "state-ablation", "--context", "10"], 2, ["--context 10", "bytes", "up to 8"]),

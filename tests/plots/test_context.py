@@ -17,7 +17,6 @@ FLOORS = ((3.2, "unigram"), (2.5, "bigram"))
 def test_every_run_is_a_line_through_its_points_and_a_point_in_each_state(read):
     figure = read(by_context(RUNS, floors=FLOORS, title="t", note="100 targets"))
     lines = figure.lines("run")
-    assert [line.get_label() for line in lines] == ["_a seed=1", "_a seed=2", "_b"] or len(lines) == 3
     for line, states, run in zip(lines, figure.lines("states", 1), RUNS, strict=True):
         np.testing.assert_array_equal(line.get_xydata(), np.column_stack([run.contexts, run.losses]))
         np.testing.assert_array_equal(states.get_xydata()[:, 1], [2.0, 2.8, 3.5])
