@@ -20,9 +20,6 @@ from rnnctl.kernels.tiled import add_product, add_transposed_product, set_transp
 VALUES = ("a", "b", "m", "z", "p", "f", "n", "o", "g", "s", "x'", "s'")
 A, B, C, D, E, F, G = range(7)
 
-# Rows of a weight gradient's product that are taken at a time: more do not stay in the first cache.
-BLOCK_ROWS = 32
-
 
 @kernel
 def _start(w_PH, rows, letter, out_BH):
@@ -143,11 +140,10 @@ def _back(turned_PH, rows, letter, part, delta_BH, in_BH, into_BH, grad_PH, fres
     top = rows[letter, 0] + part * turned_PH.shape[1]
     end = top + turned_PH.shape[1]
     add_product(delta_BH, turned_PH[top:end], into_BH)
-    for b in range(0, len(delta_BH), BLOCK_ROWS):
-        if fresh and b == 0:
-            set_transposed_product(in_BH[:BLOCK_ROWS], delta_BH[:BLOCK_ROWS], grad_PH[top:end])
-        else:
-            add_transposed_product(in_BH[b : b + BLOCK_ROWS], delta_BH[b : b + BLOCK_ROWS], grad_PH[top:end])
+    if fresh:
+        set_transposed_product(in_BH, delta_BH, grad_PH[top:end])
+    else:
+        add_transposed_product(in_BH, delta_BH, grad_PH[top:end])
 
 
 @kernel
