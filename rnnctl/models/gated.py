@@ -28,7 +28,7 @@ import torch
 from rnnctl.models.activations import ACTIVATIONS, BOUNDED_BY_ONE, Activation
 from rnnctl.models.cell import Cell, Weights, projection
 from rnnctl.models.layout import Layout
-from rnnctl.spec.run import GATED_FLAGS
+from rnnctl.spec.models import GATED_FLAGS
 
 # The gates' letters in the equations, and the flags that they come with.
 GATES = {"a": "input_gate", "b": "input_gate", "z": "state_gate", "f": "forget_gate", "g": "output_gate"}

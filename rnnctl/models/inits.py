@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from rnnctl.spec.run import BasicTanhInit, CourseInit, OrthogonalInit, SigmoidInit, SmartTanhInit, XavierInit
+from rnnctl.spec.models import BasicTanhInit, CourseInit, OrthogonalInit, SigmoidInit, SmartTanhInit, XavierInit
 
 Weights = dict[str, np.ndarray]
 

@@ -6,7 +6,8 @@ hours or days", not as a promise.
 
 from __future__ import annotations
 
-from rnnctl.spec.run import Gated, RunSpec
+from rnnctl.spec.models import Gated
+from rnnctl.spec.run import RunSpec
 from rnnctl.spec.tasks import Text
 from rnnctl.tasks import make_task
 

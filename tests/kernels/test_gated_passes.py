@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rnnctl.models.gated import Gated
 from rnnctl.models.gated_tape import GatedTape
-from rnnctl.spec.run import GATED_FLAGS
+from rnnctl.spec.models import GATED_FLAGS
 from rnnctl.training.tapes import FusedGatedTape
 from tests.models.test_gated_flags import ALL, CHOICES, assert_follows, draw, pass_through, question, tape_for
 

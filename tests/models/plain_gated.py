@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from rnnctl.models.gated import Gated
-from rnnctl.spec.run import GATED_FLAGS
+from rnnctl.spec.models import GATED_FLAGS
 
 
 def every_choice_of_flags():

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rnnctl.models.gated import Gated
 from rnnctl.models.gated_tape import GatedTape
 from rnnctl.models.inits import draw_linear
-from rnnctl.spec.run import GATED_FLAGS
+from rnnctl.spec.models import GATED_FLAGS
 from tests.models.plain_gated import PlainGated, every_choice_of_flags
 
 CHOICES = sorted(every_choice_of_flags(), key=sorted)

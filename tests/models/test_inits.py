@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from rnnctl.models.inits import draw_weights, spectral_radius
-from rnnctl.spec.run import BasicTanhInit, OrthogonalInit, SigmoidInit, SmartTanhInit, XavierInit
+from rnnctl.spec.models import BasicTanhInit, OrthogonalInit, SigmoidInit, SmartTanhInit, XavierInit
 
 SHAPES = {"W_uh": (6, 100), "W_hh": (100, 100), "W_hy": (100, 4)}
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from rnnctl.spec.run import OrthogonalInit, SmartTanhInit, XavierInit
+from rnnctl.spec.models import OrthogonalInit, SmartTanhInit, XavierInit
 from tests.spec.studies import labels, specs, study
 
 
