@@ -242,11 +242,13 @@ class RunSpec(Section):
     @property
     def oddities(self) -> tuple[str, ...]:
         """What is allowed and yet hardly meant."""
-        if isinstance(self.model, Gated) and not self.model.new_state and self.train.bptt == 1:
-            return (
-                "with old_state alone and bptt 1 no gradient reaches what makes the state: it stays as initialised",
-            )
-        return ()
+        if not isinstance(self.model, Gated) or self.model.new_state or self.train.bptt != 1:
+            return ()
+        if self.model.residual or self.model.input_gate:
+            return ("with old_state alone and bptt 1, no gradient reaches what makes the state: it stays as it began",)
+        return (
+            "with old_state alone, no residual and bptt 1, nothing below the last layer's output maps gets a gradient",
+        )
 
     @property
     def piece(self) -> int | None:

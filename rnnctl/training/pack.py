@@ -74,7 +74,8 @@ class Pack:
         """
         batches, goes_on = zip(*(m.feed.next() for m in self.members), strict=True)
         order = sorted(range(len(batches)), key=lambda r: -batches[r].length)
-        weights = self.layout.views(self.flat_RN[order])
+        in_order = order == list(range(len(order)))
+        weights = self.layout.views(self.flat_RN if in_order else self.flat_RN[order])
         grads_RN = self.grads_RN[: len(order)]
         grads = self.layout.views(grads_RN)
         inputs = [as_tensor(batches[r].inputs, self.dtype, self.device) for r in order]

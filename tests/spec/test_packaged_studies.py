@@ -39,7 +39,7 @@ def test_a_packaged_study_has_its_file_name_says_what_is_claimed_and_warns_of_no
     assert any(source in study.about for source in sources)
     assert max(map(len, study.about.splitlines())) <= 90
     odd = {note for run in study.runs for note in run.spec.oddities}
-    assert len(study.warnings) == len(odd)
+    assert len(study.warnings) == len(odd) <= 2
     assert odd == set() or name.startswith("gated")
 
 
