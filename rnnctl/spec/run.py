@@ -247,7 +247,7 @@ class RunSpec(Section):
         if self.model.residual or self.model.input_gate:
             return ("with old_state alone and bptt 1, no gradient reaches what makes the state: it stays as it began",)
         return (
-            "with old_state alone, no residual and bptt 1, nothing below the last layer's output maps gets a gradient",
+            "with old_state alone, no residual and bptt 1, no gradient reaches what lies below the last output map",
         )
 
     @property
