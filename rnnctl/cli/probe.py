@@ -107,7 +107,8 @@ def state_ablation(
     """Show whether runs use their memory: the loss with the state as trained, zeroed, or shuffled among sequences.
 
     And how far back: the loss where the state was made of the last K symbols before the present one alone, on the same
-    targets for every K. Costs are nats more than as trained; after ± stands the standard error over windows.
+    targets for every K. Costs are nats more than as trained; after ± stands the standard error over windows. That
+    zeroing costs something is not yet memory: zeros are a state that a run hardly ever met. That shuffling does, is.
     """
     from rnnctl.corpora.splits import SPLITS
     from rnnctl.probes.lengths import chunk_of

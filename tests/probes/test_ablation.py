@@ -114,6 +114,15 @@ def test_without_recurrence_no_state_makes_a_difference(poem):
     assert all(measured == found.late.carried for measured in found.contexts.values())
 
 
+def test_a_state_that_tells_nothing_of_the_text_costs_nothing_to_shuffle_but_something_to_zero(poem):
+    one = spec(poem, hidden=2)
+    size = make_task(one.task).n_outputs
+    flat = by_hand(one, W_hh=2 * np.eye(2), b_hh=[0.3, -0.2], W_hy=np.random.default_rng(1).standard_normal((2, size)))
+    found = ablation(one, flat, [0, 2], 40, 1).everywhere
+    assert found.shuffled == found.carried
+    assert abs(found.zeroed.cost) > 10 * found.zeroed.cost_se > 0
+
+
 def shift_register(one, sure=9.0):
     """Two pairs of units: which symbol is present, and which was before. a, then anything, is followed by b: so says
     the second pair.
