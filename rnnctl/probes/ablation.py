@@ -7,13 +7,12 @@ A window's symbols are read one after the other, and before each symbol the stat
     shuffled   what the network carries, at the same place, in another of the windows: a state as it knows them, that
                tells of another text.
 
-What shuffling costs is the use of memory: nothing where states tell nothing of their text. Zeroing costs more than
-that, and less: zeros are a state that a network meets at most at a window's beginning, and one that has only learned to
-count on some state being there loses by them without any memory; while a wrong state misleads, which zeros do not. What
-memory has gained is how far the loss falls from one symbol of context on, and below the bigram. How far back a network
-looks is that loss by context: the state of zeros k symbols before the one at hand, and carried from there. All contexts
-are asked for the same targets, so that two points of the curve differ by what the symbols between them tell, and by
-nothing else.
+What shuffling costs shows the use of memory: nothing where states tell nothing of their text. Zeroing can cost without
+any memory: zeros are a state that a network meets at most at a window's beginning, and one that counts on some state
+being there loses by them. How far back a network looks is the loss by context: the state of zeros k symbols before the
+one at hand, and carried from there. All contexts are asked for the same targets, so that two points of the curve differ
+by the symbols between them alone; but as far as the curve lies above the bigram, its fall may be no more than a network
+coming back from zeros to the states that it knows. What memory has gained is what lies below.
 
 Windows are those of rnnctl.probes.lengths for the same seed, at the length of training. Standard errors are over
 windows, each window's mean being one observation; `cost` is a difference window by window, and its error far smaller
