@@ -115,7 +115,7 @@ class Checker:
         """
         weights, runs = self.model.layout.views(flat_RN), len(flat_RN)
         self.tape.forward(weights, [self.inputs] * runs)
-        unused = {name: torch.empty(w.shape, dtype=w.dtype, device=w.device) for name, w in weights.items()}
+        unused = self.model.layout.views(torch.empty_like(flat_RN))  # in rows, as tapes may count on
         _, direct = backpropagate(self.question, weights, self.tape, [self.targets] * runs, unused)
         self.tape.backward(weights, direct, unused)
         w_RHH = self.model.candidate(weights)
