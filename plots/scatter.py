@@ -67,7 +67,7 @@ def hyperparameters(
     averaged = False
     for place, name in zip(places, varying, strict=True):
         axes = style.dress(figure.add_subplot(place), title=style.shorten(name, 40), grid="y")
-        # Without a line for scale, points that differ little may be looked at from near.
+        # Points and lines that differ little may be looked at from near.
         how = {"levels": [value for value, _, _ in lines], "scale": scale, "from_zero": False}
         scales.value_axis(axes, losses, figure=NAME, label=ylabel, **how)
         if not panels.is_left(place):

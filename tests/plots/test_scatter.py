@@ -205,10 +205,11 @@ def test_many_categories_keep_readable_labels(read):
     assert labels[0].get_rotation() == 35
 
 
-def test_close_losses_are_seen_from_near_unless_a_line_gives_the_scale(read):
+def test_losses_and_lines_that_are_close_are_seen_from_near(read):
     runs = points("x", [1, 2], [1.6, 2.0])
     assert read(hyperparameters(runs)).panels[0].get_ylim()[0] > 1.5
-    assert read(hyperparameters(runs, floor=2.0)).panels[0].get_ylim()[0] <= 0
+    assert read(hyperparameters(runs, floor=2.0)).panels[0].get_ylim()[0] > 1.5
+    assert read(hyperparameters(runs, floor=5.0)).panels[0].get_ylim()[0] <= 0
     assert read(hyperparameters(points("x", [1, 2], [0.1, 2.0]))).panels[0].get_ylim()[0] <= 0
 
 
