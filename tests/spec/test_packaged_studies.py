@@ -28,6 +28,7 @@ def test_these_studies_come_with_rnnctl():
         "temporal-order-ec-decay",
         "temporal-order-ec-screened",
         "temporal-order-short",
+        "text-truncation",
     ]
 
 
