@@ -17,6 +17,11 @@ SPLITS = ("train", "validation", "test")
 FRACTIONS = (0.9, 0.05, 0.05)
 
 
+def fractions_of(validation: float, test: float) -> tuple[float, float, float]:
+    """The three fractions, from those that are held out; as exact as they are written."""
+    return float(1 - Fraction(str(validation)) - Fraction(str(test))), validation, test
+
+
 def cuts(text: bytes, fractions: Sequence[float] = FRACTIONS) -> dict[str, slice]:
     """Where in a text each split lies: one after the other, together all of it.
 

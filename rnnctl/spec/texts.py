@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from rnnctl.corpora.corpus import STDLIB, load
-from rnnctl.corpora.splits import SPLITS
+from rnnctl.corpora.splits import SPLITS, fractions_of
 from rnnctl.corpora.tokens import tokens_of
 
 
@@ -20,7 +20,7 @@ def identified(
     shorter than a window.
     """
     corpus = load(reference)
-    tokens = tokens_of(corpus, level, vocabulary, (round(1 - validation - test, 12), validation, test))
+    tokens = tokens_of(corpus, level, vocabulary, fractions_of(validation, test))
     for split in SPLITS:
         tokens.windows(split, window)
     return {

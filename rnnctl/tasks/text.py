@@ -17,7 +17,7 @@ import numpy as np
 
 from rnnctl.corpora.corpus import load
 from rnnctl.corpora.floors import NGrams
-from rnnctl.corpora.splits import Windows
+from rnnctl.corpora.splits import Windows, fractions_of
 from rnnctl.corpora.tokens import Tokens, tokens_of
 from rnnctl.question import Question
 from rnnctl.tasks.base import Baseline, Batch
@@ -36,8 +36,7 @@ def known_text(
         raise ValueError(
             f"corpus {reference} is another than the run's: sha256 {corpus.sha256[:12]}..., not {sha256[:12]}..."
         )
-    validation, test = held_out
-    tokens = tokens_of(corpus, level, vocabulary, (round(1 - validation - test, 12), validation, test))
+    tokens = tokens_of(corpus, level, vocabulary, fractions_of(*held_out))
     if vocabulary_sha256 not in (None, tokens.vocabulary.sha256):
         raise ValueError(
             f"the vocabulary of corpus {reference} is another than the run's: sha256 "
@@ -68,12 +67,9 @@ class Text:
 
     @cached_property
     def plateaus(self) -> tuple[tuple[float, str], ...]:
-        found = self.known.ngrams.floors(*self._all("validation"))
+        ids = self.known.tokens.ids["validation"]
+        found = self.known.ngrams.floors(ids[:-1], ids[1:])
         return (found.uniform.nats, "uniform guess"), (found.unigram.nats, "unigram")
-
-    def _all(self, split: str) -> tuple[np.ndarray, np.ndarray]:
-        ids = self.known.tokens.ids[split]
-        return ids[:-1], ids[1:]
 
     def draw(self, rng: np.random.Generator, batch: int, length: int | None = None) -> Batch:
         windows = self.windows if length in (None, self.max_steps) else Windows(self.windows.ids, length, self.of)
