@@ -36,6 +36,16 @@ def _add(w_PH, rows, letter, part, in_BH, out_BH):
 
 
 @kernel
+def _gate(w_PH, rows, letter, x_BH, s_BH, content_BH, out_BH):
+    """out := the gate that reads x', s' and a content: D or E."""
+    _start(w_PH, rows, letter, out_BH)
+    _add(w_PH, rows, letter, 0, x_BH, out_BH)
+    _add(w_PH, rows, letter, 1, s_BH, out_BH)
+    _add(w_PH, rows, letter, 2, content_BH, out_BH)
+    sigmoid_rows(out_BH.reshape(1, -1))
+
+
+@kernel
 def _add_read(w_PH, rows, letter, skipped, parts, n_BH, s_BH, x_BH, out_BH):
     """out += the map's products with the parts of q, of which the first is part `skipped` of the map's input."""
     if parts[0] >= 0:
@@ -95,19 +105,11 @@ def forward(w_LPH, rows, parts, x_LRTBH, h_RTBI, values, run, length):
             tanh_rows(m.reshape(1, -1))
             if rows[D, 0] >= 0:
                 z = all_z[i, run, t]
-                _start(w, rows, D, z)
-                _add(w, rows, D, 0, kept_x, z)
-                _add(w, rows, D, 1, kept_s, z)
-                _add(w, rows, D, 2, m, z)
-                sigmoid_rows(z.reshape(1, -1))
+                _gate(w, rows, D, kept_x, kept_s, m, z)
                 _mix(z, m, s, p)
             if rows[E, 0] >= 0:
                 f = all_f[i, run, t]
-                _start(w, rows, E, f)
-                _add(w, rows, E, 0, kept_x, f)
-                _add(w, rows, E, 1, kept_s, f)
-                _add(w, rows, E, 2, p, f)
-                sigmoid_rows(f.reshape(1, -1))
+                _gate(w, rows, E, kept_x, kept_s, p, f)
                 _times(f, p, n)
             for b in range(batch):
                 copy_row(n[b], h_RTBI[run, t + 1, b, first:last])
