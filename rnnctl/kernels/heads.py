@@ -9,8 +9,8 @@ import math
 import numpy as np
 
 from rnnctl.kernels.compiled import kernel
-from rnnctl.kernels.elementwise import exp_row
-from rnnctl.kernels.tiled import VECTOR_BYTES, add_transposed_product, set_product
+from rnnctl.kernels.elementwise import copy_row, exp_row
+from rnnctl.kernels.tiled import VECTOR_BYTES, set_product, set_transposed_product, transpose
 
 
 @kernel
@@ -18,14 +18,15 @@ def softmax_head(h_NH, w_HO, b_O, targets_N, d_NH, w_grad_HO, b_grad_O):
     """Mean over N answers of -log softmax(h w + b)[target]; its gradients by h, w and b are written."""
     answers, hidden = h_NH.shape
     outputs = w_HO.shape[1]
-    # As wide as a vector, so that products go in tiles; what is added is zero, and takes no part in anything.
+    # At least as wide as a vector, so that products go in tiles; what is added is zero, and takes no part in anything.
     width = max(outputs, VECTOR_BYTES // h_NH.itemsize)
-    w_HP, transposed_PH = np.zeros((hidden, width), h_NH.dtype), np.zeros((width, hidden), h_NH.dtype)
-    for j in range(hidden):
-        for o in range(outputs):
-            w_HP[j, o] = w_HO[j, o]
-            transposed_PH[o, j] = w_HO[j, o]
-    y_NP, w_grad_HP = np.empty((answers, width), h_NH.dtype), np.zeros((hidden, width), h_NH.dtype)
+    w_HP, w_grad_HP = w_HO, w_grad_HO
+    if outputs < width:
+        w_HP, w_grad_HP = np.zeros((hidden, width), h_NH.dtype), np.empty((hidden, width), h_NH.dtype)
+        for j in range(hidden):
+            copy_row(w_HO[j], w_HP[j, :outputs])
+    turned_PH, y_NP = np.empty((width, hidden), h_NH.dtype), np.empty((answers, width), h_NH.dtype)
+    transpose(w_HP, turned_PH)
     set_product(h_NH, w_HP, y_NP)
     share, loss = h_NH.dtype.type(1) / answers, 0.0
     b_grad_O[:] = h_NH.dtype.type(0)
@@ -49,9 +50,9 @@ def softmax_head(h_NH, w_HO, b_O, targets_N, d_NH, w_grad_HO, b_grad_O):
         y[targets_N[n]] -= share
         for o in range(outputs):
             b_grad_O[o] += y[o]
-    add_transposed_product(h_NH, y_NP, w_grad_HP)
-    for j in range(hidden):
-        for o in range(outputs):
-            w_grad_HO[j, o] = w_grad_HP[j, o]
-    set_product(y_NP, transposed_PH, d_NH)
+    set_transposed_product(h_NH, y_NP, w_grad_HP)
+    if outputs < width:
+        for j in range(hidden):
+            copy_row(w_grad_HP[j, :outputs], w_grad_HO[j])
+    set_product(y_NP, turned_PH, d_NH)
     return loss / answers

@@ -28,7 +28,7 @@ class Layout:
         """Each weight as an (R, *shape) view of the rows."""
         parts = flat_RN.split([math.prod(shape) for _, shape in self.shapes], 1)
         return {
-            name: part.view(-1, *shape) if len(shape) > 1 else part
+            name: part.view(len(flat_RN), *shape) if len(shape) > 1 else part
             for (name, shape), part in zip(self.shapes, parts, strict=True)
         }
 
