@@ -23,6 +23,7 @@ class Evaluation:
     error: float  # share of wrong answers, in [0, 1]
     floor: float
     chance_error: float
+    bytes_per_answer: float | None = None  # of text: what a target stands for, on average
 
 
 def add(store: Store, evaluations: Sequence[Evaluation], now: float) -> None:
@@ -30,8 +31,9 @@ def add(store: Store, evaluations: Sequence[Evaluation], now: float) -> None:
     with store.transaction():
         store.execute_many(
             """INSERT INTO evaluations
-               (run_id, step, length, samples, seed, loss, error, floor, chance_error, at)
-               VALUES (:run_id, :step, :length, :samples, :seed, :loss, :error, :floor, :chance_error, :now)
+               (run_id, step, length, samples, seed, loss, error, floor, chance_error, bytes_per_answer, at)
+               VALUES (:run_id, :step, :length, :samples, :seed, :loss, :error, :floor, :chance_error,
+                       :bytes_per_answer, :now)
                ON CONFLICT DO NOTHING""",
             [{**vars(e), "loss": e.loss if math.isfinite(e.loss) else None, "now": now} for e in evaluations],
         )
@@ -40,8 +42,9 @@ def add(store: Store, evaluations: Sequence[Evaluation], now: float) -> None:
 def of_runs(store: Store, run_ids: Iterable[str]) -> list[Evaluation]:
     """All evaluations of the runs, by run, step, length, samples and seed."""
     rows = store.rows(
-        """SELECT run_id, step, length, samples, seed, loss, error, floor, chance_error FROM evaluations
-           WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run_id, step, length, samples, seed""",
+        """SELECT run_id, step, length, samples, seed, loss, error, floor, chance_error, bytes_per_answer
+           FROM evaluations WHERE run_id IN (SELECT value FROM json_each(?))
+           ORDER BY run_id, step, length, samples, seed""",
         (to_json(list(run_ids)),),
     )
     return [Evaluation(**{**dict(row), "loss": math.nan if row["loss"] is None else row["loss"]}) for row in rows]

@@ -168,12 +168,18 @@ LINEAGE = (
     "CREATE INDEX lineage_of_parent ON lineage (parent)",
 )
 
+EVALUATIONS_OF_TEXT = (
+    # How many bytes a target stood for, on average; NULL of what is no text.
+    "ALTER TABLE evaluations ADD COLUMN bytes_per_answer REAL",
+)
+
 STEPS = {
     "studies_and_runs": STUDIES_AND_RUNS,
     "jobs_and_workers": JOBS_AND_WORKERS,
     "history_and_checkpoints": HISTORY_AND_CHECKPOINTS,
     "evaluations": EVALUATIONS,
     "lineage": LINEAGE,
+    "evaluations_of_text": EVALUATIONS_OF_TEXT,
 }
 
 SCHEMA = len(STEPS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -29,15 +29,22 @@ def evaluate(
     ] = 10_000,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Decides the sequences.")] = 1,
     as_json: JsonOption = False,
-    figures: Annotated[bool, typer.Option(help="Draw error against length into the figures folder.")] = True,
+    figures: Annotated[bool, typer.Option(help="Draw what is shown against length into the figures folder.")] = True,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Put fresh sequences of given lengths to the best weights of runs; what was found is kept, and not computed again.
 
     A run's best weights are those of its lowest validation loss. Runs without a checkpoint are left out. A length is
-    what min_length and max_length mean in the task; chance is the error of the best predictor without memory.
+    what min_length and max_length mean in the task, and in text the window; text is that of the test split. Shown are
+    errors, and what the best predictor without memory has; of text bits per byte, and the bigram's.
     """
+    from rnnctl.probes.lengths import chunk_of
+
     wanted = _parsed(lengths)
+    try:
+        chunk_of(samples)
+    except ValueError as error:
+        raise UserError(f"--samples: {error}") from None
     with opened(workspace) as store:
         import torch
 
@@ -49,7 +56,7 @@ def evaluate(
             raise typer.Exit(NOTHING)
         if as_json:
             names = {row.run_id: row for row in rows}
-            out_json([{"study": names[e.run_id].study, "label": names[e.run_id].label, **vars(e)} for e in found])
+            out_json([_as_json(names[e.run_id], e) for e in found])
             return
         _print(rows, found, wanted)
         if figures:
@@ -88,8 +95,9 @@ def _evaluated(store: Store, row: RunRow, lengths: Sequence[int], samples: int, 
                 reason = error.errors()[0]["msg"].removeprefix("Value error, ")
                 raise UserError(f"--lengths {length}: {spec.task.name} has no such length: {reason}") from None
             except ValueError as error:
-                raise UserError(f"--samples: {error}") from None
-            figures = found.loss, found.error, found.baseline.loss, found.baseline.error
+                raise UserError(f"--lengths {length}: {error}") from None
+            floor = found.baseline
+            figures = found.loss, found.error, floor.loss, floor.error, floor.bytes_per_answer
             new = evaluations.Evaluation(row.run_id, step, length, samples, seed, *figures)
             evaluations.add(store, [new], time.time())
             known[step, length, samples, seed] = new
@@ -97,23 +105,27 @@ def _evaluated(store: Store, row: RunRow, lengths: Sequence[int], samples: int, 
         yield known[step, length, samples, seed]
 
 
+def _as_json(row: RunRow, found: Evaluation) -> dict[str, Any]:
+    from rnnctl.report.generalisation import bits
+
+    return {"study": row.study, "label": row.label, **vars(found), "bits_per_byte": bits(found)}
+
+
 def _print(rows: Sequence[RunRow], found: Sequence[Evaluation], lengths: Sequence[int]) -> None:
-    """A row a run, its error in per cent at each length."""
-    errors = {(e.run_id, e.length): e for e in found}
+    """A row a run, its figure at each length; and a row for what each task's predictor without memory has."""
+    from rnnctl.report.generalisation import measure_of
+
+    measure, at = measure_of(found), {(e.run_id, e.length): e for e in found}
     steps = {e.run_id: e.step for e in found}
-    columns = ["label", "best weights of", *(f"error % at {length:,}" for length in lengths)]
-    lines = [
-        [row.label, f"{steps[row.run_id]:,}", *(number(100 * errors[row.run_id, n].error, 3) for n in lengths)]
-        for row in rows
-        if row.run_id in steps
-    ]
-    chances = {}
+    columns = ["label", "best weights of", *(f"{measure.column} at {length:,}" for length in lengths)]
+    lines, without = [], {}
     for row in rows:
         if row.run_id in steps:
-            at = [number(100 * errors[row.run_id, n].chance_error, 3) for n in lengths]
-            chances.setdefault(row.spec["task"]["name"], at)
-    several = len(chances) > 1
-    lines += [[f"chance ({task})" if several else "chance", "", *at] for task, at in chances.items()]
+            own = [at[row.run_id, n] for n in lengths]
+            lines.append([row.label, f"{steps[row.run_id]:,}", *(number(measure.shown(e), 3) for e in own)])
+            without.setdefault(row.spec["task"]["name"], [number(measure.shown_without(e), 3) for e in own])
+    for task, figures in without.items():
+        lines.append([f"{measure.without} ({task})" if len(without) > 1 else measure.without, "", *figures])
     out(table(columns, lines))
     left_out = len(rows) - len(steps)
     if left_out:

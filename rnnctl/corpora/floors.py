@@ -85,9 +85,9 @@ class Floors:
     bigram_entropy: float
 
 
-def bits_per_byte(nats: float, targets: int, n_bytes: int) -> float:
-    """Nats per symbol as bits per byte, for `targets` symbols that stand for `n_bytes` bytes."""
-    return nats * targets / math.log(2) / n_bytes
+def bits_per_byte(nats: float, bytes_per_symbol: float) -> float:
+    """Nats per symbol as bits per byte, for symbols that stand for so many bytes on average."""
+    return nats / math.log(2) / bytes_per_symbol
 
 
 class NGrams:
@@ -138,13 +138,13 @@ class NGrams:
 
         def floor(probabilities: np.ndarray, guesses: np.ndarray | int) -> Floor:
             nats = -mean(np.log(probabilities))
-            return Floor(nats, bits_per_byte(nats, n, n_bytes), mean(pairs.after != guesses))
+            return Floor(nats, bits_per_byte(nats, n_bytes / n), mean(pairs.after != guesses))
 
         return Floors(
             targets=n,
             bytes=n_bytes,
             uniform=Floor(
-                math.log(self.symbols), bits_per_byte(math.log(self.symbols), n, n_bytes), 1 - 1 / self.symbols
+                math.log(self.symbols), bits_per_byte(math.log(self.symbols), n_bytes / n), 1 - 1 / self.symbols
             ),
             unigram=floor(self.unigram_V[pairs.after], self.guess),
             bigram=floor(self.bigram(pairs.before, pairs.after), self.guess_V[pairs.before]),

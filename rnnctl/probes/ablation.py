@@ -187,7 +187,7 @@ class _Counted:
 
     def measured(self, answers: Answers, carried: Answers) -> Measured:
         nats, error, cost = (_mean(x) for x in (*answers, answers[0] - carried[0]))
-        bits = (bits_per_byte(x, self.floors.targets, self.floors.bytes) for x in nats)
+        bits = (bits_per_byte(x, self.floors.bytes / self.floors.targets) for x in nats)
         return Measured(*nats, *bits, *error, *cost)
 
 

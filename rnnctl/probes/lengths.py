@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -55,5 +56,14 @@ def at_length(spec: RunSpec, weights_N: torch.Tensor, length: int, samples: int,
             mean, wrongs = validator.judge(weights, *validator.tensors(batch))
             loss, errors = loss + float(mean) * chunk, errors + float(wrongs)
             baselines.append(task.baseline([batch]))
-    baseline = Baseline(fmean(b.loss for b in baselines), fmean(b.error for b in baselines))
-    return AtLength(loss / samples, errors / samples, baseline)
+    return AtLength(loss / samples, errors / samples, _mean(baselines))
+
+
+def _mean(baselines: Sequence[Baseline]) -> Baseline:
+    """Of chunks of equally many answers."""
+    of_text = baselines[0].bytes_per_answer is not None
+    return Baseline(
+        fmean(b.loss for b in baselines),
+        fmean(b.error for b in baselines),
+        bytes_per_answer=fmean(b.bytes_per_answer for b in baselines) if of_text else None,
+    )

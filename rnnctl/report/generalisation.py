@@ -1,11 +1,13 @@
-"""From evaluations to the figure of error against length."""
+"""From evaluations to what is shown of them, and to the figure by length."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from plots.generalisation import ByLength, generalisation
+from rnnctl.corpora.floors import bits_per_byte
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -13,23 +15,67 @@ if TYPE_CHECKING:
     from store.evaluations import Evaluation
 
 
+@dataclass(frozen=True)
+class Measure:
+    """What evaluations are compared by, and what a predictor without memory has of it."""
+
+    axis: str
+    column: str
+    without: str  # name of that predictor
+    of: Callable[[Evaluation], float]
+    of_without: Callable[[Evaluation], float]
+    counted: bool  # whether it is a number of answers among all
+    times: float  # what a table shows it in
+
+    def shown(self, found: Evaluation) -> float:
+        return self.times * self.of(found)
+
+    def shown_without(self, found: Evaluation) -> float:
+        return self.times * self.of_without(found)
+
+
+def bits(found: Evaluation) -> float | None:
+    """Bits per byte of a text; None of what is none."""
+    return None if found.bytes_per_answer is None else bits_per_byte(found.loss, found.bytes_per_answer)
+
+
+ERROR = Measure(
+    "share of wrong answers", "error %", "chance", lambda e: e.error, lambda e: e.chance_error, counted=True, times=100
+)
+BITS = Measure(
+    "bits per byte",
+    "bits per byte",
+    "bigram",
+    bits,
+    lambda e: bits_per_byte(e.floor, e.bytes_per_answer),
+    counted=False,
+    times=1,
+)
+
+
+def measure_of(found: Sequence[Evaluation]) -> Measure:
+    """Bits per byte where all is text, so that levels compare; else errors."""
+    return BITS if all(e.bytes_per_answer is not None for e in found) else ERROR
+
+
 def by_length(
     results: Sequence[Mapping[str, Any]], found: Sequence[Evaluation], specs: Sequence[Mapping], title: str
 ) -> Figure:
     """results, specs: of the runs in question, run by run; found: their evaluations, of one number of samples."""
-    lines = []
+    measure, lines = measure_of(found), []
     for run in results:
         own = sorted((e for e in found if e.run_id == run["run"]), key=lambda e: e.length)
         if own:
-            lines.append(ByLength(run["label"], run["group"], [e.length for e in own], [e.error for e in own]))
-    chances = {round(e.chance_error, 3) for e in found}
+            lines.append(ByLength(run["label"], run["group"], [e.length for e in own], [measure.of(e) for e in own]))
+    without = {round(measure.of_without(e), 3) for e in found}
     trained = {(task.get("min_length"), task.get("max_length")) for task in (spec["task"] for spec in specs)}
     low, high = trained.pop() if len(trained) == 1 else (None, None)
     return generalisation(
         lines,
+        measure.axis,
         # Lengths of training end before the greatest, unless there is only one; a single one has no width to shade.
         trained=(low, high - 1) if low is not None and high - 1 > low else None,
-        chance=found[0].chance_error if len(chances) == 1 else None,
-        samples=found[0].samples,
+        without=(measure.of_without(found[0]), measure.without) if len(without) == 1 else None,
+        samples=found[0].samples if measure.counted else None,
         title=title,
     )

@@ -4,12 +4,12 @@ task and seed.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 
+from rnnctl.corpora.floors import bits_per_byte
 from rnnctl.diagnostics.gradients import gradient_norms, through_time
 from rnnctl.diagnostics.saturation import gate_saturation, saturation
 from rnnctl.diagnostics.spectrum import spectrum
@@ -101,7 +101,7 @@ class Checker:
         baseline = self.baselines[samples]
         found = {"valid_loss": loss, "valid_error": error, "valid_samples": samples, "valid_floor": baseline.loss}
         if baseline.bytes_per_answer is not None:
-            found["valid_bits_per_byte"] = loss / math.log(2) / baseline.bytes_per_answer
+            found["valid_bits_per_byte"] = bits_per_byte(loss, baseline.bytes_per_answer)
         return found
 
     def diagnose(

@@ -1,11 +1,12 @@
 """`evaluate` as a user types it: other lengths, kept results, and mistakes."""
 
 import json
+import math
 
 import pytest
 
 from store import Store, evaluations
-from tests.cli.lab import TINY, rnnctl, workspace
+from tests.cli.lab import TINY, one_line, rnnctl, workspace
 
 
 @pytest.fixture(scope="module")
@@ -93,3 +94,36 @@ def test_tasks_with_different_chances_have_a_row_each(tmp_path):
     table = rnnctl("evaluate", "tiny", "--lengths", "12", "--samples", 50, "--no-figures", cwd=folder, check=0).stdout
     assert "chance (temporal_order)" in table
     assert "chance (addition)" in table
+
+
+LETTERS = """\
+study: letters
+base:
+  task: {name: text, corpus: corpus.txt, level: chars, window: 12}
+  model: {hidden: 16}
+  train: {updates: 4, batch: 5}
+  check: {every: 2, samples: 20, chunk: 20, diagnostic_batch: 5}
+  stop: {solved: never}
+cases:
+  chars: {}
+  bytes: {task.level: bytes}
+"""
+
+
+def test_text_is_judged_in_bits_per_byte_on_the_test_split(tmp_path):
+    corpus = tmp_path / "corpus.txt"
+    corpus.write_text("".join(f"{n} cafés, {n * n} más; " for n in range(90)))
+    folder = workspace(tmp_path / "w", LETTERS.replace("corpus.txt", str(corpus)))
+    rnnctl("train", cwd=folder, check=0)
+    args = ("evaluate", "letters", "--samples", 30, "--lengths")
+    done = rnnctl(*args, "6,30", cwd=folder, check=0)
+    header, *rows = done.stdout.splitlines()
+    assert header.index("bits per byte at 6") < header.index("bits per byte at 30")
+    assert any(row.startswith("bigram") for row in rows)
+    assert (folder / "figures" / "letters-generalisation.png").stat().st_size > 10_000
+    chars, letters = json.loads(rnnctl(*args, "30", "--json", cwd=folder, check=0).stdout)
+    assert chars["bytes_per_answer"] > 1 == letters["bytes_per_answer"]
+    for found in (chars, letters):
+        bits = found["loss"] / math.log(2) / found["bytes_per_answer"]
+        assert found["bits_per_byte"] == pytest.approx(bits, rel=1e-12)
+    one_line(rnnctl(*args, "500", cwd=folder, check=2), "--lengths 500: the test split has")

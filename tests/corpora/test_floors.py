@@ -130,7 +130,7 @@ def test_at_level_bytes_bits_per_byte_are_nats_by_ln_2():
     for floor in (found.uniform, found.unigram, found.bigram):
         assert floor.bits_per_byte == pytest.approx(floor.nats / math.log(2), rel=1e-14)
     assert found.uniform.bits_per_byte == pytest.approx(8)
-    assert bits_per_byte(math.log(2), 10, 40) == 0.25
+    assert bits_per_byte(math.log(2), 4) == 0.25
 
 
 def test_bits_per_byte_of_bpe_are_those_of_all_that_its_symbols_stand_for(tmp_path):

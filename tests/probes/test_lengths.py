@@ -47,6 +47,30 @@ def test_loss_and_error_are_those_of_plain_torch(task):
     assert 0 <= found.error <= 1
 
 
+def test_text_is_that_of_the_test_split_in_nats_with_its_bytes(tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes(("Äpfel und Birnen, 12 Stück. " * 90).encode())
+    task = {"name": "text", "corpus": str(path), "level": "chars", "window": 8, "validation": 0.2, "test": 0.3}
+    one = RunSpec.model_validate(
+        {"task": task, "model": {"hidden": 9, "init": "orthogonal"}, "train": {"dtype": "float64"}}
+    )
+    flat, length = weights_of(one), 20
+    found = at_length(one, flat, length, samples=2000, seed=5)
+    test = make_task(one.task).split("test")
+    rng, losses, n_bytes = generator(5, EVALUATION_STREAM), [], 0
+    model = model_of(one, test)
+    own = {name: w[0] for name, w in model.layout.views(flat.unsqueeze(0)).items()}
+    spelt = list(test.known.tokens.vocabulary.bytes_per_symbol)
+    for _ in range(2):
+        batch = test.draw(rng, 1000, length)
+        loss, _ = rnn_loss(own, *map(torch.from_numpy, (batch.inputs, batch.targets)), "tanh", test.question)
+        losses.append(loss.item())
+        n_bytes += sum(spelt[symbol] for symbol in batch.targets.ravel())
+    assert found.loss == pytest.approx(np.mean(losses), rel=1e-9)
+    assert found.baseline.bytes_per_answer == pytest.approx(n_bytes / (2000 * length), rel=1e-12)
+    assert found.baseline.bytes_per_answer > 1
+
+
 def test_several_chunks_are_fresh_sequences():
     one = spec()
     flat = weights_of(one)

@@ -18,6 +18,9 @@ def test_what_was_added_is_read_back_in_order(lab):
     (found,) = evaluations.of_runs(lab.store, [other])
     assert math.isnan(found.loss)
     assert evaluations.of_runs(lab.store, []) == []
+    of_text = replace(one, seed=2, bytes_per_answer=2.5)
+    evaluations.add(lab.store, [of_text], now=6.0)
+    assert evaluations.of_runs(lab.store, [run_id]) == [one, of_text, longer]
 
 
 def test_what_is_known_stays(lab):

@@ -80,18 +80,22 @@ def test_a_workspace_from_before_the_lineage_keeps_all_that_it_holds(tmp_path, m
     old.start("w")
     (claim,) = old.claim("w")
     old.commit(claim, 100, [Row(50, {"loss": 0.5}, {"g": np.arange(3.0)}), Row(100, {"loss": 0.25})], "solved")
-    evaluations.add(old.store, [evaluations.Evaluation(runs[0].run_id, 100, 50, 1000, 1, 0.2, 0.1, 1.4, 0.75)], 30.0)
+    with old.store.transaction():
+        old.store.execute(
+            "INSERT INTO evaluations VALUES (?, 100, 50, 1000, 1, 0.2, 0.1, 1.4, 0.75, 30.0)", (runs[0].run_id,)
+        )
     old.claim("w")  # and one is running
     old.store.close()
     monkeypatch.undo()
-    tables = ("studies", "runs", "labels", "environments", "workers", "jobs", "attempts", "history", "checkpoints",
-              "evaluations")  # fmt: skip
+    tables = ("studies", "runs", "labels", "environments", "workers", "jobs", "attempts", "history", "checkpoints")
     before = rows_of_all_tables(old.folder, tables)
     assert all(before.values())
     with Store.open(old.folder) as store:
         assert store.engine()["schema"] == migrations.SCHEMA
         assert integrity.database_findings(store) == integrity.checkpoint_findings(store) == []
         assert lineage.parents(store, runs[0].run_id) == []
+        kept = evaluations.Evaluation(runs[0].run_id, 100, 50, 1000, 1, 0.2, 0.1, 1.4, 0.75)
+        assert evaluations.of_runs(store, [runs[0].run_id]) == [kept]
         child = [Descent(runs[1].run_id, runs[0].run_id, "longer")]
         registry.register(store, [registry.StudyRecord("b", "", "", [runs[1]], child)], 40.0)
         assert [one.parent for one in lineage.parents(store, runs[1].run_id)] == [runs[0].run_id]
