@@ -68,13 +68,22 @@ def record(study: Study, descents: Iterable[Descent] = ()) -> StudyRecord:
 
 def studies(as_json: JsonOption = False) -> None:
     """List the studies that come with rnnctl."""
+    from rnnctl.spec.errors import SpecError
     from rnnctl.spec.study import load_study, packaged_studies
 
-    loaded = [load_study(name) for name in packaged_studies()]
+    found = []
+    for name, path in packaged_studies().items():
+        try:
+            study = load_study(name)
+        except SpecError as error:  # one that needs an extra, which is no reason to hide the others
+            found.append({"study": name, "runs": None, "about": f"cannot be read here: {error}", "file": str(path)})
+        else:
+            found.append({"study": name, "runs": len(study.runs), "about": study.about, "file": study.file})
     if as_json:
-        out_json([{"study": s.name, "runs": len(s.runs), "about": s.about, "file": s.file} for s in loaded])
+        out_json(found)
         return
-    out(table(["study", "runs", "about"], [[s.name, len(s.runs), " ".join(s.about.split())] for s in loaded]))
+    rows = [[one["study"], "-" if one["runs"] is None else one["runs"], one["about"]] for one in found]
+    out(table(["study", "runs", "about"], [[name, runs, " ".join(about.split())] for name, runs, about in rows]))
 
 
 def plan(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from plots.generalisation import ByLength, generalisation
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from store.evaluations import Evaluation
+
+SAME = 0.03  # what a predictor without memory has differs a little from one sample of sequences to the next
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,8 @@ def by_length(
         own = sorted((e for e in found if e.run_id == run["run"]), key=lambda e: e.length)
         if own:
             lines.append(ByLength(run["label"], run["group"], [e.length for e in own], [measure.of(e) for e in own]))
-    without = {round(measure.of_without(e), 3) for e in found}
+    without = [measure.of_without(e) for e in found]
+    level = fmean(without) if max(without) - min(without) <= SAME * max(without) else None
     trained = {(task.get("min_length"), task.get("max_length")) for task in (spec["task"] for spec in specs)}
     low, high = trained.pop() if len(trained) == 1 else (None, None)
     return generalisation(
@@ -75,7 +79,7 @@ def by_length(
         measure.axis,
         # Lengths of training end before the greatest, unless there is only one; a single one has no width to shade.
         trained=(low, high - 1) if low is not None and high - 1 > low else None,
-        without=(measure.of_without(found[0]), measure.without) if len(without) == 1 else None,
+        without=None if level is None else (level, measure.without),
         samples=found[0].samples if measure.counted else None,
         title=title,
     )

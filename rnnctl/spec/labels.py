@@ -13,6 +13,9 @@ from rnnctl.spec.schema import KEYS, Path, short_name, value_at
 
 NOTHING_VARIES = "base"
 
+# Keys that are found when a study is read, from others that are told: hashes would make a label unreadable.
+FOUND = {"sha256", "vocabulary_sha256"}
+
 
 def label(case: str | None, values: Iterable[tuple[Path, Any]]) -> str:
     """`EC7`, `EC7 seed=2`, `lr=0.01 hidden=50 seed=1`: the case, then what the axes set."""
@@ -57,7 +60,8 @@ def _compact_section(path: Path, section_json: str, apart: frozenset[Path]) -> s
         defaults = key.validate(tag)
     except ValidationError:  # the section has keys without a default
         defaults = {}
-    return json.dumps(tag | {name: below for name, below in wanted.items() if defaults.get(name) != below})
+    told = {name: below for name, below in wanted.items() if name not in FOUND and defaults.get(name) != below}
+    return json.dumps(tag | told)
 
 
 def _without(section: dict[str, Any], path: Path, apart: frozenset[Path]) -> dict[str, Any]:

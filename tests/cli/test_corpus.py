@@ -85,16 +85,29 @@ def test_what_is_refused(folder, args, fragments):
     one_line(rnnctl("corpus", *args, cwd=folder, check=2, RNNCTL_CACHE=str(folder / "cache")), *fragments)
 
 
-def test_without_the_library_it_is_told_how_to_get_it(folder):
+def without_tokenizers(folder, *args):
     code = (
         "import sys; sys.modules['tokenizers'] = None;"
-        "sys.argv = ['rnnctl', 'corpus', 'text', '--level', 'bpe', '--vocabulary', '300'];"
+        f"sys.argv = ['rnnctl', *{args}];"
         "from rnnctl.cli.app import main; main()"
     )
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-c", code], cwd=folder, env=environment(RNNCTL_CACHE=str(folder / "cache")),
         capture_output=True, text=True,
     )  # fmt: skip
+
+
+def test_without_the_library_it_is_told_how_to_get_it(folder):
+    done = without_tokenizers(folder, "corpus", "text", "--level", "bpe", "--vocabulary", "300")
     assert done.returncode == 2
     one_line(done, "pip install 'rnnctl[bpe]'")
     assert not (folder / "cache").exists()
+
+
+def test_without_the_library_the_other_studies_are_listed_all_the_same(folder):
+    done = without_tokenizers(folder, "studies", "--json")
+    assert done.returncode == 0, done.stderr
+    listed = {one["study"]: one for one in json.loads(done.stdout)}
+    assert listed["text-levels"]["runs"] is None
+    assert "pip install 'rnnctl[bpe]'" in listed["text-levels"]["about"]
+    assert all(one["runs"] for name, one in listed.items() if name != "text-levels")

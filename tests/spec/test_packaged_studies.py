@@ -28,6 +28,7 @@ def test_these_studies_come_with_rnnctl():
         "temporal-order-ec-decay",
         "temporal-order-ec-screened",
         "temporal-order-short",
+        "text-levels",
         "text-truncation",
     ]
 
@@ -56,7 +57,20 @@ def test_gated_exploration_has_the_432_configurations_of_its_author():
     found = [(*(getattr(m, key) for key in keys), m.layers, m.hidden) for m in models]
     assert len(found) == 432
     assert set(found) == expected
-    assert len(runs("gated-exploration-small")) == 96 * 2 * 2
+    assert len(runs("gated-exploration-small")) == 96 * 2 * 4
+
+
+def test_a_label_tells_a_text_by_what_was_written_and_not_by_its_hash(tmp_path):
+    corpus, study = tmp_path / "text", tmp_path / "study.yaml"
+    corpus.write_bytes(b"to be or not to be, that is the question. " * 90)
+    study.write_text(
+        "study: s\nbase: {train: {clip: none}}\ngrid:\n  task:\n    - {name: text, window: 9}\n"
+        f"    - {{name: text, window: 9, corpus: {corpus}, level: bpe, vocabulary: 260}}\n"
+    )
+    assert [run.label for run in load_study(str(study)).runs] == [
+        "task=text(window=9)",
+        f"task=text(corpus={corpus},level=bpe,vocabulary=260,window=9)",
+    ]
 
 
 def test_quickstart_compares_three_methods_over_two_seeds():
