@@ -16,6 +16,7 @@ def test_these_studies_come_with_rnnctl():
         "assignment",
         "assignment-screened",
         "gated-exploration",
+        "gated-exploration-32",
         "gated-exploration-small",
         "paper-one-model",
         "paper-one-model-small",
@@ -58,6 +59,8 @@ def test_gated_exploration_has_the_432_configurations_of_its_author():
     assert len(found) == 432
     assert set(found) == expected
     assert len(runs("gated-exploration-small")) == 96 * 2 * 4
+    whole = {spec.run_id for spec in runs("gated-exploration").values() if spec.model.hidden == 32}
+    assert {spec.run_id for spec in runs("gated-exploration-32").values()} == whole
 
 
 def test_a_label_tells_a_text_by_what_was_written_and_not_by_its_hash(tmp_path):
