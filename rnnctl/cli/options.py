@@ -39,7 +39,18 @@ WhereOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+SeedsOption = Annotated[
+    str | None, typer.Option("--seeds", metavar="S,S,...", help="Seeds instead of the study's.", show_default=False)
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def parsed_seeds(text: str) -> tuple[int, ...]:
+    """What --seeds says, without repeats. Raises UserError."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and part.isascii() and int(part) < 2**63 for part in parts):
+        raise UserError(f"--seeds {text}: whole numbers from 0, separated by commas, such as 1,2,3")
+    return tuple(dict.fromkeys(map(int, parts)))
 
 
 def workspace_root(option: Path | None) -> Path:

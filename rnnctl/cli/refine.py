@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnnctl.cli.options import JsonOption, WorkspaceOption, opened
+from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, opened, parsed_seeds
 from rnnctl.cli.output import NOTHING, UserError, counted, number, out, out_json, say, table
 from rnnctl.cli.setup import record
 
@@ -50,9 +50,7 @@ def refine(
             "--recipe", metavar="FILE", help="YAML with a section refine, for the study's.", show_default=False
         ),
     ] = None,
-    seeds: Annotated[
-        str | None, typer.Option("--seeds", metavar="S,S,...", help="Seeds of the new runs.", show_default=False)
-    ] = None,
+    seeds: SeedsOption = None,
     name: Annotated[
         str | None, typer.Option("--name", help="Of the new study. Default: STUDY-refined.", show_default=False)
     ] = None,
@@ -111,14 +109,7 @@ def _with_options(recipe: Recipe, best: str | None, below: float | None, by: str
             hint = f"; did you mean {meant}?" if meant else ""
             raise UserError(f"--by {by}: there is no such figure; allowed: {', '.join(FIGURES)}{hint}")
         recipe = replace(recipe, by=by)
-    return recipe if seeds is None else replace(recipe, seeds=_seeds(seeds))
-
-
-def _seeds(text: str) -> tuple[int, ...]:
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and part.isascii() and int(part) < 2**63 for part in parts):
-        raise UserError(f"--seeds {text}: whole numbers from 0, separated by commas, such as 1,2,3")
-    return tuple(dict.fromkeys(map(int, parts)))
+    return recipe if seeds is None else replace(recipe, seeds=parsed_seeds(seeds))
 
 
 def _name(study: str, name: str | None) -> str:

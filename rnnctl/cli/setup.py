@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl.cli.options import JsonOption, WorkspaceOption
+from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, parsed_seeds
 from rnnctl.cli.output import counted, duration, out, out_json, say, table
 
 if TYPE_CHECKING:
@@ -25,16 +25,16 @@ StudyNames = Annotated[
 QUICKSTART = "quickstart"
 
 
-def init(studies: StudyNames = None, workspace: WorkspaceOption = None) -> None:
+def init(studies: StudyNames = None, seeds: SeedsOption = None, workspace: WorkspaceOption = None) -> None:
     """Make a workspace here, or use the one that is here, and register studies in it.
 
-    Without a study it registers `quickstart`. What is registered already is left as it is; a wrong file among several
-    registers nothing of any.
+    Without a study it registers `quickstart`. What is registered already is left as it is, so other --seeds add
+    replicates; a wrong file among several registers nothing of any.
     """
     from rnnctl.spec.study import load_studies
     from store import Store, registry
 
-    loaded = load_studies(studies or [QUICKSTART])
+    loaded = load_studies(studies or [QUICKSTART], None if seeds is None else parsed_seeds(seeds))
     root = workspace or Path.cwd()
     with Store.create(root) as store:
         registered = registry.register(store, [record(study) for study in loaded], time.time())
@@ -90,13 +90,14 @@ def plan(
     studies: Annotated[
         list[str], typer.Argument(metavar="STUDY...", help="Study files, or names of packaged studies.")
     ],
+    seeds: SeedsOption = None,
     rows: Annotated[int, typer.Option("--rows", min=0, help="How many runs to show; 0 for all.")] = 10,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a study would register, and roughly what it would cost. Registers nothing."""
     from rnnctl.spec.study import load_studies
 
-    loaded = load_studies(studies)
+    loaded = load_studies(studies, None if seeds is None else parsed_seeds(seeds))
     if as_json:
         out_json([_planned(study) for study in loaded])
         return

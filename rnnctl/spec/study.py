@@ -18,7 +18,7 @@ A run is base, then its case, then what the axes (zip, grid, random, seeds) set.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path as FilePath
@@ -31,6 +31,7 @@ from rnnctl.spec.names import check_name
 from rnnctl.spec.overlay import Overlay, Place, read_changes, read_key
 from rnnctl.spec.recipe import Recipe, read_recipe
 from rnnctl.spec.schema import KEYS, Path, names_below
+from rnnctl.spec.seeds import with_seeds
 from rnnctl.spec.values import Option, read_draws, read_list, written
 from rnnctl.spec.yaml import Node
 
@@ -56,14 +57,14 @@ class Study:
     recipe: Recipe | None = None
 
 
-def load_studies(references: Iterable[str | FilePath]) -> list[Study]:
+def load_studies(references: Iterable[str | FilePath], seeds: Sequence[int] | None = None) -> list[Study]:
     """Studies from paths or names of packaged studies: all of them, or SpecError for the first that is wrong.
 
-    Two files with one study name are an error too.
+    seeds: instead of each study's own. Two files with one study name are an error too.
     """
     studies: dict[str, Study] = {}
     for reference in references:
-        study = load_study(reference)
+        study = load_study(reference, seeds)
         if study.name in studies:
             what = f'the study "{study.name}" is also in {studies[study.name].file}; give one of them another name'
             raise SpecError(what, file=study.file, key="study")
@@ -71,20 +72,24 @@ def load_studies(references: Iterable[str | FilePath]) -> list[Study]:
     return list(studies.values())
 
 
-def load_study(reference: str | FilePath) -> Study:
+def load_study(reference: str | FilePath, seeds: Sequence[int] | None = None) -> Study:
     """A study from a path, or by the name of a packaged one (then a file of that name is meant by ./NAME).
 
-    Raises SpecError if the file cannot be read or is wrong.
+    seeds: instead of its own. Raises SpecError if the file cannot be read or is wrong.
     """
     packaged = packaged_studies()
     if isinstance(reference, str):
         reference = packaged.get(reference, reference)
     try:
         text = _text(reference)
+        if seeds is not None:
+            text = with_seeds(text, seeds)
     except FileNotFoundError:
         meant = nearest(str(reference), packaged)
         what = "no such file, and no packaged study of this name"
         raise SpecError(what, file=str(reference), allowed=packaged, meant=meant) from None
+    except SpecError as error:
+        raise error.at(file=str(reference)) from None
     return read_study(text, str(reference))
 
 

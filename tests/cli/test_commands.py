@@ -101,6 +101,22 @@ def test_init_without_a_study_registers_the_quickstart(tmp_path):
     assert "quickstart: 6 new runs" in done.stderr
 
 
+def test_other_seeds_add_replicates_and_stay_with_the_study(tmp_path):
+    folder = workspace(tmp_path / "w")
+    assert counts(folder)["queued"] == 4
+    planned = json.loads(rnnctl("plan", "study.yaml", "--seeds", "2,3,5", "--json", cwd=folder, check=0).stdout)
+    assert len(planned[0]["runs"]) == 6
+    done = rnnctl("init", "study.yaml", "--seeds", "2,3,5", cwd=folder, check=0)
+    assert "tiny: 4 new runs, 2 known" in done.stderr
+    assert counts(folder)["queued"] == 8
+    script = rnnctl("export", "--commands", "tiny", cwd=folder, check=0).stdout
+    assert "seeds: [2, 3, 5]" in script + "".join(path.read_text() for path in folder.glob("exports/**/*.yaml"))
+    for wrong in ("2,x", "-1", "", "1.5"):
+        done = rnnctl("init", "study.yaml", f"--seeds={wrong}", cwd=folder, check=2)
+        one_line(done, f"--seeds {wrong}: whole numbers from 0")
+    assert counts(folder)["queued"] == 8
+
+
 def test_packaged_studies_are_listed_and_can_be_planned(tmp_path):
     listed = json.loads(rnnctl("studies", "--json", cwd=tmp_path, check=0).stdout)
     assert {"quickstart", "temporal-order-short", "temporal-order-ec"} <= {one["study"] for one in listed}
