@@ -17,16 +17,12 @@ MOST = 60  # values in one figure
 
 @dataclass(frozen=True)
 class Effect:
-    """The mean result at one value of a hyper-parameter, and its standard errors, None where there is none.
-
-    error: over configurations; error_seeds: over seeds alone.
-    """
+    """The mean result at one value of a hyper-parameter, and its standard error over seeds, if it has one."""
 
     name: str
     value: str
     mean: float
     error: float | None = None
-    error_seeds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -100,13 +96,11 @@ def _means(
     axes: Axes, rows: Sequence[tuple[float, Effect]], xlabel: str, floor: float | None, floor_label: str
 ) -> list[Line2D]:
     style.dress(axes, title="mean at each value", xlabel=xlabel, grid="x")
-    thin = {"color": style.HUES[0], "linewidth": 1.1, "zorder": 2.2}
-    thick = {"color": style.HUES[0], "linewidth": 4.5, "alpha": 0.45, "zorder": 2.3, "solid_capstyle": "butt"}
+    bar = {"color": style.HUES[0], "linewidth": 1.4, "zorder": 2.2}
     dot = {"color": style.HUES[0], "marker": "o", "markersize": 4.5, "linestyle": "none", "zorder": 2.5}
     for place, each in rows:
-        for error, look, gid in ((each.error, thin, "error"), (each.error_seeds, thick, "error of seeds")):
-            if error is not None:
-                axes.plot([each.mean - error, each.mean + error], [place, place], gid=gid, **look)
+        if each.error is not None:
+            axes.plot([each.mean - each.error, each.mean + each.error], [place, place], gid="error", **bar)
     axes.plot([each.mean for _, each in rows], [place for place, _ in rows], gid="mean", **dot)
     previous = None
     ticks = []
@@ -118,9 +112,7 @@ def _means(
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
     handles = [Line2D([], [], label="mean", **dot)]
     if any(each.error is not None for _, each in rows):
-        handles.append(Line2D([], [], label="± standard error over configurations", **thin))
-    if any(each.error_seeds is not None for _, each in rows):
-        handles.append(Line2D([], [], label="± standard error over seeds alone", **thick))
+        handles.append(Line2D([], [], label="± standard error over seeds", **bar))
     if floor is not None:
         look = {"color": style.INK, "linestyle": (0, (6, 4)), "linewidth": 1.1, "label": floor_label}
         axes.axvline(floor, zorder=1.5, **look)

@@ -40,8 +40,8 @@ def hyperparameters(
 
     parameters: the names to look at, in order; all that occur, if None. Those that do not vary get no panel,
     and a note says so; if none varies, the figure says that in words. scale: as for `curves`. means: name ->
-    value (a number as a float, else the word on the axis) -> the mean to mark there and its standard error,
-    if it has one. notes: what else is to be said below the panels.
+    value (a number as a float, else the word on the axis) -> the mean to mark there, and its standard error
+    over seeds if it has one. notes: what else is to be said below the panels.
     Raises ValueError for a parameter that no run has, a floor or threshold that is not finite, and a scale
     that is not known or does not fit.
     """
@@ -82,7 +82,7 @@ def hyperparameters(
     present = {point.ended for point in points}
     handles = [style.ending_key(ended, coloured=True) for ended in style.ENDINGS if ended in present]
     if averaged:
-        handles.append(Line2D([], [], markersize=14, label="mean ± standard error", **MEAN))
+        handles.append(Line2D([], [], markersize=14, label="mean ± standard error over seeds", **MEAN))
     handles += [Line2D([], [], label=text, **look) for _, text, look in lines]
     same = [name for name in columns if name not in varying]
     style.footer(figure, handles, [*_notes(losses, same), *notes])

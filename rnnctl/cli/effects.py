@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rnnctl.report.effects.analysis import Analysis
-    from rnnctl.report.effects.levels import Nested
+    from rnnctl.report.effects.levels import Estimate
     from rnnctl.report.effects.pairs import Signs
     from store import Store
     from store.queries import RunRow
@@ -45,9 +45,8 @@ def effects(
 ) -> None:
     """Show which hyper-parameters mattered: means, paired comparisons, importances, and whether seeds agree.
 
-    Of finished runs. A mean is over configurations, each by the mean of its seeds. Its ± is the standard error over
-    configurations, sd / sqrt(n): what the mean could be for other settings like these. "± seeds" is the standard error
-    over seeds alone: what it could be for the same settings with other seeds.
+    Of finished runs. A mean is over configurations, each by the mean of its seeds; its ± is the standard error over
+    seeds: what it could be for the same settings with other ones. A seed is one draw for all runs that have it.
     """
     from rnnctl.spec.recipe import FIGURES
 
@@ -114,30 +113,32 @@ class _Effects:
                 part()
 
     def _main(self) -> None:
-        columns = ["hyper-parameter", "value", "runs", "configurations", "mean", "± seeds", "sd over seeds"]
+        columns = ["hyper-parameter", "value", "runs", "configurations", "seeds", "mean", "sd of configurations",
+                   "sd over seeds"]  # fmt: skip
         if self.below is not None:
             columns += [f"below {self.below:g}", "share %", "mean of these"]
         rows = []
         for each in self.found.main:
-            row = [each.name, _text(each.value), str(each.all.runs), str(each.all.configurations), _mean(each.all),
-                   number(each.all.error_seeds, 2), number(each.all.sd_seeds, 2)]  # fmt: skip
+            row = [each.name, _text(each.value), str(each.all.runs), str(each.all.configurations), str(each.all.seeds),
+                   _mean(each.all), number(each.all.sd, 2), number(each.all.sd_seeds, 2)]  # fmt: skip
             if self.below is not None:
-                row += [str(each.below.runs if each.below else 0), f"{100 * each.share_below:.0f}", _mean(each.below)]
+                row += [str(each.below.runs if each.below else 0), f"{100 * each.share_below:.0f}",
+                        number(each.below and each.below.mean)]  # fmt: skip
             rows.append(row)
         _headed("Main effects", columns, rows)
 
     def _pairs(self) -> None:
-        columns = ["hyper-parameter", "from", "to", "pairs", "no partner", "difference", "± seeds", "better", "p",
-                   "runs better", "p of runs"]  # fmt: skip
+        columns = ["hyper-parameter", "from", "to", "pairs", "no partner", "seeds", "difference", "lowest", "highest",
+                   "pairs better", "runs better"]  # fmt: skip
         rows = [
             [each.name, _text(each.first), _text(each.other), str(each.configurations.n), str(each.alone),
-             _mean(each.difference), number(each.difference and each.difference.error_seeds, 2),
-             *_signs(each.configurations), *_signs(each.runs)]
+             str(each.difference.seeds if each.difference else 0), _mean(each.difference), number(each.lowest),
+             number(each.highest), _signs(each.configurations), _signs(each.runs)]
             for each in self.found.pairs
         ]  # fmt: skip
         if rows:
             _headed("Pairs of configurations that are equal in everything else, same seeds", columns, rows)
-            out("p: exact two-sided sign test; over pairs of configurations, and over pairs of runs")
+            out("lowest, highest: a pair's mean over seeds; what a hyper-parameter does depends on the others")
         for factor in self.found.trials.factors:
             if factor.drawn:
                 out(f"{factor.name} has {len(factor.numbers)} values: no two configurations differ in it alone")
@@ -155,18 +156,20 @@ class _Effects:
             out(f"linear fit: not made, {found.missing['linear']}")
         else:
             out(f"linear fit: R² {number(line.r2_split, 2)} on {counted(line.held_out, 'configuration')} held out "
-                f"({number(line.r2_fit, 2)} on its own), {line.r2:.2f} ± {line.r2_sd:.2f} in cross-validation: "
+                f"({number(line.r2_fit, 2)} on its own), {line.r2:.2f} ± {line.r2_sd:.2f} over five cross-validations: "
                 f"{worth(line.r2)}")  # fmt: skip
             if not line.determined:
                 out("linear fit: some hyper-parameters change together, and share what one of them may have done")
         if trees is None:
             out(f"random forest: not made, {found.missing['forest']}")
         else:
-            out(f"random forest: R² {trees.r2:.2f} ± {trees.r2_sd:.2f} in cross-validation: {worth(trees.r2)}")
+            out(f"random forest: R² {trees.r2:.2f} ± {trees.r2_sd:.2f} over five cross-validations: {worth(trees.r2)}")
         if found.table.ceiling is not None:
             out(f"seeds leave R² {found.table.ceiling:.2f} to be reached")
         columns = ["hyper-parameter"]
-        columns += ["linear: its part", "coefficients"] * (line is not None) + ["forest: R² lost"] * (trees is not None)
+        columns += ["linear: its part", "coefficients"] * (line is not None) + ["forest: R² lost ± over these"] * (
+            trees is not None
+        )
         sizes = trees.importance if trees is not None else line.size if line is not None else None
         if sizes is None:
             return
@@ -228,8 +231,8 @@ class _Effects:
                 {
                     "name": each.name, "from": each.first, "to": each.other, "alone": each.alone,
                     "difference": each.difference and vars(each.difference),
-                    "configurations": {**vars(each.configurations), "p": each.configurations.p},
-                    "runs": {**vars(each.runs), "p": each.runs.p},
+                    "lowest": each.lowest, "highest": each.highest,
+                    "configurations": vars(each.configurations), "runs": vars(each.runs),
                 }
                 for each in found.pairs
             ],
@@ -300,13 +303,12 @@ def _text(value: float | str) -> str:
     return value_text(value)
 
 
-def _mean(found: Nested | None) -> str:
+def _mean(found: Estimate | None) -> str:
     if found is None:
         return "-"
     mean = number(found.mean)
     return mean if found.error is None else f"{mean} ± {number(found.error, 2)}"
 
 
-def _signs(signs: Signs) -> tuple[str, str]:
-    ties = f", {signs.equal} equal" if signs.equal else ""
-    return f"{signs.better} of {signs.n}{ties}", number(signs.p, 2)
+def _signs(signs: Signs) -> str:
+    return f"{signs.better} of {signs.n}" + (f", {signs.equal} equal" if signs.equal else "")

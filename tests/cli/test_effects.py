@@ -78,13 +78,15 @@ def test_the_formula_comes_back_as_json(grid):
     assert clip["difference"]["mean"] == pytest.approx(0.1)
     assert omega["difference"]["mean"] == pytest.approx(-0.4)
     assert (omega["alone"], omega["configurations"]["n"], omega["runs"]["n"], omega["runs"]["better"]) == (6, 6, 18, 18)
-    assert omega["configurations"]["p"] == 2 / 2**6
+    assert omega["lowest"] == pytest.approx(-0.4)
+    assert omega["difference"]["error"] == pytest.approx(0, abs=1e-9)  # a seed does the same to all
     main = {(each["name"], each["value"]): each for each in found["main_effects"]}
     assert main["train.omega", 2.0]["mean"] == pytest.approx(0.54)
     assert main["train.omega", 2.0]["share_below"] == 1
     assert main["train.omega", 0.0]["below"] is None
     assert main["train.omega", 0.0]["mean"] == pytest.approx((0.94 + 1.04) / 2)
     assert main["train.lr", 0.001]["sd_seeds"] == pytest.approx(0.03)
+    assert main["train.lr", 0.001]["error"] == pytest.approx(0.03 / math.sqrt(3))
     importance = found["importance"]
     assert importance["linear"]["r2"] > 0.95  # of the logarithm, in which the formula is not quite additive
     assert max(importance["linear"]["size"], key=importance["linear"]["size"].get) == "train.omega"

@@ -143,11 +143,11 @@ def test_means_are_marked_with_their_errors_at_their_values(read):
     seen = read(hyperparameters(points("x", ["a", "a", "b", "c"]), means=means, notes=["x also says y"]))
     assert seen.points("mean").tolist() == [[0, 2.0], [1, 5.0]]
     assert seen.points("error").tolist() == [[0, 1.5], [0, 2.5]]
-    assert "mean ± standard error" in seen.legend
+    assert "mean ± standard error over seeds" in seen.legend
     assert seen.notes == "x also says y"
     alone = read(hyperparameters(points("x", ["a", "b"])))
     assert alone.lines("mean") == []
-    assert "mean ± standard error" not in alone.legend
+    assert "mean ± standard error over seeds" not in alone.legend
 
 
 def test_runs_without_a_finite_loss_are_crosses_at_the_top_edge(read):

@@ -67,10 +67,7 @@ def draw(found: Analysis, *, xlabel: str, floor: float | None, floor_label: str,
     """
     from plots.effects import Effect, Importance, effects
 
-    shown = [
-        Effect(each.name, value_text(each.value), each.all.mean, each.all.error, each.all.error_seeds)
-        for each in found.main
-    ]
+    shown = [Effect(each.name, value_text(each.value), each.all.mean, each.all.error) for each in found.main]
     importances = []
     notes = [f"no importances: {found.missing['importance']}"] if "importance" in found.missing else []
     if found.linear is not None:
@@ -81,7 +78,8 @@ def draw(found: Analysis, *, xlabel: str, floor: float | None, floor_label: str,
         sizes, sds = found.forest.importance.tolist(), found.forest.sd.tolist()
         importances.append(Importance(head, "R² lost without it", sizes, sds))
     if importances:
-        notes.append("R² of configurations that a fit has not seen: five times five-fold cross-validation")
+        over = ", its errors over these five" if found.forest is not None else ""
+        notes.append(f"R² of configurations that a fit has not seen: five times five-fold cross-validation{over}")
     notes += [f"no importance: {found.missing[fit]}" for fit in ("linear", "forest") if fit in found.missing]
     return effects(
         shown, importances, xlabel=f"mean {xlabel}", floor=floor, floor_label=floor_label, title=title, notes=notes

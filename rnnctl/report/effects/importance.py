@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from plots import parameter_axis
-from rnnctl.report.effects.levels import nested
+from rnnctl.report.effects.levels import estimate
 from rnnctl.report.effects.trials import Factor, Trials, value_text
 
 FEWEST = 10  # configurations; a fifth of fewer says nothing about a fit
@@ -86,8 +86,8 @@ class Table:
         variance = float(y.var(ddof=1))
         if variance <= 1e-24 * float(np.mean(y**2)):
             raise TooFew("all configurations have the same result")
-        of_all = nested(values, trials.config)
-        noise = None if of_all.error_seeds is None else n * of_all.error_seeds**2
+        within = estimate(values, trials.config, trials.seed).sd_seeds
+        noise = None if within is None else within**2 * float(np.mean(1 / trials.counts))
         found = [column for i, factor in enumerate(trials.factors) for column in columns(factor, i)]
         return cls(
             np.stack([column.values for column in found], axis=1),

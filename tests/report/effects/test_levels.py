@@ -6,7 +6,7 @@ import statistics
 import numpy as np
 import pytest
 
-from rnnctl.report.effects.levels import main_effects, nested
+from rnnctl.report.effects.levels import estimate, main_effects
 from rnnctl.report.effects.pairs import comparisons
 from rnnctl.report.effects.trials import GROUPS, Trials, factors
 from tests.report.effects.design import noise, study
@@ -19,7 +19,7 @@ def trials(*args, **kwargs):
 
 
 def test_means_and_errors_of_a_design_with_known_effects_are_those_of_its_analysis_of_variance():
-    """Two replicates of +1 and -1 around every cell of an additive design: all sums of squares are known."""
+    """An additive design whose first seed adds 1 to every run and whose second takes 1 off: all sums are known."""
     a_effect, b_effect = {0: 0.0, 1: 4.0}, {10: -6.0, 20: 0.0, 30: 6.0}
 
     def result(seed, a, b, c):
@@ -29,51 +29,63 @@ def test_means_and_errors_of_a_design_with_known_effects_are_those_of_its_analys
     for a, effect in a_effect.items():
         one = found["train.a", float(a)]
         assert one.mean == pytest.approx(50 + effect)
-        assert (one.runs, one.configurations) == (12, 6)
+        assert (one.runs, one.configurations, one.seeds) == (12, 6, 2)
         # Six configuration means, two at each of -6, 0 and 6: their sum of squares is 4 * 36, on 5 degrees of freedom.
-        assert one.error == pytest.approx(math.sqrt(4 * 36 / 5 / 6))
+        assert one.sd == pytest.approx(math.sqrt(4 * 36 / 5))
         # Within a configuration the sum of squares is 2 on 1 degree: the variance over seeds is 2.
         assert one.sd_seeds == pytest.approx(math.sqrt(2))
-        assert one.error_seeds == pytest.approx(math.sqrt(2 / 12))
+        # The mean over all of one seed is 1 above or below: two draws with a variance of 2, however many have them.
+        assert one.error == pytest.approx(1)
     for b, effect in b_effect.items():
         one = found["train.b", float(b)]
         assert one.mean == pytest.approx(52 + effect)
-        assert one.error == pytest.approx(math.sqrt(4 * 4 / 3 / 4))  # means at -2 and 2, two each
+        assert one.sd == pytest.approx(math.sqrt(4 * 4 / 3))  # means at -2 and 2, two each
     assert found["model.c", "x"].mean == found["model.c", "y"].mean == pytest.approx(52)
 
 
-def test_both_standard_errors_are_what_repeating_the_experiment_scatters_by():
-    """Simulation: `error` with new configurations and seeds each time, `error_seeds` with new seeds alone."""
+@pytest.mark.parametrize("of_seeds", [0.0, 1.5])
+@pytest.mark.parametrize("shared", [True, False])
+def test_the_error_is_what_the_mean_scatters_by_with_other_seeds(of_seeds, shared):
+    """Simulation: the same settings, trained with new seeds each time; a seed may do something to all that have it."""
     rng = np.random.default_rng(3)
-    k, r, between, within = 8, 3, 2.0, 1.0
-    groups = np.repeat(np.arange(k), r)
-    settings = rng.normal(0, between, k)
-    anew, again = [], []
-    for _ in range(3000):
-        anew.append(nested(rng.normal(0, between, k)[groups] + rng.normal(0, within, k * r), groups))
-        again.append(nested(settings[groups] + rng.normal(0, within, k * r), groups))
-    scatter = statistics.pstdev(one.mean for one in anew)
-    assert scatter == pytest.approx(math.sqrt((between**2 + within**2 / r) / k), rel=0.04)
-    assert math.sqrt(statistics.fmean(one.error**2 for one in anew)) == pytest.approx(scatter, rel=0.04)
-    scatter = statistics.pstdev(one.mean for one in again)
-    assert math.sqrt(statistics.fmean(one.error_seeds**2 for one in again)) == pytest.approx(scatter, rel=0.04)
+    replicates = np.array([3, 3, 3, 3, 3, 3]) if shared else np.array([2, 3, 4, 3, 2, 4])
+    groups = np.repeat(np.arange(len(replicates)), replicates)
+    seeds = np.tile(np.arange(3), len(replicates)) if shared else np.arange(len(groups))
+    settings = rng.normal(0, 2, len(replicates))
+    found = []
+    for _ in range(4000):
+        luck = rng.normal(0, of_seeds, seeds.max() + 1)[seeds]
+        found.append(estimate(settings[groups] + luck + rng.normal(0, 1, len(groups)), groups, seeds))
+    scatter = statistics.pstdev(one.mean for one in found)
+    assert math.sqrt(statistics.fmean(one.error**2 for one in found)) == pytest.approx(scatter, rel=0.04)
+    total = math.sqrt(1 + of_seeds**2)
+    assert math.sqrt(statistics.fmean(one.sd_seeds**2 for one in found)) == pytest.approx(total, rel=0.04)
+
+
+def test_with_seeds_that_all_have_it_is_that_of_the_seeds_means():
+    rng = np.random.default_rng(8)
+    table = rng.normal(size=(7, 4))  # configurations, seeds
+    one = estimate(table.ravel(), np.repeat(np.arange(7), 4), np.tile([5, 1, 9, 2], 7))
+    assert one.error == pytest.approx(table.mean(0).std(ddof=1) / 2)
 
 
 def test_a_configuration_with_more_seeds_weighs_no_more():
-    one = nested(np.array([0.0, 0.0, 0.0, 8.0]), np.array([0, 0, 0, 5]))
+    one = estimate(np.array([0.0, 0.0, 0.0, 8.0]), np.array([0, 0, 0, 5]), np.array([1, 2, 3, 1]))
     assert one.mean == 4.0
-    assert one.error == pytest.approx(4.0)
-    assert (one.sd_seeds, one.error_seeds) == (0.0, 0.0)
-    uneven = nested(np.array([1.0, 3.0, 7.0]), np.array([0, 0, 1]))
-    assert uneven.error_seeds == pytest.approx(math.sqrt(2 * (1 / 2 + 1)) / 2)
+    assert one.sd == pytest.approx(math.sqrt(32))
+    assert (one.sd_seeds, one.error) == (0.0, 0.0)
+    uneven = estimate(np.array([1.0, 3.0, 7.0]), np.array([0, 0, 1]), np.array([1, 2, 1]))
+    assert uneven.error == pytest.approx(1)  # of the one configuration that has two: sqrt(2 / 2)
 
 
 def test_errors_that_cannot_be_known_are_none():
-    single = nested(np.array([1.0]), np.array([0]))
-    assert (single.mean, single.error, single.error_seeds, single.sd_seeds) == (1.0, None, None, None)
-    assert nested(np.array([1.0, 2.0]), np.array([0, 1])).sd_seeds is None
-    assert nested(np.array([1.0, 2.0]), np.array([0, 0])).error is None
-    assert nested(np.array([]), np.array([], dtype=int)) is None
+    single = estimate(np.array([1.0]), np.array([0]), np.array([1]))
+    assert (single.mean, single.error, single.sd, single.sd_seeds) == (1.0, None, None, None)
+    two = estimate(np.array([1.0, 2.0]), np.array([0, 1]), np.array([1, 2]))
+    assert (two.error, two.sd_seeds) == (None, None)
+    assert estimate(np.array([1.0, 2.0]), np.array([0, 0]), np.array([1, 2])).sd is None
+    nothing = np.array([], dtype=int)
+    assert estimate(np.array([]), nothing, nothing) is None
 
 
 def test_runs_below_a_threshold_are_counted_at_each_value():
