@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +13,7 @@ from rnnctl.cli.options import (
     StudyArgument,
     WhereOption,
     WorkspaceOption,
+    check_figure,
     opened,
     refuse_infinite,
     selected,
@@ -36,7 +36,10 @@ def effects(
         float | None, typer.Option("--below", metavar="X", help="Also of the runs alone whose result is below X.")
     ] = None,
     by: Annotated[
-        str, typer.Option("--by", metavar="RESULT", help="loss (the best), last_loss, error or last_error (a share).")
+        str,
+        typer.Option(
+            "--by", metavar="RESULT", help="loss (the best), bits_per_byte, last_loss, error or last_error (shares)."
+        ),
     ] = "loss",
     where: WhereOption = None,
     as_json: JsonOption = False,
@@ -48,12 +51,7 @@ def effects(
     Of finished runs. A mean is over configurations, each by the mean of its seeds; its ± is the standard error over
     seeds: what it could be for the same settings with other ones. A seed is one draw for all runs that have it.
     """
-    from rnnctl.spec.recipe import FIGURES
-
-    if by not in FIGURES:
-        near = difflib.get_close_matches(by, FIGURES, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise UserError(f"--by {by}: {hint}There are {', '.join(FIGURES)}")
+    check_figure(by)
     refuse_infinite(below)
     with opened(workspace) as store:
         shown = _Effects(store, selected(store, study, where or []), study, by, below, whole=not where)
@@ -73,24 +71,24 @@ class _Effects:
     ) -> None:
         from rnnctl.report.effects.analysis import analyse
         from rnnctl.report.leaderboard import result
-        from rnnctl.report.units import loss_unit, result_label
+        from rnnctl.report.units import FLOORS, check_comparable, result_label
 
         every = {row.run_id: row for row in rows}  # one that several studies share counts once
         finished = [row for row in every.values() if row.outcome is not None]
         if not finished:
             raise UserError(f"{study or 'all studies'}: no run has finished yet", NOTHING)
         self.results, self.specs = [result(row) for row in finished], [row.spec for row in finished]
-        units = dict.fromkeys(map(loss_unit, self.specs))
-        if by.endswith("loss") and len(units) > 1:
-            raise UserError(f"losses in {' and '.join(units)} cannot be compared: name a study, or --where task=...")
+        try:
+            check_comparable(by, self.specs)
+        except ValueError as error:
+            raise UserError(f"--by {by}: {error}; or name a study, or --where task=...") from None
         self.store, self.study, self.by, self.below, self.whole = store, study, by, below, whole
         self.label = result_label(by, self.specs)
         self.unfinished = len(every) - len(finished)
         self.found: Analysis = analyse(self.results, self.specs, by, below)
-        self.of_loss = by.endswith("loss")
-        levels = {run["floor" if self.of_loss else "chance_error"] for run in self.results}
+        levels = {run[FLOORS[by]] for run in self.results}
         self.floor = levels.pop() if len(levels) == 1 else None
-        self.floor_label = f"{'floor' if self.of_loss else 'chance'} {number(self.floor)}"
+        self.floor_label = f"{'chance' if by.endswith('error') else 'floor'} {number(self.floor)}"
         self.lost = len(finished) - len(self.found.trials.values)
 
     # --- tables

@@ -113,19 +113,19 @@ def _as_json(row: RunRow, found: Evaluation) -> dict[str, Any]:
 
 def _print(rows: Sequence[RunRow], found: Sequence[Evaluation], lengths: Sequence[int]) -> None:
     """A row a run, its figure at each length; and a row for what each task's predictor without memory has."""
-    from rnnctl.report.generalisation import measure_of
+    from rnnctl.report.generalisation import measure_of, sequences
 
     measure, at = measure_of(found), {(e.run_id, e.length): e for e in found}
     steps = {e.run_id: e.step for e in found}
     columns = ["label", "best weights of", *(f"{measure.column} at {length:,}" for length in lengths)]
     lines, without = [], {}
-    for row in rows:
-        if row.run_id in steps:
-            own = [at[row.run_id, n] for n in lengths]
-            lines.append([row.label, f"{steps[row.run_id]:,}", *(number(measure.shown(e), 3) for e in own)])
-            without.setdefault(row.spec["task"]["name"], [number(measure.shown_without(e), 3) for e in own])
-    for task, figures in without.items():
-        lines.append([f"{measure.without} ({task})" if len(without) > 1 else measure.without, "", *figures])
+    shown = [row for row in rows if row.run_id in steps]
+    for row, of in zip(shown, sequences([row.spec for row in shown]), strict=True):
+        own = [at[row.run_id, n] for n in lengths]
+        lines.append([row.label, f"{steps[row.run_id]:,}", *(number(measure.shown(e), 3) for e in own)])
+        without.setdefault(of, [number(measure.shown_without(e), 3) for e in own])
+    for of, figures in without.items():
+        lines.append([f"{measure.without} ({of})" if of else measure.without, "", *figures])
     out(table(columns, lines))
     left_out = len(rows) - len(steps)
     if left_out:

@@ -30,13 +30,23 @@ def examine(
     study: StudyArgument = None,
     below: Annotated[
         float | None,
-        typer.Option("--below", metavar="X", help="Also list and plot the runs whose best loss is below X."),
+        typer.Option(
+            "--below",
+            metavar="X",
+            help="Also list and plot the runs whose best loss is below X (or bits"
+            " per byte, of texts at several levels).",
+        ),
     ] = None,
     where: WhereOption = None,
     sort: Annotated[
-        str,
-        typer.Option("--sort", metavar="KEY", help="Order by loss, error, updates, label, ..., or a hyper-parameter."),
-    ] = "loss",
+        str | None,
+        typer.Option(
+            "--sort",
+            metavar="KEY",
+            help="Order by loss, error, updates, label, ..., or a hyper-parameter.",
+            show_default="loss, or bits_per_byte of texts at several levels",
+        ),
+    ] = None,
     top: Annotated[
         int, typer.Option("--top", min=0, metavar="N", help="Only the first N configurations; 0 for all.")
     ] = 0,
@@ -47,9 +57,9 @@ def examine(
 ) -> None:
     """Rank configurations by what their runs reached, beside what can be reached without learning.
 
-    A loss is the best validation loss of a run, in nats or, of addition and multiplication, as a mean squared error; ±
-    is the standard deviation over replicates. A run broke the floor at the first check that was more than 1 % below it;
-    shown is the median over the replicates that did.
+    A loss is the best validation loss of a run, in nats (of text, per symbol) or, of addition and multiplication, as a
+    mean squared error; ± is the standard deviation over replicates. A run broke the floor at the first check that was
+    more than 1 % below it; shown is the median over the replicates that did.
     """
     if as_json and as_csv:
         raise UserError("--json and --csv exclude each other")
@@ -71,15 +81,18 @@ class _Examination:
         rows: list[RunRow],
         study: str | None,
         below: float | None,
-        sort: str,
+        sort: str | None,
         top: int,
         whole: bool,
     ) -> None:
         from rnnctl.report.leaderboard import SORTABLE, configurations, rank, result
         from rnnctl.report.parameters import complete_key, parameters
+        from rnnctl.report.units import best_figure
 
         self.store, self.rows, self.study, self.below, self.whole = store, rows, study, below, whole
         self.results = [result(row) for row in rows]
+        self.by = best_figure([row.spec for row in rows])
+        sort = sort or self.by
         flat = [] if sort in SORTABLE else [parameters(row.spec) for row in rows]
         if flat:
             try:
@@ -91,8 +104,8 @@ class _Examination:
         self.groups = ranked[:top] if top else ranked
         self.runs = [run for group in self.groups for run in group.runs]
         self.found = sorted(
-            (run for run in self.runs if below is not None and run["loss"] is not None and run["loss"] < below),
-            key=lambda run: run["loss"],
+            (run for run in self.runs if below is not None and run[self.by] is not None and run[self.by] < below),
+            key=lambda run: run[self.by],
         )
 
     def show(self, as_json: bool, as_csv: bool, figures: bool) -> None:
@@ -145,7 +158,8 @@ class _Examination:
         out()
         out(f"{len(self.found)} of {counted(len(self.runs), 'run')} below {self.below:g}")
         if self.found:
-            columns = ["study"] * many + ["run", "id", "best loss", "at update", "last loss", "best error %", "ended"]
+            best = "best loss" if self.by == "loss" else "bits/byte"
+            columns = ["study"] * many + ["run", "id", best, "at update", "last loss", "best error %", "ended"]
             out(table(columns, [[run["study"]] * many + self._below_line(run) for run in self.found]))
 
     @staticmethod
@@ -168,12 +182,11 @@ class _Examination:
             duration(seconds and seconds.mean),
         ]
 
-    @staticmethod
-    def _below_line(run: dict[str, Any]) -> list[str]:
+    def _below_line(self, run: dict[str, Any]) -> list[str]:
         return [
             run["label"],
             run["run"],
-            number(run["loss"]),
+            number(run[self.by]),
             f"{run['best_at']:,}",
             number(run["last_loss"]),
             number(_scaled(run["error"])),
@@ -193,6 +206,7 @@ class _Examination:
             [by_id[run["run"]].spec for run in self.runs],
             lambda run_ids, traces: history.read(self.store, run_ids, traces),
             title=title if self.whole else f"{title} (a selection)",
+            by=self.by,
             below=self.below,
         )
         with translated(folder):

@@ -53,6 +53,17 @@ def parsed_seeds(text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(map(int, parts)))
 
 
+def check_figure(by: str) -> None:
+    """Raises UserError if runs are not judged by such a figure."""
+    from rnnctl.spec.errors import nearest
+    from rnnctl.spec.recipe import FIGURES
+
+    if by not in FIGURES:
+        meant = nearest(by, FIGURES)
+        hint = f"; did you mean {meant}?" if meant else ""
+        raise UserError(f"--by {by}: there is no such figure; allowed: {', '.join(FIGURES)}{hint}")
+
+
 def workspace_root(option: Path | None) -> Path:
     """The folder that a command works in. Raises NoWorkspace."""
     from store import Workspace

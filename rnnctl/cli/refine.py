@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, opened, parsed_seeds
+from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, check_figure, opened, parsed_seeds
 from rnnctl.cli.output import NOTHING, UserError, counted, number, out, out_json, say, table
 from rnnctl.cli.setup import record
 
@@ -42,7 +42,9 @@ def refine(
     ] = None,
     by: Annotated[
         str | None,
-        typer.Option("--by", metavar="FIGURE", help="loss, last_loss, error or last_error.", show_default=False),
+        typer.Option(
+            "--by", metavar="FIGURE", help="loss, bits_per_byte, last_loss, error or last_error.", show_default=False
+        ),
     ] = None,
     recipe: Annotated[
         Path | None,
@@ -89,8 +91,7 @@ def _recipe(study: StudyRow, file: Path | None) -> Recipe:
 
 def _with_options(recipe: Recipe, best: str | None, below: float | None, by: str | None, seeds: str | None) -> Recipe:
     """The recipe with what the command line says in its place. Raises UserError."""
-    from rnnctl.spec.errors import nearest
-    from rnnctl.spec.recipe import FIGURES, Cut, parse_best
+    from rnnctl.spec.recipe import Cut, parse_best
 
     if best is not None and below is not None:
         raise UserError("--best and --below exclude each other")
@@ -104,10 +105,7 @@ def _with_options(recipe: Recipe, best: str | None, below: float | None, by: str
             raise UserError(f"--below {below}: a threshold is a finite number, such as 1.9")
         recipe = replace(recipe, cut=Cut(below=below))
     if by is not None:
-        if by not in FIGURES:
-            meant = nearest(by, FIGURES)
-            hint = f"; did you mean {meant}?" if meant else ""
-            raise UserError(f"--by {by}: there is no such figure; allowed: {', '.join(FIGURES)}{hint}")
+        check_figure(by)
         recipe = replace(recipe, by=by)
     return recipe if seeds is None else replace(recipe, seeds=parsed_seeds(seeds))
 
@@ -128,10 +126,16 @@ class _Refinement:
         from rnnctl.refine.file import written
         from rnnctl.refine.offspring import cases, offspring
         from rnnctl.refine.selection import select
+        from rnnctl.report.units import check_comparable
         from store import queries
 
         self.store, self.study, self.recipe, self.name = store, study, recipe, name
-        self.selection = select(queries.runs_of(store, study), recipe.cut, recipe.by)
+        rows = queries.runs_of(store, study)
+        try:
+            check_comparable(recipe.by, [row.spec for row in rows])
+        except ValueError as error:
+            raise UserError(f"study {study}, by {recipe.by}: {error}") from None
+        self.selection = select(rows, recipe.cut, recipe.by)
         self._check_selection()
         self.children = offspring(self.selection.chosen, recipe)
         if not self.children:

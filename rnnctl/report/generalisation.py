@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from plots.generalisation import ByLength, generalisation
 from rnnctl.corpora.floors import bits_per_byte
+from rnnctl.report.units import symbol
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,6 +60,15 @@ BITS = Measure(
 def measure_of(found: Sequence[Evaluation]) -> Measure:
     """Bits per byte where all is text, so that levels compare; else errors."""
     return BITS if all(e.bytes_per_answer is not None for e in found) else ERROR
+
+
+def sequences(specs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What tells the runs' sequences apart, of canonical specs: the task, and of text what a symbol is and the corpus,
+    as far as they differ.
+    """
+    parts = [(spec["task"]["name"], symbol(spec), spec["task"].get("sha256", "")[:8]) for spec in specs]
+    differ = [i for i in range(3) if len({part[i] for part in parts}) > 1]
+    return [", ".join(str(part[i]) for i in differ if part[i]) for part in parts]
 
 
 def by_length(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ def result(row: RunRow) -> dict[str, Any]:
     """One run as a flat record: who it is, how it ended, its figures. Losses in the task's unit, errors as shares."""
     summary = row.summary
     last = summary.get("last") or {}
+    bits, loss, floor = (summary.get(key) for key in ("best_bits_per_byte", "best_loss", "floor"))
     return {
         "study": row.study,
         "label": row.label,
@@ -35,10 +36,11 @@ def result(row: RunRow) -> dict[str, Any]:
         "ended": row.outcome or row.status,
         "updates": row.step,
         "budget": row.total,
-        "loss": summary.get("best_loss"),
-        "bits_per_byte": _bits_per_byte(summary.get("best_loss"), last),
+        "loss": loss,
+        "bits_per_byte": bits,
         "last_loss": last.get("valid_loss"),
-        "floor": summary.get("floor"),
+        "floor": floor,
+        "floor_bits_per_byte": bits and loss and floor * bits / loss,
         "error": summary.get("best_error"),
         "last_error": last.get("valid_error"),
         "chance_error": summary.get("chance_error"),
@@ -48,12 +50,6 @@ def result(row: RunRow) -> dict[str, Any]:
         "seconds": summary.get("seconds"),
         "exact": row.exact,
     }
-
-
-def _bits_per_byte(loss: float | None, last: Mapping[str, Any]) -> float | None:
-    """Of a loss in nats, by how both are related at a check; None of what is no text."""
-    nats, bits = last.get("valid_loss"), last.get("valid_bits_per_byte")
-    return loss * bits / nats if loss is not None and nats and bits is not None else None
 
 
 @dataclass(frozen=True)

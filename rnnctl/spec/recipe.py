@@ -33,7 +33,7 @@ from rnnctl.spec.schema import KEYS
 from rnnctl.spec.values import read_list
 from rnnctl.spec.yaml import Node
 
-FIGURES = ("loss", "last_loss", "error", "last_error")  # of rnnctl.report.leaderboard
+FIGURES = ("loss", "bits_per_byte", "last_loss", "error", "last_error")  # of rnnctl.report.leaderboard
 LONGEST_VARIANT = 32  # a label holds the configuration's name as well
 _RUN, _VARIANT = range(2)  # layers
 _KEYS = ("best", "below", "by", "seeds", "variants")

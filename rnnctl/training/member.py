@@ -66,6 +66,7 @@ class Best:
     chance_error: float = math.nan
     error: float = math.inf
     step: int = 0
+    bits_per_byte: float | None = None  # of text
     broke_floor_at: int | None = None
     patience_excess: float = math.inf
     stale_checks: int = 0
@@ -119,6 +120,7 @@ class Member:
         if excess < best.excess:
             best.loss, best.step = loss, self.step
             best.floor, best.chance_error = baseline.loss, baseline.error
+            best.bits_per_byte = validation.get("valid_bits_per_byte")
             self.best_weights = weights.cpu().clone()
         if best.broke_floor_at is None and excess < -margin:
             best.broke_floor_at = self.step
@@ -153,6 +155,7 @@ class Member:
             "floor": _finite(self.best.floor),
             "chance_error": _finite(self.best.chance_error),
             "best_loss": _finite(self.best.loss),
+            "best_bits_per_byte": self.best.bits_per_byte,
             "best_error": _finite(self.best.error),
             "best_step": self.best.step,
             "broke_floor_at": self.best.broke_floor_at,

@@ -119,11 +119,15 @@ def test_text_is_judged_in_bits_per_byte_on_the_test_split(tmp_path):
     done = rnnctl(*args, "6,30", cwd=folder, check=0)
     header, *rows = done.stdout.splitlines()
     assert header.index("bits per byte at 6") < header.index("bits per byte at 30")
-    assert any(row.startswith("bigram") for row in rows)
+    floors = {row.split(")")[0]: row.split(")")[1].split() for row in rows if row.startswith("bigram")}
+    assert set(floors) == {"bigram (character", "bigram (byte"}
     assert (folder / "figures" / "letters-generalisation.png").stat().st_size > 10_000
     chars, letters = json.loads(rnnctl(*args, "30", "--json", cwd=folder, check=0).stdout)
     assert chars["bytes_per_answer"] > 1 == letters["bytes_per_answer"]
     for found in (chars, letters):
         bits = found["loss"] / math.log(2) / found["bytes_per_answer"]
         assert found["bits_per_byte"] == pytest.approx(bits, rel=1e-12)
+    for found, symbol in ((chars, "character"), (letters, "byte")):
+        floor = found["floor"] / math.log(2) / found["bytes_per_answer"]
+        assert float(floors[f"bigram ({symbol}"][1]) == pytest.approx(floor, rel=5e-3)
     one_line(rnnctl(*args, "500", cwd=folder, check=2), "--lengths 500: the test split has")

@@ -2,7 +2,16 @@
 
 import pytest
 
-from rnnctl.report.units import loss_label, loss_unit
+from rnnctl.report.units import (
+    FLOORS,
+    RESULTS,
+    best_figure,
+    check_comparable,
+    loss_label,
+    loss_unit,
+    result_label,
+)
+from rnnctl.spec.recipe import FIGURES
 
 ORDER, PRODUCT = (
     {"task": {"name": name, "min_length": 20, "max_length": 30}} for name in ("temporal_order", "multiplication")
@@ -23,6 +32,33 @@ ORDER, PRODUCT = (
 )
 def test_sums_and_products_are_measured_by_squared_error_and_all_else_in_nats(task, unit):
     assert loss_unit({"task": {"name": task}}) == unit
+
+
+def text(level, vocabulary=None, **more):
+    return {"task": {"name": "text", "level": level, "vocabulary": vocabulary, "corpus": "/no/such", **more}}
+
+
+def test_texts_at_several_levels_compare_in_bits_per_byte_alone():
+    bytes_, bpe = text("bytes"), text("bpe", 512)
+    assert [loss_unit(one) for one in (bytes_, text("chars"), bpe)] == [
+        "nats per byte",
+        "nats per character",
+        "nats per token of 512",
+    ]
+    check_comparable("loss", [bytes_, bytes_])
+    check_comparable("bits_per_byte", [bytes_, bpe])
+    check_comparable("error", [bytes_, PRODUCT])
+    with pytest.raises(ValueError, match="nats per byte and nats per token of 512 cannot.*bits_per_byte can"):
+        check_comparable("last_loss", [bytes_, bpe])
+    with pytest.raises(ValueError, match="mean squared error cannot be compared; errors can"):
+        check_comparable("loss", [bytes_, PRODUCT])
+    assert [best_figure(some) for some in ([bytes_, bytes_], [bytes_, bpe], [bytes_, PRODUCT])] == [
+        "loss",
+        "bits_per_byte",
+        "loss",
+    ]
+    assert result_label("bits_per_byte", [bytes_, bpe]) == "best bits per byte"
+    assert set(RESULTS) == set(FLOORS) == set(FIGURES)
 
 
 def test_an_axis_says_what_it_shows():

@@ -162,7 +162,7 @@ MISTAKES = [
     bad("best negative", "  best: -5%\n" + GOOD, 5, "refine.best", '"-5%"'),
     bad("below a word", "  below: low\n" + GOOD, 5, "refine.below", "must be a finite number", '"low"'),
     bad("below infinity", "  below: .inf\n" + GOOD, 5, "refine.below", "must be a finite number"),
-    bad("unknown figure", "  by: last_los\n" + GOOD, 5, "refine.by", "no such figure", "allowed: loss, last_loss",
+    bad("unknown figure", "  by: last_los\n" + GOOD, 5, "refine.by", "no such figure", "allowed: loss, bits_per_byte",
         "did you mean last_loss?"),
     bad("list of figures", "  by: [loss]\n" + GOOD, 5, "refine.by", "no such figure as a list"),
     bad("one seed", "  seeds: 3\n" + GOOD, 5, "refine.seeds", "must be a list"),

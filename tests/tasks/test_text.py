@@ -1,6 +1,7 @@
 """The task `text`: splits, streams, floors, identity."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ import torch
 
 from rnnctl.corpora.corpus import load
 from rnnctl.corpora.splits import cuts
+from rnnctl.report.leaderboard import result
 from rnnctl.spec.run import RunSpec
-from rnnctl.tasks import make_task
+from rnnctl.tasks import Baseline, make_task
 from rnnctl.training.checks import Checker, validation_set
 from rnnctl.training.member import begin
 from rnnctl.training.pack import model_of
@@ -109,6 +111,24 @@ def test_bits_per_byte_count_the_bytes_that_symbols_stand_for(tmp_path):
     targets = np.concatenate([b.targets.ravel() for b in validation_set(task, run_spec.check)])
     per_symbol = np.mean([len(c.encode()) for c in symbols[targets]])
     assert found["valid_bits_per_byte"] == pytest.approx(found["valid_loss"] / math.log(2) / per_symbol)
+
+
+def test_the_best_check_keeps_the_bits_of_its_own_samples(poem):
+    """A screen and a whole check have other windows, and so other bytes to a symbol."""
+    run_spec = spec(poem)
+    task = make_task(run_spec.task)
+    member, flat = begin("a", run_spec, task, model_of(run_spec, task))
+    for loss, bits in ((2.0, 1.4), (2.5, 1.9), (math.nan, math.nan)):
+        validation = {"valid_loss": loss, "valid_error": 0.5, "valid_bits_per_byte": bits, "valid_samples": 10}
+        member.observe(validation, Baseline(3.0, 0.9, bytes_per_answer=2.0), flat)
+    summary = member.summary()
+    assert (summary["best_loss"], summary["best_bits_per_byte"]) == (2.0, 1.4)
+    row = SimpleNamespace(
+        study="s", label="a", run_id="r", config_id="c", spec={"seed": 1}, outcome=None, status="running",
+        step=0, total=12, exact=True, summary=summary,
+    )  # fmt: skip
+    found = result(row)
+    assert (found["bits_per_byte"], found["floor_bits_per_byte"]) == (1.4, pytest.approx(3.0 * 1.4 / 2.0))
 
 
 def test_the_same_bytes_elsewhere_are_the_same_run_and_other_bytes_another(poem, tmp_path):

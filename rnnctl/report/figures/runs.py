@@ -150,10 +150,9 @@ class Runs:
         for run in self.checked:
             together.setdefault(key(run), []).append(run)
         if len(together) == 1:
-            return [Part(self.checked, "", _common(self.checked, "floor"), _common(self.checked, "chance_error"))]
+            return [Part(self.checked, "", common(self.checked, "floor"), common(self.checked, "chance_error"))]
         return [
-            Part(runs, _names(runs), _common(runs, "floor"), _common(runs, "chance_error"))
-            for runs in together.values()
+            Part(runs, _names(runs), common(runs, "floor"), common(runs, "chance_error")) for runs in together.values()
         ]
 
     # --- panels
@@ -231,7 +230,7 @@ def _end(run: Result) -> str | None:
     return run["ended"] if run["ended"] in plots.ENDS else None
 
 
-def _common(results: Sequence[Result], key: str) -> float | None:
+def common(results: Sequence[Result], key: str) -> float | None:
     """A figure that all runs share; None where they differ: one line in a figure would then be wrong for some."""
     values = {run[key] for run in results if run[key] is not None}
     return values.pop() if len(values) == 1 else None

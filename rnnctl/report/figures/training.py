@@ -12,9 +12,9 @@ from plots import Curves, Point, Series
 from rnnctl.report.effects.levels import at
 from rnnctl.report.effects.trials import Trials
 from rnnctl.report.figures.kind import kind
-from rnnctl.report.figures.runs import GATES, NothingToDraw, Result, Runs
+from rnnctl.report.figures.runs import GATES, NothingToDraw, Result, Runs, common
 from rnnctl.report.parameters import parameters
-from rnnctl.report.units import loss_label, result_label
+from rnnctl.report.units import FLOORS, loss_label, result_label
 
 
 @kind("validation loss, with the floor that takes no learning", examined=True, layouts=True)
@@ -70,15 +70,13 @@ def _scatter(runs: Runs, chosen: Sequence[Result], title: str) -> Figure:
     """Hyper-parameters that only follow from others have no panel; a note names them."""
     if len(runs.all) < 2:
         raise NothingToDraw("one run has nothing to be compared with")
-    parts = runs.parts()
-    part, of_loss = parts[0], runs.by.endswith("loss")
-    floor = (part.floor if of_loss else part.chance) if len(parts) == 1 else None
+    floor = common(runs.checked, FLOORS[runs.by])
     trials = Trials.of(chosen, [run["spec"] for run in chosen], runs.by, empty=True)
     return plots.hyperparameters(
         [_point(run, runs.by) for run in chosen],
         [factor.name for factor in trials.factors] or None,
         floor=floor,
-        floor_label=_floor_label(floor) if of_loss else "chance",
+        floor_label="chance" if runs.by.endswith("error") else _floor_label(floor),
         threshold=runs.below,
         ylabel=result_label(runs.by, [run["spec"] for run in runs.checked]),
         title=title,
