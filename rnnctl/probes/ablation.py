@@ -16,7 +16,9 @@ coming back from zeros to the states that it knows. What memory has gained is wh
 
 Windows are those of rnnctl.probes.lengths for the same seed, at the length of training. Standard errors are over
 windows, each window's mean being one observation; `cost` is a difference window by window, and its error far smaller
-than those of its two parts.
+than those of its two parts. Bits per byte are a ratio of two means that both vary by window, as windows of equally many
+symbols stand for unequally many bytes; their error is that of a ratio estimator (Cochran 1977, Sampling Techniques,
+section 2.11).
 """
 
 from __future__ import annotations
@@ -50,7 +52,7 @@ class Measured:
     nats: float
     nats_se: float
     bits_per_byte: float
-    bits_per_byte_se: float  # that of nats in this unit
+    bits_per_byte_se: float
     error: float  # share of targets that are not named
     error_se: float
     cost: float  # nats more than with the state carried, on the same targets
@@ -180,6 +182,7 @@ class _Counted:
 
     def __init__(self, ngrams: NGrams, inputs_SB: np.ndarray, targets_SB: np.ndarray) -> None:
         self.floors = ngrams.floors(inputs_SB, targets_SB)
+        self.bytes_SB = ngrams.bytes_per_symbol[targets_SB]
 
     def states(self, ways: dict[str, Answers]) -> States:
         floors, measured = self.floors, {name: self.measured(ways[name], ways["carried"]) for name in WAYS}
@@ -187,8 +190,15 @@ class _Counted:
 
     def measured(self, answers: Answers, carried: Answers) -> Measured:
         nats, error, cost = (_mean(x) for x in (*answers, answers[0] - carried[0]))
-        bits = (bits_per_byte(x, self.floors.bytes / self.floors.targets) for x in nats)
-        return Measured(*nats, *bits, *error, *cost)
+        per_byte = bits_per_byte(nats[0], self.floors.bytes / self.floors.targets)
+        return Measured(*nats, per_byte, self._of_ratio(answers[0], per_byte), *error, *cost)
+
+    def _of_ratio(self, nats_SB: np.ndarray, per_byte: float) -> float:
+        """The standard error of bits per byte: that of the mean of what each window has in bits more than its bytes at
+        this ratio, by the bytes per symbol of all windows.
+        """
+        _, error = _mean(nats_SB / math.log(2) - per_byte * self.bytes_SB)
+        return error / float(self.bytes_SB.mean())
 
 
 def _mean(values_SB: np.ndarray) -> tuple[float, float]:

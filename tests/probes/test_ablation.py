@@ -84,7 +84,9 @@ def check(measured, loss, wrong, carried):
         by_window = plain.mean(0)
         assert value == pytest.approx(by_window.mean(), rel=1e-9, abs=1e-12)
         assert error == pytest.approx(by_window.std(ddof=1) / math.sqrt(len(by_window)), rel=1e-9, abs=1e-12)
-    assert measured.bits_per_byte == pytest.approx(measured.nats / math.log(2))  # of one-byte symbols
+    # Of one-byte symbols.
+    assert measured.bits_per_byte == pytest.approx(measured.nats / math.log(2))
+    assert measured.bits_per_byte_se == pytest.approx(measured.nats_se / math.log(2))
 
 
 def test_the_whole_window_as_context_is_the_state_as_trained(poem):
@@ -164,6 +166,25 @@ def test_bits_per_byte_are_those_of_the_bytes_that_targets_stand_for(tmp_path):
     assert found.everywhere.carried.bits_per_byte == pytest.approx(
         found.everywhere.carried.nats * 600 / math.log(2) / n_bytes
     )
+
+
+def test_the_error_of_bits_per_byte_is_how_far_they_scatter_where_windows_differ_in_bytes(tmp_path):
+    """Symbols of one byte and of four, in stretches that a window may be full of: drawn again and again, bits per byte
+    scatter as one drawing says they do, and much more than the nats in them.
+    """
+    rng, path = np.random.default_rng(5), tmp_path / "faces.txt"
+    stretches = zip(rng.choice(["ab", "😀😃"], 3000), rng.integers(2, 9, 3000), strict=True)
+    path.write_text("".join(pair * int(n) for pair, n in stretches))
+    one = spec(path)
+    drawn = [ablation(one, random_weights(one), [0, 3], 60, seed) for seed in range(200)]
+    for of in (lambda found: found.everywhere.carried, lambda found: found.contexts[3]):
+        estimates, reported, by_nats = (
+            np.array([getattr(of(found), name) for found in drawn])
+            for name in ("bits_per_byte", "bits_per_byte_se", "nats_se")
+        )
+        scatter = estimates.std(ddof=1)
+        assert reported.mean() == pytest.approx(scatter, rel=0.15)  # two hundred tell it to 5 %
+        assert by_nats.mean() * estimates.mean() / np.mean([of(found).nats for found in drawn]) < 0.6 * scatter
 
 
 def test_chunks_are_put_together(poem, monkeypatch):
