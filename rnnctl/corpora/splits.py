@@ -17,12 +17,16 @@ SPLITS = ("train", "validation", "test")
 FRACTIONS = (0.9, 0.05, 0.05)
 
 
-def fractions_of(validation: float, test: float) -> tuple[float, float, float]:
-    """The three fractions, from those that are held out; as exact as they are written."""
-    return float(1 - Fraction(str(validation)) - Fraction(str(test))), validation, test
+def fractions_of(validation: float, test: float) -> tuple[Fraction, Fraction, Fraction]:
+    """The three fractions, from those that are held out, which are exactly what is written: .05 is 1/20.
+
+    They stay fractions, as a training share that is rounded to a float need not make up a whole with the others.
+    """
+    held_out = Fraction(str(validation)), Fraction(str(test))
+    return 1 - sum(held_out), *held_out
 
 
-def cuts(text: bytes, fractions: Sequence[float] = FRACTIONS) -> dict[str, slice]:
+def cuts(text: bytes, fractions: Sequence[float | Fraction] = FRACTIONS) -> dict[str, slice]:
     """Where in a text each split lies: one after the other, together all of it.
 
     A cut that would fall into a UTF-8 character is moved to the character's end, at most three bytes. Raises ValueError
@@ -31,7 +35,7 @@ def cuts(text: bytes, fractions: Sequence[float] = FRACTIONS) -> dict[str, slice
     # As they are written: .9 and .05 are together .95, and not a little more.
     exact = [Fraction(str(fraction)) if math.isfinite(fraction) else Fraction(0) for fraction in fractions]
     if len(exact) != len(SPLITS) or min(exact) <= 0 or sum(exact) != 1:
-        shown = ", ".join(f"{fraction:g}" for fraction in fractions)
+        shown = ", ".join(f"{float(fraction):g}" for fraction in fractions)
         raise ValueError(f"splits {shown}: three positive fractions whose sum is 1 ({', '.join(SPLITS)})")
     ends = [_character(text, math.floor(sum(exact[: i + 1]) * len(text))) for i in range(len(SPLITS))]
     found = dict(zip(SPLITS, map(slice, [0, *ends[:-1]], ends), strict=True))

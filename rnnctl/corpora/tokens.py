@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
@@ -31,7 +32,7 @@ class Tokens:
 
 
 def tokens_of(
-    corpus: Corpus, level: str, vocabulary: int | None = None, fractions: Sequence[float] = FRACTIONS
+    corpus: Corpus, level: str, vocabulary: int | None = None, fractions: Sequence[float | Fraction] = FRACTIONS
 ) -> Tokens:
     """A corpus in the symbols of a level.
 

@@ -1,13 +1,14 @@
 """Cuts and windows against sets of positions written out."""
 
 from collections import Counter
+from decimal import Decimal
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnctl.corpora.splits import SPLITS, Windows, cuts
+from rnnctl.corpora.splits import SPLITS, Windows, cuts, fractions_of
 
 # --- cuts -------------------------------------------------------------------------------------------------------------
 
@@ -32,6 +33,41 @@ def test_fractions_are_as_they_are_written():
     assert cuts(bytes(1000), (0.7, 0.2, 0.1)) == {
         "train": slice(0, 700), "validation": slice(700, 900), "test": slice(900, 1000)
     }  # fmt: skip
+
+
+def parts_of(digits):
+    """A number as it is written, in whole parts of 10 ** digits."""
+    return lambda share: int(Decimal(repr(share)).scaleb(digits).to_integral_exact())
+
+
+@given(st.integers(1, 10**6), *2 * [st.floats(1e-6, 0.9)])
+def test_any_two_shares_that_leave_some_to_train_on_are_cut_where_they_say(size, validation, test):
+    """In whole numbers: of 10 ** 30 parts, more than a share of at least 1e-6 has digits."""
+    whole, (v, t) = 10**30, map(parts_of(30), (validation, test))
+    ends = [(whole - v - t) * size // whole, (whole - t) * size // whole, size]
+    if v + t >= whole:
+        with pytest.raises(ValueError, match="three positive fractions whose sum is 1"):
+            cuts(bytes(size), fractions_of(validation, test))
+    elif 0 < ends[0] < ends[1] < size:
+        found = cuts(bytes(size), fractions_of(validation, test))
+        assert [part.stop for part in found.values()] == ends
+    else:
+        with pytest.raises(ValueError, match="leaves none to the"):
+            cuts(bytes(size), fractions_of(validation, test))
+
+
+@given(st.integers(1, 4), st.integers(100, 10**6), st.data())
+def test_three_written_fractions_are_cut_as_the_two_held_out_are(digits, size, data):
+    whole = 10**digits
+    train = data.draw(st.integers(1, whole - 2))
+    validation = data.draw(st.integers(1, whole - 1 - train))
+    ends = [train * size // whole, (train + validation) * size // whole, size]
+    if not 0 < ends[0] < ends[1] < size:
+        return
+    fractions = [parts / whole for parts in (train, validation, whole - train - validation)]
+    found = cuts(bytes(size), fractions)
+    assert [part.stop for part in found.values()] == ends
+    assert found == cuts(bytes(size), fractions_of(*fractions[1:]))
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,13 @@ def test_every_window_is_of_its_own_split_and_targets_are_what_follows(poem, spl
         np.testing.assert_array_equal(u[1:], target[:-1])
 
 
+def test_shares_that_are_no_short_decimals_are_shares(poem):
+    task = make_task(spec(poem, task={"validation": 1 / 7, "test": 1 / 3}).task)
+    sizes = {name: len(task.split(name).windows.ids) for name in ("train", "validation", "test")}
+    ends = [len(POEM) * 11 // 21, len(POEM) * 2 // 3]  # 1 - 1/7 - 1/3, and 1/7 more
+    assert sizes == {"train": ends[0], "validation": ends[1] - ends[0], "test": len(POEM) - ends[1]}
+
+
 def test_streams_go_on_where_they_were_and_around_the_end(poem):
     task = make_task(spec(poem, task={"state": "carried"}).task)
     text = POEM[cuts(POEM, (0.9, 0.05, 0.05))["train"]]
