@@ -107,8 +107,9 @@ def state_ablation(
     """Show whether runs use their memory: the loss with the state as trained, zeroed, or shuffled among sequences.
 
     And how far back: the loss where the state was made of the last K symbols before the present one alone, on the same
-    targets for every K. Costs are nats more than as trained; after ± stands the standard error over windows. That
-    zeroing costs something is not yet memory: zeros are a state that a run hardly ever met. That shuffling does, is.
+    targets for every K. Costs are nats more than as trained; after ± stands the standard error over windows. The
+    context that is used is the least K that costs less than 0.01 nats. That zeroing costs something is not yet memory:
+    zeros are a state that a run hardly ever met. That shuffling does, is.
     """
     from rnnctl.corpora.splits import SPLITS
     from rnnctl.probes.lengths import chunk_of
@@ -204,7 +205,8 @@ def _asked(
         found = ablation(spec, weights, own, samples, seed, split)
         states = found.everywhere
         if len(rows) > 1:
-            say(f"{row.label}: {number(states.carried.nats)} nats as trained, {number(states.zeroed.nats)} zeroed")
+            nats = f"{number(states.carried.nats)} nats as trained, {number(states.zeroed.nats)} zeroed"
+            say(f"{row.label}: {nats}, context that is used: {_used(found)}")
         yield row, step, found
 
 
@@ -212,12 +214,12 @@ def _as_json(row: RunRow, step: int, found: Ablation) -> dict[str, Any]:
     """The contexts as a list, in their order."""
     contexts = [{"context": context, **asdict(measured)} for context, measured in found.contexts.items()]
     who = {"study": row.study, "label": row.label, "run_id": row.run_id, "step": step}
-    return {**who, **asdict(found), "contexts": contexts}
+    return {**who, **asdict(found), "contexts": contexts, "context_used": found.context_used}
 
 
 def _print(asked: Sequence[tuple[RunRow, int, Ablation]]) -> None:
-    """A table for each measure of the states, and one of the contexts; a row a run in each."""
-    from rnnctl.probes.ablation import TARGETS, WAYS
+    """A table for each measure of the states, and two of the contexts, losses and costs; a row a run in each."""
+    from rnnctl.probes.ablation import ENOUGH, TARGETS, WAYS
 
     first = asked[0][2]
     out(f"{first.samples:,} windows of the {first.split} split, every target of theirs")
@@ -232,7 +234,7 @@ def _print(asked: Sequence[tuple[RunRow, int, Ablation]]) -> None:
         if measure == "nats":
             columns += ["zeroing costs", "shuffling costs"]
             for line, (*_, found) in zip(lines, asked, strict=True):
-                line += [_cell(found.everywhere.zeroed, "cost"), _cell(found.everywhere.shuffled, "cost")]
+                line += [_cost(found.everywhere.zeroed), _cost(found.everywhere.shuffled)]
         out(table(columns, lines))
     out()
     out(f"nats by symbols of context before the present one, at up to {TARGETS} late targets of each window")
@@ -248,6 +250,14 @@ def _print(asked: Sequence[tuple[RunRow, int, Ablation]]) -> None:
         for row, _, found in asked
     ]
     out(table(["label", *map(str, contexts), WAYS["carried"], "bigram", "unigram"], lines))
+    out()
+    out(f"what each context costs, nats; used is the least that costs less than {ENOUGH:g}")
+    out()
+    lines = [
+        [row.label, *(_cost(found.contexts[k]) if k in found.contexts else "-" for k in contexts), _used(found)]
+        for row, _, found in asked
+    ]
+    out(table(["label", *map(str, contexts), "context that is used"], lines))
 
 
 def _line(states: States, measure: str, factor: int = 1) -> list[str]:
@@ -262,6 +272,15 @@ def _line(states: States, measure: str, factor: int = 1) -> list[str]:
 def _cell(measured: Measured, measure: str, factor: int = 1) -> str:
     value, error = (factor * getattr(measured, name) for name in (measure, f"{measure}_se"))
     return f"{number(value)} ± {number(error, 2)}"
+
+
+def _cost(measured: Measured) -> str:
+    """To four places: less tells nothing of use, and costs are compared with ENOUGH at a glance."""
+    return f"{measured.cost:z.4f} ± {measured.cost_se:.4f}"
+
+
+def _used(found: Ablation) -> str:
+    return f"more than {max(found.contexts)}" if found.context_used is None else str(found.context_used)
 
 
 def _draw(store: Store, what: str, asked: Sequence[tuple[RunRow, int, Ablation]]) -> None:

@@ -39,6 +39,9 @@ from rnnctl.training.member import generator
 
 SHUFFLE_STREAM = 3  # of a seed; 2 draws the windows
 TARGETS = 8  # of a window at most, for which contexts are compared: each takes a pass of its own
+# Nats by which a context may cost more than the state as trained and still be called enough. Networks of source text in
+# bytes are at 1 to 2 nats: it is no more than 1 % of what they lose, and several standard errors of a cost so small.
+ENOUGH = 0.01
 WAYS = {"carried": "as trained", "zeroed": "zeroed", "shuffled": "shuffled"}  # and what tables and figures call them
 
 # Loss (nats) and wrongness of answers, steps by windows.
@@ -85,6 +88,11 @@ class Ablation:
     everywhere: States
     late: States
     contexts: dict[int, Measured]
+
+    @property
+    def context_used(self) -> int | None:
+        """The least of the contexts that costs less than ENOUGH against the state as trained; None if none does."""
+        return min((k for k, measured in self.contexts.items() if measured.cost < ENOUGH), default=None)
 
 
 def usual_contexts(window: int) -> list[int]:

@@ -1,6 +1,7 @@
 """`probe` as a user types it: text written, state taken away, and mistakes."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -83,7 +84,7 @@ def test_bytes_that_are_no_text_come_in_and_out_replaced(trained):
 def test_a_study_has_a_row_a_run_in_every_table_and_a_figure(trained):
     done = asked(trained, "letters", "state-ablation", "--samples", 50)
     for label in ("rnn", "gated", "bytes"):
-        assert sum(line.split()[:1] == [label] for line in done.stdout.splitlines()) == 4
+        assert sum(line.split()[:1] == [label] for line in done.stdout.splitlines()) == 5
         assert f"{label}: " in done.stderr
     for words in (
         "nats as trained",
@@ -108,6 +109,26 @@ def test_json_has_every_figure(trained):
     assert zero == {"context": 0, **found["late"]["zeroed"]}
     assert zero["cost"] == pytest.approx(zero["nats"] - found["late"]["carried"]["nats"])
     assert json.loads(asked(trained, RUN, *args).stdout) == [found]
+
+
+def test_costs_stand_by_context_with_the_least_that_is_enough(trained):
+    """Of a run asked for contexts that are, and for such that are not, enough: in its row, its line and in JSON."""
+    for contexts in ("0", "0,1,2,4,8"):
+        args = ("letters", "state-ablation", "--samples", 50, "--context", contexts)
+        done = asked(trained, *args, "--no-figures")
+        wanted = [int(k) for k in contexts.split(",")]
+        columns, _, *rows = done.stdout.split("\n\n")[-1].splitlines()
+        assert columns.split() == ["label", *contexts.split(","), "context", "that", "is", "used"]
+        for row, found in zip(rows, json.loads(asked(trained, *args, "--json").stdout), strict=True):
+            costs = {each["context"]: each["cost"] for each in found["contexts"]}
+            enough = [k for k in wanted if costs[k] < 0.01]
+            assert found["context_used"] == (enough[0] if enough else None)
+            used = str(enough[0]) if enough else f"more than {wanted[-1]}"
+            label, *cells = re.split("  +", row)
+            assert (label, cells[-1]) == (found["label"], used)
+            errors = [each["cost_se"] for each in found["contexts"]]
+            assert cells[:-1] == [f"{costs[k]:z.4f} ± {se:.4f}" for k, se in zip(wanted, errors, strict=True)]
+            assert re.search(f"^{label}: .*, context that is used: {used}$", done.stderr, re.MULTILINE)
 
 
 def test_as_trained_and_bigram_are_what_evaluate_says(trained):

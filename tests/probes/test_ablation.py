@@ -1,12 +1,13 @@
 """State ablation: against the equations in a loop, and on networks whose use of memory is known by construction."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
-from rnnctl.probes.ablation import SHUFFLE_STREAM, TARGETS, ablation, asked_steps, derangement, usual_contexts
+from rnnctl.probes.ablation import ENOUGH, SHUFFLE_STREAM, TARGETS, ablation, asked_steps, derangement, usual_contexts
 from rnnctl.probes.lengths import EVALUATION_STREAM, at_length
 from rnnctl.tasks import make_task
 from rnnctl.training.member import generator
@@ -114,6 +115,7 @@ def test_without_recurrence_no_state_makes_a_difference(poem):
     found = ablation(one, flat, [0, 2, 5], 40, 1)
     assert found.everywhere.carried == found.everywhere.zeroed == found.everywhere.shuffled
     assert all(measured == found.late.carried for measured in found.contexts.values())
+    assert found.context_used == 0
 
 
 def test_a_state_that_tells_nothing_of_the_text_costs_nothing_to_shuffle_but_something_to_zero(poem):
@@ -144,6 +146,9 @@ def test_a_memory_of_one_symbol_is_seen_at_a_context_of_one(pairs):
     nothing, known = math.log(2), math.log1p(math.exp(-9))
     assert found.contexts[0].nats == pytest.approx(nothing)
     assert found.late.zeroed.bits_per_byte == pytest.approx(1)
+    assert found.context_used == 1
+    assert ablation(one, shift_register(one), [0], 200, 2).context_used is None
+    assert ablation(one, shift_register(one), [0, 2, 4], 200, 2).context_used == 2
     for k in (1, 2, 4):
         assert found.contexts[k].nats == pytest.approx(known)
         assert found.contexts[k].error == 0
@@ -154,6 +159,24 @@ def test_a_memory_of_one_symbol_is_seen_at_a_context_of_one(pairs):
     by_step = 11 / 12 * 9 * 0.5
     assert found.everywhere.shuffled.cost == pytest.approx(by_step, rel=0.15)
     assert 0 < found.everywhere.shuffled.cost_se < 0.3
+
+
+@pytest.mark.parametrize(
+    ("costs", "used"),
+    [
+        ({0: 1.0, 1: 0.011, 4: 0.009, 8: 0.0}, 4),
+        ({0: 1.0, 1: ENOUGH, 4: 0.0}, 4),
+        ({0: 1.0, 1: -0.5, 4: 0.2}, 1),
+        ({0: -1.0}, 0),
+        ({0: 1.0, 8: 0.02}, None),
+        ({0: math.nan, 8: math.nan}, None),
+    ],
+)
+def test_the_context_that_is_used_is_the_least_that_costs_next_to_nothing(poem, costs, used):
+    one = spec(poem)
+    found = ablation(one, random_weights(one), [0], 10, 1)
+    contexts = {k: replace(found.late.carried, cost=cost) for k, cost in costs.items()}
+    assert replace(found, contexts=contexts).context_used == used
 
 
 def test_bits_per_byte_are_those_of_the_bytes_that_targets_stand_for(tmp_path):
