@@ -4,9 +4,14 @@ Three predictors of the next symbol out of V. `uniform` gives each 1/V. `unigram
 (c(b) + 1/2) / (n + V/2), where c(b) counts it among the n targets of the training split (the estimator of Krichevsky
 and Trofimov 1981). `bigram` also sees the last symbol a, and gives b (c(ab) + d(a) p(b)) / (c(a) + d(a)), where d(a)
 counts the different symbols that follow a there and p is the unigram: a share d(a) / (c(a) + d(a)) is kept for what has
-not followed a, and all of it where a never came (Witten and Bell 1991, method C, interpolated). Adding 1/2 to every
-pair instead costs nothing on bytes but .2 to .4 bits per byte on bpe, where most pairs are new; and a floor that is too
-high would be broken by what is no memory.
+not followed a, and all of it where a never came (Witten and Bell 1991, method C, interpolated).
+
+A floor that is too high would be broken by what is no memory, the more so the more symbols there are, as most pairs are
+new then. On the source of Python's standard library, adding 1/2 to every pair instead would cost .004 bits per byte at
+512 symbols of bpe, .075 at 2,048, .28 at 8,192 and .47 at 32,768. Nor is this rule the best bigram there is: one with
+modified Kneser-Ney smoothing (Chen and Goodman 1999) pays .42 % less at 2,048 symbols, 1.27 % at 8,192 and 2.59 % at
+32,768, though no less at fewer than 2,048. At large vocabularies, then, a model without memory can come a little below
+this floor.
 
 All are fitted to the training split and measured elsewhere. The entropies of the text measured are there beside them:
 what the same predictors would pay if they had been fitted, without smoothing, to that text itself. No unigram or bigram
