@@ -83,17 +83,9 @@ class Windows:
         """`batch` windows as `at` gives them, each start uniform over all that there are."""
         return self.at(rng.integers(self.starts, size=batch))
 
-    def tiles(self) -> np.ndarray:
-        """Starts of windows one after the other from the beginning, as many as are whole: no target is in two."""
-        return np.arange(0, self.starts, self.length)
-
     def spread(self, batch: int) -> np.ndarray:
         """Starts of `batch` streams, evenly over the split."""
         return np.arange(batch) * (len(self.ids) - 1) // batch
-
-    def scattered(self, rng: np.random.Generator, batch: int) -> np.ndarray:
-        """Starts of `batch` streams, uniform over the split."""
-        return rng.integers(len(self.ids) - 1, size=batch)
 
     def stream(self, starts_B: np.ndarray, window: int) -> tuple[np.ndarray, np.ndarray]:
         """Window number `window`, from 0, of streams that go on through the split from where they start.
