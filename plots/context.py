@@ -49,7 +49,7 @@ def by_context(
     note: str = "",
 ) -> Figure:
     """Left the loss of each run by context, on logarithmic contexts from 0 on; right that in each of its states.
-    Replicates share a colour, bars are standard errors, floors are drawn across both.
+    Replicates share a look, bars are standard errors, floors are drawn across both.
     """
     if not runs:
         return style.say(title, "No run was asked.")
@@ -62,7 +62,8 @@ def by_context(
     look = style.looks(groups)
     for i, run in enumerate(runs):
         colour, dash = look[run.group]
-        drawn = {"color": colour, "linewidth": 1.6, "elinewidth": 1.0, "alpha": 0.9, "zorder": 2.5, "markersize": 4}
+        drawn = {"color": colour, "linewidth": 1.6, "elinewidth": 1.0, "alpha": 0.9, "zorder": 2.5}
+        drawn |= _marker(colour, dash)
         _points(left, run.contexts, run.losses, run.errors, drawn | {"linestyle": dash, "label": run.label}, "run")
         # Side by side, or the points of equal runs would lie on one another.
         places = np.array([states.index(name) for name in run.states]) + 0.5 * ((i + 0.5) / len(runs) - 0.5)
@@ -76,12 +77,20 @@ def by_context(
     left.autoscale_view(scalex=False)
     for axes in (left, right):
         marks.draw_levels(axes, floors, named=axes is right)
-    style.footer(figure, style.group_keys(look, groups), [note])
+    keys = style.group_keys(look, groups)
+    for key, one in zip(keys, look.values(), strict=True):
+        key.set(**_marker(*one))
+    style.footer(figure, keys, [note])
     return figure
 
 
+def _marker(colour: str, dash: object) -> dict:
+    """Hollow where lines are dashed: points without a line have nothing else to tell groups of one colour apart."""
+    return {"marker": "o", "markersize": 4, "markerfacecolor": colour if dash == style.DASHES[0] else "white"}
+
+
 def _points(axes: Axes, x: np.ndarray, y: np.ndarray, errors: np.ndarray, look: Mapping, gid: str) -> None:
-    line, _, _ = axes.errorbar(x, y, errors, marker="o", **look)
+    line, _, _ = axes.errorbar(x, y, errors, **look)
     line.set_gid(gid)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from plots import style
 from plots.context import ByContext, by_context
 
 STATES = {"as trained": (2.0, 0.1), "zeroed": (2.8, 0.1), "shuffled": (3.5, 0.2)}
@@ -29,6 +30,21 @@ def test_every_run_is_a_line_through_its_points_and_a_point_in_each_state(read):
         assert (figure.level("unigram", panel), figure.level("bigram", panel)) == (3.2, 2.5)
     assert figure.legend == ["a (2 runs)", "b"]
     assert "100 targets" in figure.notes
+
+
+def test_as_many_groups_as_have_names_differ_in_their_points_alone(read):
+    """On the right no line tells dashes: what is hollow there has a dashed line on the left, and in the legend."""
+    figure = read(by_context([ByContext(g, g, [0, 1], [2, 1], [0.1, 0.1], STATES) for g in "abcdefghijkl"]))
+    assert len(figure.legend) == style.NAMED_GROUPS == 12
+    found = [
+        [(line.get_markeredgecolor(), line.get_markerfacecolor(), line.get_marker()) for line in lines]
+        for lines in (figure.lines("run"), figure.lines("states", 1), figure.figure.legends[0].legend_handles)
+    ]
+    assert found[0] == found[1] == found[2]
+    assert len(set(found[0])) == 12
+    dashed = [line.get_linestyle() != "-" for line in figure.lines("run")]
+    assert dashed == [face == "white" for _, face, _ in found[0]] == [False] * 6 + [True] * 6
+    assert [edge for edge, *_ in found[0]] == [line.get_color() for line in figure.lines("run")]
 
 
 def test_contexts_have_places_from_0_on_and_floors_are_in_the_panel(read):
