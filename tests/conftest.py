@@ -5,6 +5,8 @@ when it loads.
 import os
 import sys
 
+import pytest
+
 from rnnctl.determinism import BIT_VARIABLES
 
 
@@ -16,3 +18,11 @@ def pytest_configure():
     from rnnctl.determinism import settle_torch
 
     settle_torch()
+
+
+@pytest.fixture(params=["kernels", "torch"])
+def code_path(request, monkeypatch):
+    """Passes through time and Adam by the kernels, and as they are without numba."""
+    if request.param == "torch":
+        for module in ("tapes", "optimizers"):
+            monkeypatch.setattr(f"rnnctl.training.{module}.kernel_compiler", lambda: None)

@@ -160,14 +160,7 @@ def gated_four(cell, **common):
     }
 
 
-@pytest.fixture(params=["kernels", "torch"])
-def path(request, monkeypatch):
-    """Passes through time by the kernels, and as they are without numba."""
-    if request.param == "torch":
-        monkeypatch.setattr("rnnctl.training.tapes.kernel_compiler", lambda: None)
-
-
-@pytest.mark.usefixtures("path")
+@pytest.mark.usefixtures("code_path")
 @pytest.mark.parametrize("hidden", [1, 13, 50])
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_a_gated_run_alone_has_the_same_bits_as_in_a_pack_of_four(cell, hidden):
@@ -177,7 +170,7 @@ def test_a_gated_run_alone_has_the_same_bits_as_in_a_pack_of_four(cell, hidden):
         assert_same(train({run_id: alone}), pack, run_id)
 
 
-@pytest.mark.usefixtures("path")
+@pytest.mark.usefixtures("code_path")
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "relu", "identity"])
 def test_a_run_alone_has_the_same_bits_as_in_a_pack_whatever_goes_through_time(activation):
     specs = four(activation=activation, updates=15)
@@ -186,7 +179,7 @@ def test_a_run_alone_has_the_same_bits_as_in_a_pack_whatever_goes_through_time(a
         assert_same(train({run_id: alone}), pack, run_id)
 
 
-@pytest.mark.usefixtures("path")
+@pytest.mark.usefixtures("code_path")
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 @pytest.mark.parametrize("cut", [1, 10, 24])
 def test_a_resumed_gated_run_has_the_same_bits(cell, cut):

@@ -24,12 +24,10 @@ def adam(dtype: torch.dtype, gradients: torch.Tensor, scales: np.ndarray, place:
     return rows[place], kept
 
 
-@pytest.mark.parametrize("compiler", ["numba", None])
+@pytest.mark.usefixtures("code_path")
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("scale", ["unclipped", "clipped"])
-def test_adam_is_that_of_torch(compiler, dtype, scale, monkeypatch):
-    if compiler is None:
-        monkeypatch.setattr(optimizers, "kernel_compiler", lambda: None)
+def test_adam_is_that_of_torch(dtype, scale):
     rng = np.random.default_rng(7)
     sizes = 10.0 ** rng.uniform(-9, 3, (UPDATES, WEIGHTS))
     gradients = torch.from_numpy(sizes * rng.standard_normal((UPDATES, WEIGHTS)))
@@ -54,10 +52,8 @@ def test_adam_is_that_of_torch(compiler, dtype, scale, monkeypatch):
     assert found[0] == 1
 
 
-@pytest.mark.parametrize("compiler", ["numba", None])
-def test_an_update_has_the_same_bits_wherever_the_row_lies(compiler, monkeypatch):
-    if compiler is None:
-        monkeypatch.setattr(optimizers, "kernel_compiler", lambda: None)
+@pytest.mark.usefixtures("code_path")
+def test_an_update_has_the_same_bits_wherever_the_row_lies():
     gradients, scales = torch.randn(UPDATES, WEIGHTS, generator=torch.Generator().manual_seed(3)), np.ones(UPDATES)
     first, *others = (adam(torch.float32, gradients, scales, place) for place in range(4))
     for other in others:
