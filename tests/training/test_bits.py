@@ -145,26 +145,26 @@ def test_float64_follows_float32_closely():
     np.testing.assert_allclose(one.state("a")["weights"], two.state("a")["weights"], atol=1e-5)
 
 
-def gated(seed, cell, *, hidden=13, updates=25, init="orthogonal", clip=1.0, lr=0.1):
+def gru_or_lstm(seed, cell, *, hidden=13, updates=25, init="orthogonal", clip=1.0, lr=0.1):
     data = spec(seed, updates=updates, clip=clip, omega=0, lr=lr).canonical()
     return RunSpec.model_validate({**data, "model": {"name": cell, "hidden": hidden, "init": init}})
 
 
-def gated_four(cell, **common):
+def gru_or_lstm_four(cell, **common):
     """Four runs of one shape; lengths differ at every update, so that packs are ragged."""
     return {
-        "plain": gated(1, cell, clip="none", **common),
-        "clipped": gated(2, cell, clip=0.1, **common),
-        "fast": gated(3, cell, lr=1.0, **common),
-        "other": gated(4, cell, init="course" if cell == "gru" else "xavier", **common),
+        "plain": gru_or_lstm(1, cell, clip="none", **common),
+        "clipped": gru_or_lstm(2, cell, clip=0.1, **common),
+        "fast": gru_or_lstm(3, cell, lr=1.0, **common),
+        "other": gru_or_lstm(4, cell, init="course" if cell == "gru" else "xavier", **common),
     }
 
 
 @pytest.mark.usefixtures("code_path")
 @pytest.mark.parametrize("hidden", [1, 13, 50])
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
-def test_a_gated_run_alone_has_the_same_bits_as_in_a_pack_of_four(cell, hidden):
-    specs = gated_four(cell, hidden=hidden)
+def test_a_gru_or_lstm_alone_has_the_same_bits_as_in_a_pack_of_four(cell, hidden):
+    specs = gru_or_lstm_four(cell, hidden=hidden)
     pack = train(specs)
     for run_id, alone in specs.items():
         assert_same(train({run_id: alone}), pack, run_id)
@@ -182,8 +182,8 @@ def test_a_run_alone_has_the_same_bits_as_in_a_pack_whatever_goes_through_time(a
 @pytest.mark.usefixtures("code_path")
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 @pytest.mark.parametrize("cut", [1, 10, 24])
-def test_a_resumed_gated_run_has_the_same_bits(cell, cut):
-    specs = {"a": gated(5, cell), "b": gated(6, cell)}
+def test_a_resumed_gru_or_lstm_has_the_same_bits(cell, cut):
+    specs = {"a": gru_or_lstm(5, cell), "b": gru_or_lstm(6, cell)}
     unbroken, broken = train(specs), Memory()
     broken.drain_after = 2 * cut
     train(specs, broken)

@@ -1,4 +1,4 @@
-"""What training makes of gated cells: initial weights, updates, the guard, and what a check says of them."""
+"""What training makes of GRU and LSTM: initial weights, updates, the guard, and what a check says of them."""
 
 import math
 
@@ -12,14 +12,14 @@ from rnnctl.training.member import begin
 from rnnctl.training.pack import model_of
 from tests.oracles import gru_loss, lstm_loss
 from tests.training.memory import train
-from tests.training.test_bits import gated
+from tests.training.test_bits import gru_or_lstm
 from tests.training.test_training import as_float64, one_update
 
-GATED = pytest.mark.parametrize("cell", ["gru", "lstm"])
+BOTH = pytest.mark.parametrize("cell", ["gru", "lstm"])
 
 
 def initial(cell, **model):
-    data = gated(1, cell, hidden=60).canonical()
+    data = gru_or_lstm(1, cell, hidden=60).canonical()
     spec = RunSpec.model_validate({**data, "model": {"name": cell, "hidden": 60, **model}})
     task = make_task(spec.task)
     built = model_of(spec, task)
@@ -44,7 +44,7 @@ def test_the_course_init_of_a_gru():
         assert not weights[name].any()
 
 
-@GATED
+@BOTH
 def test_an_orthogonal_init_has_orthogonal_recurrent_matrices_each_its_own(cell):
     weights = initial(cell, init={"name": "orthogonal", "gain": 0.5})
     recurrent = [w for name, w in weights.items() if name.startswith("W_h") and name != "W_hy"]
@@ -66,10 +66,10 @@ def test_one_bias_starts_where_the_spec_says_under_every_init(cell, option, bias
             assert not any(w.any() for name, w in weights.items() if name.startswith("b_") and name != bias)
 
 
-@GATED
+@BOTH
 @pytest.mark.parametrize("clip", ["none", 1e-3])
 def test_an_update_is_sgd_on_the_clipped_gradient(cell, clip):
-    before, after, batch, member, _ = one_update(as_float64(gated(3, cell, clip=clip)))
+    before, after, batch, member, _ = one_update(as_float64(gru_or_lstm(3, cell, clip=clip)))
     leaves = {name: w.clone().requires_grad_() for name, w in before.items()}
     oracle = {"gru": gru_loss, "lstm": lstm_loss}[cell]
     loss, *_ = oracle(leaves, torch.from_numpy(batch.inputs), torch.from_numpy(batch.targets))
@@ -82,10 +82,10 @@ def test_an_update_is_sgd_on_the_clipped_gradient(cell, clip):
     assert member.window.loss == pytest.approx(loss.item())
 
 
-@GATED
+@BOTH
 def test_the_guard_shrinks_every_recurrent_matrix_and_nothing_else(cell, monkeypatch):
     monkeypatch.setattr("rnnctl.training.pack.GUARD_NORM", 0.0)
-    before, after, _, member, diverged = one_update(gated(2, cell))
+    before, after, _, member, diverged = one_update(gru_or_lstm(2, cell))
     assert (member.window.guarded, diverged) == (1, [])
     for name, w in before.items():
         if name.startswith("W_h") and name != "W_hy":
@@ -94,10 +94,10 @@ def test_the_guard_shrinks_every_recurrent_matrix_and_nothing_else(cell, monkeyp
             assert torch.equal(after[name], w)
 
 
-@GATED
-def test_a_check_says_of_a_gated_cell_what_is_true_of_it(cell):
+@BOTH
+def test_a_check_says_of_a_gru_or_lstm_what_is_true_of_it(cell):
     """Saturation as of tanh, the spectrum of W_hh; no Omega and no slope, which only the vanilla RNN has."""
-    memory = train({"a": gated(1, cell)})
+    memory = train({"a": gru_or_lstm(1, cell)})
     row = memory.history["a"][-1]
     assert {"saturation", "saturated_units", "rho", "sigma_max", "reach", "grad_decay"} <= row.scalars.keys()
     assert not {"omega", "train_omega"} & row.scalars.keys()
@@ -106,8 +106,8 @@ def test_a_check_says_of_a_gated_cell_what_is_true_of_it(cell):
     assert all(np.isfinite(value) for value in row.scalars.values())
 
 
-@GATED
-def test_a_gated_cell_solves_short_temporal_order(cell):
+@BOTH
+def test_a_gru_and_an_lstm_solve_short_temporal_order(cell):
     spec = RunSpec.model_validate(
         {
             "task": {"name": "temporal_order", "min_length": 10, "max_length": 10},
