@@ -1,4 +1,5 @@
-"""The layered cell of rnnctl.models.gated, one run, all layers and time steps in one call. H units a layer, I = L H.
+"""The layered cell of rnnctl.models.gated, one run, all layers and time steps in one call. Shapes: H units a layer, C =
+L H in a state.
 
 A layer's maps are one matrix, P rows of H: for each of A to G an (H, H) block for each part of its input, then its
 bias. `rows` (7, 2) has where a map's blocks and its bias begin, -1 for one that the flags leave out; `parts` (3,) which
@@ -71,12 +72,12 @@ def _mix(z_BH, m_BH, s_BH, p_BH):
 
 
 @kernel
-def forward(w_LPH, rows, parts, x_LRTBH, h_RTBI, values, run, length):
+def forward(w_LPH, rows, parts, x_LRTBH, h_RTBC, values, run, length):
     """Each layer's output and state for t = 1..T, and all values, from x[0], the first layer's inputs, and h[0].
 
-    x_LRTBH: (L + 1, R, T or more, B, H). h_RTBI: (R, T + 1 or more, B, I).
+    x_LRTBH: (L + 1, R, T or more, B, H). h_RTBC: (R, T + 1 or more, B, C).
     """
-    layers, hidden, batch = w_LPH.shape[0], w_LPH.shape[2], h_RTBI.shape[2]
+    layers, hidden, batch = w_LPH.shape[0], w_LPH.shape[2], h_RTBC.shape[2]
     all_a, all_b, all_m, all_z, all_p, all_f, all_n, all_o, all_g, all_s, all_kept_x, all_kept_s = values
     for i in range(layers):
         w, first, last = w_LPH[i], i * hidden, (i + 1) * hidden
@@ -86,7 +87,7 @@ def forward(w_LPH, rows, parts, x_LRTBH, h_RTBI, values, run, length):
                 all_m[i, run, t], all_p[i, run, t], all_n[i, run, t], all_o[i, run, t], all_g[i, run, t]
             )  # fmt: skip
             for b in range(batch):
-                copy_row(h_RTBI[run, t, b, first:last], s[b])
+                copy_row(h_RTBC[run, t, b, first:last], s[b])
             if rows[A, 0] >= 0:
                 a, b_gate = all_a[i, run, t], all_b[i, run, t]
                 _start(w, rows, A, a)
@@ -112,7 +113,7 @@ def forward(w_LPH, rows, parts, x_LRTBH, h_RTBI, values, run, length):
                 _gate(w, rows, E, kept_x, kept_s, p, f)
                 _times(f, p, n)
             for b in range(batch):
-                copy_row(n[b], h_RTBI[run, t + 1, b, first:last])
+                copy_row(n[b], h_RTBC[run, t + 1, b, first:last])
             _start(w, rows, F, o)
             _add_read(w, rows, F, 0, parts, n, kept_s, x, o)
             if rows[G, 0] >= 0:
@@ -223,7 +224,7 @@ def _sum(one_BH, other_BH, out_BH):
 
 
 @kernel
-def backward(w_LPH, rows, parts, places_TB, x_LRTBH, values, direct_SBH, d_RTBI, run, by_place_XH, grad_LPH):
+def backward(w_LPH, rows, parts, places_TB, x_LRTBH, values, direct_SBH, d_RTBC, run, by_place_XH, grad_LPH):
     """Carry the gradient back to dL/ds_0, in d[0]; write the gradients of the maps, and of the first layer's inputs by
     place.
 
@@ -259,7 +260,7 @@ def backward(w_LPH, rows, parts, places_TB, x_LRTBH, values, direct_SBH, d_RTBI,
             _back_read(turned, rows, F, 0, parts, do, n, kept_s, x, dn, dkept_s, dx, grad, fresh)
             _back_bias(rows, F, do, grad, fresh)
             for b in range(batch):
-                copy_row(dn[b], d_RTBI[run, t + 1, b, first:last])
+                copy_row(dn[b], d_RTBC[run, t + 1, b, first:last])
             if rows[E, 0] >= 0:
                 _back_factor(dn, all_f[i, run, t], p, d, delta)
                 _back(turned, rows, E, 0, delta, kept_x, dkept_x, grad, fresh)
@@ -293,7 +294,7 @@ def backward(w_LPH, rows, parts, places_TB, x_LRTBH, values, direct_SBH, d_RTBI,
             _sum(dkept_x, dx, dy)
             _sum(dkept_s, dn, dn)
         for b in range(batch):
-            copy_row(dn[b], d_RTBI[run, 0, b, first:last])
+            copy_row(dn[b], d_RTBC[run, 0, b, first:last])
     by_place_XH[:] = zero
     for t in range(length):
         for b in range(batch):
