@@ -83,7 +83,7 @@ class LstmTape(TorchTape):
         batch, hidden = self.batch, self.model.hidden
         self.units_RTBG, self.delta_RTBG = (torch.zeros(runs, steps, batch, 4 * hidden, **options) for _ in range(2))
         self.c_RTBH = torch.zeros(runs, steps + 1, batch, hidden, **options)
-        self.squashed_RTBH, self.slope_RTBH = (torch.zeros(runs, steps, batch, hidden, **options) for _ in range(2))
+        self.squashed_RTBH = torch.zeros(runs, steps, batch, hidden, **options)
         self.product_RBG = torch.zeros(runs, batch, 4 * hidden, **options)
         self.e_RBH = torch.zeros(runs, batch, hidden, **options)
 
@@ -116,22 +116,23 @@ class LstmTape(TorchTape):
 
     def _loop_back(self, weights: Weights) -> None:
         w_RHG = recurrence(weights, BRANCHES).transpose(1, 2)
+        slope_RTBH = torch.empty_like(self.squashed_RTBH)
         for i in range(len(self.lengths)):
-            self._slopes(i)
+            self._slopes(i, slope_RTBH[i])
         self.e_RBH.zero_()
         alive = self._alive()
         for t in range(len(alive), 0, -1):
             k = alive[t - 1]
             d, delta = self.d_TRBH[t, :k], self.delta_RTBG[:k, t - 1]
-            e = self.e_RBH[:k].add_(self.slope_RTBH[:k, t - 1].mul_(d))
+            e = self.e_RBH[:k].add_(slope_RTBH[:k, t - 1].mul_(d))
             for part, signal in zip(delta.chunk(4, 2), (e, e, d, e), strict=True):
                 part.mul_(signal)
             e.mul_(self.units_RTBG[:k, t - 1].chunk(4, 2)[1])
             torch.bmm(delta, w_RHG[:k], out=self.d_TRBH[t - 1, :k])
             self._join(t - 1, k)
 
-    def _slopes(self, row: int) -> None:
-        """Put into a row's deltas, for all t, what e_t (for o: d_t) is still to be multiplied by, and into its slopes
+    def _slopes(self, row: int, slope_TBH: torch.Tensor) -> None:
+        """Put into a row's deltas, for all t, what e_t (for o: d_t) is still to be multiplied by, and into slope
         what d_t is on its way to e_t.
         """
         length, hidden = self.lengths[row], self.model.hidden
@@ -143,7 +144,7 @@ class LstmTape(TorchTape):
         TANH.slope(g, delta[..., 3 * hidden :])
         for part, factor in zip(delta.chunk(4, 2), (g, self.c(row)[:-1], squashed, i), strict=True):
             part.mul_(factor)
-        TANH.slope(squashed, self.slope_RTBH[row, :length]).mul_(o)
+        TANH.slope(squashed, slope_TBH[:length]).mul_(o)
 
     def _cell_input_gradients(self, i: int, grads: Weights) -> None:
         by_place = self._by_place(i, self.delta_RTBG[i, : self.lengths[i]], BRANCHES, grads)
