@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rnnctl.cli.figures import safe_name, save
-from rnnctl.cli.options import JsonOption, WorkspaceOption, newest_state, opened, runs_named
+from rnnctl.cli.options import JsonOption, WorkspaceOption, newest_state, opened, runs_named, whole_numbers
 from rnnctl.cli.output import NOTHING, UserError, counted, number, out, out_json, say, table
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def evaluate(
     """
     from rnnctl.probes.lengths import chunk_of
 
-    wanted = _parsed(lengths)
+    wanted = sorted(whole_numbers("--lengths", lengths, 1, "50,100,200", most=LONGEST))
     try:
         chunk_of(samples)
     except ValueError as error:
@@ -61,16 +61,6 @@ def evaluate(
         _print(rows, found, wanted)
         if figures:
             _draw(store, what, rows, found)
-
-
-def _parsed(text: str) -> list[int]:
-    try:
-        lengths = [int(part) for part in text.split(",")]
-    except ValueError:
-        raise UserError(f"--lengths {text}: whole numbers, separated by commas, such as 50,100,200") from None
-    if min(lengths) < 1 or max(lengths) > LONGEST:
-        raise UserError(f"--lengths {text}: a length is at least 1 and at most {LONGEST:,}")
-    return sorted(set(lengths))
 
 
 def _evaluated(store: Store, row: RunRow, lengths: Sequence[int], samples: int, seed: int) -> Iterator[Evaluation]:

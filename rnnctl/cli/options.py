@@ -45,12 +45,18 @@ SeedsOption = Annotated[
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
-def parsed_seeds(text: str) -> tuple[int, ...]:
-    """What --seeds says, without repeats. Raises UserError."""
+def whole_numbers(option: str, text: str, least: int, example: str, most: int | None = None) -> tuple[int, ...]:
+    """What an option lists, without repeats. Raises UserError."""
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and part.isascii() and int(part) < 2**63 for part in parts):
-        raise UserError(f"--seeds {text}: whole numbers from 0, separated by commas, such as 1,2,3")
-    return tuple(dict.fromkeys(map(int, parts)))
+    if all(part.isascii() and part.isdecimal() and least <= int(part) <= (most or int(part)) for part in parts):
+        return tuple(dict.fromkeys(map(int, parts)))
+    up_to = "" if most is None else f" to {most:,}"
+    raise UserError(f"{option} {text}: whole numbers from {least}{up_to}, separated by commas, such as {example}")
+
+
+def parsed_seeds(text: str | None) -> tuple[int, ...] | None:
+    """What --seeds says; None where it says nothing. Raises UserError."""
+    return None if text is None else whole_numbers("--seeds", text, 0, "1,2,3", most=2**63 - 1)
 
 
 def check_figure(by: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rnnctl.cli.figures import safe_name, save
-from rnnctl.cli.options import JsonOption, WorkspaceOption, newest_state, opened, runs_named
+from rnnctl.cli.options import JsonOption, WorkspaceOption, newest_state, opened, runs_named, whole_numbers
 from rnnctl.cli.output import FAILURE, NOTHING, UserError, counted, number, out, out_json, say, table
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def state_ablation(
         chunk_of(samples)
     except ValueError as error:
         raise UserError(f"--samples: {error}") from error
-    wanted = None if contexts is None else _parsed(contexts)
+    wanted = None if contexts is None else sorted(whole_numbers("--context", contexts, 0, "0,1,2,4,8"))
     with opened(workspace, readonly=True) as store:
         rows, _ = runs_named(store, context.obj)
         _refuse_beyond_window(rows, wanted)
@@ -173,16 +173,6 @@ def _trained(store: Store, what: str, rows: Sequence[RunRow]) -> Iterator[Traine
 
 
 # --- state-ablation --------------------------------------------------------------------------------------------------
-
-
-def _parsed(text: str) -> list[int]:
-    try:
-        contexts = [int(part) for part in text.split(",")]
-    except ValueError:
-        contexts = [-1]
-    if min(contexts) < 0:
-        raise UserError(f"--context {text}: whole numbers from 0 on, separated by commas, such as 0,1,2,4,8")
-    return sorted(set(contexts))
 
 
 def _refuse_beyond_window(rows: Sequence[RunRow], contexts: Sequence[int] | None) -> None:

@@ -34,7 +34,7 @@ def init(studies: StudyNames = None, seeds: SeedsOption = None, workspace: Works
     from rnnctl.spec.study import load_studies
     from store import Store, registry
 
-    loaded = load_studies(studies or [QUICKSTART], None if seeds is None else parsed_seeds(seeds))
+    loaded = load_studies(studies or [QUICKSTART], parsed_seeds(seeds))
     root = workspace or Path.cwd()
     with Store.create(root) as store:
         registered = registry.register(store, [record(study) for study in loaded], time.time())
@@ -97,7 +97,7 @@ def plan(
     """Show what a study would register, and roughly what it would cost. Registers nothing."""
     from rnnctl.spec.study import load_studies
 
-    loaded = load_studies(studies, None if seeds is None else parsed_seeds(seeds))
+    loaded = load_studies(studies, parsed_seeds(seeds))
     if as_json:
         out_json([_planned(study) for study in loaded])
         return

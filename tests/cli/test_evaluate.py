@@ -50,7 +50,7 @@ def test_one_run_is_evaluated_alone(trained):
     [
         (["tiny", "--lengths", "5"], 2, ["--lengths 5", "temporal_order", "at least 10"]),
         (["tiny", "--lengths", "10,x"], 2, ["--lengths", "whole numbers"]),
-        (["tiny", "--lengths", "0"], 2, ["at least 1"]),
+        (["tiny", "--lengths", "0"], 2, ["--lengths 0", "whole numbers from 1"]),
         (["tiny", "--lengths", "10", "--samples", "1500"], 2, ["--samples", "1,000"]),
         (["tny", "--lengths", "10"], 3, ["tny", "tiny"]),
         (["tiny"], 2, ["--lengths"]),
