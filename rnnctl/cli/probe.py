@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from rnnctl.cli.figures import safe_name, save
 from rnnctl.cli.options import JsonOption, WorkspaceOption, newest_state, opened, runs_named, whole_numbers
@@ -25,7 +26,20 @@ if TYPE_CHECKING:
     # A run, its spec, its best weights and the update that they are of.
     Trained = tuple[RunRow, RunSpec, torch.Tensor, int]
 
-app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, subcommand_metavar="PROBE [OPTIONS]")
+
+class Probes(TyperGroup):
+    """Hands a --workspace that stands before RUN on to the probe, where its own comes later and wins."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        super().parse_args(ctx, args)
+        if ctx.params["workspace"] is not None:
+            ctx.args = ["--workspace", str(ctx.params["workspace"]), *ctx.args]
+        return ctx.args
+
+
+app = typer.Typer(
+    cls=Probes, rich_markup_mode=None, pretty_exceptions_enable=False, subcommand_metavar="PROBE [OPTIONS]"
+)
 
 SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="Decides all that is drawn.")]
 
@@ -34,6 +48,7 @@ SeedOption = Annotated[int, typer.Option("--seed", min=0, max=2**63 - 1, help="D
 def probe(
     context: typer.Context,
     what: Annotated[str, typer.Argument(metavar="RUN|STUDY", help="A run, or all runs of a study.")],
+    workspace: WorkspaceOption = None,
 ) -> None:
     """Ask trained networks of text how they use their state, or let one write.
 

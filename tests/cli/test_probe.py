@@ -77,6 +77,17 @@ def test_bytes_that_are_no_text_come_in_and_out_replaced(trained):
     assert done.stderr == b""
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "variable", "code"),
+    [("w", None, "nowhere", 0), ("nowhere", "w", "nowhere", 0), ("nowhere", None, "w", 3)],
+)
+def test_a_workspace_before_the_run_gives_way_to_one_after_it_alone(trained, before, after, variable, code):
+    last = () if after is None else ("-w", after)
+    args = ("probe", "-w", before, RUN, "generate", "--symbols", 3, *last)
+    done = rnnctl(*args, cwd=trained.parent, check=code, RNNCTL_WORKSPACE=variable)
+    assert ("no workspace in" in done.stderr) == (code == 3)
+
+
 # --- state-ablation
 # -----------------------------------------------------------------------------------------------------------------
 
