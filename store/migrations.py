@@ -173,6 +173,13 @@ EVALUATIONS_OF_TEXT = (
     "ALTER TABLE evaluations ADD COLUMN bytes_per_answer REAL",
 )
 
+SPECS_NAMED_LAST = (
+    # What a run is has its hash, and stays; a spec can also say where a file lies, which may be moved.
+    "DROP TRIGGER runs_never_change",
+    """CREATE TRIGGER runs_never_change BEFORE UPDATE OF seq, run_id, config_id, shape, total, created ON runs
+       BEGIN SELECT RAISE(ABORT, 'a run never changes'); END""",
+)
+
 STEPS = {
     "studies_and_runs": STUDIES_AND_RUNS,
     "jobs_and_workers": JOBS_AND_WORKERS,
@@ -180,6 +187,7 @@ STEPS = {
     "evaluations": EVALUATIONS,
     "lineage": LINEAGE,
     "evaluations_of_text": EVALUATIONS_OF_TEXT,
+    "specs_named_last": SPECS_NAMED_LAST,
 }
 
 SCHEMA = len(STEPS)

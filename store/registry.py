@@ -1,4 +1,8 @@
-"""Registering studies: runs are added, never changed, and runs that two studies name are shared."""
+"""Registering studies: runs are added, and runs that two studies name are shared.
+
+A run id is a hash of what the run is, so equal ids are equal runs. What else a spec says, such as where a file lies, is
+no part of that: there the one that was registered last holds.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from store.lineage import Descent
 class RunRecord:
     """One run as a study names it."""
 
-    run_id: str  # a hash of the spec
+    run_id: str  # a hash of what the spec says the run is
     config_id: str  # equal for runs that differ only in their seed
     shape: str  # runs of equal shape can be trained in one pack
     spec: dict[str, Any]  # fully resolved, JSON
@@ -47,9 +51,9 @@ class Registered:
 def register(store: Store, studies: list[StudyRecord], now: float) -> list[Registered]:
     """Register studies, all or none. Each new run is queued.
 
-    A study that is registered again takes the new text and labels, and only gains runs and descents.
+    A study that is registered again takes the new text, labels and specs, and only gains runs and descents.
     Raises ValueError for a study that names a run twice; Conflict for a descent from or to a run that is not
-    registered; AssertionError for a run id with two different specs.
+    registered.
     """
     with store.transaction():
         return [_register_study(store, study, now) for study in studies]
@@ -74,13 +78,12 @@ def _register_study(store: Store, study: StudyRecord, now: float) -> Registered:
         )
     }
     labelled = {row["run_id"] for row in store.rows("SELECT run_id FROM labels WHERE study = ?", (study_id,))}
-    new = []
-    for run in study.runs:
-        if run.run_id not in specs:
-            new.append(run)
-        elif specs[run.run_id] != to_json(run.spec):
-            raise AssertionError(f"run {run.run_id} is registered with a different spec")
+    new = [run for run in study.runs if run.run_id not in specs]
     _add_runs(store, new, now)
+    respecified = [run for run in study.runs if run.run_id in specs and specs[run.run_id] != to_json(run.spec)]
+    store.execute_many(
+        "UPDATE runs SET spec = ? WHERE run_id = ?", [(to_json(run.spec), run.run_id) for run in respecified]
+    )
     store.execute_many(
         """INSERT INTO labels (run_id, study, label) VALUES (?, ?, ?)
            ON CONFLICT (run_id, study) DO UPDATE SET label = excluded.label""",

@@ -1,0 +1,59 @@
+"""Studies of texts as a user types them: where a text lies, which text it is, and what is told when it is another."""
+
+import shutil
+
+import pytest
+
+from tests.cli.lab import rnnctl, rows
+
+STUDY = """\
+study: a
+base:
+  task: {name: text, corpus: words, window: 20}
+  model: {name: gated, hidden: 8, layers: 1}
+  train: {updates: 20, batch: 8, lr: 0.01, optimizer: adam}
+  check: {every: 10, samples: 100, chunk: 100, diagnostic_batch: 5}
+seeds: [1, 2]
+"""
+WORDS = b"to be or not to be, that is the question. " * 450
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with a text, a study of it, and no workspace yet."""
+    here = tmp_path / "here"
+    here.mkdir()
+    (here / "words").write_bytes(WORDS)
+    (here / "a.yaml").write_text(STUDY)
+    return here
+
+
+def corpora(folder):
+    return {row.spec["task"]["corpus"] for row in rows(folder)}
+
+
+# --- where a text lies
+# ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_of_a_text_makes_the_same_runs_and_the_place_named_last_is_theirs(folder):
+    rnnctl("init", "a.yaml", cwd=folder, check=0)
+    shutil.copy(folder / "words", folder / "copy")
+    (folder / "b.yaml").write_text(STUDY.replace("study: a", "study: b").replace("corpus: words", "corpus: copy"))
+    done = rnnctl("init", "b.yaml", cwd=folder, check=0)
+    assert "b: 0 new runs, 0 known, 2 shared with other studies" in done.stderr
+    assert corpora(folder) == {str(folder / "copy")}
+    assert "a: 0 new runs, 2 known" in rnnctl("init", "a.yaml", cwd=folder, check=0).stderr
+    assert corpora(folder) == {str(folder / "words")}
+
+
+def test_runs_whose_text_has_moved_go_on_when_init_says_where_it_lies(folder):
+    rnnctl("init", "a.yaml", cwd=folder, check=0)
+    (folder / "words").rename(folder / "moved")
+    rnnctl("train", cwd=folder, check=4)
+    assert {row.status for row in rows(folder)} == {"failed"}
+    (folder / "a.yaml").write_text(STUDY.replace("corpus: words", "corpus: moved"))
+    assert "a: 0 new runs, 2 known" in rnnctl("init", "a.yaml", cwd=folder, check=0).stderr
+    rnnctl("retry", "--failed", cwd=folder, check=0)
+    rnnctl("train", cwd=folder, check=0)
+    assert {(row.status, row.step) for row in rows(folder)} == {("done", 20)}
