@@ -18,6 +18,7 @@ from rnnctl.spec.errors import SpecError
 from rnnctl.spec.explain import MISSING, Problem, problems
 from rnnctl.spec.run import RunSpec
 from rnnctl.spec.schema import Key, Path, UnknownKey, lookup
+from rnnctl.spec.section import WRITTEN
 from rnnctl.spec.yaml import Node
 
 
@@ -135,7 +136,7 @@ class Overlay:
     def resolve(self) -> RunSpec:
         """The run that these settings make. Raises SpecError at the place of what is wrong."""
         try:
-            return RunSpec.model_validate(self.values)
+            return RunSpec.model_validate(self.values, context=WRITTEN)
         except ValidationError as error:
             located = [(self._place(problem), problem) for problem in problems(error)]
             place, problem = min(located, key=lambda pair: pair[0].line)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
 from rnnctl.corpora.corpus import STDLIB
-from rnnctl.spec.section import Section
+from rnnctl.spec.section import Section, as_written
 from rnnctl.spec.texts import identified
 
 BYTE = 256  # a symbol is stored in one
@@ -134,10 +134,11 @@ class Text(Section):
     """The next symbol of a text, at every step of windows of `window` symbols.
 
     corpus: a file, a folder, or `stdlib`, the source of Python's standard library. What a run is trained on is told
-    apart by the hash of its bytes, sha256, which is found when a study is read; where the corpus lies is no part of a
-    run's identity. level: a symbol is one of the bytes, chars or bpe pieces, the latter `vocabulary` many. validation,
-    test: their shares of the corpus, at its end. state: at the beginning of a window the state is reset, or carried on
-    from the window before it, which then is the text before it.
+    apart by the hash of its bytes, sha256, which is found when a study is read, and must be what the study says it is
+    where it does; where the corpus lies is no part of a run's identity. A spec that is read back is left as it is,
+    whatever lies there by now. level: a symbol is one of the bytes, chars or bpe pieces, the latter `vocabulary` many.
+    validation, test: their shares of the corpus, at its end. state: at the beginning of a window the state is reset,
+    or carried on from the window before it, which then is the text before it.
     """
 
     name: Literal["text"]
@@ -154,18 +155,27 @@ class Text(Section):
     every_step: ClassVar[bool] = True
 
     @model_validator(mode="after")
-    def _identified(self) -> Text:
+    def _identified(self, info: ValidationInfo) -> Text:
         if (self.level == "bpe") != (self.vocabulary is not None):
             raise ValueError(f"level {self.level} {'needs' if self.level == 'bpe' else 'takes no'} vocabulary")
         if self.validation + self.test >= 1:
             raise ValueError(f"validation {self.validation:g} and test {self.test:g} leave nothing to train on")
-        if self.sha256 is None:
+        if self.sha256 is None or as_written(info):
             # The one place where a spec is completed: a section is frozen for everybody else.
-            of = self.corpus, self.level, self.vocabulary, self.window, self.validation, self.test
-            for key, value in identified(*of).items():
+            for key, value in self._found().items():
                 object.__setattr__(self, key, value)
                 self.__pydantic_fields_set__.add(key)
         return self
+
+    def _found(self) -> dict[str, str | None]:
+        """What the text says of itself, by key. Raises ValueError where a hash is another one than was written."""
+        text = identified(self.corpus, self.level, self.vocabulary, self.window, self.validation, self.test)
+        for key in ("sha256", "vocabulary_sha256"):
+            told = getattr(self, key)
+            if told not in (None, getattr(text, key)):
+                raise ValueError(f"{key} {told} is not that of corpus {self.corpus}, which is {getattr(text, key)}")
+        kept = text.vocabulary_sha256 if self.level == "bpe" else None  # the text tells the others
+        return {"corpus": text.corpus, "sha256": text.sha256, "vocabulary_sha256": kept}
 
     def at_length(self, length: int) -> Text:
         """The same task with windows of another length."""

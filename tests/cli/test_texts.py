@@ -1,10 +1,11 @@
 """Studies of texts as a user types them: where a text lies, which text it is, and what is told when it is another."""
 
+import hashlib
 import shutil
 
 import pytest
 
-from tests.cli.lab import rnnctl, rows
+from tests.cli.lab import one_line, rnnctl, rows
 
 STUDY = """\
 study: a
@@ -57,3 +58,15 @@ def test_runs_whose_text_has_moved_go_on_when_init_says_where_it_lies(folder):
     rnnctl("retry", "--failed", cwd=folder, check=0)
     rnnctl("train", cwd=folder, check=0)
     assert {(row.status, row.step) for row in rows(folder)} == {("done", 20)}
+
+
+# --- which text it is
+# ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["init", "plan"])
+def test_a_hash_of_another_text_is_told_in_one_line(folder, command):
+    (folder / "a.yaml").write_text(STUDY.replace("corpus: words", f"corpus: words, sha256: {'f' * 64}"))
+    done = rnnctl(command, "a.yaml", cwd=folder, check=2)
+    one_line(done, f"a.yaml:3: base.task.sha256: sha256 {'f' * 64}", hashlib.sha256(WORDS).hexdigest())
+    assert not (folder / "rnnctl.db").exists()
