@@ -14,7 +14,7 @@ from rnnctl.spec.schema import KEYS, Path, short_name, value_at
 NOTHING_VARIES = "base"
 
 # Keys that are found when a study is read, from others that are told: hashes would make a label unreadable.
-FOUND = {"sha256", "vocabulary_sha256"}
+FOUND = ("sha256", "vocabulary_sha256")
 
 
 def label(case: str | None, values: Iterable[tuple[Path, Any]]) -> str:

@@ -25,7 +25,7 @@ from typing import Any
 
 from rnnctl.spec.conditions import Condition, read_condition
 from rnnctl.spec.errors import SpecError, nearest, shown
-from rnnctl.spec.labels import text
+from rnnctl.spec.labels import FOUND, text
 from rnnctl.spec.names import check_name
 from rnnctl.spec.overlay import Change, Overlay, Place, read_changes
 from rnnctl.spec.run import RunSpec
@@ -81,8 +81,23 @@ class Variant:
         return self.condition is None or self.condition.holds(spec.canonical())
 
     def of(self, spec: RunSpec) -> RunSpec:
-        """The run with the changes. Raises SpecError at the place of the change that cannot be made to it."""
-        return Overlay(spec.canonical(), {(): self.place}).with_changes(self.changes).resolve()
+        """The run with the changes; its text is found anew, and must be the run's own unless they name a corpus.
+
+        Raises SpecError at the place of the change that cannot be made to it.
+        """
+        settings = spec.canonical()
+        own = {key: settings["task"].pop(key, None) for key in FOUND}
+        changed = Overlay(settings, {(): self.place}).with_changes(self.changes).resolve()
+        written = {change.path for change in self.changes if not change.opens}
+        if own["sha256"] is None or changed.task.name != "text" or written & {("task",), ("task", "corpus")}:
+            return changed
+        if any(path[0] == "task" for path in written):
+            del own["vocabulary_sha256"]  # it goes by level, size and splits
+        for key, before in own.items():
+            if (now := getattr(changed.task, key)) != before:
+                what = f"corpus {changed.task.corpus} is another than the run's: {key} {now}, not {before}"
+                raise SpecError(what, line=self.place.line, key=self.place.key)
+        return changed
 
 
 @dataclass(frozen=True)

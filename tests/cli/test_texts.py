@@ -70,3 +70,32 @@ def test_a_hash_of_another_text_is_told_in_one_line(folder, command):
     done = rnnctl(command, "a.yaml", cwd=folder, check=2)
     one_line(done, f"a.yaml:3: base.task.sha256: sha256 {'f' * 64}", hashlib.sha256(WORDS).hexdigest())
     assert not (folder / "rnnctl.db").exists()
+
+
+def test_refine_takes_other_tasks_as_a_study_does_and_registers_nothing_that_cannot_be(folder):
+    recipe = """\
+refine:
+  variants:
+    pieces: {task.level: bpe, task.vocabulary: 270}
+"""
+    (folder / "a.yaml").write_text(STUDY + recipe)
+    rnnctl("init", "a.yaml", cwd=folder, check=0)
+    rnnctl("train", cwd=folder, check=0)
+    for changes, told in [
+        ("{task.corpus: nosuch}", "no.yaml:1: refine.variants.v.task.corpus: corpus nosuch: no such file"),
+        ("{task.window: 5000}", "no.yaml:1: refine.variants.v.task.window: the validation split has 945 symbols"),
+    ]:
+        (folder / "no.yaml").write_text(f"refine: {{variants: {{v: {changes}}}}}\n")
+        one_line(rnnctl("refine", "a", "--recipe", "no.yaml", cwd=folder, check=2), told, ", in the v of all")
+        assert not (folder / "a-refined.yaml").exists()
+        assert len(rows(folder)) == 2
+    cache = {"RNNCTL_CACHE": str(folder / "cache")}
+    rnnctl("refine", "a", cwd=folder, check=0, **cache)
+    (folder / "b.yaml").write_text(
+        STUDY.replace("study: a", "study: b").replace("window: 20", "window: 20, level: bpe, vocabulary: 270")
+    )
+    assert "b: 0 new runs, 0 known, 2 shared" in rnnctl("init", "b.yaml", cwd=folder, check=0, **cache).stderr
+    (folder / "elsewhere").mkdir()
+    rnnctl("init", "../a-refined.yaml", "-w", ".", cwd=folder / "elsewhere", check=0, **cache)
+    ids = {row.run_id for row in rows(folder) if row.spec["task"]["level"] == "bpe"}
+    assert {row.run_id for row in rows(folder / "elsewhere")} == ids
