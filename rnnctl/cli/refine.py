@@ -76,11 +76,11 @@ def refine(
 
 
 def _recipe(study: StudyRow, file: Path | None) -> Recipe:
-    from rnnctl.spec.study import load_recipe, read_study
+    from rnnctl.spec.study import load_recipe, recipe_of
 
     if file is not None:
         return load_recipe(file)
-    found = read_study(study.source, study.name).recipe
+    found = recipe_of(study.source, study.name)
     if found is None:
         what = (
             f"study {study.name} has no recipe: give its file a section refine and register it again, or say --recipe"

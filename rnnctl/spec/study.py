@@ -107,10 +107,24 @@ def load_recipe(path: str | FilePath) -> Recipe:
                 raise SpecError(what, line=node.key_line, key=name, allowed=["refine"], meant=meant)
         if "refine" not in sections:
             raise SpecError("is missing; a recipe starts with `refine:`", line=1, key="refine")
-        _check_kind("refine", sections["refine"])
-        return read_recipe(sections["refine"], str(path))
+        return _recipe(sections, str(path))
     except SpecError as error:
         raise error.at(file=str(path)) from None
+
+
+def recipe_of(source: str, file: str) -> Recipe | None:
+    """The recipe in the text of a study; None where it has none. All else is left unread. Raises SpecError."""
+    try:
+        return _recipe(yaml.parse(source).value, file)
+    except SpecError as error:
+        raise error.at(file=file) from None
+
+
+def _recipe(sections: dict[str, Node], file: str) -> Recipe | None:
+    if "refine" not in sections:
+        return None
+    _check_kind("refine", sections["refine"])
+    return read_recipe(sections["refine"], file)
 
 
 def _text(path: str | FilePath) -> str:
@@ -154,7 +168,7 @@ class _Reader:
         name, about = self._name(), self._about()
         axes = [*self._zip(), *self._grid(), *self._random(), *self._seeds()]
         _check_varied_once(axes)
-        recipe = read_recipe(self.sections["refine"], self.file) if "refine" in self.sections else None
+        recipe = _recipe(self.sections, self.file)
         runs, varied, notes = expand(
             Plan(self._base(), self._cases(), axes, exclude=self._exclude(), when=self._when())
         )

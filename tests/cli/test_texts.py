@@ -90,12 +90,12 @@ refine:
         assert not (folder / "a-refined.yaml").exists()
         assert len(rows(folder)) == 2
     cache = {"RNNCTL_CACHE": str(folder / "cache")}
-    rnnctl("refine", "a", cwd=folder, check=0, **cache)
+    (folder / "elsewhere").mkdir()
+    rnnctl("refine", "a", cwd=folder / "elsewhere", check=0, **cache)  # where its corpus, `words`, is not
     (folder / "b.yaml").write_text(
         STUDY.replace("study: a", "study: b").replace("window: 20", "window: 20, level: bpe, vocabulary: 270")
     )
     assert "b: 0 new runs, 0 known, 2 shared" in rnnctl("init", "b.yaml", cwd=folder, check=0, **cache).stderr
-    (folder / "elsewhere").mkdir()
     rnnctl("init", "../a-refined.yaml", "-w", ".", cwd=folder / "elsewhere", check=0, **cache)
     ids = {row.run_id for row in rows(folder) if row.spec["task"]["level"] == "bpe"}
     assert {row.run_id for row in rows(folder / "elsewhere")} == ids

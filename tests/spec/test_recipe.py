@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rnnctl.spec.errors import SpecError
 from rnnctl.spec.recipe import FIGURES, Cut, parse_best
 from rnnctl.spec.run import RunSpec
-from rnnctl.spec.study import load_recipe, read_study
+from rnnctl.spec.study import load_recipe, read_study, recipe_of
 from tests.spec.studies import UNTIMED, specs, study
 
 HEAD = "study: s\nbase:\n  task: {name: temporal_order, min_length: 20, max_length: 50}\nrefine:\n"  # four lines
@@ -59,6 +59,14 @@ def test_a_recipe_is_read_from_a_file_of_its_own(tmp_path):
     path.write_text(f"refine:\n  best: 3\n{GOOD}")
     assert load_recipe(path).cut == Cut(best=3)
     assert load_recipe(path).file == str(path)
+
+
+def test_the_recipe_of_a_text_is_read_and_nothing_else_of_it():
+    elsewhere = f"study: s\nbase: {{task: {{name: text, corpus: no-such-text-here}}}}\nrefine:\n  best: 3\n{GOOD}"
+    assert recipe_of(elsewhere, "s").cut == Cut(best=3)
+    assert recipe_of("study: s\nbase: {task: xor}\n", "s") is None
+    with pytest.raises(SpecError, match=r"^s:4: refine.best: "):
+        recipe_of(elsewhere.replace("best: 3", "best: 0"), "s")
 
 
 # --- how many --------------------------------------------------------------------------------------------------------
