@@ -99,3 +99,12 @@ refine:
     rnnctl("init", "../a-refined.yaml", "-w", ".", cwd=folder / "elsewhere", check=0, **cache)
     ids = {row.run_id for row in rows(folder) if row.spec["task"]["level"] == "bpe"}
     assert {row.run_id for row in rows(folder / "elsewhere")} == ids
+
+
+def test_the_commands_of_a_study_name_its_text_from_anywhere(folder, tmp_path):
+    rnnctl("init", "a.yaml", cwd=folder, check=0)
+    (tmp_path / "empty").mkdir()
+    for where in (folder, tmp_path / "empty"):  # with and without a file `words` in it
+        script = rnnctl("export", "a", "--commands", "-w", folder, cwd=where, check=0).stdout
+        assert STUDY.replace("corpus: words", f'corpus: "{folder}/words"') in script
+        assert f"# its text: {folder}/words, sha256 {hashlib.sha256(WORDS).hexdigest()}" in script

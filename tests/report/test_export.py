@@ -14,8 +14,10 @@ from rnnctl.report.export import commands
 from rnnctl.report.export.commands import script
 from rnnctl.report.export.names import file_names
 from rnnctl.report.export.npz import final_state
+from rnnctl.report.export.places import with_places
 from rnnctl.report.export.table import check_rows, csv_lines, identities, json_lines
 from rnnctl.report.export.tensorboard import GRADIENT, write_events
+from rnnctl.spec import texts
 from rnnctl.spec.run import RunSpec
 from rnnctl.spec.study import read_study
 from rnnctl.tasks import make_task
@@ -311,6 +313,72 @@ def test_a_text_that_holds_the_end_of_a_here_document_does_not_end_it():
     lines = told([(study(source), runs_of(TEXT))])
     assert made_by(lines) == {"s.yaml": [one.run_id for one in runs_of(TEXT)]}
     assert "rnnctl init s.yaml" in lines
+
+
+OF_TEXTS = """\
+study: s
+about: The words of corpus words, {of_a}.  # corpus: words
+base: {task: {name: text, corpus: words, window: 9}}
+cases:
+  words: {}
+  b: {task.corpus: 'more/words'}
+  c: {task: {name: text, corpus: stdlib, window: 9}}
+grid: {task.window: [9, 10]}
+refine: {variants: {other: {task.corpus: words}}}
+"""
+
+
+@pytest.fixture
+def of_texts(tmp_path, monkeypatch):
+    """(source) -> its runs, registered in a folder of two texts which is then left."""
+
+    def registered(source):
+        monkeypatch.chdir(tmp_path)
+        texts.identified.cache_clear()  # its names are those of another folder
+        rows = runs_of(source)
+        monkeypatch.chdir("/")
+        texts.identified.cache_clear()
+        return rows
+
+    (tmp_path / "more").mkdir()
+    for n, name in enumerate(["words", "other", "more/words"]):
+        (tmp_path / name).write_bytes(f"{n} to be or not to be. ".encode() * 90)
+    return registered
+
+
+def test_a_relative_corpus_has_its_place_in_the_text_and_nothing_else_is_touched(of_texts, tmp_path):
+    source = OF_TEXTS.replace("corpus: words, window", "corpus: other, window")
+    rows = of_texts(source)
+    lines = told([(study(source), rows)])
+    expected = source.replace("corpus: other, window", f'corpus: "{tmp_path}/other", window')
+    assert expected.replace("'more/words'", f'"{tmp_path}/more/words"') in "\n".join(lines)
+    assert made_by(lines) == {"s.yaml": [one.run_id for one in rows]}
+    shas = {f"{one.spec['task']['corpus']}, sha256 {one.spec['task']['sha256']}" for one in rows}
+    assert {line.removeprefix("# its text: ") for line in lines if line.startswith("# its text")} == shas
+    assert len(shas) == 3
+
+
+def test_runs_are_written_out_where_it_is_not_plain_which_text_is_meant(of_texts):
+    rows = of_texts(OF_TEXTS)
+    lines = told([(study(OF_TEXTS), rows)])
+    assert "about: Runs of s in full." in lines
+    assert made_by(lines) == {"s.yaml": [one.run_id for one in rows]}
+
+
+@pytest.mark.parametrize(
+    ("named", "places", "placed"),
+    [
+        ("[x/words, stdlib, words2]", {"/a/x/words", "/a/words2"}, '["/a/x/words", stdlib, "/a/words2"]'),
+        ("[../words]", {"/a/words", "/a/words2"}, '["/a/words"]'),
+        ("[linked]", {"/data/text"}, '["/data/text"]'),
+        ("[linked]", {"/data/text", "/data/more"}, None),
+        ("[~/words, /a/words]", {"/home/words"}, "[~/words, /a/words]"),
+        ("[words]", set(), None),
+    ],
+)
+def test_which_place_a_relative_corpus_stands_for(named, places, placed):
+    source = "study: s\nbase: {task: text}\ngrid: {task.corpus: %s}\n"
+    assert with_places(source % named, places) == (placed and source % placed)
 
 
 def attempt(worker, started, ended, **more):

@@ -3,7 +3,8 @@ trained what, when and on what.
 
 In an empty folder the script registers the very same run ids. A study's text as last registered need not name all of
 its runs: an earlier text may have named others, and a later version of rnnctl may read it otherwise. Where the text
-falls short, runs are written out in full, in a study of their own.
+falls short, runs are written out in full, in a study of their own. A corpus has the path that the runs have, in the
+text as well, and its sha256 in a comment.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rnnctl import __version__
+from rnnctl.corpora.corpus import STDLIB
+from rnnctl.report.export.places import with_places
 from rnnctl.spec.errors import SpecError, one_line
 from rnnctl.spec.study import read_study
 
@@ -40,6 +43,8 @@ def script(
         yield ""
         updated = "" if study.updated == study.created else f", again {_time(study.updated)}"
         yield f"# study {study.name}: {len(rows)} runs, registered {_time(study.created)}{updated}"
+        for corpus, sha256 in sorted(_texts(rows)):
+            yield one_line(f"# its text: {corpus}, sha256 {sha256}")
         files = _files(study, rows, taken)
         for name, text in files.items():
             yield from _here_document(f"{name}.yaml", text)
@@ -58,18 +63,25 @@ def script(
 def _files(study: StudyRow, rows: Sequence[RunRow], taken: set[str]) -> dict[str, str]:
     """Name and text of the study files that register these runs and no others; names are added to those taken."""
     known = {row.run_id for row in rows}
+    source = with_places(study.source, {corpus for corpus, _ in _texts(rows)} - {STDLIB})
     try:
-        named = {run.spec.run_id for run in read_study(study.source, study.name).runs}
+        named = {run.spec.run_id for run in read_study(source or "", study.name).runs}
     except SpecError:
         named = set()
     usable = bool(named) and named <= known
-    files = {study.name: study.source} if usable else {}
+    files = {study.name: source} if usable else {}
     rest = [row for row in rows if not usable or row.run_id not in named]
     for start in range(0, len(rest), RUNS_A_FILE):
         part = rest[start : start + RUNS_A_FILE]
         name = study.name if not files else _free_name(study.name, taken)
         files[name] = _written_out(name, study.name, part)
     return files
+
+
+def _texts(rows: Sequence[RunRow]) -> set[tuple[str, str]]:
+    """Where the corpora of these runs lie, and their sha256."""
+    tasks = (row.spec["task"] for row in rows)
+    return {(task["corpus"], task["sha256"]) for task in tasks if task["name"] == "text"}
 
 
 def _free_name(study: str, taken: set[str]) -> str:
