@@ -15,7 +15,7 @@ import typer
 
 from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, check_figure, opened, parsed_seeds
 from rnnctl.cli.output import NOTHING, UserError, counted, number, out, out_json, say, table
-from rnnctl.cli.setup import record
+from rnnctl.cli.setup import record, refuse_text_around
 
 if TYPE_CHECKING:
     from rnnctl.refine.offspring import Offspring
@@ -144,6 +144,7 @@ class _Refinement:
         self.cases = cases(self.children)
         self.path = store.workspace.root / f"{name}.yaml"
         self.refined = _read_back(written(name, self._about(), self.cases), self.path, self.children)
+        refuse_text_around(store.workspace.root, [self.refined])
         self.there = {row.run_id: row for row in queries.runs_of(store, run_ids=self._ids(self.children))}
 
     def _check_selection(self) -> None:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, parsed_seeds
-from rnnctl.cli.output import counted, duration, out, out_json, say, table
+from rnnctl.cli.output import UserError, counted, duration, out, out_json, say, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from rnnctl.spec.run import RunSpec
     from rnnctl.spec.study import Study
     from store.lineage import Descent
     from store.registry import StudyRecord
@@ -36,6 +37,7 @@ def init(studies: StudyNames = None, seeds: SeedsOption = None, workspace: Works
 
     loaded = load_studies(studies or [QUICKSTART], parsed_seeds(seeds))
     root = workspace or Path.cwd()
+    refuse_text_around(root, loaded)
     with Store.create(root) as store:
         registered = registry.register(store, [record(study) for study in loaded], time.time())
     say(f"workspace {Path(root).resolve()}")
@@ -46,6 +48,19 @@ def init(studies: StudyNames = None, seeds: SeedsOption = None, workspace: Works
         say(f"{study.name}: {counted(result.new, 'new run')}, {result.known} known{shared}")
     if any(result.new for result in registered):
         say("next: rnnctl train --workers 2")
+
+
+def refuse_text_around(root: Path, studies: Iterable[Study]) -> None:
+    """UserError for a corpus whose folder contains the workspace: all that runs write would become text."""
+    home = root.resolve()
+    for folder in sorted({run.spec.task.corpus for study in studies for run in study.runs if _is_of_text(run.spec)}):
+        # What is hidden is no part of a corpus.
+        if home.is_relative_to(folder) and not any(p.startswith(".") for p in home.relative_to(folder).parts):
+            raise UserError(f"the corpus folder {folder} contains the workspace {home}; keep them apart")
+
+
+def _is_of_text(spec: RunSpec) -> bool:
+    return spec.task.name == "text"
 
 
 def record(study: Study, descents: Iterable[Descent] = ()) -> StudyRecord:

@@ -108,3 +108,16 @@ def test_the_commands_of_a_study_name_its_text_from_anywhere(folder, tmp_path):
         script = rnnctl("export", "a", "--commands", "-w", folder, cwd=where, check=0).stdout
         assert STUDY.replace("corpus: words", f'corpus: "{folder}/words"') in script
         assert f"# its text: {folder}/words, sha256 {hashlib.sha256(WORDS).hexdigest()}" in script
+
+
+def test_a_workspace_is_no_part_of_its_text(folder, tmp_path):
+    (folder / "a.yaml").write_text(STUDY.replace("corpus: words", "corpus: ."))
+    told = f"the corpus folder {folder} contains the workspace {folder}"
+    one_line(rnnctl("init", "a.yaml", cwd=folder, check=2), f"{told}; keep them apart")
+    one_line(rnnctl("init", "a.yaml", "-w", "sub/lab", cwd=folder, check=2), f"{told}/sub/lab; keep them apart")
+    assert sorted(path.name for path in folder.iterdir()) == ["a.yaml", "words"]
+    # Beside it, and where no corpus looks, it may lie.
+    for lab in (".lab", "../lab"):
+        for new in (2, 0):
+            done = rnnctl("init", "a.yaml", "-w", lab, cwd=folder, check=0)
+            assert f"a: {new} new runs, {2 - new} known" in done.stderr
