@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from rnnctl.spec.run import RunSpec
     from rnnctl.spec.study import Study
+    from store import Store
     from store.lineage import Descent
     from store.registry import StudyRecord
 
@@ -39,8 +40,11 @@ def init(studies: StudyNames = None, seeds: SeedsOption = None, workspace: Works
     root = workspace or Path.cwd()
     refuse_text_around(root, loaded)
     with Store.create(root) as store:
+        changed = [line for study in loaded for line in _other_texts(store, study)]
         registered = registry.register(store, [record(study) for study in loaded], time.time())
     say(f"workspace {Path(root).resolve()}")
+    for line in changed:
+        say(f"warning: {line}")
     for study, result in zip(loaded, registered, strict=True):
         for warning in study.warnings:
             say(f"warning: {warning}")
@@ -57,6 +61,24 @@ def refuse_text_around(root: Path, studies: Iterable[Study]) -> None:
         # What is hidden is no part of a corpus.
         if home.is_relative_to(folder) and not any(p.startswith(".") for p in home.relative_to(folder).parts):
             raise UserError(f"the corpus folder {folder} contains the workspace {home}; keep them apart")
+
+
+def _other_texts(store: Store, study: Study) -> list[str]:
+    """A line for each place where the study had another text when it was registered before."""
+    from store import queries
+
+    now = {run.spec.task.corpus: run.spec.task.sha256 for run in study.runs if _is_of_text(run.spec)}
+    tasks = [row.spec["task"] for row in queries.runs_of(store, study.name)] if now else []
+    before: dict[str, list[str]] = {}
+    for task in tasks:
+        if task["name"] == "text":
+            before.setdefault(task["corpus"], []).append(task["sha256"])
+    what = "{}: {} is another text than before: sha256 {:.12}..., not {:.12}...; its runs are other runs"
+    return [
+        what.format(study.file, corpus, sha256, before[corpus][-1])
+        for corpus, sha256 in now.items()
+        if corpus in before and sha256 not in before[corpus]
+    ]
 
 
 def _is_of_text(spec: RunSpec) -> bool:

@@ -121,3 +121,17 @@ def test_a_workspace_is_no_part_of_its_text(folder, tmp_path):
         for new in (2, 0):
             done = rnnctl("init", "a.yaml", "-w", lab, cwd=folder, check=0)
             assert f"a: {new} new runs, {2 - new} known" in done.stderr
+
+
+def test_a_study_that_is_registered_again_after_its_text_has_changed_says_so_once(folder):
+    def warnings():
+        lines = rnnctl("init", "a.yaml", cwd=folder, check=0).stderr.splitlines()
+        return [line for line in lines if line.startswith("warning: ")], lines[-2:]
+
+    assert warnings()[0] == []
+    old, new = (hashlib.sha256(text).hexdigest() for text in (WORDS, WORDS[::-1]))
+    (folder / "words").write_bytes(WORDS[::-1])
+    (warning,), told = warnings()
+    assert f"{folder}/words is another text than before: sha256 {new[:12]}..., not {old[:12]}..." in warning
+    assert "a: 2 new runs, 0 known" in told
+    assert warnings() == ([], [f"workspace {folder}", "a: 0 new runs, 2 known"])
