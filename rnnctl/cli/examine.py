@@ -18,7 +18,7 @@ from rnnctl.cli.options import (
     refuse_infinite,
     selected,
 )
-from rnnctl.cli.output import UserError, counted, duration, number, out, out_csv, out_json, table
+from rnnctl.cli.output import UserError, counted, duration, number, out, out_csv, out_json, say, table
 
 if TYPE_CHECKING:
     from rnnctl.report.leaderboard import Configuration, Spread
@@ -217,6 +217,8 @@ class _Examination:
         for name, figure in examination(runs):
             save(figure, folder / f"{name}.png")
             names.append(name)
+        for note in runs.notes:
+            say(f"note: {note}")
         out()
         if names:
             out(f"{counted(len(names), 'figure')} in {folder}: {', '.join(names)}")

@@ -88,6 +88,8 @@ def plot(
             save(figure, path)
             out(str(path))
             drawn += 1
+        for note in runs.notes:
+            say(f"note: {note}")
         if not drawn:
             raise UserError(f"{runs.title}: there is nothing to draw", NOTHING)
 

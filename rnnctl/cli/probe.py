@@ -163,6 +163,7 @@ def _trained(store: Store, what: str, rows: Sequence[RunRow]) -> Iterator[Traine
 
     from rnnctl.spec.run import RunSpec
     from rnnctl.tasks import make_task
+    from rnnctl.training.pack import model_of
 
     torch.set_num_threads(1)  # products this small only wait for each other
     found = 0
@@ -173,7 +174,7 @@ def _trained(store: Store, what: str, rows: Sequence[RunRow]) -> Iterator[Traine
         found += 1
         spec = RunSpec.model_validate(row.spec)
         try:
-            make_task(spec.task)
+            model_of(spec, make_task(spec.task))  # reads the text
         except ValueError as error:
             raise UserError(f"{row.label}: {error}", FAILURE) from error
         yield row, spec, state["best_weights"], state["best"]["step"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rnnctl.tasks.base import Baseline, Batch, Task
@@ -18,9 +19,10 @@ __all__ = ["Baseline", "Batch", "Task", "make_task"]
 
 
 def make_task(spec: TaskSpec) -> Task:
+    """The task. One of text reads its corpus when that is first needed, and may raise ValueError then."""
     if spec.name == "text":
         of = spec.corpus, spec.sha256, spec.level, spec.vocabulary, spec.vocabulary_sha256
-        return Text(known_text(*of, spec.validation, spec.test), spec.window, spec.state == "carried")
+        return Text(partial(known_text, *of, spec.validation, spec.test), spec.window, spec.state == "carried")
     lengths = spec.min_length, spec.max_length
     match spec.name:
         case "temporal_order" | "temporal_order_3":

@@ -10,7 +10,7 @@ split, on these very windows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -57,13 +57,33 @@ class KnownText:
 
 
 class Text:
-    """Windows of `window` symbols of one split; carries: training follows streams."""
+    """Windows of `window` symbols of one split; carries: training follows streams.
 
-    def __init__(self, known: KnownText, window: int, carries: bool, split: str = "train") -> None:
-        self.known, self.max_steps, self.carries, self.of = known, window, carries, split
-        self.n_inputs = self.n_outputs = known.tokens.vocabulary.symbols
-        self.question = Question(every_step=True, judged="each")
-        self.windows = known.tokens.windows(split, window)
+    read: gives the text, or raises ValueError. It is asked for when a symbol is first needed: what is asked about a
+    text, and so what its losses are measured in, is known of a run whose corpus has gone.
+    """
+
+    question = Question(every_step=True, judged="each")
+
+    def __init__(self, read: Callable[[], KnownText], window: int, carries: bool, split: str = "train") -> None:
+        self.max_steps, self.carries, self.of = window, carries, split
+        self._read = read
+
+    @cached_property
+    def known(self) -> KnownText:
+        return self._read()
+
+    @cached_property
+    def windows(self) -> Windows:
+        return self.known.tokens.windows(self.of, self.max_steps)
+
+    @property
+    def n_inputs(self) -> int:
+        return self.known.tokens.vocabulary.symbols
+
+    @property
+    def n_outputs(self) -> int:
+        return self.n_inputs
 
     @cached_property
     def plateaus(self) -> tuple[tuple[float, str], ...]:
@@ -84,7 +104,9 @@ class Text:
         return Batch(*self.windows.stream(starts_B, window))
 
     def split(self, name: str) -> Text:
-        return Text(self.known, self.max_steps, False, name)
+        """Raises ValueError where this split is shorter than a window, before anybody makes room for one."""
+        self.known.tokens.windows(name, self.max_steps)
+        return Text(lambda: self.known, self.max_steps, False, name)
 
     def baseline(self, batches: Sequence[Batch]) -> Baseline:
         inputs, targets = (

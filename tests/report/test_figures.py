@@ -276,6 +276,53 @@ def test_plateaus_are_those_of_the_one_task():
     assert heights == pytest.approx([np.log(2)])
 
 
+def of_text(folder, **task):
+    (folder / "words").write_text("".join(f"{n} bottles, {n * n} squares; " for n in range(300)))
+    task = {"name": "text", "corpus": str(folder / "words"), "window": 12, **task}
+    return RunSpec.model_validate({"task": task, "check": {"diagnostic_batch": BATCH}}).canonical()
+
+
+def meaningful(drawn):
+    """The labels of the lines across a panel that are no floor."""
+    labels = [line.get_label() for line in drawn.axes[0].get_lines()]
+    return [label for label in labels if "uniform" in label or "unigram" in label]
+
+
+def test_plateaus_of_text_are_what_is_reached_without_memory(tmp_path):
+    shown = runs([row(floor=9.0)], {"r1-a seed=1": history()}, [of_text(tmp_path)])
+    assert len(meaningful(KINDS["loss"].draw(shown))) == 2
+    assert shown.notes == []
+
+
+@pytest.mark.parametrize("harm", ["gone", "changed"])
+def test_without_its_text_a_figure_has_all_but_the_lines_that_need_it(tmp_path, harm):
+    shown = runs([row(floor=9.0)], {"r1-a seed=1": history()}, [of_text(tmp_path)])
+    words = tmp_path / "words"
+    words.unlink() if harm == "gone" else words.write_text("other words " * 500)
+    drawn = dict(examination(shown))
+    assert {"loss", "train_loss", "error"} <= set(drawn)
+    assert meaningful(drawn["loss"]) == []
+    assert len(lines(drawn["loss"])) == 1
+    assert drawn["loss"].axes[0].get_ylabel().startswith("validation loss (nats")
+    (note,) = shown.notes
+    assert str(words) in note
+    assert {"gone": "no such file", "changed": "another than the run's"}[harm] in note
+
+
+@pytest.mark.parametrize("harm", ["cache", "package"])
+def test_without_its_vocabulary_likewise(tmp_path, monkeypatch, harm):
+    pytest.importorskip("tokenizers")
+    monkeypatch.setenv("RNNCTL_CACHE", str(tmp_path / "cache"))
+    shown = runs([row(floor=9.0)], {"r1-a seed=1": history()}, [of_text(tmp_path, level="bpe", vocabulary=300)])
+    if harm == "cache":
+        monkeypatch.setenv("RNNCTL_CACHE", str(tmp_path / "words"))  # no folder
+    else:
+        monkeypatch.setitem(sys.modules, "tokenizers", None)
+    assert meaningful(KINDS["loss"].draw(shown)) == []
+    (note,) = shown.notes
+    assert {"cache": "RNNCTL_CACHE", "package": "rnnctl[bpe]"}[harm] in note
+
+
 def test_drawing_loads_no_torch():
     code = (
         "import sys\n"

@@ -14,6 +14,7 @@ from plots import Histogram, Series, Trace
 from rnnctl.diagnostics.histogram import LOG10_EDGES
 from rnnctl.diagnostics.verdict import verdict
 from rnnctl.report.units import loss_unit, task_of
+from rnnctl.spec.errors import one_line
 
 if TYPE_CHECKING:
     from store.history import History
@@ -45,12 +46,6 @@ class Part:
     chance: float | None
 
     @property
-    def plateaus(self) -> tuple[tuple[float, str], ...]:
-        """Losses with a meaning, of a task that is the same for all."""
-        tasks = {str(run["spec"]["task"]): run["spec"] for run in self.runs}
-        return task_of(next(iter(tasks.values()))).plateaus if len(tasks) == 1 else ()
-
-    @property
     def specs(self) -> list[Mapping[str, Any]]:
         return [run["spec"] for run in self.runs]
 
@@ -62,6 +57,8 @@ class Runs:
     by. below: a threshold on it. at: the updates
     whose checks are wanted, inf for the last, instead of a few from early to late. layout: all runs in one panel, or
     one panel each, instead of what is usual for the figure.
+
+    notes: what figures had to leave out, a line each, filled while they are drawn.
     """
 
     def __init__(
@@ -87,6 +84,7 @@ class Runs:
         self.checked = [run for run in self.all if run["floor"] is not None]
         self._scalars: dict[str, History] | None = None
         self._traces: dict[str, History] = {}
+        self.notes: list[str] = []
 
     @property
     def overlay(self) -> bool:
@@ -144,6 +142,22 @@ class Runs:
         if len(parts) > MOST_PARTS:
             parts = self._parted(lambda run: loss_unit(run["spec"]))
         return parts
+
+    def plateaus(self, part: Part) -> tuple[tuple[float, str], ...]:
+        """Losses with a meaning, of a task that is the same for all; none, and a note, where its text cannot be read:
+        the runs have ended, and all else about them is known.
+        """
+        tasks = {str(spec["task"]): spec for spec in part.specs}
+        if len(tasks) > 1:
+            return ()
+        (spec,) = tasks.values()
+        try:
+            return task_of(spec).plateaus
+        except ValueError as error:
+            note = one_line(f"no lines of a uniform guess and the unigram of {spec['task']['corpus']}: {error}")
+            if note not in self.notes:
+                self.notes.append(note)
+            return ()
 
     def _parted(self, key: Callable[[Result], Any]) -> list[Part]:
         together: dict[Any, list[Result]] = {}

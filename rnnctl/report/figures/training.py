@@ -46,7 +46,7 @@ def _losses(runs: Runs, key: str, which: str) -> Figure:
             title=part.title,
             floor=part.floor,
             floor_label=_floor_label(part.floor),
-            levels=part.plateaus,
+            levels=runs.plateaus(part),
         )
         for part in runs.parts()
     ]

@@ -1,0 +1,46 @@
+"""Finished runs whose text cannot be read any more: all that needs no text is still shown."""
+
+import pytest
+
+from tests.cli.lab import rnnctl
+
+STUDY = """\
+study: letters
+base:
+  task: {name: text, corpus: words, window: 12}
+  model: {hidden: 8, init: orthogonal}
+  train: {updates: 20, batch: 5, lr: 0.05}
+  check: {every: 10, samples: 20, chunk: 20, diagnostic_batch: 3}
+  stop: {solved: never}
+grid: {train.lr: [0.01, 0.05]}
+"""
+
+
+@pytest.fixture(scope="module")
+def lost(tmp_path_factory):
+    """A workspace of two runs that are done, and whose corpus has gone."""
+    folder = tmp_path_factory.mktemp("lost")
+    (folder / "words").write_text("".join(f"{n} bottles, {n * n} squares; " for n in range(300)))
+    (folder / "letters.yaml").write_text(STUDY)
+    rnnctl("init", "letters.yaml", cwd=folder, check=0)
+    rnnctl("train", cwd=folder, check=0)
+    (folder / "words").unlink()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("command", "drawn"),
+    [(["examine", "letters"], "loss, error, train_loss"), (["plot", "letters", "loss"], "loss.png")],
+)
+def test_figures_are_drawn_without_the_lines_that_need_the_text_and_say_so_once(lost, command, drawn):
+    done = rnnctl(*command, cwd=lost, check=0)
+    assert drawn in done.stdout
+    (note,) = done.stderr.splitlines()
+    assert note.startswith(f"note: no lines of a uniform guess and the unigram of {lost / 'words'}: ")
+    assert "no such file" in note
+
+
+def test_effects_need_no_text(lost):
+    done = rnnctl("effects", "letters", cwd=lost, check=0)
+    assert done.stderr == ""
+    assert "best validation loss (nats)" in done.stdout
