@@ -72,7 +72,12 @@ def _problem(path: Path, model: type[Section] | None, tag: str, details: dict[st
         names = tags_of(key) if alone else re.findall(r"'(\w+)'", context["expected_tags"])
         return _unknown_word((*path, key.tag), context["tag"], names, *_numbers(key))
     if kind == "literal_error":
-        return _unknown_word(path, value, choices(path))
+        least = KEYS[path].whole_from
+        if least is None:
+            return _unknown_word(path, value, choices(path))
+        words = choices(path)
+        meant = (nearest(value, words) if isinstance(value, str) else None) or _number_meant(value, "int_type")
+        return Problem(path, f"cannot be {shown(value)}", (*words, f"a whole number from {least}"), meant)
     if kind == "union_tag_not_found" and isinstance(value, dict):
         return Problem((*path, KEYS[path].tag), MISSING, tuple(tags_of(KEYS[path])))
     if kind in ("model_type", "model_attributes_type", "union_tag_not_found", "dict_type"):

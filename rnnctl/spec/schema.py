@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BeforeValidator, ValidationError, create_model
 from pydantic.fields import FieldInfo
@@ -58,6 +58,15 @@ class Key:
     def takes_only_whole_numbers(self) -> bool:
         return all(int in _members(info.annotation) and float not in _members(info.annotation) for info in self.fields)
 
+    @property
+    def whole_from(self) -> int | None:
+        """The least whole number where a member of a union is bounded whole numbers; None where none is."""
+        for info in self.fields:
+            for member in _bounded_members(info.annotation):
+                if get_origin(member) is Annotated and get_args(member)[0] is int:
+                    return next(bound.ge for extra in get_args(member)[1:] for bound in extra.metadata)
+        return None
+
     def expand(self, value: Any) -> Any:
         """A section with its short form written out; anything else as it is."""
         for info in self.fields[:1]:
@@ -103,7 +112,11 @@ def _tag_type(model: type[Section]) -> Any:
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:
-    """The types in a union, or the one type that it is."""
+    """The types in a union, or the one type that it is, without their bounds."""
+    return tuple(get_args(m)[0] if get_origin(m) is Annotated else m for m in _bounded_members(annotation))
+
+
+def _bounded_members(annotation: Any) -> tuple[Any, ...]:
     return get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
 
 
@@ -158,9 +171,10 @@ def tags_of(key: Key) -> list[str]:
 
 
 def choices(path: Path) -> list[str]:
-    """The words that a value may be one of; empty if it is not one of a few words."""
+    """The words that a value may be one of, beside numbers perhaps; empty if it is not one of a few words."""
     infos = KEYS[path].fields if path in KEYS else ()
-    words = [w for info in infos if get_origin(info.annotation) is Literal for w in get_args(info.annotation)]
+    members = [member for info in infos for member in _members(info.annotation)]
+    words = [word for member in members if get_origin(member) is Literal for word in get_args(member)]
     return list(dict.fromkeys(words))
 
 
