@@ -124,10 +124,8 @@ def trained(text: bytes, symbols: int) -> BytePairs:
             )
         _keep(path, content)
     except OSError as error:
-        raise ValueError(
-            f"{error.filename or folder}: vocabularies cannot be kept here: {error.strerror}; "
-            "name another folder in RNNCTL_CACHE"
-        ) from error
+        # The folder, not the file: that has a name that nobody chose, and is perhaps one of a moment.
+        raise _unusable(folder, error.strerror or error) from error
     return BytePairs(content)
 
 
@@ -179,9 +177,18 @@ def _sha256(content: bytes) -> str:
 
 
 def _folder() -> Path:
-    if named := os.environ.get("RNNCTL_CACHE"):
-        return Path(named).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rnnctl"
+    named = os.environ.get("RNNCTL_CACHE")
+    path = Path(named or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "rnnctl")
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise _unusable(path, "there is no such home folder") from error
+
+
+def _unusable(folder: Path, reason: object) -> ValueError:
+    return ValueError(
+        f"level bpe keeps vocabularies in {folder}, which cannot be used: {reason}; set RNNCTL_CACHE to another folder"
+    )
 
 
 def _sound(path: Path) -> bytes | None:

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 
 from rnnctl.corpora import bpe
 from rnnctl.corpora.bpe import BytePairs, pieces, trained
+from rnnctl.spec.errors import SpecError
+from rnnctl.spec.study import read_study
 
 TEXT = (Path(__file__).parents[2] / "rnnctl/corpora/bpe.py").read_bytes() * 2 + "naïve façade, über 50 €! ".encode() * 9
 
@@ -211,9 +213,37 @@ def test_where_it_is_kept(tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_used(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv("RNNCTL_CACHE", str(tmp_path / "file" / "below"))
-    with pytest.raises(ValueError, match="vocabularies cannot be kept here: Not a directory; .* RNNCTL_CACHE"):
+    for folder, reason in (
+        (tmp_path / "file" / "below", "Not a directory"),
+        (tmp_path / "file", "File exists"),
+        ("~nobody-of-that-name/cache", "there is no such home folder"),
+    ):
+        monkeypatch.setenv("RNNCTL_CACHE", str(folder))
+        message = f"level bpe keeps vocabularies in {folder}, which cannot be used: {reason}; set RNNCTL_CACHE to"
+        with pytest.raises(ValueError, match=re.escape(message)):
+            trained(TEXT[:9000], 300)
+
+
+def test_a_file_that_cannot_be_written_is_not_named_but_its_folder(cache, monkeypatch):
+    cache.mkdir()
+
+    def refused(path, *args):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(ValueError, match=f"keeps vocabularies in {re.escape(str(cache))}, which .*: Permission denied"):
         trained(TEXT[:9000], 300)
+
+
+def test_a_study_is_told_at_the_level_that_needs_the_folder(tmp_path, monkeypatch):
+    (tmp_path / "words").write_bytes(TEXT[:9000])
+    monkeypatch.setenv("RNNCTL_CACHE", str(tmp_path / "words"))
+    keys = f"{{name: text, corpus: {tmp_path / 'words'}, level: bpe, vocabulary: 300}}"
+    with pytest.raises(SpecError) as error:
+        read_study(f"study: s\nbase:\n  task: {keys}\n", "s.yaml")
+    assert error.value.key == "base.task.level"
+    assert str(tmp_path / "words") in str(error.value)
+    assert "RNNCTL_CACHE" in str(error.value)
 
 
 def test_a_disk_that_is_full_leaves_nothing(cache, monkeypatch):
