@@ -39,6 +39,8 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
 # Control characters, and line separators that editors do not count as lines but PyYAML does.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+# Half of a pair: an escape such as "\ud800" can write one, and no file, path or database takes it.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _UTF16_OR_32 = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 
@@ -149,6 +151,7 @@ class _Builder:
         if not isinstance(event, yaml.ScalarEvent):
             raise SpecError("a key must be a plain word, not an alias, list or mapping", line=line, key=top.path)
         key = event.value
+        self._check_characters(key, line)
         path = f"{top.path}.{key}" if top.path else key
         if not key.strip():
             raise SpecError("a name is missing in front of the colon", line=line, key=top.path)
@@ -168,6 +171,7 @@ class _Builder:
             node, size, height = self.anchors[event.anchor]
             self._place(replace(node, key_line=key_line), size, height, None)
         elif isinstance(event, yaml.ScalarEvent):
+            self._check_characters(event.value, line)
             value = event.value if event.style else self._scalar(event.value, line)
             self._place(Node(value, line, key_line), 1, 0, event.anchor)
         else:
@@ -176,6 +180,11 @@ class _Builder:
                 self.anchors.pop(event.anchor, None)
             container = {} if isinstance(event, yaml.MappingStartEvent) else []
             self.stack.append(_Open(container, line, key_line, self._path(), event.anchor))
+
+    def _check_characters(self, text: str, line: int) -> None:
+        if bad := _SURROGATE.search(text):
+            what = f"has U+{ord(bad[0]):04X}, which is no character but half of one"
+            raise SpecError(what, line=line, key=self._path())
 
     def _check_depth(self, height: int, line: int) -> None:
         if len(self.stack) + height > MAX_DEPTH:

@@ -38,6 +38,15 @@ YAML = [
     bad("leading zero", HEAD + "  seed: 012\n", 4, "base.seed", "starts with a zero"),
     bad("huge integer", HEAD + "  seed: 1" + "0" * 5000 + "\n", 4, "base.seed", "too large a number"),
     bad("huge float", HEAD + "  train: {lr: 1e999}\n", 4, "base.train.lr", "1e999 is too large a number"),
+    bad(
+        "half a character in a path",
+        'study: s\nbase:\n  task: {name: text, corpus: "dir/\\ud800"}\n',
+        3,
+        "base.task.corpus",
+        "has U+D800, which is no character",
+    ),
+    bad("half a character in about", 'study: s\nabout: "half \\udfff"\n', 2, "about", "has U+DFFF"),
+    bad("half a character in a key", 'study: s\nzip:\n  "\\ud83d": [{seed: 1}]\n', 3, "zip", "has U+D83D"),
     bad("nested too deep", "study: s\nbase: " + "[" * 5000 + "\n", 2, None, "nested more than 32 levels"),
     bad(
         "deep through aliases",
