@@ -166,8 +166,11 @@ def _trained(store: Store, what: str, rows: Sequence[RunRow]) -> Iterator[Traine
     from rnnctl.training.pack import model_of
 
     torch.set_num_threads(1)  # products this small only wait for each other
-    found = 0
+    found, diverged = 0, 0
     for row in of_text:
+        if row.outcome == "diverged" and row.summary.get("best_loss") is None:
+            diverged += 1
+            continue
         state = newest_state(store, row)
         if state is None or row.summary.get("best_loss") is None:
             continue
@@ -178,11 +181,15 @@ def _trained(store: Store, what: str, rows: Sequence[RunRow]) -> Iterator[Traine
         except ValueError as error:
             raise UserError(f"{row.label}: {error}", FAILURE) from error
         yield row, spec, state["best_weights"], state["best"]["step"]
+    if not found and diverged == len(of_text):
+        which = "the run" if diverged == 1 else f"each of {counted(diverged, 'run')}"
+        raise UserError(f"{what}: {which} diverged before it had a loss: there are no best weights", NOTHING)
     if not found:
         raise UserError(f"{what}: no run has a checkpoint yet; see rnnctl train", NOTHING)
     for n, why in (
         (len(rows) - len(of_text), "of other tasks than text"),
-        (len(of_text) - found, "without a checkpoint"),
+        (diverged, "that diverged without a loss"),
+        (len(of_text) - diverged - found, "without a checkpoint"),
     ):
         if n:
             say(f"{counted(n, 'run')} {why} left out")

@@ -149,6 +149,10 @@ class _Refinement:
 
     def _check_selection(self) -> None:
         found, by = self.selection, self.recipe.by
+        if not found.judged and found.diverged:
+            what = f"study {self.study}: {counted(len(found.diverged), 'configuration')} diverged without a {by}"
+            rest = len(found.without) - len(found.diverged)
+            raise UserError(f"{what}{f', {rest} have no finished run' * bool(rest)}: nothing to choose from", NOTHING)
         if not found.judged:
             raise UserError(f"study {self.study} has no finished run with a {by} yet: nothing to choose from", NOTHING)
         if not found.chosen:
@@ -286,9 +290,13 @@ class _Refinement:
 
     def _notes(self) -> None:
         found: Selection = self.selection
-        if found.without:
-            what = f"note: {counted(len(found.without), 'configuration')} without a finished run left out"
-            say(f"{what}: {_some(found.without)}")
+        unfinished = [label for label in found.without if label not in found.diverged]
+        for labels, why in (
+            (unfinished, "without a finished run"),
+            (found.diverged, f"that diverged without a {self.recipe.by}"),
+        ):
+            if labels:
+                say(f"note: {counted(len(labels), 'configuration')} {why} left out: {_some(labels)}")
         partly = [
             f"{one.label} ({one.judged} of {len(one.rows)})" for one in found.chosen if one.judged < len(one.rows)
         ]

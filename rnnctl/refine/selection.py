@@ -37,12 +37,13 @@ class Chosen:
 @dataclass(frozen=True)
 class Selection:
     """The chosen, best first. judged: how many configurations there were to choose from; without: the labels of those
-    that no run has finished of, or none with a figure.
+    that no run has finished of, or none with a figure; diverged: the latter of these.
     """
 
     chosen: tuple[Chosen, ...]
     judged: int
     without: tuple[str, ...]
+    diverged: tuple[str, ...] = ()
 
 
 def select(rows: Sequence[RunRow], cut: Cut, by: str) -> Selection:
@@ -58,9 +59,13 @@ def select(rows: Sequence[RunRow], cut: Cut, by: str) -> Selection:
     of_config: dict[str, list[RunRow]] = {}
     for row in rows:
         of_config.setdefault(row.config_id, []).append(row)
-    without = [configurations([result(of[0])])[0].label for config, of in of_config.items() if config not in groups]
+    without = {
+        configurations([result(of[0])])[0].label: any(row.status == "done" for row in of)
+        for config, of in of_config.items()
+        if config not in groups
+    }
     chosen = tuple(_chosen(group, of_config[group.config], by) for group in ranked[:count])
-    return Selection(chosen, len(ranked), tuple(without))
+    return Selection(chosen, len(ranked), tuple(without), tuple(label for label, ended in without.items() if ended))
 
 
 def _chosen(group: Configuration, rows: Sequence[RunRow], by: str) -> Chosen:

@@ -56,6 +56,8 @@ def test_the_best_are_those_that_a_plain_search_finds(runs, cut, by):
     ]
     assert found.judged == len(means)
     assert set(found.without) == {f"hidden={hidden}" for hidden, _ in runs if hidden not in means}
+    ended = {f"hidden={hidden}" for (hidden, _), (*_, status) in runs.items() if status == "done"}
+    assert set(found.diverged) == set(found.without) & ended
     for one in found.chosen:
         hidden = one.rows[0].spec["model"]["hidden"]
         assert {r.run_id for r in one.rows} == {SPECS[key].run_id for key in runs if key[0] == hidden}
