@@ -85,7 +85,7 @@ def _is_figure(cell: str) -> bool:
 
 def number(value: float | None, digits: int = 4) -> str:
     """A figure for a table; a dash where there is none."""
-    return "-" if value is None or not math.isfinite(value) else f"{value:.{digits}g}"
+    return "-" if value is None or not math.isfinite(value) else f"{value + 0.0:.{digits}g}"  # -0 is 0
 
 
 def duration(seconds: float | None) -> str:

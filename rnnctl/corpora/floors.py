@@ -141,8 +141,11 @@ class NGrams:
         def mean(values: np.ndarray) -> float:
             return float(pairs.counts @ values) / n
 
+        def surprise(probabilities: np.ndarray) -> float:
+            return 0.0 - mean(np.log(probabilities))  # 0 of what is certain, where a minus alone would make it -0
+
         def floor(probabilities: np.ndarray, guesses: np.ndarray | int) -> Floor:
-            nats = -mean(np.log(probabilities))
+            nats = surprise(probabilities)
             return Floor(nats, bits_per_byte(nats, n_bytes / n), mean(pairs.after != guesses))
 
         return Floors(
@@ -153,6 +156,6 @@ class NGrams:
             ),
             unigram=floor(self.unigram_V[pairs.after], self.guess),
             bigram=floor(self.bigram(pairs.before, pairs.after), self.guess_V[pairs.before]),
-            unigram_entropy=-mean(np.log(pairs.of_targets()[pairs.after] / n)),
-            bigram_entropy=-mean(np.log(pairs.counts / pairs.of_inputs()[pairs.before])),
+            unigram_entropy=surprise(pairs.of_targets()[pairs.after] / n),
+            bigram_entropy=surprise(pairs.counts / pairs.of_inputs()[pairs.before]),
         )

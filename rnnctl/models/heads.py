@@ -35,7 +35,8 @@ def losses(question: Question, y_RNO: torch.Tensor, targets_RN: torch.Tensor) ->
     """The loss of each answer, (R, N)."""
     if question.loss == "squared_error":
         return (y_RNO.squeeze(2) - targets_RN).square_()
-    return -y_RNO.log_softmax(2).gather(2, targets_RN.unsqueeze(2)).squeeze(2)
+    # A difference: what is certain costs 0, where a minus alone would make it -0.
+    return 0.0 - y_RNO.log_softmax(2).gather(2, targets_RN.unsqueeze(2)).squeeze(2)
 
 
 def wrong(question: Question, y_SBO: torch.Tensor, targets_SB: torch.Tensor) -> torch.Tensor:

@@ -97,6 +97,13 @@ def test_no_predictor_of_its_kind_pays_less_than_the_entropy(train, other):
     assert found.bigram_entropy <= found.unigram_entropy + 1e-12
 
 
+def test_what_is_certain_costs_nothing_and_not_minus_nothing():
+    ids, one_byte = np.zeros(9, np.uint8), np.ones(1, np.int64)
+    found = NGrams(ids, one_byte).floors(ids[:-1], ids[1:])
+    figures = [figure for one in (found.uniform, found.unigram, found.bigram) for figure in vars(one).values()]
+    assert list(map(str, [*figures, found.unigram_entropy, found.bigram_entropy])) == ["0.0"] * 11
+
+
 @pytest.mark.parametrize("batch", [1, 4])
 def test_what_a_network_of_the_same_probabilities_is_found_to_pay_is_the_floor(batch):
     """Window by window, by a softmax over logits, as losses of networks are computed."""

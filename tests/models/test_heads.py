@@ -88,6 +88,13 @@ def test_losses_of_single_answers_have_the_closed_forms():
     assert losses(Question("squared_error"), value, torch.tensor([[0.4]])).item() == pytest.approx(0.09)
 
 
+def test_what_is_certain_costs_nothing_and_not_minus_nothing():
+    certain, none = torch.tensor([[[0.0], [3.0]], [[-1.0], [0.0]]]), torch.zeros(2, 2, dtype=torch.int64)
+    found = losses(Question(every_step=True, judged="each"), certain, none)
+    assert found.tolist() == [[0, 0], [0, 0]]
+    assert not found.signbit().any()
+
+
 def test_outputs_are_affine_in_the_hidden_state():
     weights = {"W_hy": torch.tensor([[[2.0], [3.0]]]), "b_hy": torch.tensor([[0.5]])}
     assert read(weights, torch.tensor([[[1.0, 10.0]]])).item() == 32.5
