@@ -100,7 +100,7 @@ def load_recipe(path: str | FilePath) -> Recipe:
     except FileNotFoundError:
         raise SpecError("no such file", file=str(path)) from None
     try:
-        sections = yaml.parse(text).value
+        sections = yaml.parse(text, "recipe", "refine:").value
         for name, node in sections.items():
             if name != "refine":
                 what, meant = "there is no such section in a recipe", nearest(name, ["refine"])

@@ -84,8 +84,8 @@ def decode(data: bytes) -> str:
     return text
 
 
-def parse(text: str) -> Node:
-    """The one document in `text`, whose top level is a mapping.
+def parse(text: str, what: str = "study", first: str = "study: NAME") -> Node:
+    """The one document in `text`, whose top level is a mapping. what, first: what it should be, and how that begins.
 
     Raises SpecError with the line, and where it is known the key, of the first mistake.
     """
@@ -96,10 +96,10 @@ def parse(text: str) -> Node:
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(error) from None
     if builder.root is None:
-        raise SpecError("is empty; a study starts with `study: NAME`", line=1)
+        raise SpecError(f"is empty; a {what} starts with `{first}`", line=1)
     if not isinstance(builder.root.value, dict):
         raise SpecError(
-            f"the top level must be a mapping such as `study: NAME`, not {shown(builder.root.plain())}",
+            f"the top level must be a mapping such as `{first}`, not {shown(builder.root.plain())}",
             line=builder.root.line,
         )
     return builder.root
@@ -132,7 +132,7 @@ class _Builder:
         line = event.start_mark.line + 1
         if isinstance(event, yaml.DocumentStartEvent):
             if self.root is not None:
-                raise SpecError("a second document starts here; a study is one document", line=line)
+                raise SpecError("a second document starts here; a file is one document", line=line)
         elif isinstance(event, yaml.CollectionEndEvent):
             closed = self.stack.pop()
             node = Node(closed.container, closed.line, closed.key_line)

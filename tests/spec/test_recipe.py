@@ -211,6 +211,8 @@ def test_a_mistake_is_answered_with_its_place_and_what_is_right(text, line, key,
     [
         ("study: s\nrefine: {}\n", "r.yaml:1: study: there is no such section in a recipe; allowed: refine"),
         ("refin: {}\n", "r.yaml:1: refin: there is no such section in a recipe; allowed: refine; did you mean refine?"),
+        ("", "r.yaml:1: is empty; a recipe starts with `refine:`"),
+        ("- a\n", "r.yaml:1: the top level must be a mapping such as `refine:`, not a list"),
         ("{}\n", "r.yaml:1: refine: is missing; a recipe starts with `refine:`"),
         ("refine: {}\n", "r.yaml:1: refine: is empty; leave it out or fill it"),
         ("refine: 5\n", "r.yaml:1: refine: must be a mapping, not 5"),
