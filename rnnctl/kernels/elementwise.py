@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from rnnctl.kernels.compiled import inlined, kernel
+from rnnctl.kernels.compiled import inlined, part
 
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "identity")
 TANH, SIGMOID, RELU, IDENTITY = range(4)
@@ -72,7 +72,7 @@ def _tanh32(x):
     return p / q
 
 
-@kernel
+@part
 def tanh_rows(x_BN):
     """x := tanh(x)."""
     for b in range(x_BN.shape[0]):
@@ -85,7 +85,7 @@ def tanh_rows(x_BN):
                 row[n] = math.tanh(row[n])
 
 
-@kernel
+@part
 def sigmoid_rows(x_BN):
     """x := 1 / (1 + exp(-x)), by way of tanh."""
     half = x_BN.dtype.type(0.5)
@@ -110,7 +110,7 @@ def _exp32(x):
     return series * np.int32((np.int32(n) + EXPONENT_ZERO) << EXPONENT_AT).view(np.float32)
 
 
-@kernel
+@part
 def exp_row(x_N):
     """x := exp(x), for x up to 0. math.exp cannot be vectorised."""
     if x_N.itemsize == 4:
@@ -121,7 +121,7 @@ def exp_row(x_N):
             x_N[n] = math.exp(x_N[n])
 
 
-@kernel
+@part
 def activate(x_BN, activation):
     """x := phi(x)."""
     zero = x_BN.dtype.type(0)
@@ -137,7 +137,7 @@ def activate(x_BN, activation):
                     row[n] = zero
 
 
-@kernel
+@part
 def times_slope(d_BN, h_BN, activation, out_BN):
     """out := d * phi'(h), the slope as a function of h = phi(a)."""
     zero, one = d_BN.dtype.type(0), d_BN.dtype.type(1)

@@ -14,7 +14,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from rnnctl.kernels.compiled import inlined, kernel
+from rnnctl.kernels.compiled import inlined, kernel, part
 
 VECTOR_BYTES = 32
 FLAGS = ("contract", "reassoc", "nsz", "arcp")
@@ -156,7 +156,7 @@ def _product(**kind: bool):
     return product
 
 
-@kernel
+@part
 def _narrow(a_BK, w_KN, c_BN, fresh):
     for b in range(c_BN.shape[0]):
         for n in range(c_BN.shape[1]):

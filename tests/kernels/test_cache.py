@@ -1,0 +1,43 @@
+"""Kernels that a process has just compiled, and the same ones loaded from disk by the next, have the same bits."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.cli.lab import environment
+
+ROOT = Path(__file__).parents[2]
+PROGRAM = """\
+import hashlib
+from rnnctl.spec.run import RunSpec
+from tests.training.memory import train
+
+for cell in ("rnn", "gru", "lstm", "gated"):
+    spec = RunSpec.model_validate(
+        {
+            "task": {"name": "memorization", "min_length": 6, "max_length": 9},
+            "model": {"name": cell, "hidden": 9, **({} if cell == "gated" else {"init": "orthogonal"})},
+            "train": {"updates": 8, "batch": 5, "lr": 0.05, "optimizer": "adam"},
+            "check": {"every": 4, "samples": 10, "chunk": 10, "diagnostic_batch": 3},
+            "stop": {"solved": "never"},
+        }
+    )
+    print(cell, hashlib.sha256(train({"a": spec}).state("a")["weights"].numpy().tobytes()).hexdigest())
+"""
+
+
+def test_the_first_process_of_a_machine_trains_the_same_bits_as_the_next(tmp_path):
+    compiled, loaded = (
+        subprocess.run(
+            [sys.executable, "-c", PROGRAM],
+            cwd=ROOT,
+            env=environment(NUMBA_CACHE_DIR=str(tmp_path / "cache")),
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    )
+    assert list((tmp_path / "cache").rglob("*.nbc"))
+    assert len(compiled.splitlines()) == 4
+    assert compiled == loaded
