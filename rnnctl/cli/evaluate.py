@@ -52,7 +52,9 @@ def evaluate(
         rows, _ = runs_named(store, what)
         found = [e for row in rows for e in _evaluated(store, row, wanted, samples, seed)]
         if not found:
-            say(f"{what}: no run has a checkpoint yet; see rnnctl train")
+            lost = sum(row.outcome == "diverged" for row in rows)
+            diverged = f"{counted(lost, 'run')} diverged before there was a loss"
+            say(f"{what}: {diverged if lost else 'no run has a checkpoint yet; see rnnctl train'}")
             raise typer.Exit(NOTHING)
         if as_json:
             names = {row.run_id: row for row in rows}
