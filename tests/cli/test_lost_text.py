@@ -43,4 +43,4 @@ def test_figures_are_drawn_without_the_lines_that_need_the_text_and_say_so_once(
 def test_effects_need_no_text(lost):
     done = rnnctl("effects", "letters", cwd=lost, check=0)
     assert done.stderr == ""
-    assert "best validation loss (nats)" in done.stdout
+    assert "best validation loss (nats per" in done.stdout

@@ -363,4 +363,6 @@ def test_killing_everything_again_and_again_costs_only_time(tmp_path):
     with child(tmp_path, "parent") as pool:
         assert pool.wait() == 0
     assert_finished_once(tmp_path, *runs)
-    assert [ends(tmp_path, run.run_id) for run in runs] == [["crashed"] * 4 + ["done"]] * 2
+    # On a busy machine a worker may come too late for its short lease, and gives back what it takes for lost.
+    told = [[end for end in ends(tmp_path, run.run_id) if end != "released"] for run in runs]
+    assert told == [["crashed"] * 4 + ["done"]] * 2

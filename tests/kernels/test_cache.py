@@ -12,7 +12,7 @@ import hashlib
 from rnnctl.spec.run import RunSpec
 from tests.training.memory import train
 
-for cell in ("rnn", "gru", "lstm", "gated"):
+for cell in ("rnn", "gated"):  # these two use all loops that kernels are made of
     spec = RunSpec.model_validate(
         {
             "task": {"name": "memorization", "min_length": 6, "max_length": 9},
@@ -39,5 +39,5 @@ def test_the_first_process_of_a_machine_trains_the_same_bits_as_the_next(tmp_pat
         for _ in range(2)
     )
     assert list((tmp_path / "cache").rglob("*.nbc"))
-    assert len(compiled.splitlines()) == 4
+    assert len(compiled.splitlines()) == 2
     assert compiled == loaded
