@@ -38,9 +38,9 @@ def evaluate(
     what min_length and max_length mean in the task, and in text the window; text is that of the test split. Shown are
     errors, and what the best predictor without memory has; of text bits per byte, and the bigram's.
     """
+    wanted = sorted(whole_numbers("--lengths", lengths, 1, "50,100,200", most=LONGEST))
     from rnnctl.probes.lengths import chunk_of
 
-    wanted = sorted(whole_numbers("--lengths", lengths, 1, "50,100,200", most=LONGEST))
     try:
         chunk_of(samples)
     except ValueError as error:

@@ -120,10 +120,11 @@ def test_other_seeds_add_replicates_and_stay_with_the_study(tmp_path):
 def test_packaged_studies_are_listed_and_can_be_planned(tmp_path):
     listed = json.loads(rnnctl("studies", "--json", cwd=tmp_path, check=0).stdout)
     assert {"quickstart", "temporal-order-short", "temporal-order-ec"} <= {one["study"] for one in listed}
-    names = [one["study"] for one in listed]
-    planned = json.loads(rnnctl("plan", *names, "--json", cwd=tmp_path, check=0).stdout)
-    assert [(one["study"], len(one["runs"])) for one in planned] == [(one["study"], one["runs"]) for one in listed]
     assert all(one["runs"] for one in listed)
+    some = [one for one in listed if one["study"] in ("quickstart", "text-levels", "gated-exploration-32")]
+    names = [one["study"] for one in some]
+    planned = json.loads(rnnctl("plan", *names, "--json", cwd=tmp_path, check=0).stdout)
+    assert [(one["study"], len(one["runs"])) for one in planned] == [(one["study"], one["runs"]) for one in some]
     text = rnnctl("plan", *names, cwd=tmp_path, check=0).stdout
     assert all(f"{name}: " in text for name in names)
     assert not (tmp_path / "rnnctl.db").exists(), "plan registers nothing"

@@ -12,17 +12,16 @@ import hashlib
 from rnnctl.spec.run import RunSpec
 from tests.training.memory import train
 
-for cell in ("rnn", "gated"):  # these two use all loops that kernels are made of
-    spec = RunSpec.model_validate(
-        {
-            "task": {"name": "memorization", "min_length": 6, "max_length": 9},
-            "model": {"name": cell, "hidden": 9, **({} if cell == "gated" else {"init": "orthogonal"})},
-            "train": {"updates": 8, "batch": 5, "lr": 0.05, "optimizer": "adam"},
-            "check": {"every": 4, "samples": 10, "chunk": 10, "diagnostic_batch": 3},
-            "stop": {"solved": "never"},
-        }
-    )
-    print(cell, hashlib.sha256(train({"a": spec}).state("a")["weights"].numpy().tobytes()).hexdigest())
+spec = RunSpec.model_validate(
+    {
+        "task": {"name": "memorization", "min_length": 6, "max_length": 9},
+        "model": {"name": "gated", "hidden": 9},  # its kernels are made of the most loops
+        "train": {"updates": 8, "batch": 5, "lr": 0.05, "optimizer": "adam"},
+        "check": {"every": 4, "samples": 10, "chunk": 10, "diagnostic_batch": 3},
+        "stop": {"solved": "never"},
+    }
+)
+print(hashlib.sha256(train({"a": spec}).state("a")["weights"].numpy().tobytes()).hexdigest())
 """
 
 
@@ -39,5 +38,5 @@ def test_the_first_process_of_a_machine_trains_the_same_bits_as_the_next(tmp_pat
         for _ in range(2)
     )
     assert list((tmp_path / "cache").rglob("*.nbc"))
-    assert len(compiled.splitlines()) == 2
+    assert len(compiled.strip()) == 64
     assert compiled == loaded
