@@ -39,16 +39,18 @@ def train_loss(runs: Runs) -> Figure:
 
 
 def _losses(runs: Runs, key: str, which: str) -> Figure:
+    parts = runs.parts()
+    between = "\n(" if len(parts) > 1 else " ("  # small panels have no room for a long unit beside the word
     shown = [
         Curves(
             runs.series(key, of=part.runs),
-            loss_label(which, part.specs),
+            loss_label(which, part.specs).replace(" (", between),
             title=part.title,
             floor=part.floor,
             floor_label=_floor_label(part.floor),
             levels=runs.plateaus(part),
         )
-        for part in runs.parts()
+        for part in parts
     ]
     return plots.curves(shown, **_alike(runs), title=runs.heading(f"{which} loss"))
 
