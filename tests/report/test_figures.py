@@ -252,8 +252,8 @@ def test_runs_that_cannot_be_compared_have_panels_with_their_own_floor_and_unit(
     of_three = runs(rows, {one.run_id: history() for one in rows}, specs)
     drawn = KINDS["loss"].draw(of_three)
     assert titles(drawn) == ["memorization", "multiplication"]
-    assert drawn.axes[0].get_ylabel().startswith("validation loss (nats")
-    assert drawn.axes[1].get_ylabel().startswith("validation loss (mean squared error")
+    assert drawn.axes[0].get_ylabel().startswith("validation loss\n(nats")
+    assert drawn.axes[1].get_ylabel().startswith("validation loss\n(mean squared error")
     floors = [[line.get_ydata()[0] for line in axes.get_lines() if line.get_label().startswith("floor")]
               for axes in drawn.axes]  # fmt: skip
     assert floors == [[0.096], [0.0486]]
