@@ -10,11 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from rnnctl.spec.schema import KEYS, Path, short_name, value_at
+from rnnctl.spec.texts import HASHES
 
 NOTHING_VARIES = "base"
-
-# Keys that are found when a study is read, from others that are told: hashes would make a label unreadable.
-FOUND = ("sha256", "vocabulary_sha256")
 
 
 def label(case: str | None, values: Iterable[tuple[Path, Any]]) -> str:
@@ -60,7 +58,8 @@ def _compact_section(path: Path, section_json: str, apart: frozenset[Path]) -> s
         defaults = key.validate(tag)
     except ValidationError:  # the section has keys without a default
         defaults = {}
-    told = {name: below for name, below in wanted.items() if name not in FOUND and defaults.get(name) != below}
+    # Hashes would make a label unreadable, and follow from what it tells.
+    told = {name: below for name, below in wanted.items() if name not in HASHES and defaults.get(name) != below}
     return json.dumps(tag | told)
 
 

@@ -25,11 +25,12 @@ from typing import Any
 
 from rnnctl.spec.conditions import Condition, read_condition
 from rnnctl.spec.errors import SpecError, nearest, shown
-from rnnctl.spec.labels import FOUND, text
+from rnnctl.spec.labels import text
 from rnnctl.spec.names import check_name
 from rnnctl.spec.overlay import Change, Overlay, Place, read_changes
 from rnnctl.spec.run import RunSpec
 from rnnctl.spec.schema import KEYS
+from rnnctl.spec.texts import HASHES
 from rnnctl.spec.values import read_list
 from rnnctl.spec.yaml import Node
 
@@ -86,7 +87,7 @@ class Variant:
         Raises SpecError at the place of the change that cannot be made to it.
         """
         settings = spec.canonical()
-        own = {key: settings["task"].pop(key, None) for key in FOUND}
+        own = {key: settings["task"].pop(key, None) for key in HASHES}
         changed = Overlay(settings, {(): self.place}).with_changes(self.changes).resolve()
         written = {change.path for change in self.changes if not change.opens}
         if own["sha256"] is None or changed.task.name != "text" or written & {("task",), ("task", "corpus")}:

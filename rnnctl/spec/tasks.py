@@ -12,7 +12,7 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from rnnctl.corpora.corpus import STDLIB
 from rnnctl.spec.section import Section, as_written
-from rnnctl.spec.texts import identified
+from rnnctl.spec.texts import HASHES, identified
 
 BYTE = 256  # a symbol is stored in one
 MAX_PATTERNS = 2**20
@@ -170,7 +170,7 @@ class Text(Section):
     def _found(self) -> dict[str, str | None]:
         """What the text says of itself, by key. Raises ValueError where a hash is another one than was written."""
         text = identified(self.corpus, self.level, self.vocabulary, self.window, self.validation, self.test)
-        for key in ("sha256", "vocabulary_sha256"):
+        for key in HASHES:
             told = getattr(self, key)
             if told not in (None, getattr(text, key)):
                 raise ValueError(f"{key} {told} is not that of corpus {self.corpus}, which is {getattr(text, key)}")

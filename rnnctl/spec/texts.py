@@ -10,6 +10,9 @@ from rnnctl.corpora.corpus import STDLIB, load
 from rnnctl.corpora.splits import SPLITS, fractions_of
 from rnnctl.corpora.tokens import tokens_of
 
+# Keys that are found when a study is read, from what the others tell.
+HASHES = ("sha256", "vocabulary_sha256")
+
 
 class Identity(NamedTuple):
     """Where a corpus lies, from anywhere, its hash, and that of its vocabulary at a level."""
