@@ -54,9 +54,14 @@ def _adam(
     m_N, v_N = kept_SN
     m_N.mul_(train.beta1).add_(gradient_N, alpha=(1 - train.beta1) * scale)
     v_N.mul_(train.beta2).add_(gradient_N.square(), alpha=(1 - train.beta2) * scale * scale)
-    root = math.sqrt(1 - train.beta2**update)
+    rate, root = _corrections(train, update)
     spread_N = v_N.sqrt().div_(root).add_(train.epsilon)
-    weights_N.sub_((m_N / spread_N).mul_(train.rate(update) / (1 - train.beta1**update)))
+    weights_N.sub_((m_N / spread_N).mul_(rate))
+
+
+def _corrections(train: Train, update: int) -> tuple[float, float]:
+    """rate / (1 - b1^t) and sqrt(1 - b2^t)."""
+    return train.rate(update) / (1 - train.beta1**update), math.sqrt(1 - train.beta2**update)
 
 
 def _fused_adam(
@@ -70,6 +75,7 @@ def _fused_adam(
     from rnnctl.kernels.adam import adam
 
     kept = kept_SN.numpy()
-    rate, root = train.rate(update) / (1 - train.beta1**update), math.sqrt(1 - train.beta2**update)
     moments = train.beta1, train.beta2, train.epsilon
-    adam(gradient_N.numpy(), weights_N.numpy(), kept[0], kept[1], scale, *moments, rate, root)
+    adam(
+        gradient_N.numpy(), weights_N.numpy(), kept[0], kept[1], scale, *moments, *_corrections(train, update)
+    )  # fmt: skip
