@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rnnctl.cli.figures import safe_name, save
-from rnnctl.cli.options import JsonOption, WorkspaceOption, newest_state, opened, runs_named, whole_numbers
+from rnnctl.cli.options import (
+    JsonOption,
+    WorkspaceOption,
+    newest_state,
+    opened,
+    runs_named,
+    whole_numbers,
+    without_weights,
+)
 from rnnctl.cli.output import NOTHING, UserError, counted, number, out, out_json, say, table
 
 if TYPE_CHECKING:
@@ -52,9 +60,7 @@ def evaluate(
         rows, _ = runs_named(store, what)
         found = [e for row in rows for e in _evaluated(store, row, wanted, samples, seed)]
         if not found:
-            lost = sum(row.outcome == "diverged" for row in rows)
-            diverged = f"{counted(lost, 'run')} diverged before there was a loss"
-            say(f"{what}: {diverged if lost else 'no run has a checkpoint yet; see rnnctl train'}")
+            say(without_weights(what, rows))
             raise typer.Exit(NOTHING)
         if as_json:
             names = {row.run_id: row for row in rows}

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnnctl.cli.output import NOTHING, UserError, say
+from rnnctl.cli.output import NOTHING, UserError, counted, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from store import Store
     from store.queries import RunRow
@@ -43,6 +43,19 @@ SeedsOption = Annotated[
     str | None, typer.Option("--seeds", metavar="S,S,...", help="Seeds instead of the study's.", show_default=False)
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def lost(row: RunRow) -> bool:
+    """Whether a run diverged before it had a loss: training it again gives it no best weights either."""
+    return row.outcome == "diverged" and row.summary.get("best_loss") is None
+
+
+def without_weights(what: str, rows: Sequence[RunRow]) -> str:
+    """Why no run of these has best weights, in a line."""
+    if not all(map(lost, rows)):
+        return f"{what}: no run has a checkpoint yet; see rnnctl train"
+    which = "the run" if len(rows) == 1 else f"each of {counted(len(rows), 'run')}"
+    return f"{what}: {which} diverged before it had a loss: there are no best weights"
 
 
 def whole_numbers(option: str, text: str, least: int, example: str, most: int | None = None) -> tuple[int, ...]:

@@ -10,7 +10,16 @@ import typer
 from typer.core import TyperGroup
 
 from rnnctl.cli.figures import safe_name, save
-from rnnctl.cli.options import JsonOption, WorkspaceOption, newest_state, opened, runs_named, whole_numbers
+from rnnctl.cli.options import (
+    JsonOption,
+    WorkspaceOption,
+    lost,
+    newest_state,
+    opened,
+    runs_named,
+    whole_numbers,
+    without_weights,
+)
 from rnnctl.cli.output import FAILURE, NOTHING, UserError, counted, number, out, out_json, say, table
 
 if TYPE_CHECKING:
@@ -168,7 +177,7 @@ def _trained(store: Store, what: str, rows: Sequence[RunRow]) -> Iterator[Traine
     torch.set_num_threads(1)  # products this small only wait for each other
     found, diverged = 0, 0
     for row in of_text:
-        if row.outcome == "diverged" and row.summary.get("best_loss") is None:
+        if lost(row):
             diverged += 1
             continue
         state = newest_state(store, row)
@@ -181,11 +190,8 @@ def _trained(store: Store, what: str, rows: Sequence[RunRow]) -> Iterator[Traine
         except ValueError as error:
             raise UserError(f"{row.label}: {error}", FAILURE) from error
         yield row, spec, state["best_weights"], state["best"]["step"]
-    if not found and diverged == len(of_text):
-        which = "the run" if diverged == 1 else f"each of {counted(diverged, 'run')}"
-        raise UserError(f"{what}: {which} diverged before it had a loss: there are no best weights", NOTHING)
     if not found:
-        raise UserError(f"{what}: no run has a checkpoint yet; see rnnctl train", NOTHING)
+        raise UserError(without_weights(what, of_text), NOTHING)
     for n, why in (
         (len(rows) - len(of_text), "of other tasks than text"),
         (diverged, "that diverged without a loss"),

@@ -35,6 +35,11 @@ def test_no_probe_is_sent_to_train_it_again(workspace):
     one_line(rnnctl("probe", "wild", "generate", cwd=workspace, check=3), "wild: the run diverged before it had a loss")
 
 
+def test_neither_is_an_evaluation(workspace):
+    done = rnnctl("evaluate", "wild", "--lengths", "5", cwd=workspace, check=3)
+    one_line(done, "wild: the run diverged before it had a loss")
+
+
 def test_a_study_is_probed_without_it(workspace):
     done = rnnctl("probe", "mixed", "state-ablation", "--samples", "20", "--no-figures", cwd=workspace, check=0)
     assert done.stderr.splitlines()[-1] == "1 run that diverged without a loss left out"
