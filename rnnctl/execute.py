@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnctl.determinism import bit_environment, resolve_device, settle_torch
-from rnnctl.spec.run import RunSpec
+from rnnctl.study.run import RunSpec
 from rnnctl.training.loop import Cadence, train_pack
 from rnnctl.training.packing import most_in_a_pack
 

@@ -13,11 +13,11 @@ import torch
 
 from rnnctl.bench import rivals
 from rnnctl.bench.pairs import Pair, paired
-from rnnctl.spec.run import RunSpec
+from rnnctl.cells.base.passes import make_tape
+from rnnctl.study.run import RunSpec
 from rnnctl.tasks import make_task
 from rnnctl.training.member import begin
 from rnnctl.training.pack import Pack, model_of
-from rnnctl.training.tapes import make_tape
 
 SHAPES = (
     ("rnn", 125, 20, 50),

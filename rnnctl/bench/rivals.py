@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy, one_hot
 
-from rnnctl.spec.run import RunSpec
+from rnnctl.study.run import RunSpec
 from rnnctl.tasks import Batch, make_task
 
 MODULES = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}

@@ -76,7 +76,7 @@ def _evaluated(store: Store, row: RunRow, lengths: Sequence[int], samples: int, 
     from pydantic import ValidationError
 
     from rnnctl.probes.lengths import at_length
-    from rnnctl.spec.run import RunSpec
+    from rnnctl.study.run import RunSpec
     from store import evaluations
 
     state = newest_state(store, row)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import torch
 
     from rnnctl.probes.ablation import Ablation, Measured, States
-    from rnnctl.spec.run import RunSpec
+    from rnnctl.study.run import RunSpec
     from store import Store
     from store.queries import RunRow
 
@@ -84,7 +84,7 @@ def generate(
 
     Without a prompt it begins with a symbol drawn by its frequency. Bytes that are no UTF-8 are shown replaced.
     """
-    from rnnctl.spec.errors import one_line
+    from rnnctl.study.errors import one_line
 
     if not (math.isfinite(temperature) and temperature >= 0):
         raise UserError(f"--temperature {temperature:g}: a finite number, 0 or more")
@@ -137,7 +137,7 @@ def state_ablation(
     """
     from rnnctl.corpora.splits import SPLITS
     from rnnctl.probes.lengths import chunk_of
-    from rnnctl.spec.errors import nearest
+    from rnnctl.study.errors import nearest
 
     if split not in SPLITS:
         near = nearest(split, SPLITS)
@@ -170,7 +170,7 @@ def _trained(store: Store, what: str, rows: Sequence[RunRow]) -> Iterator[Traine
         raise UserError(f"{what}: its task is {tasks}, and this probe is for runs of task text")
     import torch
 
-    from rnnctl.spec.run import RunSpec
+    from rnnctl.study.run import RunSpec
     from rnnctl.tasks import make_task
     from rnnctl.training.pack import model_of
 

@@ -20,8 +20,8 @@ from rnnctl.cli.setup import record, refuse_text_around
 if TYPE_CHECKING:
     from rnnctl.refine.offspring import Offspring
     from rnnctl.refine.selection import Selection
-    from rnnctl.spec.recipe import Recipe
-    from rnnctl.spec.study import Study
+    from rnnctl.study.loading import Study
+    from rnnctl.study.recipe import Recipe
     from store import Store
     from store.queries import StudyRow
 
@@ -76,7 +76,7 @@ def refine(
 
 
 def _recipe(study: StudyRow, file: Path | None) -> Recipe:
-    from rnnctl.spec.study import load_recipe, recipe_of
+    from rnnctl.study.loading import load_recipe, recipe_of
 
     if file is not None:
         return load_recipe(file)
@@ -91,7 +91,7 @@ def _recipe(study: StudyRow, file: Path | None) -> Recipe:
 
 def _with_options(recipe: Recipe, best: str | None, below: float | None, by: str | None, seeds: str | None) -> Recipe:
     """The recipe with what the command line says in its place. Raises UserError."""
-    from rnnctl.spec.recipe import Cut, parse_best
+    from rnnctl.study.recipe import Cut, parse_best
 
     if best is not None and below is not None:
         raise UserError("--best and --below exclude each other")
@@ -111,7 +111,7 @@ def _with_options(recipe: Recipe, best: str | None, below: float | None, by: str
 
 
 def _name(study: str, name: str | None) -> str:
-    from rnnctl.spec.names import NAME_RULE, is_name
+    from rnnctl.study.names import NAME_RULE, is_name
 
     chosen = f"{study}-refined" if name is None else name
     if not is_name(chosen):
@@ -314,9 +314,9 @@ def _some(names: Sequence[str]) -> str:
 
 def _read_back(text: str, path: Path, children: Sequence[Offspring]) -> Study:
     """The study that its file is: what is registered is what the file says. Raises SpecError if it is too large."""
-    from rnnctl.spec import yaml
-    from rnnctl.spec.errors import SpecError
-    from rnnctl.spec.study import read_study
+    from rnnctl.study import yaml
+    from rnnctl.study.errors import SpecError
+    from rnnctl.study.loading import read_study
 
     try:
         study = read_study(yaml.decode(text.encode()), path.name)

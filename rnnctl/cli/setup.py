@@ -14,8 +14,8 @@ from rnnctl.cli.output import UserError, counted, duration, out, out_json, say, 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from rnnctl.spec.run import RunSpec
-    from rnnctl.spec.study import Study
+    from rnnctl.study.loading import Study
+    from rnnctl.study.run import RunSpec
     from store import Store
     from store.lineage import Descent
     from store.registry import StudyRecord
@@ -33,7 +33,7 @@ def init(studies: StudyNames = None, seeds: SeedsOption = None, workspace: Works
     Without a study it registers `quickstart`. What is registered already is left as it is, so other --seeds add
     replicates; a wrong file among several registers nothing of any.
     """
-    from rnnctl.spec.study import load_studies
+    from rnnctl.study.loading import load_studies
     from store import Store, registry
 
     loaded = load_studies(studies or [QUICKSTART], parsed_seeds(seeds))
@@ -105,8 +105,8 @@ def record(study: Study, descents: Iterable[Descent] = ()) -> StudyRecord:
 
 def studies(as_json: JsonOption = False) -> None:
     """List the studies that come with rnnctl."""
-    from rnnctl.spec.errors import SpecError
-    from rnnctl.spec.study import load_study, packaged_studies
+    from rnnctl.study.errors import SpecError
+    from rnnctl.study.loading import load_study, packaged_studies
 
     found = []
     for name, path in packaged_studies().items():
@@ -132,7 +132,7 @@ def plan(
     as_json: JsonOption = False,
 ) -> None:
     """Show what a study would register, and roughly what it would cost. Registers nothing."""
-    from rnnctl.spec.study import load_studies
+    from rnnctl.study.loading import load_studies
 
     loaded = load_studies(studies, parsed_seeds(seeds))
     if as_json:
@@ -167,7 +167,7 @@ def _planned(study: Study) -> dict:
 
 def _print_plan(study: Study, rows: int) -> None:
     from rnnctl.report.cost import core_seconds
-    from rnnctl.spec.labels import text
+    from rnnctl.study.labels import text
 
     configurations = len({run.spec.config_id for run in study.runs})
     shapes = len({run.spec.shape for run in study.runs})

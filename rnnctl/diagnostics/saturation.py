@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from rnnctl.models.activations import Activation
+from rnnctl.cells.base.activations import Activation
 
 BINS = 50
 GATE_LIMIT = 0.5  # the greatest distance of a gate

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnnctl.models.inits import spectral_radius
+from rnnctl.cells.base.inits import spectral_radius
 
 
 def spectrum(w_HH: np.ndarray) -> dict[str, float]:

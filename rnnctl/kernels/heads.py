@@ -1,4 +1,4 @@
-"""The softmax head of rnnctl.models.heads over many answers of one run. Outputs are few and answers many, which is
+"""The softmax head of rnnctl.cells.base.heads over many answers of one run. Outputs are few and answers many, which is
 where batched products and library softmaxes are at their worst.
 """
 

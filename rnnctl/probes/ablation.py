@@ -33,7 +33,7 @@ import torch
 from rnnctl.corpora.floors import Floor, NGrams, bits_per_byte
 from rnnctl.probes.lengths import EVALUATION_STREAM, chunk_of
 from rnnctl.probes.stepper import Stepper
-from rnnctl.spec.run import RunSpec
+from rnnctl.study.run import RunSpec
 from rnnctl.tasks import Batch, make_task
 from rnnctl.training.member import generator
 

@@ -13,7 +13,7 @@ import torch
 
 from rnnctl.corpora.vocabulary import Vocabulary
 from rnnctl.probes.stepper import Stepper
-from rnnctl.spec.run import RunSpec
+from rnnctl.study.run import RunSpec
 from rnnctl.tasks import make_task
 from rnnctl.training.member import generator
 

@@ -8,7 +8,7 @@ from statistics import fmean
 
 import torch
 
-from rnnctl.spec.run import RunSpec
+from rnnctl.study.run import RunSpec
 from rnnctl.tasks import make_task
 from rnnctl.tasks.base import Baseline
 from rnnctl.training.member import generator

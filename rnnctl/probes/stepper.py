@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from rnnctl.models.heads import losses, read, wrong
-from rnnctl.spec.run import RunSpec
+from rnnctl.cells.base.heads import losses, read, wrong
+from rnnctl.cells.base.passes import make_tape
+from rnnctl.study.run import RunSpec
 from rnnctl.tasks import Task
 from rnnctl.training.pack import model_of
-from rnnctl.training.tapes import make_tape
 from rnnctl.training.validation import as_tensor
 
 ROOM = 1 << 24  # outputs that are judged at a time: a large vocabulary's of all sequences would not fit into memory

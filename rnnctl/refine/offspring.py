@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from rnnctl.refine.selection import Chosen
-from rnnctl.spec.errors import SpecError
-from rnnctl.spec.names import is_name
-from rnnctl.spec.recipe import Recipe, Variant
-from rnnctl.spec.run import RunSpec
+from rnnctl.study.errors import SpecError
+from rnnctl.study.names import is_name
+from rnnctl.study.recipe import Recipe, Variant
+from rnnctl.study.run import RunSpec
 from store.lineage import Descent
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rnnctl.report.leaderboard import Configuration, Spread, configurations, rank, result
 
 if TYPE_CHECKING:
-    from rnnctl.spec.recipe import Cut
+    from rnnctl.study.recipe import Cut
     from store.queries import RunRow
 
 

@@ -6,9 +6,9 @@ hours or days", not as a promise.
 
 from __future__ import annotations
 
-from rnnctl.spec.models import Gated
-from rnnctl.spec.run import RunSpec
-from rnnctl.spec.tasks import Text
+from rnnctl.study.models import Gated
+from rnnctl.study.run import RunSpec
+from rnnctl.study.tasks import Text
 from rnnctl.tasks import make_task
 
 UPDATE_SECONDS = 2e-4  # one update of one run, beside its steps

@@ -58,7 +58,7 @@ def task_of(spec: Mapping[str, Any]) -> Task:
 
 @lru_cache(maxsize=256)
 def _task(text: str) -> Task:
-    from rnnctl.spec.run import RunSpec
+    from rnnctl.study.run import RunSpec
     from rnnctl.tasks import make_task
 
     return make_task(RunSpec.model_validate({"task": json.loads(text)}).task)

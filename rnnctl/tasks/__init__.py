@@ -13,7 +13,7 @@ from rnnctl.tasks.temporal_order import TemporalOrder
 from rnnctl.tasks.text import Text, known_text
 
 if TYPE_CHECKING:
-    from rnnctl.spec.tasks import TaskSpec
+    from rnnctl.study.tasks import TaskSpec
 
 __all__ = ["Baseline", "Batch", "Task", "make_task"]
 

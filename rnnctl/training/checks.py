@@ -9,17 +9,17 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from rnnctl.cells.base.cell import Cell
+from rnnctl.cells.base.passes import backpropagate, make_tape
+from rnnctl.cells.rnn.equations import Rnn
+from rnnctl.cells.rnn.omega import omega, reach
 from rnnctl.corpora.floors import bits_per_byte
 from rnnctl.diagnostics.gradients import gradient_norms, through_time
 from rnnctl.diagnostics.saturation import gate_saturation, saturation
 from rnnctl.diagnostics.spectrum import spectrum
-from rnnctl.models.cell import Cell
-from rnnctl.models.omega import omega, reach
-from rnnctl.models.rnn import Rnn
-from rnnctl.spec.run import Check, RunSpec
+from rnnctl.study.run import Check, RunSpec
 from rnnctl.tasks import Batch, Task
 from rnnctl.training.member import generator
-from rnnctl.training.tapes import backpropagate, make_tape
 from rnnctl.training.validation import Validator
 
 VALIDATION_STREAM, DIAGNOSTIC_STREAM = 0, 1

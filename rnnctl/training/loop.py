@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from rnnctl.spec.run import RunSpec
+from rnnctl.study.run import RunSpec
 from rnnctl.tasks import make_task
 from rnnctl.training.member import Member, begin, restore
 from rnnctl.training.pack import Pack, model_of

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from rnnctl.models.cell import Cell
-from rnnctl.models.inits import draw_linear, draw_weights
-from rnnctl.spec.run import RunSpec
+from rnnctl.cells.base.cell import Cell
+from rnnctl.cells.base.inits import draw_linear, draw_weights
+from rnnctl.study.run import RunSpec
 from rnnctl.tasks import Baseline, Task
 from rnnctl.training.feed import Feed
 from rnnctl.training.optimizers import slots

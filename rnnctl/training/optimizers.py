@@ -15,7 +15,7 @@ from collections.abc import Callable
 import torch
 
 from rnnctl.determinism import kernel_compiler
-from rnnctl.spec.run import Train
+from rnnctl.study.run import Train
 
 
 def slots(train: Train) -> int:
@@ -72,7 +72,7 @@ def _fused_adam(
     weights_N: torch.Tensor,
     kept_SN: torch.Tensor,
 ) -> None:
-    from rnnctl.kernels.adam import adam
+    from rnnctl.optimizers.adam_loop import adam
 
     kept = kept_SN.numpy()
     moments = train.beta1, train.beta2, train.epsilon

@@ -1,7 +1,7 @@
 """A pack: runs of equal shape that make their updates in lockstep, as one batched program.
 
 Every weight and gradient carries a leading run axis; rate, cut-off, alpha, step and fate are each run's own. A run's
-bits do not depend on who else is in the pack (see rnnctl.models.tape), so runs may join and leave at will.
+bits do not depend on who else is in the pack (see rnnctl.cells.base.tape), so runs may join and leave at will.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from collections.abc import Sequence
 
 import torch
 
-from rnnctl.models.cell import Cell
-from rnnctl.models.gated import Gated
-from rnnctl.models.gru import Gru
-from rnnctl.models.lstm import Lstm
-from rnnctl.models.rnn import Rnn
-from rnnctl.models.tape import Regularisers
-from rnnctl.spec.run import Rescale, RunSpec
+from rnnctl.cells.base.cell import Cell
+from rnnctl.cells.base.passes import backpropagate, make_tape
+from rnnctl.cells.base.tape import Regularisers
+from rnnctl.cells.gated.equations import Gated
+from rnnctl.cells.gru.equations import Gru
+from rnnctl.cells.lstm.equations import Lstm
+from rnnctl.cells.rnn.equations import Rnn
+from rnnctl.study.run import Rescale, RunSpec
 from rnnctl.tasks import Task
 from rnnctl.training.checks import Checker
 from rnnctl.training.member import Member
 from rnnctl.training.optimizers import make_optimizer
-from rnnctl.training.tapes import backpropagate, make_tape
 from rnnctl.training.validation import as_tensor
 
 # The guard of the authors' program: a gradient that is no number, or longer than this, is replaced by this share of

@@ -7,11 +7,11 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from rnnctl.models.cell import Cell, Weights
-from rnnctl.models.heads import losses, read, wrong
+from rnnctl.cells.base.cell import Cell, Weights
+from rnnctl.cells.base.heads import losses, read, wrong
+from rnnctl.cells.base.passes import HiddenStates
 from rnnctl.question import Question
 from rnnctl.tasks import Batch
-from rnnctl.training.tapes import HiddenStates
 
 
 def as_tensor(array: np.ndarray, dtype: torch.dtype, device: str) -> torch.Tensor:

@@ -370,9 +370,9 @@ def as_nobody(folder, *args):
     (folder / "rnnctl.db").chmod(0o444)
     code = (
         "import os, sys\n"
-        "import rnnctl.cli.progress, rnnctl.report.cost, rnnctl.spec.study, jobs.pool, psutil\n"
+        "import rnnctl.cli.progress, rnnctl.report.cost, rnnctl.study.loading, jobs.pool, psutil\n"
         "from rnnctl.cli.app import main\n"
-        "rnnctl.spec.study.load_study('quickstart')\n"
+        "rnnctl.study.loading.load_study('quickstart')\n"
         "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
         f"sys.argv = ['rnnctl', *{list(args)!r}, '--workspace', {str(folder)!r}]\n"
         "main()\n"

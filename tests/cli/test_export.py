@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from rnnctl.spec.run import RunSpec
+from rnnctl.study.run import RunSpec
 from rnnctl.tasks import make_task
 from rnnctl.training.checks import validation_set
 from store import Store, checkpoints, history, queries

@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from rnnctl.spec.study import load_study
+from rnnctl.study.loading import load_study
 from store import Store, lineage, queries, registry
 from tests.cli.lab import TINY, counts, one_line, rnnctl, rows, workspace
 

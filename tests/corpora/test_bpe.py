@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from rnnctl.corpora import bpe
 from rnnctl.corpora.bpe import BytePairs, pieces, trained
-from rnnctl.spec.errors import SpecError
-from rnnctl.spec.study import read_study
+from rnnctl.study.errors import SpecError
+from rnnctl.study.loading import read_study
 
 TEXT = (Path(__file__).parents[2] / "rnnctl/corpora/bpe.py").read_bytes() * 2 + "naïve façade, über 50 €! ".encode() * 9
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from rnnctl.cells.base.activations import ACTIVATIONS
 from rnnctl.diagnostics.gradients import gradient_norms, through_time
 from rnnctl.diagnostics.histogram import LOG10_EDGES, log10_histogram
 from rnnctl.diagnostics.saturation import saturation
 from rnnctl.diagnostics.spectrum import spectrum
-from rnnctl.models.activations import ACTIVATIONS
 
 
 def test_gradient_trace_is_the_batch_mean_of_norms_from_step_one():

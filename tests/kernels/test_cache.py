@@ -9,7 +9,7 @@ from tests.cli.lab import environment
 ROOT = Path(__file__).parents[2]
 PROGRAM = """\
 import hashlib
-from rnnctl.spec.run import RunSpec
+from rnnctl.study.run import RunSpec
 from tests.training.memory import train
 
 spec = RunSpec.model_validate(

@@ -6,11 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnctl.models.gated import Gated
-from rnnctl.models.gated_tape import GatedTape
-from rnnctl.spec.models import GATED_FLAGS
-from rnnctl.training.tapes import FusedGatedTape
-from tests.models.test_gated_flags import ALL, CHOICES, assert_follows, draw, pass_through, question, tape_for
+from rnnctl.cells.base.passes import FusedGatedTape
+from rnnctl.cells.gated.equations import Gated
+from rnnctl.cells.gated.passes import GatedTape
+from rnnctl.study.models import GATED_FLAGS
+from tests.cells.test_gated_flags import ALL, CHOICES, assert_follows, draw, pass_through, question, tape_for
 
 SEEN = ("h", "out", "d")
 

@@ -6,11 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnctl.models.gru import Gru
-from rnnctl.models.lstm import Lstm
-from rnnctl.models.rnn import Rnn
+from rnnctl.cells.base.passes import TAPES, backpropagate
+from rnnctl.cells.gru.equations import Gru
+from rnnctl.cells.lstm.equations import Lstm
+from rnnctl.cells.rnn.equations import Rnn
 from rnnctl.question import Question
-from rnnctl.training.tapes import TAPES, backpropagate
 
 CELLS = ["tanh", "sigmoid", "relu", "identity", "gru", "lstm"]
 

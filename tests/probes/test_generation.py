@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from rnnctl.probes.generation import chosen, generated
-from rnnctl.spec.run import RunSpec
+from rnnctl.study.run import RunSpec
 from rnnctl.tasks import make_task
 from tests.probes.texts import by_hand, random_weights, spec, stepper
 from tests.training.memory import train

@@ -6,7 +6,7 @@ import torch
 from pydantic import ValidationError
 
 from rnnctl.probes.lengths import EVALUATION_STREAM, at_length
-from rnnctl.spec.run import RunSpec
+from rnnctl.study.run import RunSpec
 from rnnctl.tasks import make_task
 from rnnctl.training.member import generator
 from rnnctl.training.pack import model_of

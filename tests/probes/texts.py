@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from rnnctl.spec.run import RunSpec
+from rnnctl.study.run import RunSpec
 from rnnctl.tasks import make_task
 from rnnctl.training.pack import model_of
-from tests.models.plain_gated import PlainGated
+from tests.cells.plain_gated import PlainGated
 from tests.training.test_truncation import step as cell_step
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from rnnctl.spec.run import RunSpec
+from rnnctl.study.run import RunSpec
 
 
 def spec(**sections) -> RunSpec:

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from rnnctl.refine.file import _flow, written
 from rnnctl.refine.offspring import cases, offspring
 from rnnctl.refine.selection import select
-from rnnctl.spec import yaml
-from rnnctl.spec.recipe import Cut
-from rnnctl.spec.study import read_study
+from rnnctl.study import yaml
+from rnnctl.study.loading import read_study
+from rnnctl.study.recipe import Cut
 from tests.refine.stock import row, spec
-from tests.spec.studies import UNTIMED
+from tests.study.studies import UNTIMED
 
 RECIPE = read_study(
     "study: s\nbase: {task: xor}\nrefine:\n  variants:\n    longer: {train.updates: 77}\n    again: {}\n", "s.yaml"

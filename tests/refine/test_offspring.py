@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 
 from rnnctl.refine.offspring import cases, offspring
 from rnnctl.refine.selection import select
-from rnnctl.spec.errors import SpecError
-from rnnctl.spec.names import is_name
-from rnnctl.spec.recipe import Cut
-from rnnctl.spec.study import read_study
+from rnnctl.study.errors import SpecError
+from rnnctl.study.loading import read_study
+from rnnctl.study.names import is_name
+from rnnctl.study.recipe import Cut
 from tests.refine.stock import row, spec
-from tests.spec.studies import UNTIMED
+from tests.study.studies import UNTIMED
 
 MANY = Cut(best=99)
 RECIPE = """\

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnctl.refine.selection import select
-from rnnctl.spec.recipe import Cut
+from rnnctl.study.recipe import Cut
 from tests.refine.stock import row, spec
-from tests.spec.studies import UNTIMED
+from tests.study.studies import UNTIMED
 
 LOSSES = st.one_of(st.none(), st.integers(0, 8).map(lambda n: n / 4))  # few values, so that some are equal
 RUNS = st.dictionaries(

@@ -5,10 +5,10 @@ import pytest
 from rnnctl.refine.file import written
 from rnnctl.refine.offspring import cases, offspring
 from rnnctl.refine.selection import select
-from rnnctl.spec import texts
-from rnnctl.spec.errors import SpecError
-from rnnctl.spec.recipe import Cut
-from rnnctl.spec.study import read_study
+from rnnctl.study import texts
+from rnnctl.study.errors import SpecError
+from rnnctl.study.loading import read_study
+from rnnctl.study.recipe import Cut
 from tests.refine.stock import row
 
 BASE = "study: s\nbase: {task: {name: text, corpus: words, window: 9%s}}\n"

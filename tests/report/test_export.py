@@ -17,9 +17,9 @@ from rnnctl.report.export.npz import final_state
 from rnnctl.report.export.places import with_places
 from rnnctl.report.export.table import check_rows, csv_lines, identities, json_lines
 from rnnctl.report.export.tensorboard import GRADIENT, write_events
-from rnnctl.spec import texts
-from rnnctl.spec.run import RunSpec
-from rnnctl.spec.study import read_study
+from rnnctl.study import texts
+from rnnctl.study.loading import read_study
+from rnnctl.study.run import RunSpec
 from rnnctl.tasks import make_task
 from rnnctl.training.member import begin
 from rnnctl.training.pack import model_of

@@ -9,7 +9,7 @@ import pytest
 from rnnctl.diagnostics.histogram import LOG10_EDGES
 from rnnctl.report.figures import EXAMINED, KINDS, NothingToDraw, Runs, choose, examination
 from rnnctl.report.leaderboard import result
-from rnnctl.spec.run import RunSpec
+from rnnctl.study.run import RunSpec
 from store.history import History
 from tests.report.test_leaderboard import row
 

@@ -3,7 +3,7 @@
 import pytest
 
 from rnnctl.report.parameters import complete_key, equal, parameters, parse_condition, varying
-from rnnctl.spec.run import RunSpec
+from rnnctl.study.run import RunSpec
 
 
 def flat(**sections):

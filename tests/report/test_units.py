@@ -11,7 +11,7 @@ from rnnctl.report.units import (
     loss_unit,
     result_label,
 )
-from rnnctl.spec.recipe import FIGURES
+from rnnctl.study.recipe import FIGURES
 
 ORDER, PRODUCT = (
     {"task": {"name": name, "min_length": 20, "max_length": 30}} for name in ("temporal_order", "multiplication")

@@ -10,7 +10,7 @@ import torch
 from rnnctl.corpora.corpus import load
 from rnnctl.corpora.splits import cuts
 from rnnctl.report.leaderboard import result
-from rnnctl.spec.run import RunSpec
+from rnnctl.study.run import RunSpec
 from rnnctl.tasks import Baseline, make_task
 from rnnctl.training.checks import Checker, validation_set
 from rnnctl.training.member import begin

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnctl.spec.run import RunSpec
+from rnnctl.study.run import RunSpec
 from tests.training.memory import Memory, train
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnctl.spec.run import Train
+from rnnctl.study.run import Train
 from rnnctl.training import optimizers
 
 UPDATES, WEIGHTS = 60, 41  # no multiple of a vector

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnctl.spec.run import RunSpec
+from rnnctl.study.run import RunSpec
 from rnnctl.tasks import make_task
 from rnnctl.training.checks import validation_set
 from rnnctl.training.pack import model_of

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnctl.spec.run import RunSpec, Train
+from rnnctl.study.run import RunSpec, Train
 from rnnctl.tasks import make_task
 from rnnctl.training.checks import Checker, diagnostic_set, validation_set
 from rnnctl.training.loop import Cadence, train_pack

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnctl.spec.run import RunSpec
+from rnnctl.study.run import RunSpec
 from rnnctl.tasks import make_task
 from rnnctl.training.feed import Feed
 from rnnctl.training.member import TRAIN_STREAM, begin, generator

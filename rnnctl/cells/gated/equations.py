@@ -1,0 +1,147 @@
+"""A layered cell of optional gates: seven flags, each of which keeps or drops a part of the layer.
+
+From a project that explores such layers on text, one symbol an update ("Systematic RNN Dynamics Exploration"). An input
+map, L equal layers one on top of the other, and the head. Each capital is a linear map with a bias, x a layer's input,
+s its state before the step, [ ; ] side by side, * elementwise and sig the logistic function:
+
+    x_1 = W_ux[u_t] + b_x                        input of the first layer; x_{l+1} is the output of layer l
+    a = sig(A [x ; s]),  b = sig(B [x ; s])      input_gate;    x' = a * x, s' = b * s, else x' = x, s' = s
+    m = tanh(C [x' ; s'])
+    p = z * m + (1 - z) * s                      state_gate;    z = sig(D [x' ; s' ; m]), else p = m
+    n = f * p                                    forget_gate;   f = sig(E [x' ; s' ; p]), else n = p
+    q = [n ; s' ; x]                             new_state: n is in it; old_state: s' is; residual: x is
+    o = F q
+    output = g * o                               output_gate:   g = sig(G [o ; q]), else g = sig(o)
+    next state = n
+
+The head reads the last layer's output. A layer of neither new_state nor old_state would read no state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from rnnctl.cells.base.activations import ACTIVATIONS, BOUNDED_BY_ONE, Activation
+from rnnctl.cells.base.cell import Cell, Weights, projection
+from rnnctl.cells.base.layout import Layout
+from rnnctl.study.models import GATED_FLAGS
+
+# The gates' letters in the equations, and the flags that they come with.
+GATES = {"a": "input_gate", "b": "input_gate", "z": "state_gate", "f": "forget_gate", "g": "output_gate"}
+# The maps that a state passes on its way to the next one.
+RECURRENT = ("A", "B", "C", "D", "E")
+
+SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
+
+
+@dataclass(frozen=True)
+class Gated(Cell):
+    """Layers of one size, H, with `flags` out of GATED_FLAGS. Raises ValueError where no state would be read."""
+
+    layers: int
+    flags: frozenset[str]
+
+    branches: ClassVar = ("x",)
+
+    def __post_init__(self) -> None:
+        assert self.flags <= set(GATED_FLAGS), self.flags
+        if not self.flags & {"new_state", "old_state"}:
+            raise ValueError("a gated layer needs new_state, old_state or both: else its output reads no state")
+
+    @property
+    def state_size(self) -> int:
+        """All layers' states side by side, the first layer's first."""
+        return self.layers * self.hidden
+
+    @property
+    def maps(self) -> dict[str, int]:
+        """The linear maps of a layer by their letters, and how many parts of H entries each one's input has."""
+        read = len(self.flags & {"new_state", "old_state", "residual"})
+        gates = {"A": "input_gate", "B": "input_gate", "D": "state_gate", "E": "forget_gate", "G": "output_gate"}
+        parts = {"A": 2, "B": 2, "C": 2, "D": 3, "E": 3, "F": read, "G": 1 + read}
+        return {letter: n for letter, n in parts.items() if gates.get(letter) in {None, *self.flags}}
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        """Letters of the gates that the flags have."""
+        return tuple(gate for gate, flag in GATES.items() if flag in self.flags)
+
+    @property
+    def layout(self) -> Layout:
+        v, h, o = self.inputs, self.hidden, self.outputs
+        shapes: list[tuple[str, tuple[int, ...]]] = [("W_ux", (v, h)), ("b_x", (h,))]
+        for layer in range(1, self.layers + 1):
+            for letter, parts in self.maps.items():
+                shapes += [(f"W_{letter}{layer}", (parts * h, h)), (f"b_{letter}{layer}", (h,))]
+        return Layout((*shapes, ("W_hy", (h, o)), ("b_hy", (o,))))
+
+    @property
+    def recurrent(self) -> tuple[str, ...]:
+        letters = [letter for letter in RECURRENT if letter in self.maps]
+        return tuple(f"W_{letter}{layer}" for layer in range(1, self.layers + 1) for letter in letters)
+
+    def candidate(self, weights: Weights) -> torch.Tensor:
+        """(R, H, H): what C of the last layer makes of the state."""
+        return weights[f"W_C{self.layers}"][:, self.hidden :]
+
+    @property
+    def phi(self) -> Activation:
+        return BOUNDED_BY_ONE
+
+    def layer(self, weights: Weights, layer: int, x: torch.Tensor, s: torch.Tensor) -> dict[str, torch.Tensor]:
+        """One step of layer 1, 2, ... of the first K runs: a to o, where the flags have them, and `output`, by their
+        letters in the equations, from x and s; all (K, B, H).
+        """
+        flags, found = self.flags, {}
+
+        def linear(letter: str, *parts: torch.Tensor) -> torch.Tensor:
+            w, b = (weights[f"{kind}_{letter}{layer}"][: len(x)] for kind in "Wb")
+            return torch.bmm(torch.cat(parts, 2), w).add_(b.unsqueeze(1))
+
+        if "input_gate" in flags:
+            found["a"], found["b"] = (SIGMOID.phi_(linear(letter, x, s)) for letter in "AB")
+        kept = gated(found, x, s)
+        m = found["m"] = TANH.phi_(linear("C", *kept))
+        if "state_gate" in flags:
+            found["z"] = SIGMOID.phi_(linear("D", *kept, m))
+        p = n = mixed(found, s)
+        if "forget_gate" in flags:
+            found["f"] = SIGMOID.phi_(linear("E", *kept, p))
+            n = found["f"] * p
+        found["n"] = n
+        q = self.read(n, kept[1], x)
+        o = found["o"] = linear("F", *q)
+        found["g"] = SIGMOID.phi_(linear("G", o, *q) if "output_gate" in flags else o.clone())
+        found["output"] = found["g"] * o
+        return found
+
+    def read(self, n: torch.Tensor, s: torch.Tensor, x: torch.Tensor) -> list[torch.Tensor]:
+        """The parts of q, from n, s' and x."""
+        parts = {"new_state": n, "old_state": s, "residual": x}
+        return [part for flag, part in parts.items() if flag in self.flags]
+
+    def steps(self, weights: Weights, inputs: torch.Tensor) -> Iterator[torch.Tensor]:
+        """The last layer's output of every run, (R, B, H), for t = 1..T, from states of zeros."""
+        added = projection(weights, self.branches)
+        states = [weights["W_ux"].new_zeros(len(weights["W_ux"]), inputs.shape[1], self.hidden)] * self.layers
+        for u in inputs:
+            x_RBH = added(u)
+            for i, s_RBH in enumerate(states):
+                found = self.layer(weights, i + 1, x_RBH, s_RBH)
+                x_RBH, states[i] = found["output"], found["n"]
+            yield x_RBH
+
+
+def gated(values: dict[str, torch.Tensor], x: torch.Tensor, s: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """x' and s'."""
+    return (values["a"] * x, values["b"] * s) if "a" in values else (x, s)
+
+
+def mixed(values: dict[str, torch.Tensor], s: torch.Tensor) -> torch.Tensor:
+    """p"""
+    m = values["m"]
+    return (m - s).mul_(values["z"]).add_(s) if "z" in values else m

@@ -1,0 +1,205 @@
+"""From the parts of a study to its runs: cases crossed with axes, then `when`, `exclude`, merging and labels.
+
+An axis is a zip group, a grid key, the random draws or the seeds; its options are laid over base and case, those of
+sections before those of the keys inside them. Runs come in the order of the file, the last axis fastest.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from rnnctl.study.conditions import Condition, Rule, resolve
+from rnnctl.study.errors import SpecError
+from rnnctl.study.labels import compact, label, text
+from rnnctl.study.overlay import Change, Overlay, Place, outermost_first
+from rnnctl.study.run import RunSpec
+from rnnctl.study.schema import Path
+from rnnctl.study.values import Option, written
+
+MAX_RUNS = 100_000
+
+
+@dataclass(frozen=True)
+class Case:
+    """Changes to base under a label; a study without cases has one, without a label."""
+
+    label: str | None
+    changes: list[Change]
+    place: Place
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Keys that vary together, and their options, each of which sets all of them. listed: written out one by one."""
+
+    paths: tuple[Path, ...]
+    options: Sequence[Option]
+    place: Place
+    listed: bool = True
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study file, read but not yet expanded."""
+
+    base: Overlay
+    cases: list[Case]
+    axes: list[Axis]
+    exclude: list[Condition] = field(default_factory=list)
+    when: list[Rule] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class LabelledRun:
+    """A run under its name in a study. differences: its values at the study's varied keys (dotted), in short form."""
+
+    label: str
+    spec: RunSpec
+    case: str | None
+    differences: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A run that is in the study. values: what it has at the keys that some case or axis sets."""
+
+    spec: RunSpec
+    case: Case
+    values: dict[Path, Any]
+
+
+class Expansion(NamedTuple):
+    runs: list[LabelledRun]
+    varied: list[str]
+    warnings: list[tuple[Place, str]]
+
+
+def expand(plan: Plan) -> Expansion:
+    """The runs, the dotted keys that vary among them, and warnings, each with its place.
+
+    Raises SpecError for a run that cannot be, at the place of the value that is wrong; for too many runs; for none.
+    """
+    combinations = len(plan.cases) * math.prod(len(axis.options) for axis in plan.axes)
+    if combinations > MAX_RUNS:
+        place = max(plan.axes, key=lambda axis: len(axis.options)).place
+        what = f"the study would have {combinations:,} runs, more than {MAX_RUNS:,}"
+        raise SpecError(what, line=place.line, key=place.key)
+    crossing = _Crossing(plan)
+    candidates = list(crossing.candidates())
+    if not candidates:
+        place = plan.exclude[0].place
+        raise SpecError(f"leaves no run: all {combinations:,} are excluded", line=place.line, key="exclude")
+    varied = [path for path in crossing.paths if len({text(c.values.get(path)) for c in candidates}) > 1]
+    runs = []
+    for one in candidates:
+        settings = [(path, one.values[path]) for path in crossing.axis_paths if path in one.values]
+        differences = {".".join(path): one.values[path] for path in varied if path in one.values}
+        runs.append(LabelledRun(label(one.case.label, settings), one.spec, one.case.label, differences))
+    assert len({run.label for run in runs}) == len(runs), "equal labels mean equal runs, which are merged"
+    return Expansion(runs, [".".join(path) for path in varied], crossing.warnings())
+
+
+class _Crossing:
+    """One pass over all combinations, with the counts that tell afterwards what had no effect."""
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self.axis_paths = [path for axis in plan.axes for path in axis.paths]
+        case_paths = [change.path for case in plan.cases for change in case.changes if not change.opens]
+        self.paths = list(dict.fromkeys([*case_paths, *self.axis_paths]))
+        self.below = {
+            path: [other for other in self.axis_paths if other != path and _at_or_below(other, [path])]
+            for path in self.paths
+        }
+        self.effective: set[Path] = set()  # axis keys that some run of the study was left with
+        self.used: set[tuple[int, int]] = set()  # (axis, option) in some run of the study
+        self.excluding: set[int] = set()  # `exclude` entries that matched something
+        self.dropping: set[Path] = set()  # keys that a `when` rule dropped from something
+        self.repeats: Counter[int] = Counter()  # of a case, equal to an earlier run although nothing was dropped
+        self.cases_with_runs: set[int] = set()
+
+    def candidates(self) -> Iterator[_Candidate]:
+        """The runs in order, those excluded left out and equal ones merged."""
+        seen: dict[str, bool] = {}  # id of a run: whether a rule dropped something from it
+        for case_number, case in enumerate(self.plan.cases):
+            overlay = self.plan.base.with_changes(case.changes)
+            for picked in itertools.product(*(range(len(axis.options)) for axis in self.plan.axes)):
+                options = [axis.options[n] for axis, n in zip(self.plan.axes, picked, strict=True)]
+                settings = overlay.with_changes(outermost_first(itertools.chain(*options)))
+                try:
+                    spec, dropped = resolve(settings, self.plan.when)
+                except SpecError:
+                    # What cannot be a run is no mistake where it is excluded by what is set.
+                    if self._is_excluded(settings.values):
+                        continue
+                    raise
+                self.dropping.update(rule.path for rule in dropped)
+                canonical = spec.canonical()
+                if self._is_excluded(canonical):
+                    continue
+                gone = [rule.path for rule in dropped]
+                self.used.update(enumerate(picked))
+                self.effective.update(path for path in self.axis_paths if not _at_or_below(path, gone))
+                if spec.run_id in seen:
+                    self.repeats[case_number] += not (dropped or seen[spec.run_id])
+                    continue
+                seen[spec.run_id] = bool(dropped)
+                self.cases_with_runs.add(case_number)
+                yield _Candidate(spec, case, self._values(canonical, gone))
+
+    def _is_excluded(self, canonical: dict[str, Any]) -> bool:
+        matching = [n for n, condition in enumerate(self.plan.exclude) if condition.holds(canonical)]
+        self.excluding.update(matching)
+        return bool(matching)
+
+    def _values(self, canonical: dict[str, Any], gone: list[Path]) -> dict[Path, Any]:
+        """What a run has at each path that varies: nothing where its variant has no such key, or a rule dropped it."""
+        values = {}
+        for path in self.paths:
+            if not _at_or_below(path, gone):
+                with suppress(KeyError):
+                    values[path] = compact(canonical, path, self.below[path])
+        return values
+
+    def warnings(self) -> list[tuple[Place, str]]:
+        """What had no effect, in the order of the file. To be asked for after the last candidate."""
+        found = [*self._idle_axes(), *self._idle_conditions(), *self._idle_cases()]
+        return sorted(found, key=lambda warning: warning[0].line)
+
+    def _idle_axes(self) -> Iterator[tuple[Place, str]]:
+        for number, axis in enumerate(self.plan.axes):
+            for path in axis.paths:
+                if path not in self.effective:
+                    yield axis.place, f"{'.'.join(path)} has no effect: `when` drops it from every run"
+            for n, option in enumerate(axis.options if axis.listed else ()):
+                if (number, n) not in self.used:
+                    yield option[0].place, f"the value {written(option)} is in no run: `exclude` removes them all"
+
+    def _idle_conditions(self) -> Iterator[tuple[Place, str]]:
+        for number, condition in enumerate(self.plan.exclude):
+            if number not in self.excluding:
+                yield condition.place, "matches no run"
+        for rule in self.plan.when:
+            if rule.path not in self.dropping:
+                yield rule.place, "drops nothing: no run sets the key and fails the condition"
+
+    def _idle_cases(self) -> Iterator[tuple[Place, str]]:
+        for number, case in enumerate(self.plan.cases):
+            if case.label is not None and number not in self.cases_with_runs:
+                yield case.place, "has no run of its own: all are excluded or equal to earlier ones"
+            elif self.repeats[number]:
+                yield case.place, f"runs that equal earlier ones, merged with them: {self.repeats[number]:,}"
+            for change in case.changes:
+                above = [path for path in self.axis_paths if _at_or_below(change.path, [path])]
+                if above and not change.opens:
+                    yield change.place, f"has no effect: {'.'.join(above[0])} is varied for all cases"
+
+
+def _at_or_below(path: Path, tops: Iterable[Path]) -> bool:
+    return any(path[: len(top)] == top for top in tops)

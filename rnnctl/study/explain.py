@@ -1,0 +1,136 @@
+"""Validation errors in the words of a study file: which key, what is wrong, what is allowed, what was meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from rnnctl.study.errors import nearest, shown
+from rnnctl.study.run import RunSpec
+from rnnctl.study.schema import KEYS, Key, Path, choices, names_below, tags_of
+from rnnctl.study.section import Section
+
+MISSING = "is missing"
+
+_NUMBER = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9]*)?([eE][-+]?[0-9]+)?|[-+]?\.[0-9]+")
+_DOTTED = re.compile(r"[a-z_0-9]+(\.[a-z_0-9]+)*")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong at `path`. mentions: the keys that disagree with each other, where it is not about one key."""
+
+    path: Path
+    message: str
+    allowed: tuple[str, ...] = ()
+    meant: str | None = None
+    mentions: tuple[Path, ...] = ()
+
+
+def problems(error: ValidationError, root: Path = ()) -> list[Problem]:
+    """One problem for each key in question. root: the path of the value that was validated, () for a whole run."""
+    found: dict[Path, Problem] = {}
+    for details in error.errors(include_url=False):
+        location = details["loc"][1:] if root else details["loc"]
+        path, model, tag = _follow(root, location)
+        problem = _problem(path, model, tag, details, alone=bool(root))
+        found[problem.path] = problem  # of a number that may be whole or not, the last word is that of the float
+    return list(found.values())
+
+
+def _follow(root: Path, location: tuple[int | str, ...]) -> tuple[Path, type[Section] | None, str]:
+    """The path of an error's location, which also names variants and types, and the model that the error is about,
+    with its name if it is one of several.
+    """
+    path, model, tag = root, None if root else RunSpec, "so"
+    for part in location:
+        key = KEYS.get(path)
+        if key is not None and len(key.variants) > 1 and part in tags_of(key):
+            model, tag = key.variant({key.tag: part}), str(part)
+            continue
+        if key is not None and not key.is_section:
+            break
+        if key is not None and len(key.variants) == 1:
+            model = key.variants[0]
+        path = (*path, str(part))
+    return path, model, tag
+
+
+def _problem(path: Path, model: type[Section] | None, tag: str, details: dict[str, Any], *, alone: bool) -> Problem:
+    kind, value, context = details["type"], details["input"], details.get("ctx", {})
+    if kind == "missing":
+        return Problem(path, MISSING, tuple(choices(path) or tags_of(KEYS[path])))
+    if kind == "extra_forbidden":
+        return _unknown_key(path, model, tag)
+    if kind == "union_tag_invalid":
+        key = KEYS[path]
+        # Of a whole run it is known which names go with the rest of it; of a value alone, all that some run could have.
+        names = tags_of(key) if alone else re.findall(r"'(\w+)'", context["expected_tags"])
+        return _unknown_word((*path, key.tag), context["tag"], names, *_numbers(key))
+    if kind == "literal_error":
+        least = KEYS[path].whole_from
+        if least is None:
+            return _unknown_word(path, value, choices(path))
+        words = choices(path)
+        meant = (nearest(value, words) if isinstance(value, str) else None) or _number_meant(value, "int_type")
+        return Problem(path, f"cannot be {shown(value)}", (*words, f"a whole number from {least}"), meant)
+    if kind == "union_tag_not_found" and isinstance(value, dict):
+        return Problem((*path, KEYS[path].tag), MISSING, tuple(tags_of(KEYS[path])))
+    if kind in ("model_type", "model_attributes_type", "union_tag_not_found", "dict_type"):
+        return Problem(path, f"must be {_short_forms(KEYS[path])}, not {shown(value)}", tuple(tags_of(KEYS[path])))
+    if kind == "value_error":
+        words = (tuple(found[0].split(".")) for found in _DOTTED.finditer(str(context["error"])))
+        mentions = tuple((*path, *word) for word in words if (*path, *word) in KEYS)
+        return Problem(path, str(context["error"]), mentions=mentions)
+    message = _MESSAGES.get(kind)
+    if message is None:
+        return Problem(path, f"{details['msg'][:1].lower()}{details['msg'][1:]}, not {shown(value)}")
+    return Problem(path, f"{message(context)}, not {shown(value)}", meant=_number_meant(value, kind))
+
+
+_MESSAGES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "int_type": lambda context: "must be a whole number",
+    "float_type": lambda context: "must be a number",
+    "finite_number": lambda context: "must be a finite number",
+    "greater_than": lambda context: f"must be above {context['gt']:g}",
+    "greater_than_equal": lambda context: f"must be at least {context['ge']:g}",
+    "less_than": lambda context: f"must be below {context['lt']:g}",
+    "less_than_equal": lambda context: f"must be at most {context['le']:g}",
+}
+
+
+def _unknown_key(path: Path, model: type[Section] | None, tag: str) -> Problem:
+    allowed = tuple(model.model_fields) if model else tuple(names_below(path[:-1]))
+    if path in KEYS:  # another variant has it
+        return Problem(path, f"has no meaning where {'.'.join(path[:-1])} is {tag}", allowed)
+    return Problem(path, "there is no such key", allowed, nearest(path[-1], allowed))
+
+
+def _unknown_word(path: Path, value: Any, words: list[str], *besides: str) -> Problem:
+    if not isinstance(value, str):
+        return Problem(path, f"must be a word, not {shown(value)}", (*words, *besides))
+    return Problem(path, f"cannot be {shown(value)}", (*words, *besides), nearest(value, words))
+
+
+def _short_forms(key: Key) -> str:
+    """What may stand for a section: `a number, a name or a mapping`."""
+    names = ["a name"] if isinstance(key.expand("word"), dict) else []
+    forms = [*_numbers(key), *names, "a mapping"]
+    return " or ".join([", ".join(forms[:-1]), forms[-1]]) if len(forms) > 1 else forms[0]
+
+
+def _numbers(key: Key) -> list[str]:
+    return ["a number"] if isinstance(key.expand(1.0), dict) else []
+
+
+def _number_meant(value: Any, kind: str) -> str | None:
+    """The number that a text or a float was most likely meant to be."""
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return value.replace("_", "")
+    if kind == "int_type" and isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return None

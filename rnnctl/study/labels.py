@@ -1,0 +1,71 @@
+"""What a run is called in its study, and how values are written in labels and tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import cache
+from typing import Any
+
+from pydantic import ValidationError
+
+from rnnctl.study.schema import KEYS, Path, short_name, value_at
+from rnnctl.study.texts import HASHES
+
+NOTHING_VARIES = "base"
+
+
+def label(case: str | None, values: Iterable[tuple[Path, Any]]) -> str:
+    """`EC7`, `EC7 seed=2`, `lr=0.01 hidden=50 seed=1`: the case, then what the axes set."""
+    settings = (f"{short_name(path)}={text(value)}" for path, value in values)
+    return " ".join(part for part in (case, *settings) if part) or NOTHING_VARIES
+
+
+def text(value: Any) -> str:
+    """A value as a person writes it, without spaces: 0.01, 1e-05, true, smart_tanh, smart_tanh(connections=5)."""
+    if isinstance(value, dict):
+        tag = next((value[tag] for tag in ("name", "style") if tag in value), "")
+        inner = ",".join(f"{key}={text(below)}" for key, below in value.items() if key not in ("name", "style"))
+        return f"{tag}({inner})"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def compact(canonical: dict[str, Any], path: Path, apart: Iterable[Path] = ()) -> Any:
+    """What a resolved run has at a path, a section as the shortest thing that stands for it.
+
+    That is a short form, or else its tag with what differs from the defaults. Keys `apart` are told elsewhere and do
+    not count. Raises KeyError if the run has no such key.
+    """
+    value = value_at(canonical, path)
+    if not isinstance(value, dict):
+        return value
+    return json.loads(_compact_section(path, json.dumps(value), frozenset(apart)))
+
+
+@cache
+def _compact_section(path: Path, section_json: str, apart: frozenset[Path]) -> str:
+    key, section = KEYS[path], json.loads(section_json)
+    wanted = _without(section, path, apart)
+    scalars = [value for value in section.values() if isinstance(value, str | int | float)]
+    for value in sorted(scalars, key=lambda value: isinstance(value, str)):  # `clip: 1.0` rather than `clip: rescale`
+        try:
+            if isinstance(key.expand(value), dict) and _without(key.validate(value), path, apart) == wanted:
+                return json.dumps(value)
+        except ValidationError:
+            continue
+    tag = {key.tag: section[key.tag]} if key.tag else {}
+    try:
+        defaults = key.validate(tag)
+    except ValidationError:  # the section has keys without a default
+        defaults = {}
+    # Hashes would make a label unreadable, and follow from what it tells.
+    told = {name: below for name, below in wanted.items() if name not in HASHES and defaults.get(name) != below}
+    return json.dumps(tag | told)
+
+
+def _without(section: dict[str, Any], path: Path, apart: frozenset[Path]) -> dict[str, Any]:
+    return {
+        name: _without(below, (*path, name), apart) if isinstance(below, dict) else below
+        for name, below in section.items()
+        if (*path, name) not in apart
+    }

@@ -1,0 +1,343 @@
+"""A study file as a whole: read, checked, expanded; and the studies that come with rnnctl.
+
+    study: temporal-order-ec          # required: letters, digits, - _ .
+    about: What is claimed, by whom.
+    base: {...}                       # what all runs share
+    cases: {EC1: {...}, ...}          # labelled changes to base
+    grid: {key: values, ...}          # crossed; values as in values.py
+    zip: {name: [{...}, {...}], ...}  # rows of keys that go together, crossed with the rest
+    random: {n: 40, seed: 7, key: {loguniform: [1e-5, 0.1]}, ...}
+    exclude: [{...}, ...]             # see conditions.py
+    when: {key: {...}, ...}
+    seeds: [1, 2, 3]                  # replicates; or {range: [1, 5]}
+    refine: {...}                     # what `rnnctl refine` makes of its best, see recipe.py
+
+A run is base, then its case, then what the axes (zip, grid, random, seeds) set.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path as FilePath
+
+from rnnctl.study import yaml
+from rnnctl.study.conditions import Condition, Rule, read_condition, read_rules
+from rnnctl.study.errors import SpecError, nearest, shown
+from rnnctl.study.expand import Axis, Case, LabelledRun, Plan, expand
+from rnnctl.study.names import check_name
+from rnnctl.study.overlay import Overlay, Place, read_changes, read_key
+from rnnctl.study.recipe import Recipe, read_recipe
+from rnnctl.study.replicates import with_seeds
+from rnnctl.study.schema import KEYS, Path, names_below
+from rnnctl.study.values import Option, read_draws, read_list, written
+from rnnctl.study.yaml import Node
+
+BASE, CASE, AXIS = range(3)  # layers, later ones over earlier ones
+MAX_DRAWS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Study:
+    """A validated study.
+
+    file: what it was read from. source: its text. varied: the dotted keys that differ among its runs. warnings: lines
+    like those of SpecError on what the file says without effect. recipe: None where the file has none.
+    """
+
+    name: str
+    about: str
+    file: str
+    source: str
+    runs: tuple[LabelledRun, ...]
+    varied: tuple[str, ...]
+    warnings: tuple[str, ...]
+    recipe: Recipe | None = None
+
+
+def load_studies(references: Iterable[str | FilePath], seeds: Sequence[int] | None = None) -> list[Study]:
+    """Studies from paths or names of packaged studies: all of them, or SpecError for the first that is wrong.
+
+    seeds: instead of each study's own. Two files with one study name are an error too.
+    """
+    studies: dict[str, Study] = {}
+    for reference in references:
+        study = load_study(reference, seeds)
+        if study.name in studies:
+            what = f'the study "{study.name}" is also in {studies[study.name].file}; give one of them another name'
+            raise SpecError(what, file=study.file, key="study")
+        studies[study.name] = study
+    return list(studies.values())
+
+
+def load_study(reference: str | FilePath, seeds: Sequence[int] | None = None) -> Study:
+    """A study from a path, or by the name of a packaged one (then a file of that name is meant by ./NAME).
+
+    seeds: instead of its own. Raises SpecError if the file cannot be read or is wrong.
+    """
+    packaged = packaged_studies()
+    if isinstance(reference, str):
+        reference = packaged.get(reference, reference)
+    try:
+        text = _text(reference)
+        if seeds is not None:
+            text = with_seeds(text, seeds)
+    except FileNotFoundError:
+        meant = nearest(str(reference), packaged)
+        what = "no such file, and no packaged study of this name"
+        raise SpecError(what, file=str(reference), allowed=packaged, meant=meant) from None
+    except SpecError as error:
+        raise error.at(file=str(reference)) from None
+    return read_study(text, str(reference))
+
+
+def load_recipe(path: str | FilePath) -> Recipe:
+    """The recipe in a file whose one section is `refine`. Raises SpecError if it cannot be read or is wrong."""
+    try:
+        text = _text(path)
+    except FileNotFoundError:
+        raise SpecError("no such file", file=str(path)) from None
+    try:
+        sections = yaml.parse(text, "recipe", "refine:").value
+        for name, node in sections.items():
+            if name != "refine":
+                what, meant = "there is no such section in a recipe", nearest(name, ["refine"])
+                raise SpecError(what, line=node.key_line, key=name, allowed=["refine"], meant=meant)
+        if "refine" not in sections:
+            raise SpecError("is missing; a recipe starts with `refine:`", line=1, key="refine")
+        return _recipe(sections, str(path))
+    except SpecError as error:
+        raise error.at(file=str(path)) from None
+
+
+def recipe_of(source: str, file: str) -> Recipe | None:
+    """The recipe in the text of a study; None where it has none. All else is left unread. Raises SpecError."""
+    try:
+        return _recipe(yaml.parse(source).value, file)
+    except SpecError as error:
+        raise error.at(file=file) from None
+
+
+def _recipe(sections: dict[str, Node], file: str) -> Recipe | None:
+    if "refine" not in sections:
+        return None
+    _check_kind("refine", sections["refine"])
+    return read_recipe(sections["refine"], file)
+
+
+def _text(path: str | FilePath) -> str:
+    """Raises FileNotFoundError, and SpecError for whatever else is wrong with a file of text."""
+    try:
+        with open(path, "rb") as file:
+            return yaml.decode(file.read(yaml.MAX_BYTES + 1))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SpecError(f"cannot be read: {reason}", file=str(path)) from None
+    except SpecError as error:
+        raise error.at(file=str(path)) from None
+
+
+def packaged_studies() -> dict[str, FilePath]:
+    """The studies that come with rnnctl: name to path."""
+    folder = FilePath(str(resources.files("rnnctl.studies")))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)}
+
+
+def read_study(source: str, file: str) -> Study:
+    """The study in a text. file: its name in messages. Raises SpecError, with file, line and key, for what is wrong."""
+    try:
+        return _Reader(yaml.parse(source).value, file).study(source)
+    except SpecError as error:
+        raise error.at(file=file) from None
+
+
+class _Reader:
+    """Reads the sections of one study file."""
+
+    def __init__(self, sections: dict[str, Node], file: str):
+        self.sections = sections
+        self.file = file
+        self.notes: list[tuple[Place, str]] = []  # warnings
+
+    def study(self, source: str) -> Study:
+        self._check_sections()
+        name, about = self._name(), self._about()
+        axes = [*self._zip(), *self._grid(), *self._random(), *self._seeds()]
+        _check_varied_once(axes)
+        recipe = _recipe(self.sections, self.file)
+        runs, varied, notes = expand(
+            Plan(self._base(), self._cases(), axes, exclude=self._exclude(), when=self._when())
+        )
+        notes = sorted([*self.notes, *notes, *self._oddities(runs)], key=lambda note: note[0].line)
+        warnings = (str(SpecError(what, file=self.file, line=at.line, key=at.key)) for at, what in notes)
+        return Study(name, about, self.file, source, tuple(runs), tuple(varied), tuple(dict.fromkeys(warnings)), recipe)
+
+    def _oddities(self, runs: Iterable[LabelledRun]) -> list[tuple[Place, str]]:
+        place = Place(BASE, self.sections["study"].line, "study")
+        counts = Counter(what for run in runs for what in run.spec.oddities)
+        return [(place, f"of {n} run{'s' * (n > 1)}: {what}") for what, n in counts.items()]
+
+    def _check_sections(self) -> None:
+        for name, node in self.sections.items():
+            if name not in _SECTIONS:
+                top, meant = name.split(".")[0], nearest(name, _SECTIONS)
+                if top in names_below(()):
+                    meant = f"base: {{{name}: ...}}"
+                raise SpecError(
+                    "there is no such section", line=node.key_line, key=name, allowed=_SECTIONS, meant=meant
+                )
+            _check_kind(name, node)
+
+    def _name(self) -> str:
+        if "study" not in self.sections:
+            raise SpecError("is missing; a study starts with `study: NAME`", line=1, key="study")
+        node = self.sections["study"]
+        check_name(node.value, node.line, "study")
+        return node.value
+
+    def _about(self) -> str:
+        return self.sections["about"].value.strip() if "about" in self.sections else ""
+
+    def _base(self) -> Overlay:
+        node = self.sections.get("base")
+        changes = read_changes(node, "base", BASE) if node else []
+        root = Place(BASE, node.key_line if node else self.sections["study"].line, "base")
+        return Overlay({}, {(): root}).with_changes(changes)
+
+    def _cases(self) -> list[Case]:
+        if "cases" not in self.sections:
+            return [Case(None, [], Place(CASE, self.sections["study"].line, "study"))]
+        cases = []
+        for label, node in self.sections["cases"].value.items():
+            place = Place(CASE, node.key_line, f"cases.{label}")
+            check_name(label, place.line, place.key)
+            if not isinstance(node.value, dict):
+                what = f"must be a mapping of changes to base, {{}} for none, not {shown(node.plain())}"
+                raise SpecError(what, line=place.line, key=place.key)
+            cases.append(Case(label, read_changes(node, place.key, CASE), place))
+        return cases
+
+    def _zip(self) -> list[Axis]:
+        return [self._zip_group(name, node) for name, node in self._items("zip")]
+
+    def _zip_group(self, name: str, node: Node) -> Axis:
+        place = Place(AXIS, node.key_line, f"zip.{name}")
+        if not isinstance(node.value, list) or not node.value:
+            raise SpecError("must be a list of rows such as [{train.lr: 0.1}]", line=place.line, key=place.key)
+        options, first = [], []
+        for number, row in enumerate(node.value, start=1):
+            where = f"{place.key}[{number}]"
+            if not isinstance(row.value, dict) or not row.value:
+                got = shown(row.plain()) if row.value else "empty"
+                what = f"must be a row of keys such as {{train.lr: 0.1}}, not {got}"
+                raise SpecError(what, line=row.line, key=where)
+            paths = [read_key(key, below.key_line, where).path for key, below in row.value.items()]
+            first = first or paths
+            if odd := set(paths) ^ set(first):
+                odd_keys = ", ".join(sorted(".".join(path) for path in odd))
+                what = f"rows must name the same keys; this one and the first differ in {odd_keys}"
+                raise SpecError(what, line=row.line, key=where)
+            options.append(tuple(read_changes(row, where, AXIS)))
+        return Axis(tuple(first), options, place)
+
+    def _grid(self) -> list[Axis]:
+        axes = []
+        for name, node in self._items("grid"):
+            key = read_key(name, node.key_line, "grid")
+            place = Place(AXIS, node.line, f"grid.{name}")
+            options = self._distinct(read_list(key, node, place))
+            axes.append(Axis((key.path,), options, place._replace(line=node.key_line)))
+        return axes
+
+    def _random(self) -> list[Axis]:
+        nodes = dict(self._items("random"))
+        if not nodes:
+            return []
+        place = Place(AXIS, self.sections["random"].key_line, "random")
+        if "n" not in nodes:
+            raise SpecError("is missing: how many draws", line=place.line, key="random.n")
+        n = self._whole("random.n", nodes.pop("n"), 1, MAX_DRAWS)
+        seed = self._whole("random.seed", nodes.pop("seed"), 0, 2**63 - 1) if "seed" in nodes else 0
+        if not nodes:
+            raise SpecError("draws nothing; give it keys such as train.lr", line=place.line, key="random")
+        columns, paths = [], []
+        for name, node in nodes.items():
+            key = read_key(name, node.key_line, "random")
+            columns.append(read_draws(key, node, Place(AXIS, node.line, f"random.{name}"), n, seed))
+            paths.append(key.path)
+        options = [tuple(change for option in row for change in option) for row in zip(*columns, strict=True)]
+        return [Axis(tuple(paths), options, place, listed=False)]
+
+    def _seeds(self) -> list[Axis]:
+        if "seeds" not in self.sections:
+            return []
+        node = self.sections["seeds"]
+        key, place = KEYS["seed",], Place(AXIS, node.line, "seeds")
+        return [Axis((key.path,), self._distinct(read_list(key, node, place)), place)]
+
+    def _exclude(self) -> list[Condition]:
+        nodes = self.sections["exclude"].value if "exclude" in self.sections else []
+        return [read_condition(node, f"exclude[{number}]") for number, node in enumerate(nodes, start=1)]
+
+    def _when(self) -> list[Rule]:
+        return read_rules(self.sections["when"]) if "when" in self.sections else []
+
+    def _items(self, section: str) -> Iterable[tuple[str, Node]]:
+        return self.sections[section].value.items() if section in self.sections else ()
+
+    def _whole(self, key: str, node: Node, low: int, high: int) -> int:
+        value = node.plain()
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            what = f"must be a whole number from {low:,} to {high:,}, not {shown(value)}"
+            raise SpecError(what, line=node.line, key=key)
+        return value
+
+    def _distinct(self, options: list[Option]) -> list[Option]:
+        """The options without repeats, each of which is worth a warning."""
+        distinct: dict[str, Option] = {}
+        for option in options:
+            same = repr([(change.path, change.value) for change in option])
+            if distinct.setdefault(same, option) is not option:
+                self.notes.append((option[0].place, f"{written(option)} is listed twice"))
+        return list(distinct.values())
+
+
+_SECTIONS: dict[str, type] = {
+    "study": str,
+    "about": str,
+    "base": dict,
+    "cases": dict,
+    "zip": dict,
+    "grid": dict,
+    "random": dict,
+    "exclude": list,
+    "when": dict,
+    "seeds": object,
+    "refine": dict,
+}
+
+
+def _check_kind(name: str, node: Node) -> None:
+    """Raises SpecError for a section that is not what its name asks for, or empty."""
+    kind = _SECTIONS[name]
+    if kind is str and not isinstance(node.value, str):
+        raise SpecError(f"must be text, not {shown(node.plain())}", line=node.line, key=name)
+    if kind is not str and not isinstance(node.value, kind):
+        what = "must be a mapping" if kind is dict else "must be a list"
+        raise SpecError(f"{what}, not {shown(node.plain())}", line=node.line, key=name)
+    if not node.value:
+        raise SpecError("is empty; leave it out or fill it", line=node.key_line, key=name)
+
+
+def _check_varied_once(axes: Iterable[Axis]) -> None:
+    first: dict[Path, Place] = {}
+    for axis in axes:
+        for path in axis.paths:
+            if path in first:
+                what = f"{'.'.join(path)} is varied twice, also by {first[path].key} in line {first[path].line}"
+                raise SpecError(what, line=axis.place.line, key=axis.place.key)
+            first[path] = axis.place

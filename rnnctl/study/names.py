@@ -1,0 +1,21 @@
+"""Names of studies and cases: what can be a file, a table's cell and a word on a command line."""
+
+from __future__ import annotations
+
+import re
+
+from rnnctl.study.errors import SpecError, shown
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
+NAME_RULE = "letters, digits and . _ + -, at most 64, the first a letter or digit"
+
+
+def is_name(text: str) -> bool:
+    """Whether a study or a case can be called so."""
+    return _NAME.fullmatch(text) is not None
+
+
+def check_name(name: str, line: int, key: str) -> None:
+    """Raises SpecError for what is no name."""
+    if not is_name(name):
+        raise SpecError(f"{shown(name)} is not a name", line=line, key=key, allowed=[NAME_RULE])

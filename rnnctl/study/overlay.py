@@ -1,0 +1,202 @@
+"""Settings laid over each other, each remembering where in the study file it was written.
+
+A short form, or a mapping that names another variant, replaces the section that it stands at. Any other mapping, and a
+dotted key, change only what they name; below a short form they write it out first (`init: smart_tanh` and then
+`init.connections: 0.3` are {name: smart_tanh, connections: 0.3}). The order of keys never matters: within one mapping
+what stands nearer to the top of the tree is laid down first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from rnnctl.study.errors import SpecError
+from rnnctl.study.explain import MISSING, Problem, problems
+from rnnctl.study.run import RunSpec
+from rnnctl.study.schema import Key, Path, UnknownKey, lookup
+from rnnctl.study.section import WRITTEN
+from rnnctl.study.yaml import Node
+
+
+class Place(NamedTuple):
+    """Where a value was written. layer: later layers lie over earlier ones (base, case, axes)."""
+
+    layer: int
+    line: int
+    key: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """One setting. A section's mapping is a change of its own (opens), with its tag for a value, before its keys'."""
+
+    path: Path
+    value: Any
+    place: Place
+    opens: bool = False
+
+
+def read_changes(node: Node, where: str, layer: int) -> list[Change]:
+    """The changes that a mapping of plain or dotted keys makes, outermost first. where: the mapping's own key.
+
+    Raises SpecError for an unknown key, a value that no run could take, an empty section, a key that is set twice.
+    """
+    changes = [change for name, below in node.value.items() for change in read_change(name, below, where, layer)]
+    first: dict[Path, Place] = {}
+    for change in changes:
+        clash = first.setdefault(change.path, change.place)
+        both_open = change.opens and all(c.opens for c in changes if c.path == change.path)
+        if clash is not change.place and not both_open:
+            what = f"is set twice, first in line {clash.line} as {clash.key}"
+            raise SpecError(what, line=change.place.line, key=change.place.key)
+    return outermost_first(changes)
+
+
+def read_change(name: str, node: Node, where: str, layer: int, above: Path = ()) -> list[Change]:
+    """The changes that one plain or dotted key makes, itself first. Raises SpecError as read_changes."""
+    key = read_key(name, node.key_line, where, above)
+    return changes_at(key, node, Place(layer, node.line, f"{where}.{name}" if where else name))
+
+
+def read_key(name: str, line: int, where: str, above: Path = ()) -> Key:
+    """The key that a dotted name below the section `above` stands for. Raises SpecError if there is none."""
+    try:
+        return lookup((*above, *name.split(".")))
+    except UnknownKey as error:
+        raise error.at(line=line, key=f"{where}.{name}" if where else name) from None
+
+
+def changes_at(key: Key, node: Node, place: Place) -> list[Change]:
+    """The changes that a value makes at a key."""
+    if not (key.is_section and isinstance(node.value, dict)):
+        check_value(key, node.plain(), place)
+        return [Change(key.path, node.plain(), place)]
+    place = place._replace(line=node.key_line)
+    if not node.value:
+        raise SpecError("is an empty section; leave it out or give it keys", line=place.line, key=place.key)
+    tag = node.value.get(key.tag)
+    changes = [Change(key.path, tag.plain() if tag else None, place, opens=True)]
+    for name, below in node.value.items():
+        changes += read_change(name, below, place.key, place.layer, key.path)
+    return changes
+
+
+def check_value(key: Key, value: Any, place: Place) -> None:
+    """Raises SpecError if no run could have this value at this key, whatever else is set."""
+    try:
+        key.validate(value)
+    except ValidationError as error:
+        for problem in problems(error, key.path):
+            if problem.message != MISSING:  # it may be set elsewhere
+                raise _spec_error(problem, place) from None
+
+
+def outermost_first(changes: Iterable[Change]) -> list[Change]:
+    return sorted(changes, key=lambda change: len(change.path))
+
+
+class Overlay:
+    """Nested settings of one run to be, and the place of each. Copies share what they do not change.
+
+    places has the place of the whole under the empty path, so that every problem has somewhere to look.
+    """
+
+    def __init__(self, values: dict[str, Any], places: dict[Path, Place]):
+        self.values = values
+        self.places = places
+
+    def with_changes(self, changes: Iterable[Change]) -> Overlay:
+        """A copy with changes laid over it, in their order."""
+        result = Overlay(dict(self.values), dict(self.places))
+        for change in changes:
+            result._lay(change)
+        return result
+
+    def without(self, paths: Iterable[Path]) -> Overlay:
+        """A copy without the settings at these paths; sections that this leaves empty go as well."""
+        result = Overlay(dict(self.values), dict(self.places))
+        for path in paths:
+            result._remove(path)
+        return result
+
+    def has(self, path: Path) -> bool:
+        """True if something is set at or below a path, or by a short form that stands for it."""
+        section = self.values
+        for depth, part in enumerate(path, start=1):
+            if part not in section:
+                return False
+            if depth < len(path):
+                section = _written_out(path[:depth], section[part])
+        return True
+
+    def resolve(self) -> RunSpec:
+        """The run that these settings make. Raises SpecError at the place of what is wrong."""
+        try:
+            return RunSpec.model_validate(self.values, context=WRITTEN)
+        except ValidationError as error:
+            located = [(self._place(problem), problem) for problem in problems(error)]
+            place, problem = min(located, key=lambda pair: pair[0].line)
+            raise _spec_error(problem, place) from None
+
+    def _lay(self, change: Change) -> None:
+        section = self._open(change.path[:-1])
+        name = change.path[-1]
+        if change.opens:
+            key = lookup(change.path)
+            below = _written_out(change.path, section[name]) if name in section else {}
+            before = key.variant(below)
+            another = None not in (change.value, before) and key.variant({key.tag: change.value}) is not before
+            if another:
+                self._forget(change.path)
+            section[name] = {} if another else dict(below)
+            self.places.setdefault(change.path, change.place)
+        else:
+            self._forget(change.path)
+            section[name] = change.value
+            self.places[change.path] = change.place
+
+    def _open(self, path: Path) -> dict[str, Any]:
+        """The section at a path, its own copy, made if it is missing."""
+        section = self.values
+        for depth, part in enumerate(path, start=1):
+            below = _written_out(path[:depth], section[part]) if part in section else {}
+            section[part] = dict(below)
+            section = section[part]
+        return section
+
+    def _remove(self, path: Path) -> None:
+        if not self.has(path):
+            return
+        del self._open(path[:-1])[path[-1]]
+        self._forget(path)
+        if len(path) > 1 and not self._open(path[:-1]):
+            self._remove(path[:-1])
+
+    def _forget(self, path: Path) -> None:
+        self.places = {other: place for other, place in self.places.items() if other[: len(path)] != path}
+
+    def _place(self, problem: Problem) -> Place:
+        """Where to look for a problem: at the last laid down of the keys it mentions, or the nearest thing written."""
+        if problem.mentions:
+            written = [self._written(path) for path in problem.mentions]
+            return self.places[max(written, key=lambda path: (self.places[path].layer, len(path)))]
+        nearest = self._written(problem.path)
+        place = self.places[nearest]
+        missing = problem.path[len(nearest) :] if problem.message == MISSING else ()
+        return place._replace(key=".".join((place.key, *missing)))
+
+    def _written(self, path: Path) -> Path:
+        """The path itself if it was written, or else the nearest section above it that was."""
+        return next(path[:length] for length in range(len(path), -1, -1) if path[:length] in self.places)
+
+
+def _written_out(path: Path, section: Any) -> dict[str, Any]:
+    return section if isinstance(section, dict) else lookup(path).expand(section)
+
+
+def _spec_error(problem: Problem, place: Place) -> SpecError:
+    return SpecError(problem.message, line=place.line, key=place.key, allowed=problem.allowed, meant=problem.meant)

@@ -1,0 +1,205 @@
+"""`refine`: which configurations of a study go on, and as what.
+
+    refine:
+      best: 10%                     # a share of the configurations that have a figure, at least one of them; or a
+                                    # count (best: 5); or `below: 1.9`, those whose figure is less. 10% if left out
+      by: loss                      # the figure, a mean over replicates: loss, last_loss, error, last_error
+      seeds: [1, 2, 3]              # of the new runs; left out, each configuration keeps its own
+      variants:                     # each of them once for each chosen configuration that it applies to
+        longer: {train.updates: 50000}
+        wider:  {train.updates: 50000, model.hidden: 512}
+        relu:   {model.activation: relu, if: {model.name: rnn, model.hidden: [50, 100]}}
+
+A variant's keys are those of a case, laid over the run as it is with all that it left to defaults; `if` is a condition
+as in `exclude`, and judged on that run.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from rnnctl.study.conditions import Condition, read_condition
+from rnnctl.study.errors import SpecError, nearest, shown
+from rnnctl.study.labels import text
+from rnnctl.study.names import check_name
+from rnnctl.study.overlay import Change, Overlay, Place, read_changes
+from rnnctl.study.run import RunSpec
+from rnnctl.study.schema import KEYS
+from rnnctl.study.texts import HASHES
+from rnnctl.study.values import read_list
+from rnnctl.study.yaml import Node
+
+FIGURES = ("loss", "bits_per_byte", "last_loss", "error", "last_error")  # of rnnctl.report.leaderboard
+LONGEST_VARIANT = 32  # a label holds the configuration's name as well
+_RUN, _VARIANT = range(2)  # layers
+_KEYS = ("best", "below", "by", "seeds", "variants")
+_PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?%")
+BEST_RULE = "a share above 0% and up to 100%, such as 10%, or a count from 1, such as 5"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How many go on. best: a count, or a share in (0, 1], exact; below: what the figure must be less than. One of the
+    two is None.
+    """
+
+    best: int | Fraction | None = None
+    below: float | None = None
+
+    def of(self, figures: Sequence[float]) -> int:
+        """How many of these figures, which ascend, go on; a share is rounded up."""
+        if self.below is not None:
+            return sum(figure < self.below for figure in figures)
+        if isinstance(self.best, Fraction):
+            return math.ceil(self.best * len(figures))
+        return min(self.best, len(figures))
+
+    def __str__(self) -> str:
+        if self.below is not None:
+            return f"below {self.below:g}"
+        return f"best {float(100 * self.best):g}%" if isinstance(self.best, Fraction) else f"best {self.best}"
+
+
+TENTH = Cut(best=Fraction(1, 10))
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Changes under a name. about: as written, on one line."""
+
+    name: str
+    changes: list[Change]
+    condition: Condition | None
+    place: Place
+    about: str
+
+    def applies(self, spec: RunSpec) -> bool:
+        return self.condition is None or self.condition.holds(spec.canonical())
+
+    def of(self, spec: RunSpec) -> RunSpec:
+        """The run with the changes; its text is found anew, and must be the run's own unless they name a corpus.
+
+        Raises SpecError at the place of the change that cannot be made to it.
+        """
+        settings = spec.canonical()
+        own = {key: settings["task"].pop(key, None) for key in HASHES}
+        changed = Overlay(settings, {(): self.place}).with_changes(self.changes).resolve()
+        written = {change.path for change in self.changes if not change.opens}
+        if own["sha256"] is None or changed.task.name != "text" or written & {("task",), ("task", "corpus")}:
+            return changed
+        if any(path[0] == "task" for path in written):
+            del own["vocabulary_sha256"]  # it goes by level, size and splits
+        for key, before in own.items():
+            if (now := getattr(changed.task, key)) != before:
+                what = f"corpus {changed.task.corpus} is another than the run's: {key} {now}, not {before}"
+                raise SpecError(what, line=self.place.line, key=self.place.key)
+        return changed
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What `refine` does. seeds: None keeps each configuration's own. file: where it was read, for messages."""
+
+    variants: tuple[Variant, ...]
+    file: str
+    cut: Cut = TENTH
+    by: str = "loss"
+    seeds: tuple[int, ...] | None = None
+
+
+def parse_best(value: Any) -> int | Fraction:
+    """`10%` or a count. Raises ValueError for anything else."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+        return value
+    if isinstance(value, str) and (found := _PERCENT.fullmatch(value.strip())):
+        share = Fraction(found[1]) / 100
+        if 0 < share <= 1:
+            return share
+    raise ValueError(f"must be {BEST_RULE}, not {shown(value)}")
+
+
+def read_recipe(node: Node, file: str) -> Recipe:
+    """The recipe in a `refine` section. Raises SpecError for what no run and no selection could have."""
+    section = node.value
+    for name, below in section.items():
+        if name not in _KEYS:
+            meant = nearest(name, _KEYS)
+            if name.split(".")[0] in {path[0] for path in KEYS}:
+                meant = f"variants: {{NAME: {{{name}: ...}}}}"
+            raise SpecError(
+                "there is no such key", line=below.key_line, key=f"refine.{name}", allowed=_KEYS, meant=meant
+            )
+    if "best" in section and "below" in section:
+        line = max(section["best"].key_line, section["below"].key_line)
+        raise SpecError("best and below exclude each other", line=line, key="refine")
+    if "variants" not in section:
+        what = "is missing: what the chosen configurations become, such as {longer: {train.updates: 50000}}"
+        raise SpecError(what, line=node.key_line, key="refine.variants")
+    given: dict[str, Any] = {}
+    if "best" in section or "below" in section:
+        given["cut"] = _cut(section)
+    if "by" in section:
+        given["by"] = _by(section["by"])
+    if "seeds" in section:
+        place = Place(_VARIANT, section["seeds"].line, "refine.seeds")
+        options = read_list(KEYS["seed",], section["seeds"], place)
+        given["seeds"] = tuple(dict.fromkeys(change.value for (change,) in options))
+    return Recipe(_variants(section["variants"]), file, **given)
+
+
+def _cut(section: dict[str, Node]) -> Cut:
+    if "best" in section:
+        try:
+            return Cut(best=parse_best(section["best"].plain()))
+        except ValueError as error:
+            raise SpecError(str(error), line=section["best"].line, key="refine.best") from None
+    value = section["below"].plain()
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        what = f"must be a finite number, such as 1.9, not {shown(value)}"
+        raise SpecError(what, line=section["below"].line, key="refine.below")
+    return Cut(below=float(value))
+
+
+def _by(node: Node) -> str:
+    if node.value not in FIGURES:
+        meant = nearest(node.value, FIGURES) if isinstance(node.value, str) else None
+        what = f"there is no such figure as {shown(node.plain())}"
+        raise SpecError(what, line=node.line, key="refine.by", allowed=FIGURES, meant=meant)
+    return node.value
+
+
+def _variants(node: Node) -> tuple[Variant, ...]:
+    if not isinstance(node.value, dict) or not node.value:
+        what = f"must be a mapping of names to changes, not {shown(node.plain())}" if node.value else "is empty"
+        raise SpecError(what, line=node.key_line, key="refine.variants")
+    return tuple(_variant(name, below) for name, below in node.value.items())
+
+
+def _variant(name: str, node: Node) -> Variant:
+    place = Place(_RUN, node.key_line, f"refine.variants.{name}")
+    check_name(name, place.line, place.key)
+    if len(name) > LONGEST_VARIANT:
+        raise SpecError(f"is a name of more than {LONGEST_VARIANT} characters", line=place.line, key=place.key)
+    if not isinstance(node.value, dict):
+        what = f"must be a mapping of changes, {{}} for none, not {shown(node.plain())}"
+        raise SpecError(what, line=place.line, key=place.key)
+    below = {key: value for key, value in node.value.items() if key != "if"}
+    if "seed" in below:
+        what = "would make replicates equal; new seeds are the recipe's own: refine: {seeds: [1, 2, 3]}"
+        raise SpecError(what, line=below["seed"].key_line, key=f"{place.key}.seed")
+    changes = read_changes(Node(below, node.line, node.key_line), place.key, _VARIANT)
+    condition = read_condition(node.value["if"], f"{place.key}.if") if "if" in node.value else None
+    return Variant(name, changes, condition, place, _about(node))
+
+
+def _about(node: Node) -> str:
+    settings = [f"{key}={text(value)}" for key, value in node.plain().items() if key != "if"]
+    about = " ".join(settings) or "as it is"
+    if "if" in node.value:
+        about += " if " + " and ".join(f"{key}={text(value)}" for key, value in node.value["if"].plain().items())
+    return about

@@ -1,0 +1,72 @@
+"""Initial weights against their definitions."""
+
+import numpy as np
+import pytest
+
+from rnnctl.cells.base.inits import draw_weights, spectral_radius
+from rnnctl.study.models import BasicTanhInit, OrthogonalInit, SigmoidInit, SmartTanhInit, XavierInit
+
+SHAPES = {"W_uh": (6, 100), "W_hh": (100, 100), "W_hy": (100, 4)}
+
+
+def draw(spec, seed=0, shapes=SHAPES):
+    return draw_weights(spec, np.random.default_rng(seed), shapes)
+
+
+@pytest.mark.parametrize(
+    ("spec", "std"), [(SigmoidInit(), 0.01), (BasicTanhInit(), 0.1), (BasicTanhInit(std=0.3), 0.3)]
+)
+def test_gaussian_inits_have_their_standard_deviation_everywhere(spec, std):
+    for matrix in draw(spec).values():
+        error = std * 5 / np.sqrt(2 * matrix.size)
+        assert matrix.std() == pytest.approx(std, abs=error)
+        assert abs(matrix.mean()) < 5 * std / np.sqrt(matrix.size)
+
+
+@pytest.mark.parametrize(("connections", "count"), [(15, 15), (1, 1), (0.3, 30), (1.0, 100), (0.001, 1)])
+def test_smart_tanh_keeps_its_count_of_entries_in_every_row(connections, count):
+    w = draw(SmartTanhInit(connections=connections))["W_hh"]
+    assert ((w != 0).sum(1) == count).all()
+    assert spectral_radius(w) == pytest.approx(0.95, rel=1e-9)
+
+
+def test_smart_tanh_scatters_its_entries_over_all_columns():
+    """Rows have exactly 15 entries, columns only on average: which end is fixed is the program's choice, not the
+    paper's.
+    """
+    counts = np.sum([(draw(SmartTanhInit(), seed)["W_hh"] != 0).sum(0) for seed in range(40)], axis=0)
+    assert counts.sum() == 40 * 1500
+    assert counts.std() < 3 * np.sqrt(40 * 15)
+    assert (draw(SmartTanhInit())["W_hh"] != 0).sum(0).std() > 1
+
+
+def test_smart_tanh_has_the_singular_values_that_were_computed_for_it():
+    """sigma_max near 1.85 at H = 50, so gradients need not vanish although rho is .95."""
+    shapes = {**SHAPES, "W_hh": (50, 50)}
+    largest = [np.linalg.norm(draw(SmartTanhInit(), seed, shapes)["W_hh"], 2) for seed in range(10)]
+    assert np.mean(largest) == pytest.approx(1.85, abs=0.1)
+
+
+@pytest.mark.parametrize(("hidden", "rho"), [(50, 0.74), (100, 1.05), (200, 1.46)])
+def test_basic_tanh_has_the_spectral_radius_that_was_computed_for_it(hidden, rho):
+    shapes = {**SHAPES, "W_hh": (hidden, hidden)}
+    radii = [spectral_radius(draw(BasicTanhInit(), seed, shapes)["W_hh"]) for seed in range(10)]
+    assert np.mean(radii) == pytest.approx(rho, rel=0.05)
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.5])
+def test_orthogonal_recurrence_keeps_norms(gain):
+    w = draw(OrthogonalInit(gain=gain))["W_hh"]
+    np.testing.assert_allclose(w @ w.T, gain**2 * np.eye(100), atol=1e-12)
+
+
+def test_orthogonal_draw_has_no_preferred_sign():
+    traces = [np.trace(draw(OrthogonalInit(), seed)["W_hh"]) for seed in range(60)]
+    assert abs(np.mean(traces)) < 5 / np.sqrt(60)  # the trace of a uniform draw has mean 0 and variance 1
+
+
+def test_xavier_is_uniform_within_its_bound():
+    for matrix in draw(XavierInit()).values():
+        bound = np.sqrt(6 / sum(matrix.shape))
+        assert np.abs(matrix).max() <= bound
+        assert matrix.std() == pytest.approx(bound / np.sqrt(3), rel=0.1)

@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+import pytest
+
+from rnnctl.study.models import OrthogonalInit, SmartTanhInit, XavierInit
+from tests.study.studies import labels, specs, study
+
+
+def test_base_alone_is_one_run():
+    assert labels() == ["base"]
+    assert study().varied == ()
+
+
+def test_cases_are_laid_over_base_one_by_one():
+    a, b = specs("cases:\n  A: {}\n  B: {model.hidden: 99, train: {lr: 0.5}}\n", "model: {hidden: 70}")
+    assert (a.model.hidden, a.train.lr) == (70, 0.01)
+    assert (b.model.hidden, b.train.lr) == (99, 0.5)
+
+
+def test_everything_is_crossed_with_everything_the_last_axis_fastest():
+    found = labels(
+        "cases: {A: {}, B: {train.omega: 1}}\n"
+        "seeds: [1, 2]\n"
+        "grid: {train.lr: [0.1, 0.2], train.batch: [5]}\n"
+        "zip: {g: [{model.hidden: 30, train.updates: 10}, {model.hidden: 40, train.updates: 20}]}\n"
+    )
+    assert len(found) == 2 * 2 * 2 * 2
+    assert found[:5] == [
+        "A hidden=30 updates=10 lr=0.1 batch=5 seed=1",
+        "A hidden=30 updates=10 lr=0.1 batch=5 seed=2",
+        "A hidden=30 updates=10 lr=0.2 batch=5 seed=1",
+        "A hidden=30 updates=10 lr=0.2 batch=5 seed=2",
+        "A hidden=40 updates=20 lr=0.1 batch=5 seed=1",
+    ]
+
+
+def test_a_dotted_key_below_a_short_form_writes_it_out():
+    (found,) = specs("cases: {A: {model.init.connections: 0.3}}\n", "model: {init: smart_tanh}")
+    assert found.model.init == SmartTanhInit(connections=0.3)
+    (found,) = specs("cases: {A: {train.omega.decay: 1/t}}\n", "train: {omega: 0.5}")
+    assert (found.train.omega.alpha, found.train.omega.decay) == (0.5, "1/t")
+    (found,) = specs("cases: {A: {train.clip.cutoff: 3}}\n", "train: {clip: 0.5}")
+    assert found.train.clip.cutoff == 3.0
+
+
+def test_a_dotted_key_below_a_default_keeps_the_default():
+    (found,) = specs("cases: {A: {model.init.connections: 0.3}}\n")
+    assert found.model.init == SmartTanhInit(connections=0.3)
+    (found,) = specs("cases: {A: {train.clip.cutoff: 3}}\n")
+    assert found.train.clip.cutoff == 3.0
+
+
+def test_a_short_form_replaces_the_whole_section():
+    (found,) = specs("cases: {A: {model.init: smart_tanh}}\n", "model.init: {std: 0.5, connections: 3}")
+    assert found.model.init == SmartTanhInit()
+
+
+def test_a_mapping_that_names_another_variant_replaces_the_section():
+    (found,) = specs("cases: {A: {model: {init: {name: orthogonal, gain: 2}}}}\n", "model.init: {connections: 3}")
+    assert found.model.init == OrthogonalInit(gain=2.0)
+
+
+@pytest.mark.parametrize("change", ["{std: 0.5}", "{name: smart_tanh, std: 0.5}"])
+def test_any_other_mapping_changes_only_what_it_names(change):
+    (found,) = specs(f"cases: {{A: {{model.init: {change}}}}}\n", "model.init: {connections: 3}")
+    assert found.model.init == SmartTanhInit(connections=3, std=0.5)
+
+
+def test_another_task_of_the_same_family_keeps_the_lengths():
+    (found,) = specs("cases: {A: {task: {name: temporal_order_3}}}\n")
+    assert (found.task.name, found.task.min_length, found.task.max_length) == ("temporal_order_3", 20, 50)
+
+
+def test_sections_are_set_before_the_keys_inside_them_whatever_their_order():
+    one = specs("grid: {model.init.std: [0.5], model.init: [smart_tanh, orthogonal, xavier]}\n"
+                "when: {model.init.std: {model.init: smart_tanh}}\n")  # fmt: skip
+    assert [spec.model.init for spec in one] == [SmartTanhInit(std=0.5), OrthogonalInit(), XavierInit()]
+    (two,) = specs("cases: {A: {model.init.std: 0.5, model: {init: {name: smart_tanh}}}}\n", "model.init: xavier")
+    assert two.model.init == SmartTanhInit(std=0.5)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ("train.lr: {logspace: [1e-4, 1e-1, 4]}", [0.0001, 0.001, 0.01, 0.1]),
+        ("train.lr: {linspace: [1, 2, 5]}", [1.0, 1.25, 1.5, 1.75, 2.0]),
+        ("train.lr: {linspace: [0.3, 0.1, 3]}", [0.3, 0.2, 0.1]),
+        ("train.lr: {range: [0.1, 0.3, 0.1]}", [0.1, 0.2, 0.3]),
+        ("train.lr: {logspace: [0.5, 2, 1]}", [0.5]),
+        ("model.hidden: {logspace: [16, 256, 5]}", [16, 32, 64, 128, 256]),
+        ("model.hidden: {logspace: [20, 200, 4]}", [20, 43, 93, 200]),
+        ("model.hidden: {linspace: [20, 22, 9]}", [20, 21, 22]),
+        ("model.hidden: {range: [20, 50, 10]}", [20, 30, 40, 50]),
+        ("model.hidden: {range: [50, 45, -2]}", [50, 48, 46]),
+        ("seed: {range: [3, 5]}", [3, 4, 5]),
+        ("model.init.connections: {linspace: [1, 9, 3]}", [1, 5, 9]),
+        ("model.init.connections: {linspace: [0.5, 1.0, 2]}", [0.5, 1.0]),
+    ],
+)
+def test_spaced_values_are_round_and_whole_where_the_key_is(values, expected):
+    key = values.split(":")[0]
+    found = study(f"grid: {{{values}}}\n")
+    assert len(found.runs) == len(expected)
+    got = expected if len(expected) == 1 else [run.differences[key] for run in found.runs]
+    assert got == expected
+    assert [type(value) for value in got] == [type(value) for value in expected]
+
+
+def random_rates(n, seed, *more):
+    found = specs(f"random: {{n: {n}, seed: {seed}, train.lr: {{loguniform: [1e-5, 1]}}{''.join(more)}}}\n")
+    return [spec.train.lr for spec in found]
+
+
+def test_random_draws_are_pinned():
+    assert random_rates(3, 7) == [7.6087e-05, 0.138867, 0.000428367]
+
+
+def test_more_draws_and_other_keys_leave_earlier_draws_as_they_are():
+    few = random_rates(5, 7)
+    assert random_rates(40, 7)[:5] == few
+    assert random_rates(5, 7, ", model.hidden: {int_uniform: [16, 64]}") == few
+    assert random_rates(5, 8) != few
+
+
+def test_random_draws_stay_in_their_bounds_and_reach_all_of_them():
+    found = specs(
+        "random:\n  n: 400\n  train.lr: {uniform: [0.1, 0.2]}\n  model.hidden: {int_uniform: [20, 23]}\n"
+        "  train.batch: {int_loguniform: [1, 8]}\n  model.init: {choice: [smart_tanh, orthogonal]}\n"
+    )
+    assert all(0.1 <= spec.train.lr <= 0.2 for spec in found)
+    assert {spec.model.hidden for spec in found} == {20, 21, 22, 23}
+    assert {spec.train.batch for spec in found} == set(range(1, 9))
+    assert {spec.model.init.name for spec in found} == {"smart_tanh", "orthogonal"}
+    ones = sum(spec.train.batch == 1 for spec in found)
+    assert 80 <= ones <= 175, "equal ratios: ln 2 / ln 9 = 32 % of draws are 1"
+
+
+def test_excluded_runs_are_left_out():
+    found = labels(
+        "grid: {train.lr: [0.1, 0.2], train.clip: [none, 1.0, 2.0]}\n"
+        "exclude:\n- {train.lr: 0.2, train.clip: [none, 2]}\n- {train.clip: {cutoff: 1}, train.lr: 0.1}\n"
+    )
+    assert found == ["lr=0.1 clip=none", "lr=0.1 clip=2.0", "lr=0.2 clip=1.0"]
+
+
+def test_exclude_matches_values_that_only_defaults_give():
+    assert labels("grid: {model.init: [sigmoid, smart_tanh]}\nexclude: [{model.activation: sigmoid}]\n") == [
+        "init=smart_tanh"
+    ]
+
+
+def test_a_share_of_one_is_not_a_count_of_one():
+    found = labels("grid: {model.init.connections: [1, 1.0]}\nexclude: [{model.init.connections: 1.0}]\n")
+    assert found == ["connections=1"]
+
+
+def test_when_drops_a_key_and_merges_what_is_equal_then():
+    found = study(
+        "grid: {model.init: [smart_tanh, orthogonal], model.init.connections: [5, 10]}\n"
+        "when: {model.init.connections: {model.init: smart_tanh}}\n"
+    )
+    assert [run.label for run in found.runs] == [
+        "init=smart_tanh connections=5",
+        "init=smart_tanh connections=10",
+        "init=orthogonal",
+    ]
+    assert found.runs[2].differences == {"model.init": "orthogonal"}
+    assert found.warnings == ()
+
+
+def test_rules_are_judged_in_the_order_of_what_they_depend_on():
+    found = study(
+        "grid: {train.omega: [0, 0.5], train.omega.decay: [1/t], train.omega.period: [10]}\n"
+        "when:\n"
+        "  train.omega.period: {train.omega.decay: 1/t}\n"
+        "  train.omega.decay: {train.omega.alpha: 0.5}\n"
+    )
+    off, on = (run.spec.train.omega for run in found.runs)
+    assert (off.alpha, off.decay, off.period) == (0.0, "constant", 1)
+    assert (on.alpha, on.decay, on.period) == (0.5, "1/t", 10)
+
+
+def test_a_rule_is_judged_even_where_the_run_without_its_key_could_not_be():
+    found = specs(
+        "grid: {model.hidden: [10, 50]}\nwhen: {model.init.connections: {model.hidden: 10}}\n",
+        "model.init.connections: 5",
+    )
+    assert [spec.model.init.connections for spec in found] == [5, 15]
+
+
+def test_when_takes_a_key_of_base_away_too():
+    found = specs(
+        "grid: {model.init: [{name: smart_tanh}, {name: orthogonal}]}\n"
+        "when: {model.activation: {model.init: smart_tanh}}\n",
+        "model: {activation: relu}",
+    )
+    assert [spec.model.activation for spec in found] == ["relu", "tanh"]
+
+
+def test_labels_use_the_shortest_tail_that_only_one_key_has():
+    found = labels("grid: {check.seed: [5], model.init.name: [xavier], task.name: [temporal_order], seed: [7]}\n")
+    assert found == ["check.seed=5 init.name=xavier task.name=temporal_order seed=7"]
+
+
+def test_labels_write_values_as_a_person_does():
+    found = labels(
+        "grid:\n  train.lr: [1e-2, 0.00001, 1]\n  model.init: [{name: smart_tanh, std: 0.5, connections: 3}]\n"
+        "  stop.patience: [null]\n"
+    )
+    assert [label.split()[0] for label in found] == ["lr=0.01", "lr=1e-05", "lr=1.0"]
+    assert found[0].split()[1:] == ["init=smart_tanh(std=0.5,connections=3)", "patience=null"]
+
+
+def test_differences_are_the_values_of_all_keys_that_vary_and_of_no_others():
+    found = study(
+        "cases:\n  A: {train.clip: none, model.hidden: 50}\n  B: {train.omega: {alpha: 0.5, decay: 1/t}}\nseeds: [1]\n"
+    )
+    assert found.varied == ("train.clip", "train.omega.alpha", "train.omega.decay")
+    a, b = found.runs
+    assert a.differences == {"train.clip": "none", "train.omega.alpha": 0.0, "train.omega.decay": "constant"}
+    assert b.differences == {"train.clip": 1.0, "train.omega.alpha": 0.5, "train.omega.decay": "1/t"}
+    assert (a.case, a.label) == ("A", "A seed=1")

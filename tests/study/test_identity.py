@@ -1,0 +1,187 @@
+"""What a run is does not depend on how it was written, and never changes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rnnctl.study.run import RunSpec
+from tests.study.studies import UNTIMED, specs, study
+
+
+def run_id(sections: str = "", base: str = "") -> str:
+    (found,) = specs(sections, base)
+    return found.run_id
+
+
+def test_the_ids_of_known_runs_never_move():
+    assert run_id() == "r1-2135aa2e1271"
+    assert (
+        run_id(base="model: {hidden: 100, init: orthogonal}\ntrain: {clip: none, omega: 0.5}\nseed: 42")
+        == "r1-3da49168794f"
+    )
+    (found,) = specs()
+    assert found.config_id == "c1-7a24a9324576"
+    assert run_id(base="model: gru") == "r1-e4f655181760"
+    assert run_id(base="model: lstm") == "r1-11555020ea41"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("train: {lr: 1}", "train: {lr: 1.0}"),
+        ("train: {lr: 0.001}", "train: {lr: 1e-3}"),
+        ("train: {lr: 0.5, batch: 7}", "train: {batch: 7, lr: 0.5}"),
+        ("train: {lr: 0.5}\nseed: 3", "seed: 3\ntrain.lr: .5"),
+        ("train: {clip: 1.0}", "train: {clip: {style: rescale, cutoff: 1}}"),
+        ("train: {clip: 1}", "train: {clip: {cutoff: 1.0}}"),
+        ("train: {clip: none}", "train: {clip: ~}"),
+        ("train: {clip: none}", "train: {clip: {style: none}}"),
+        ("train: {clip: none}", "train.clip.style: 'none'"),
+        ("train: {omega: 0.5}", "train: {omega: {alpha: 0.5, decay: constant}}"),
+        ("train: {omega: 0}", "train: {omega: -0.0}"),
+        ("model: {init: smart_tanh}", "model: {init: {name: smart_tanh, connections: 15}}"),
+        ("model: {init: smart_tanh}", "model.init.std: 0.01"),
+        ("model: {init: sigmoid}", "model: {init: sigmoid, activation: sigmoid}"),
+        ("model: rnn", "model: {name: rnn, hidden: 50}"),
+        ("model: gru", "model: {name: gru, hidden: 50, init: {gate_std: 0.005}, update_bias: -2}"),
+        ("model: gru", "model.name: gru"),
+        ("model: lstm", "model: {name: lstm, init: orthogonal, forget_bias: 1}"),
+        ("model: {name: lstm, forget_bias: 0}", "model: {name: lstm, forget_bias: -0.0}"),
+        ("seed: 1", ""),
+        ("stop: {patience: null}", ""),
+    ],
+)
+def test_two_ways_of_writing_one_run_are_one_run(one, other):
+    assert run_id(base=one) == run_id(base=other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("seed: 1", "seed: 2"),
+        ("model: {name: gru, init: xavier}", "model: {name: lstm, init: xavier}"),
+        ("model: gru", "model: {name: gru, update_bias: -1}"),
+        ("model.init.connections: 1", "model.init.connections: 1.0"),
+        ("train: {clip: none}", "train: {clip: 1.0}"),
+        ("train: {lr: 0.1}", "train: {lr: 0.10000000000000002}"),
+    ],
+)
+def test_two_runs_are_two_runs(one, other):
+    assert run_id(base=one) != run_id(base=other)
+
+
+def test_cells_never_share_a_pack():
+    shapes = [spec.shape for spec in specs("grid: {model: [rnn, gru, lstm]}\n")]
+    assert len(set(shapes)) == 3
+    assert shapes[0].startswith("rnn-tanh-H50-B20-float32-")
+    assert shapes[1].startswith("gru-H50-B20-float32-")
+
+
+def test_the_configuration_is_the_run_but_for_its_seed():
+    one, two = specs("seeds: [1, 2]\n")
+    assert one.run_id != two.run_id
+    assert one.config_id == two.config_id
+
+
+SETTINGS = st.fixed_dictionaries(
+    {},
+    optional={
+        "train.lr": st.floats(1e-6, 10, allow_nan=False) | st.integers(1, 10),
+        "train.clip": st.sampled_from(["none", 1, 1.0, 0.5]),
+        "train.omega": st.floats(0, 4) | st.integers(0, 4),
+        "train.batch": st.integers(1, 500),
+        "model.hidden": st.integers(15, 500),
+        "model.init": st.sampled_from(["smart_tanh", "orthogonal", "sigmoid", "xavier", "basic_tanh"]),
+        "check.every": st.integers(1, 1000),
+        "seed": st.integers(0, 2**62),
+    },
+)
+
+
+def _nested(settings: dict) -> dict:
+    nested: dict = {}
+    for key, value in settings.items():
+        *sections, name = key.split(".")
+        inner = nested
+        for section in sections:
+            inner = inner.setdefault(section, {})
+        inner[name] = value
+    return nested
+
+
+def _as_float(value):
+    return float(value) if type(value) is int and value not in (True, False) else value
+
+
+@UNTIMED
+@given(SETTINGS, st.randoms(use_true_random=False))
+def test_neither_order_nor_nesting_nor_spelling_changes_a_run(settings, shuffle):
+    keys = list(settings)
+    shuffle.shuffle(keys)
+    dotted = {key: settings[key] for key in keys}
+    floats = {key: _as_float(v) if key in ("train.lr", "train.omega", "train.clip") else v for key, v in dotted.items()}
+    ids = {run_id(f"cases: {{A: {json.dumps(form)}}}\n") for form in (settings, dotted, floats, _nested(dotted))}
+    assert len(ids) == 1
+
+
+@UNTIMED
+@given(SETTINGS)
+def test_a_canonical_spec_is_its_own_canonical_spec(settings):
+    (found,) = specs(f"cases: {{A: {json.dumps(settings)}}}\n")
+    again = RunSpec.model_validate(json.loads(json.dumps(found.canonical())))
+    assert again == found
+    assert again.run_id == found.run_id
+
+
+AXES = st.fixed_dictionaries(
+    {},
+    optional={
+        "train.lr": st.lists(st.floats(1e-6, 10), min_size=1, max_size=4, unique=True),
+        "train.clip": st.lists(st.sampled_from(["none", 1.0, 0.5]), min_size=1, max_size=3, unique=True),
+        "model.hidden": st.lists(st.integers(15, 500), min_size=1, max_size=4, unique=True),
+        "task.max_length": st.lists(st.integers(50, 60), min_size=1, max_size=3, unique=True),
+    },
+)
+
+
+@UNTIMED
+@given(
+    AXES,
+    st.integers(1, 3),
+    st.lists(st.integers(0, 2**62), min_size=1, max_size=3, unique=True),
+    st.integers(1, 3),
+)
+def test_a_study_has_as_many_runs_as_its_axes_multiply_to(axes, cases, seeds, rows):
+    sections = "cases:\n" + "".join(f"  C{n}: {{train.updates: {n + 1}}}\n" for n in range(cases))
+    sections += f"seeds: {json.dumps(seeds)}\n"
+    sections += f"zip: {{g: {json.dumps([{'check.every': n + 1, 'train.batch': n + 1} for n in range(rows)])}}}\n"
+    if axes:
+        sections += f"grid: {json.dumps(axes)}\n"
+    found = study(sections)
+    expected = cases * len(seeds) * rows
+    for values in axes.values():
+        expected *= len(values)
+    assert len(found.runs) == expected
+    assert len({run.label for run in found.runs}) == expected
+    assert len({run.spec.run_id for run in found.runs}) == expected
+    assert found.warnings == ()
+
+
+@UNTIMED
+@given(AXES, st.integers(0, 3))
+def test_exclude_and_its_complement_share_out_the_runs(axes, pick):
+    axes = {"seed": [1, 2, 3], **axes}
+    key = sorted(axes)[pick % len(axes)]
+    value = axes[key][0]
+    everything = {run.spec.run_id for run in study(f"grid: {json.dumps(axes)}\n").runs}
+    without = (
+        study(f"grid: {json.dumps(axes)}\nexclude: {json.dumps([{key: value}])}\n") if len(axes[key]) > 1 else None
+    )
+    only = {run.spec.run_id for run in study(f"grid: {json.dumps({**axes, key: [value]})}\n").runs}
+    left = {run.spec.run_id for run in without.runs} if without else set()
+    assert left | only == everything
+    assert not left & only

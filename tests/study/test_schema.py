@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from rnnctl.study.schema import KEYS, UnknownKey, full_path, short_name
+
+
+def test_every_short_name_leads_back_to_its_key():
+    for path in KEYS:
+        assert full_path(short_name(path)) == path
+
+
+def test_no_shorter_tail_would_have_done():
+    for path in KEYS:
+        words = short_name(path).split(".")
+        if len(words) > 1:
+            tail = tuple(words[1:])
+            assert tail in KEYS or sum(other[-len(tail) :] == tail for other in KEYS) > 1
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("std.x", "there is no key std; "),
+        ("lrr", "there is no key lrr; allowed: task, model, train, check, stop, seed; did you mean train.lr?"),
+        ("name", "name could be several keys; allowed: task.name, model.name, model.init.name"),
+    ],
+)
+def test_a_name_that_is_no_key_is_answered_with_those_that_are(name, message):
+    with pytest.raises(UnknownKey) as caught:
+        full_path(name)
+    assert str(caught.value).startswith(message)
