@@ -29,7 +29,7 @@ from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, USAGE, OutputCl
 app = typer.Typer(
     name="rnnctl",
     help="A laboratory for the training dynamics of recurrent networks: register studies, train, examine.",
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
