@@ -1,10 +1,11 @@
-# make quickstart: an environment, then a study from YAML to an examined result.   make test: the test suite.
+# make quickstart: an environment, then a study from YAML to an examined result.
+# make test: style, types and the fast tests (under ten minutes on two cores).   make test-slow: the tests that need minutes each.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 WORKSPACE := quickstart
 
-.PHONY: quickstart test clean
+.PHONY: quickstart lint test test-slow clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -17,8 +18,12 @@ quickstart: $(VENV)/installed
 	cd $(WORKSPACE) && { $(BIN)/rnnctl train --workers 2 || [ $$? -eq 3 ]; }
 	cd $(WORKSPACE) && $(BIN)/rnnctl examine --below 1.386
 
-test: $(VENV)/installed
+lint: $(VENV)/installed
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 clean:

@@ -1,3 +1,3 @@
 """rnnctl: a command-line laboratory for the training dynamics of recurrent networks."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -67,7 +67,6 @@ def grid(tmp_path_factory):
 
 
 def test_the_formula_comes_back_as_json(grid):
-    pytest.importorskip("sklearn")
     found = json.loads(rnnctl("effects", "grid", "--below", "0.6", "--json", cwd=grid, check=0).stdout)
     assert (found["runs"], found["configurations"], found["unfinished"], found["without_result"]) == (54, 18, 0, 0)
     assert [each["name"] for each in found["hyperparameters"]] == [

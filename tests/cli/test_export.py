@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -392,7 +391,6 @@ def test_without_tensorboard_it_is_told_how_to_get_it(folder):
     one_line(done, "pip install 'rnnctl[tensorboard]'")
 
 
-@pytest.mark.skipif(find_spec("tensorboard") is None, reason="needs the extra `tensorboard`")
 def test_tensorboard_reads_what_was_exported(folder, tmp_path):
     for _ in range(2):  # a second export takes the place of the first
         done = rnnctl("export", "cells", "--format", "tensorboard", "--out", tmp_path, cwd=folder, check=0)

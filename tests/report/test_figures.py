@@ -311,7 +311,6 @@ def test_without_its_text_a_figure_has_all_but_the_lines_that_need_it(tmp_path, 
 
 @pytest.mark.parametrize("harm", ["cache", "package"])
 def test_without_its_vocabulary_likewise(tmp_path, monkeypatch, harm):
-    pytest.importorskip("tokenizers")
     monkeypatch.setenv("RNNCTL_CACHE", str(tmp_path / "cache"))
     shown = runs([row(floor=9.0)], {"r1-a seed=1": history()}, [of_text(tmp_path, level="bpe", vocabulary=300)])
     if harm == "cache":

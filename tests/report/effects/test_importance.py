@@ -84,13 +84,11 @@ def test_noise_alone_is_not_to_be_believed():
     draw = noise(7)
     found = table(lambda seed, **one: 10 + draw(), BITS)
     assert "do not believe" in worth(linear(found).r2)
-    pytest.importorskip("sklearn")
     assert "do not believe" in worth(forest(found).r2)
 
 
 def test_an_interaction_that_the_linear_fit_misses_is_seen_by_the_forest():
     """a and b matter only together (exclusive or), c a little by itself, the rest not at all."""
-    pytest.importorskip("sklearn")
     draw = noise(3, 0.05)
 
     def result(seed, a, b, c, **rest):
@@ -111,7 +109,6 @@ def test_an_interaction_that_the_linear_fit_misses_is_seen_by_the_forest():
 
 def test_all_columns_of_a_hyper_parameter_are_permuted_together():
     """Of three values each has its column; permuting one alone would leave the others to tell."""
-    pytest.importorskip("sklearn")
     factors = {"init": ["x", "y", "z"], "a": [0, 1, 2, 3], "b": [0, 1, 2, 3]}
     trees = forest(table(lambda seed, init, a, b: {"x": 1.0, "y": 2.0, "z": 4.0}[init] + 0 * a, factors))
     assert trees.r2 > 0.99
@@ -122,7 +119,6 @@ def test_all_columns_of_a_hyper_parameter_are_permuted_together():
 
 
 def test_the_same_runs_have_the_same_importances():
-    pytest.importorskip("sklearn")
     draw = noise(3)
     found = table(lambda seed, a, b: a + b + draw(), {"a": [0, 1, 2], "b": [0, 1, 2, 3]})
     one, two = forest(found), forest(found)
