@@ -26,6 +26,7 @@ seconds since the epoch and durations seconds, both floats, and always handed in
                   discard(workspace, checkpoint), live(store, run_id=None) -> [Checkpoint]
                   newest_sound(store, run_id) -> Resumption(checkpoint | None, passed_over=[PassedOver])
                   sweep(store, run_id, attempt) -> [path], unsoundness(workspace, checkpoint) -> reason | None
+    files         write_whole(path, fill, durable=True)
     history       HistoryRow, a protocol: .step, .scalars, .traces
                   read(store, run_ids, traces=False) -> {run_id: History}
     evaluations   add(store, evaluations, now), of_runs(store, run_ids) -> [Evaluation]

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import io
-import os
 import re
 import secrets
 from collections.abc import Callable
@@ -21,10 +19,10 @@ from typing import BinaryIO
 
 from store.connection import Store
 from store.errors import of_system, translated
+from store.files import write_whole
 from store.workspace import Workspace
 
 KEPT = 2  # sound checkpoints kept for each run
-UNFINISHED = ".tmp"  # suffix of a file that is being written
 _ATTEMPT = re.compile(r"attempt-(\d+)-")  # how the names of files begin that `write` makes
 
 
@@ -56,70 +54,26 @@ class Resumption:
     passed_over: list[PassedOver]  # newest first
 
 
-class _RawFile(io.FileIO):
-    """A file that remembers why it could not be written.
+def write(
+    workspace: Workspace, run_id: str, attempt: int, step: int, writer: Callable[[BinaryIO], object]
+) -> Checkpoint:
+    """Write a checkpoint file with `writer(file)`. It counts only after `commits.commit` has committed it.
 
-    torch.save, when a write fails, raises a RuntimeError that does not name the cause.
-    """
-
-    failure: OSError | None = None
-
-    def write(self, data) -> int | None:
-        try:
-            return super().write(data)
-        except OSError as error:
-            self.failure = error
-            raise
-
-
-def write(workspace: Workspace, run_id: str, attempt: int, step: int, writer: Callable[[BinaryIO], None]) -> Checkpoint:
-    """Write a checkpoint file with `writer(file)`. It counts only once it was handed to `commits.commit`.
-
-    Killed at any moment, this leaves the file whole or not there. The name carries the attempt, which `sweep`
-    goes by, the step, for people, and a random part so that no file is ever written over. Raises DiskFull,
-    Unwritable or another StoreError for what the operating system refuses; other errors of `writer` pass through.
+    The file is complete or not there, even if the process is killed. The name has the attempt, by which `sweep`
+    works, the step, for people, and a random part so that no file is ever overwritten. Raises DiskFull, Unwritable
+    or another StoreError if the operating system refuses to write; other errors of `writer` pass through.
     """
     folder = workspace.checkpoints / run_id
-    final = folder / f"attempt-{attempt:04d}-step-{step:09d}-{secrets.token_hex(4)}.ckpt"
-    unfinished = final.with_name(final.name + UNFINISHED)
-    with translated(folder):
-        if not folder.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
-            _sync_folder(folder.parent)
-        try:
-            _write_through(unfinished, writer)
-            sha256, size = _sum(unfinished), unfinished.stat().st_size
-            unfinished.replace(final)
-            _sync_folder(folder)
-        except BaseException:
-            for path in (unfinished, final):
-                with suppress(OSError):
-                    path.unlink()
-            raise
-    return Checkpoint(run_id, attempt, step, final.relative_to(workspace.root).as_posix(), sha256, size)
-
-
-def _write_through(path: Path, writer: Callable[[BinaryIO], None]) -> None:
-    """Create the file, let `writer` fill it, and return once it is on the disk."""
-    with _RawFile(path, "xb") as raw:
-        try:
-            buffered = io.BufferedWriter(raw)
-            writer(buffered)
-            buffered.flush()
-        except Exception as error:
-            if raw.failure is not None:
-                raise of_system(raw.failure, path) from error
-            raise
-        os.fsync(raw.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder last."""
-    handle = os.open(folder, os.O_RDONLY)
+    path = folder / f"attempt-{attempt:04d}-step-{step:09d}-{secrets.token_hex(4)}.ckpt"
     try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        write_whole(path, writer)
+        with translated(path):
+            sha256, size = _sum(path), path.stat().st_size
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
+    return Checkpoint(run_id, attempt, step, path.relative_to(workspace.root).as_posix(), sha256, size)
 
 
 def _sum(path: Path) -> str:

@@ -15,7 +15,9 @@ from pathlib import Path
 
 
 class StoreError(Exception):
-    """Something is wrong with the workspace; the message is one line for the user."""
+    """Something is wrong with the workspace or a file; the message is one line for the user."""
+
+    reason: str | None = None  # the operating system's own words, for errors that come from it
 
 
 class NoWorkspace(StoreError):
@@ -85,16 +87,23 @@ def translated(path: Path) -> Iterator[None]:
         raise of_system(error, path) from error
 
 
-def of_system(error: OSError, path: Path) -> StoreError:
-    """The StoreError that tells the user of an operating system's error about `path`."""
+def of_system(error: OSError, path: Path, context: str = "") -> StoreError:
+    """Return the StoreError for an error of the operating system.
+
+    path: what it is about, unless the error itself names a file. context: the beginning of the message.
+    """
     path = Path(error.filename) if isinstance(error.filename, (str, Path)) else path
+    reason = error.strerror or str(error)
+    kind, text = StoreError, f"{path} cannot be used: {reason}"
     if error.errno in _DISK_FULL:
-        return _disk_full(path)
-    if error.errno in _NO_ACCESS:
-        return _no_access(path)
-    if error.errno in _IN_THE_WAY:
-        return Unwritable(f"{path} cannot be used: {error.strerror.lower()}; move it away or choose another folder")
-    return StoreError(f"{path} cannot be used: {error.strerror or error}")
+        kind, text = DiskFull, _disk_full(path)
+    elif error.errno in _NO_ACCESS:
+        kind, text = Unwritable, _no_access(path)
+    elif error.errno in _IN_THE_WAY:
+        kind, text = Unwritable, f"{path} cannot be used: {reason.lower()}; move it away or choose another folder"
+    translation = kind(context + text)
+    translation.reason = reason
+    return translation
 
 
 def _of_sqlite(error: sqlite3.Error, path: Path) -> StoreError | None:
@@ -107,9 +116,9 @@ def _of_sqlite(error: sqlite3.Error, path: Path) -> StoreError | None:
         return Busy(f"{path} is locked by another program; close what holds it open, then try again")
     # SQLite calls only ENOSPC full. A spent quota or file size limit arrives as a failed write.
     if primary == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_WRITE:
-        return _disk_full(path)
+        return DiskFull(_disk_full(path))
     if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return _no_access(path)
+        return Unwritable(_no_access(path))
     if primary == sqlite3.SQLITE_NOTADB:
         return Corrupt(f"{path} is not a database; move it away, or restore it from a backup")
     if primary == sqlite3.SQLITE_CORRUPT:
@@ -121,12 +130,12 @@ def _of_sqlite(error: sqlite3.Error, path: Path) -> StoreError | None:
     return None
 
 
-def _disk_full(path: Path) -> DiskFull:
-    return DiskFull(f"no room left to write {path} (disk, quota or file size limit); free some, then try again")
+def _disk_full(path: Path) -> str:
+    return f"no room left to write {path} (disk, quota or file size limit); free some, then try again"
 
 
-def _no_access(path: Path) -> Unwritable:
-    return Unwritable(
+def _no_access(path: Path) -> str:
+    return (
         f"{path} cannot be opened or written: no permission, a read-only file system, or a folder in its "
         "place; change that or use another folder"
     )

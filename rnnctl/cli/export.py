@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
+import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -186,9 +185,8 @@ def _tell(lines: Iterator[str], out_: str | None, file: str) -> None:
             out(line)
         return
 
-    def fill(path: Path) -> None:
-        with path.open("w", encoding="utf-8") as target:
-            target.writelines(f"{line}\n" for line in lines)
+    def fill(target: BinaryIO) -> None:
+        target.writelines(f"{line}\n".encode() for line in lines)
 
     _replace(Path(out_) / file if _is_folder(out_) else Path(out_), fill)
 
@@ -212,9 +210,8 @@ def _npz(store: Store, selection: _Selection, out_: str | None, best: bool) -> N
         except ValueError as error:
             raise UserError(f"run {row.study}/{row.label}: {error}", FAILURE) from None
 
-        def fill(path: Path, arrays=arrays) -> None:
-            with path.open("wb") as target:  # a name would be given an ending
-                np.savez_compressed(target, **arrays)
+        def fill(target: BinaryIO, arrays=arrays) -> None:
+            np.savez_compressed(target, **arrays)
 
         which = "best" if best else "final"
         _replace(file or folder / f"{selection.files[row.run_id]}_{which}_state.npz", fill)
@@ -233,12 +230,13 @@ def _tensorboard(store: Store, selection: _Selection, out_: str | None) -> None:
 
     for row, history in _histories(store, runs, True):
 
-        def fill(path: Path, row=row, history=history) -> None:
-            with TemporaryDirectory(dir=path.parent) as name:
+        def fill(target: BinaryIO, row=row, history=history) -> None:
+            with TemporaryDirectory() as name:
                 with SummaryWriter(name) as writer:
                     write_events(writer, row, history)
                 (made,) = Path(name).iterdir()
-                made.replace(path)
+                with made.open("rb") as source:
+                    shutil.copyfileobj(source, target)
 
         # One name a run: TensorBoard would show the events of two files in a folder as one run that did all twice.
         _replace(folder / selection.files[row.run_id] / f"events.out.tfevents.{row.run_id}", fill)
@@ -257,23 +255,10 @@ def _is_folder(text: str) -> bool:
     return text.endswith("/") or Path(text).is_dir()
 
 
-def _replace(path: Path, fill: Callable[[Path], None]) -> None:
-    """Let `fill` write a file, put it in the place of what was there, and name it on stdout."""
-    from store.errors import of_system
+def _replace(path: Path, fill: Callable[[BinaryIO], None]) -> None:
+    """Write a file with `fill` and print its path, unless it is a device or a pipe."""
+    from store.files import write_whole
 
-    in_place = path.exists() and not path.is_file()  # /dev/stdout, a pipe: nothing to be replaced
-    target = path if in_place else path.resolve()  # the file that a link points to, not the link
-    unfinished = target if in_place else target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fill(unfinished)
-        if not in_place:
-            unfinished.replace(target)
-    except OSError as error:
-        raise of_system(OSError(error.errno, error.strerror), path) from error
-    finally:
-        if not in_place:
-            with suppress(OSError):
-                unfinished.unlink(missing_ok=True)
-    if not in_place:
+    write_whole(path, fill, durable=False)
+    if path.is_file():
         out(str(path))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,18 +23,10 @@ def safe_name(label: str) -> str:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure whole, or leave what was there. Raises StoreError where it cannot be written."""
-    from store.errors import translated
+    """Write a figure in the format that the path's suffix names. Raises StoreError if it cannot be written."""
+    from store.files import write_whole
 
-    unfinished = path.with_name(f".{secrets.token_hex(4)}{path.suffix}")
-    with translated(path):
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(unfinished, dpi=DPI)
-            unfinished.replace(path)
-        finally:
-            with suppress(OSError):
-                unfinished.unlink(missing_ok=True)
+    write_whole(path, lambda file: figure.savefig(file, dpi=DPI, format=path.suffix[1:]), durable=False)
 
 
 def figures_of(store: Store, study: str | None, results: Sequence[Mapping[str, Any]]) -> tuple[str, Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import secrets
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -208,14 +207,13 @@ class _Refinement:
     def _keep(self) -> None:
         """The file, then the study; where that fails the file goes again, so that another choice can have the name."""
         from store import registry
-        from store.errors import translated
+        from store.files import write_whole
 
         descents = [one for child in self.children for one in child.descents()]
         new = not self.path.exists()
         try:
             if new:
-                with translated(self.path):
-                    _write(self.path, self.refined.source)
+                write_whole(self.path, lambda file: file.write(self.refined.source.encode()))
             registry.register(self.store, [record(self.refined, descents)], time.time())
         except BaseException:
             if new:
@@ -325,12 +323,3 @@ def _read_back(text: str, path: Path, children: Sequence[Offspring]) -> Study:
     expected = {child.run(seed).run_id for child in children for seed in child.seeds}
     assert {run.spec.run_id for run in study.runs} == expected, "a written study must be read as the same runs"
     return study
-
-
-def _write(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        unfinished.write_text(text, encoding="utf-8", newline="\n")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

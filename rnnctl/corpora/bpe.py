@@ -20,15 +20,15 @@ import itertools
 import json
 import os
 import re
-import secrets
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 
 from rnnctl.corpora.vocabulary import BLOCK, MOST, as_bytes, id_dtype
+from store.errors import StoreError
+from store.files import write_whole
 
 LEAST_PAIRS = 2  # of neighbours that become a symbol
 REMEMBERED = 1 << 20  # pieces whose symbols are remembered at a time
@@ -122,10 +122,12 @@ def trained(text: bytes, symbols: int) -> BytePairs:
                 f"{kept[0]}: damaged, and tokenizers {_library().__version__} trains another vocabulary; "
                 "remove the file to take that one, for runs that begin"
             )
-        _keep(path, content)
+        write_whole(path, lambda file: file.write(content))
     except OSError as error:
-        # The folder, not the file: that has a name that nobody chose, and is perhaps one of a moment.
+        # Name the folder, not the file: nobody chose the file's name.
         raise _unusable(folder, error.strerror or error) from error
+    except StoreError as error:
+        raise _unusable(folder, error.reason or error) from error
     return BytePairs(content)
 
 
@@ -195,22 +197,6 @@ def _sound(path: Path) -> bytes | None:
     """The file's content, or None if it is not what its name says."""
     content = path.read_bytes()
     return content if path.stem.endswith(f"-{_sha256(content)}") else None
-
-
-def _keep(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all, whoever else writes it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with unfinished.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            unfinished.unlink()
-        raise
 
 
 def _library() -> ModuleType:

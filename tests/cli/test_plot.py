@@ -43,7 +43,7 @@ def test_a_figure_of_a_study_lies_in_the_figures_folder_and_is_named(trained):
     (path,) = plotted("cells", "loss", cwd=trained)
     assert path == trained / "figures" / "cells-loss.png"
     assert matplotlib.image.imread(path).shape[1] == 9.5 * 130
-    assert not list(path.parent.glob(".*")), "nothing unfinished is left"
+    assert not [*path.parent.glob(".*"), *path.parent.glob("*.tmp")], "nothing unfinished is left"
 
 
 @pytest.mark.parametrize("name", ["gru seed=1", "cells/gru seed=1"])

@@ -227,10 +227,10 @@ def test_a_folder_that_cannot_be_used(tmp_path, monkeypatch):
 def test_a_file_that_cannot_be_written_is_not_named_but_its_folder(cache, monkeypatch):
     cache.mkdir()
 
-    def refused(path, *args):
+    def refused(path, target):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(Path, "open", refused)
+    monkeypatch.setattr(Path, "replace", refused)
     with pytest.raises(ValueError, match=f"keeps vocabularies in {re.escape(str(cache))}, which .*: Permission denied"):
         trained(TEXT[:9000], 300)
 
