@@ -37,7 +37,7 @@ def corpus(
     from rnnctl.corpora.corpus import load
     from rnnctl.corpora.floors import NGrams
     from rnnctl.corpora.tokens import tokens_of
-    from rnnctl.study.errors import one_line
+    from rnnctl.words import one_line
 
     fractions = _fractions(split)
     try:

@@ -74,8 +74,8 @@ def parsed_seeds(text: str | None) -> tuple[int, ...] | None:
 
 def check_figure(by: str) -> None:
     """Raises UserError if runs are not judged by such a figure."""
-    from rnnctl.study.errors import nearest
     from rnnctl.study.recipe import FIGURES
+    from rnnctl.words import nearest
 
     if by not in FIGURES:
         meant = nearest(by, FIGURES)

@@ -84,7 +84,7 @@ def generate(
 
     Without a prompt it begins with a symbol drawn by its frequency. Bytes that are no UTF-8 are shown replaced.
     """
-    from rnnctl.study.errors import one_line
+    from rnnctl.words import one_line
 
     if not (math.isfinite(temperature) and temperature >= 0):
         raise UserError(f"--temperature {temperature:g}: a finite number, 0 or more")
@@ -137,7 +137,7 @@ def state_ablation(
     """
     from rnnctl.corpora.splits import SPLITS
     from rnnctl.probes.lengths import chunk_of
-    from rnnctl.study.errors import nearest
+    from rnnctl.words import nearest
 
     if split not in SPLITS:
         near = nearest(split, SPLITS)

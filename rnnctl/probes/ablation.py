@@ -30,14 +30,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from rnnctl import seeds
 from rnnctl.corpora.floors import Floor, NGrams, bits_per_byte
-from rnnctl.probes.lengths import EVALUATION_STREAM, chunk_of
+from rnnctl.probes.lengths import chunk_of
 from rnnctl.probes.stepper import Stepper
 from rnnctl.study.run import RunSpec
 from rnnctl.tasks import Batch, make_task
-from rnnctl.training.member import generator
 
-SHUFFLE_STREAM = 3  # of a seed; 2 draws the windows
 TARGETS = 8  # of a window at most, for which contexts are compared: each takes a pass of its own
 # Nats by which a context may cost more than the state as trained and still be called enough. Networks of source text in
 # bytes are at 1 to 2 nats: it is no more than 1 % of what they lose, and several standard errors of a cost so small.
@@ -127,7 +126,7 @@ def ablation(
         raise ValueError("states are shuffled among two samples and more")
     chunk, task = chunk_of(samples), make_task(spec.task).split(split)
     contexts, steps = sorted(set(contexts)), asked_steps(window, max(contexts))
-    drawn, shuffles = generator(seed, EVALUATION_STREAM), generator(seed, SHUFFLE_STREAM)
+    drawn, shuffles = seeds.generator(seed, seeds.EVALUATION), seeds.generator(seed, seeds.SHUFFLING)
     network = Stepper(spec, task, weights_N, chunk)
     batches, by_way, by_context = [], [], []
     with torch.no_grad():

@@ -11,13 +11,11 @@ import math
 import numpy as np
 import torch
 
+from rnnctl import seeds
 from rnnctl.corpora.vocabulary import Vocabulary
 from rnnctl.probes.stepper import Stepper
 from rnnctl.study.run import RunSpec
 from rnnctl.tasks import make_task
-from rnnctl.training.member import generator
-
-GENERATION_STREAM = 4  # of a seed; 2 and 3 are the ablation's
 
 
 def generated(
@@ -32,7 +30,7 @@ def generated(
     """
     if not (math.isfinite(temperature) and temperature >= 0):
         raise ValueError(f"temperature {temperature:g}: a finite number, 0 or more")
-    task, rng = make_task(spec.task), generator(seed, GENERATION_STREAM)
+    task, rng = make_task(spec.task), seeds.generator(seed, seeds.GENERATION)
     vocabulary: Vocabulary = task.known.tokens.vocabulary
     ids = vocabulary.encode(prompt).tolist()
     wanted = len(ids) + symbols

@@ -8,15 +8,14 @@ from statistics import fmean
 
 import torch
 
+from rnnctl import seeds
 from rnnctl.study.run import RunSpec
 from rnnctl.tasks import make_task
 from rnnctl.tasks.base import Baseline
-from rnnctl.training.member import generator
 from rnnctl.training.pack import model_of
 from rnnctl.training.validation import Validator
 
 CHUNK = 1000  # sequences at a time
-EVALUATION_STREAM = 2  # of a seed; 0 and 1 are the validation's and the diagnosis's
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def at_length(spec: RunSpec, weights_N: torch.Tensor, length: int, samples: int,
     """
     chunk = chunk_of(samples)
     task = make_task(spec.task.at_length(length)).split("test")
-    rng, model = generator(seed, EVALUATION_STREAM), model_of(spec, task)
+    rng, model = seeds.generator(seed, seeds.EVALUATION), model_of(spec, task)
     dtype = getattr(torch, spec.train.dtype)
     validator = Validator(task.question, model, task.max_steps, chunk, dtype=dtype, device="cpu")
     weights = model.layout.views(weights_N.unsqueeze(0))

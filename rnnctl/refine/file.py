@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rnnctl.refine.offspring import Case, Offspring
-from rnnctl.study.errors import one_line
+from rnnctl.words import one_line
 
 WIDTH = 88
 Leaves = dict[tuple[str, ...], Any]

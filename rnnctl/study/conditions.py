@@ -12,11 +12,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rnnctl.study.errors import SpecError, shown
+from rnnctl.study.errors import SpecError
 from rnnctl.study.overlay import Overlay, Place, changes_at, read_key
 from rnnctl.study.run import RunSpec
 from rnnctl.study.schema import KEYS, Key, Path, value_at
 from rnnctl.study.yaml import Node
+from rnnctl.words import shown
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
-LONGEST_VALUE = 60
+from rnnctl.words import one_line
 
 
 class SpecError(Exception):
@@ -46,32 +45,3 @@ class SpecError(Exception):
         if self.meant:
             what += f"; did you mean {self.meant}?"
         return one_line(": ".join(part for part in (place, self.key, what) if part))
-
-
-def one_line(text: str) -> str:
-    """The text without line breaks or other control characters, which are shown escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def nearest(word: str, names: Iterable[str]) -> str | None:
-    """The name that `word` was most likely meant to be, if one is near enough."""
-    by_lower = {name.lower(): name for name in names}
-    found = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
-    return by_lower[found[0]] if found else None
-
-
-def shown(value: object) -> str:
-    """A value from a study file as an error message quotes it: texts in quotation marks, everything cut to a length."""
-    if value is None:
-        text = "null"
-    elif isinstance(value, bool):
-        text = str(value).lower()
-    elif isinstance(value, dict):
-        text = "a mapping"
-    elif isinstance(value, list):
-        text = "a list"
-    elif isinstance(value, str):
-        text = f'the text "{value}"'
-    else:
-        text = repr(value)
-    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."

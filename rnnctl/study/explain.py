@@ -9,10 +9,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rnnctl.study.errors import nearest, shown
+from rnnctl.section import Section
 from rnnctl.study.run import RunSpec
 from rnnctl.study.schema import KEYS, Key, Path, choices, names_below, tags_of
-from rnnctl.study.section import Section
+from rnnctl.words import nearest, shown
 
 MISSING = "is missing"
 

@@ -25,7 +25,7 @@ from pathlib import Path as FilePath
 
 from rnnctl.study import yaml
 from rnnctl.study.conditions import Condition, Rule, read_condition, read_rules
-from rnnctl.study.errors import SpecError, nearest, shown
+from rnnctl.study.errors import SpecError
 from rnnctl.study.expand import Axis, Case, LabelledRun, Plan, expand
 from rnnctl.study.names import check_name
 from rnnctl.study.overlay import Overlay, Place, read_changes, read_key
@@ -34,6 +34,7 @@ from rnnctl.study.replicates import with_seeds
 from rnnctl.study.schema import KEYS, Path, names_below
 from rnnctl.study.values import Option, read_draws, read_list, written
 from rnnctl.study.yaml import Node
+from rnnctl.words import nearest, shown
 
 BASE, CASE, AXIS = range(3)  # layers, later ones over earlier ones
 MAX_DRAWS = 1_000_000

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from rnnctl.study.section import Real, Section, named
+from rnnctl.section import Real, Section, named
 
 
 class SigmoidInit(Section):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from rnnctl.study.errors import SpecError, shown
+from rnnctl.study.errors import SpecError
+from rnnctl.words import shown
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 NAME_RULE = "letters, digits and . _ + -, at most 64, the first a letter or digit"

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from rnnctl.section import WRITTEN
 from rnnctl.study.errors import SpecError
 from rnnctl.study.explain import MISSING, Problem, problems
 from rnnctl.study.run import RunSpec
 from rnnctl.study.schema import Key, Path, UnknownKey, lookup
-from rnnctl.study.section import WRITTEN
 from rnnctl.study.yaml import Node
 
 

@@ -24,7 +24,7 @@ from fractions import Fraction
 from typing import Any
 
 from rnnctl.study.conditions import Condition, read_condition
-from rnnctl.study.errors import SpecError, nearest, shown
+from rnnctl.study.errors import SpecError
 from rnnctl.study.labels import text
 from rnnctl.study.names import check_name
 from rnnctl.study.overlay import Change, Overlay, Place, read_changes
@@ -33,6 +33,7 @@ from rnnctl.study.schema import KEYS
 from rnnctl.study.texts import HASHES
 from rnnctl.study.values import read_list
 from rnnctl.study.yaml import Node
+from rnnctl.words import nearest, shown
 
 FIGURES = ("loss", "bits_per_byte", "last_loss", "error", "last_error")  # of rnnctl.report.leaderboard
 LONGEST_VARIANT = 32  # a label holds the configuration's name as well

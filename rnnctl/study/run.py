@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from rnnctl.section import NotNegative, Section, named
 from rnnctl.study.models import GATED_FLAGS, Gated, Model, Rnn, default_name
-from rnnctl.study.section import NotNegative, Section, named
 from rnnctl.study.tasks import Marked, Memorization, TaskSpec, Xor
 
 ID_VERSION = "r1"

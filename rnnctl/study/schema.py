@@ -16,9 +16,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BeforeValidator, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
-from rnnctl.study.errors import SpecError, nearest
+from rnnctl.section import Section
+from rnnctl.study.errors import SpecError
 from rnnctl.study.run import RunSpec
-from rnnctl.study.section import Section
+from rnnctl.words import nearest
 
 Path = tuple[str, ...]
 TAGS = ("name", "style")

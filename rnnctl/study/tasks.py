@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, ValidationInfo, model_validator
 
 from rnnctl.corpora.corpus import STDLIB
-from rnnctl.study.section import Section, as_written
+from rnnctl.section import Section, as_written
 from rnnctl.study.texts import HASHES, identified
 
 BYTE = 256  # a symbol is stored in one

@@ -19,11 +19,12 @@ import math
 import random
 from collections.abc import Callable, Iterator
 
-from rnnctl.study.errors import SpecError, nearest, shown
+from rnnctl.study.errors import SpecError
 from rnnctl.study.labels import text
 from rnnctl.study.overlay import Change, Place, changes_at, check_value
 from rnnctl.study.schema import Key
 from rnnctl.study.yaml import Node
+from rnnctl.words import nearest, shown
 
 MAX_VALUES = 10_000  # of one computed list
 COMPUTED_DIGITS = 12

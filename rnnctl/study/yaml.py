@@ -22,7 +22,8 @@ from typing import Any
 
 import yaml
 
-from rnnctl.study.errors import SpecError, shown
+from rnnctl.study.errors import SpecError
+from rnnctl.words import shown
 
 MAX_BYTES = 1 << 20
 MAX_NODES = 100_000

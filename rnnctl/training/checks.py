@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from rnnctl import seeds
 from rnnctl.cells.base.cell import Cell
 from rnnctl.cells.base.passes import backpropagate, make_tape
 from rnnctl.cells.rnn.equations import Rnn
@@ -19,21 +20,18 @@ from rnnctl.diagnostics.saturation import gate_saturation, saturation
 from rnnctl.diagnostics.spectrum import spectrum
 from rnnctl.study.run import Check, RunSpec
 from rnnctl.tasks import Batch, Task
-from rnnctl.training.member import generator
 from rnnctl.training.validation import Validator
-
-VALIDATION_STREAM, DIAGNOSTIC_STREAM = 0, 1
 
 
 def validation_set(task: Task, check: Check) -> list[Batch]:
     """check.samples sequences in chunks of check.chunk, each chunk with a length of its own."""
-    rng, task = generator(check.seed, VALIDATION_STREAM), task.split("validation")
+    rng, task = seeds.generator(check.seed, seeds.VALIDATION), task.split("validation")
     return [task.draw(rng, check.chunk) for _ in range(check.samples // check.chunk)]
 
 
 def diagnostic_set(task: Task, check: Check) -> Batch:
     """check.diagnostic_batch sequences of the task's greatest length."""
-    rng = generator(check.seed, DIAGNOSTIC_STREAM)
+    rng = seeds.generator(check.seed, seeds.DIAGNOSIS)
     return task.split("validation").draw(rng, check.diagnostic_batch, length=task.max_steps)
 
 

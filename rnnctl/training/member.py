@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from rnnctl import seeds
 from rnnctl.cells.base.cell import Cell
 from rnnctl.cells.base.inits import draw_linear, draw_weights
 from rnnctl.study.run import RunSpec
@@ -18,16 +19,9 @@ from rnnctl.training.optimizers import slots
 from rnnctl.training.recorder import HistoryRow
 
 STATE_FORMAT = 4
-# Streams of a run's seed, so that what one draw takes never shifts another.
-INIT_STREAM, TRAIN_STREAM = 0, 1
 # A run has broken the floor when its validation loss has come this share of the way from there to a perfect one: a
 # predictor that has learned nothing hovers a little around its floor.
 FLOOR_MARGIN = 0.01
-
-
-def generator(seed: int, stream: int) -> np.random.Generator:
-    """The generator of one stream of a seed."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, stream])))
 
 
 @dataclass
@@ -186,7 +180,7 @@ def begin(run_id: str, spec: RunSpec, task: Task, model: Cell) -> tuple[Member, 
     layout = model.layout
     flat = torch.zeros(1, layout.size, dtype=getattr(torch, spec.train.dtype))
     views = layout.views(flat)
-    rng = generator(spec.seed, INIT_STREAM)
+    rng = seeds.generator(spec.seed, seeds.INITIAL_WEIGHTS)
     if spec.model.init.name == "linear":
         drawn = draw_linear(rng, layout.shapes)
     else:
@@ -201,7 +195,7 @@ def begin(run_id: str, spec: RunSpec, task: Task, model: Cell) -> tuple[Member, 
 
 
 def _feed(spec: RunSpec, task: Task) -> Feed:
-    return Feed(task, generator(spec.seed, TRAIN_STREAM), spec.train.batch, spec.piece)
+    return Feed(task, seeds.generator(spec.seed, seeds.TRAINING), spec.train.batch, spec.piece)
 
 
 def restore(state: dict[str, Any], run_id: str, spec: RunSpec, task: Task) -> tuple[Member, torch.Tensor]:

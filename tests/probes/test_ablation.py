@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from rnnctl.probes.ablation import ENOUGH, SHUFFLE_STREAM, TARGETS, ablation, asked_steps, derangement, usual_contexts
-from rnnctl.probes.lengths import EVALUATION_STREAM, at_length
+from rnnctl import seeds
+from rnnctl.probes.ablation import ENOUGH, TARGETS, ablation, asked_steps, derangement, usual_contexts
+from rnnctl.probes.lengths import at_length
 from rnnctl.tasks import make_task
-from rnnctl.training.member import generator
 from tests.probes.texts import by_hand, layout_of, random_weights, spec, stepper
 
 POEM = "".join(f"{n} men, {n * n} rats; " for n in range(400))
@@ -38,7 +38,7 @@ def judged(y, targets):
 
 
 def windows(one, samples, seed):
-    batch = make_task(one.task).split("test").draw(generator(seed, EVALUATION_STREAM), samples)
+    batch = make_task(one.task).split("test").draw(seeds.generator(seed, seeds.EVALUATION), samples)
     return torch.from_numpy(batch.inputs.astype(np.int64)), torch.from_numpy(batch.targets)
 
 
@@ -49,7 +49,7 @@ def test_every_state_and_context_is_that_of_a_plain_loop(poem, cell):
     flat, samples, seed = random_weights(one), 30, 4
     found = ablation(one, flat, [0, 1, 3, 7], samples, seed)
     inputs, targets = windows(one, samples, seed)
-    step, rng = stepper(one, flat), generator(seed, SHUFFLE_STREAM)
+    step, rng = stepper(one, flat), seeds.generator(seed, seeds.SHUFFLING)
     answers, carried = {"carried": [], "zeroed": [], "shuffled": []}, None
     for u, target in zip(inputs, targets, strict=True):
         order = derangement(rng, samples)
@@ -215,7 +215,7 @@ def test_chunks_are_put_together(poem, monkeypatch):
     flat = random_weights(one)
     monkeypatch.setattr("rnnctl.probes.lengths.CHUNK", 10)
     found = ablation(one, flat, [0, 2], 40, 1)
-    rng, task, losses = generator(1, EVALUATION_STREAM), make_task(one.task).split("test"), []
+    rng, task, losses = seeds.generator(1, seeds.EVALUATION), make_task(one.task).split("test"), []
     step = stepper(one, flat)
     for _ in range(4):
         batch = task.draw(rng, 10)

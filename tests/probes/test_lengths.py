@@ -5,10 +5,10 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from rnnctl.probes.lengths import EVALUATION_STREAM, at_length
+from rnnctl import seeds
+from rnnctl.probes.lengths import at_length
 from rnnctl.study.run import RunSpec
 from rnnctl.tasks import make_task
-from rnnctl.training.member import generator
 from rnnctl.training.pack import model_of
 from tests.oracles import rnn_loss
 
@@ -34,7 +34,7 @@ def test_loss_and_error_are_those_of_plain_torch(task):
     flat, length = weights_of(one), 60
     found = at_length(one, flat, length, samples=30, seed=5)
     longer = make_task(one.task.model_copy(update={"min_length": length, "max_length": length}))
-    batch = longer.draw(generator(5, EVALUATION_STREAM), 30)
+    batch = longer.draw(seeds.generator(5, seeds.EVALUATION), 30)
     model = model_of(one, longer)
     own = {name: w[0] for name, w in model.layout.views(flat.unsqueeze(0)).items()}
     inputs, targets = torch.from_numpy(batch.inputs), torch.from_numpy(batch.targets)
@@ -57,7 +57,7 @@ def test_text_is_that_of_the_test_split_in_nats_with_its_bytes(tmp_path):
     flat, length = weights_of(one), 20
     found = at_length(one, flat, length, samples=2000, seed=5)
     test = make_task(one.task).split("test")
-    rng, losses, n_bytes = generator(5, EVALUATION_STREAM), [], 0
+    rng, losses, n_bytes = seeds.generator(5, seeds.EVALUATION), [], 0
     model = model_of(one, test)
     own = {name: w[0] for name, w in model.layout.views(flat.unsqueeze(0)).items()}
     spelt = list(test.known.tokens.vocabulary.bytes_per_symbol)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from rnnctl.study.errors import SpecError, nearest
+from rnnctl.study.errors import SpecError
 from rnnctl.study.loading import load_studies, load_study, packaged_studies
+from rnnctl.words import nearest
 
 GOOD = "study: {name}\nbase: {{task: temporal_order}}\n"
 

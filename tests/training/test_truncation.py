@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from rnnctl import seeds
 from rnnctl.study.run import RunSpec
 from rnnctl.tasks import make_task
 from rnnctl.training.feed import Feed
-from rnnctl.training.member import TRAIN_STREAM, begin, generator
+from rnnctl.training.member import begin
 from rnnctl.training.pack import Pack, model_of
 from tests.training.memory import Memory, train
 from tests.training.test_bits import assert_same
@@ -55,7 +56,7 @@ def by_autograd(run_spec, optimizer):
     _, flat = begin("a", run_spec, task, model)
     w = {name: x[0].clone().requires_grad_() for name, x in model.layout.views(flat.unsqueeze(0)).items()}
     descend = optimizer(list(w.values()))
-    rng, pieces = generator(run_spec.seed, TRAIN_STREAM), []
+    rng, pieces = seeds.generator(run_spec.seed, seeds.TRAINING), []
     for _ in range(run_spec.train.updates):
         if not pieces:
             window = task.draw(rng, run_spec.train.batch)

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from rnnctl import __version__
 from rnnctl.corpora.corpus import STDLIB
 from rnnctl.report.export.places import with_places
-from rnnctl.study.errors import SpecError, one_line
+from rnnctl.study.errors import SpecError
 from rnnctl.study.loading import read_study
+from rnnctl.words import one_line
 
 if TYPE_CHECKING:
     from store.queries import AttemptRow, RunRow, StudyRow

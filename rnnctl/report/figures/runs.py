@@ -14,7 +14,7 @@ from plots import Histogram, Series, Trace
 from rnnctl.diagnostics.histogram import LOG10_EDGES
 from rnnctl.diagnostics.verdict import verdict
 from rnnctl.report.units import loss_unit, task_of
-from rnnctl.study.errors import one_line
+from rnnctl.words import one_line
 
 if TYPE_CHECKING:
     from store.history import History

@@ -1,0 +1,43 @@
+"""How messages name things: the nearest right name, values and texts from outside on one line."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+LONGEST_VALUE = 60
+
+
+def nearest(word: str, names: Iterable[str]) -> str | None:
+    """Return the name that `word` was most likely meant to be, None if no name is near enough."""
+    by_lower = {name.lower(): name for name in names}
+    matches = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[matches[0]] if matches else None
+
+
+def did_you_mean(word: str, names: Iterable[str]) -> str:
+    """Return `; did you mean NAME?` for the nearest name, an empty text if no name is near enough."""
+    name = nearest(word, names)
+    return f"; did you mean {name}?" if name else ""
+
+
+def one_line(text: str) -> str:
+    """Return the text with line breaks and other control characters escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shown(value: object) -> str:
+    """Return a value as an error message quotes it: texts in quotation marks, everything cut to a length."""
+    if value is None:
+        text = "null"
+    elif isinstance(value, bool):
+        text = str(value).lower()
+    elif isinstance(value, dict):
+        text = "a mapping"
+    elif isinstance(value, list):
+        text = "a list"
+    elif isinstance(value, str):
+        text = f'the text "{value}"'
+    else:
+        text = repr(value)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
