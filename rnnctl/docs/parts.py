@@ -1,0 +1,28 @@
+"""Tables of the families of parts and of other lists that the code keeps: figures, studies."""
+
+from __future__ import annotations
+
+from rnnctl.docs.markdown import code, table
+
+
+def figures() -> str:
+    """Return the table of the kinds of figures that `rnnctl plot` draws."""
+    from rnnctl.report.figures import KINDS
+
+    rows = [
+        [code(kind.name), kind.about, "yes" if kind.examined else "", "yes" if kind.at else ""]
+        for kind in KINDS.values()
+        if kind.plotted
+    ]
+    return table(["kind", "shows", "drawn by `examine`", "takes `--at`"], rows)
+
+
+def studies() -> str:
+    """Return the table of the studies that come with rnnctl, with the first sentence of what each is about."""
+    from rnnctl.spec.study import load_study, packaged_studies
+
+    rows = []
+    for name in packaged_studies():
+        study = load_study(name)
+        rows.append([code(name), str(len(study.runs)), " ".join(study.about.split()).split(". ")[0].rstrip(".") + "."])
+    return table(["study", "runs", "about"], rows)
