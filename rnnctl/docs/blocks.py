@@ -1,10 +1,10 @@
 """The generated parts of the reference by name: what stands between `<!-- generated: NAME -->` and `<!-- end -->`.
 
-    commands            all commands, a line each
-    command NAME        one command: usage, help, arguments and options
-    keys                the keys of a run
-    keys SECTION        the keys of a section, such as `keys train.clip`
-    figures, studies    tables of what the code lists
+commands            all commands, a line each
+command NAME        one command: usage, help, arguments and options
+keys                the keys of a run
+keys SECTION        the keys of a section, such as `keys train.clip`
+figures, studies    tables of what the code lists
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from rnnctl.docs.markdown import code, listed, table
-from rnnctl.spec.run import RunSpec
-from rnnctl.spec.schema import KEYS, TAGS
-from rnnctl.spec.section import Section
+from rnnctl.section import Section
+from rnnctl.study.run import RunSpec
+from rnnctl.study.schema import KEYS, TAGS
 
 COLUMNS = ("key", "value", "default", "meaning")
 

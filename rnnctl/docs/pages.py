@@ -40,7 +40,7 @@ def rewritten(text: str, block: Callable[[str], str]) -> str:
         start = _START.fullmatch(line)
         if start and name is None:
             name = start["name"]
-            lines += [line, block(name), _END]
+            lines += [line, "", block(name), "", _END]
         elif start:
             raise ValueError(f"the generated part {name!r} has no end before {start['name']!r} starts")
         elif line == _END:

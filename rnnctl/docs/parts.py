@@ -19,7 +19,7 @@ def figures() -> str:
 
 def studies() -> str:
     """Return the table of the studies that come with rnnctl, with the first sentence of what each is about."""
-    from rnnctl.spec.study import load_study, packaged_studies
+    from rnnctl.study.loading import load_study, packaged_studies
 
     rows = []
     for name in packaged_studies():

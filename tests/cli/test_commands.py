@@ -14,7 +14,7 @@ import pytest
 
 from tests.cli.lab import TINY, bits, counts, environment, one_line, rnnctl, workspace
 
-README = Path(__file__).parents[2] / "README.md"
+REFERENCE = Path(__file__).parents[2] / "rnnctl/docs/commands.md"
 ANSI = re.compile(r"\x1b\[")
 COMMANDS = (
     "init", "studies", "plan", "corpus", "train", "status", "examine", "effects", "plot", "show", "evaluate", "probe",
@@ -47,12 +47,12 @@ def test_help_loads_nothing_heavy():
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_and_is_in_the_readme(command, tmp_path):
+def test_every_command_has_help_and_is_in_the_reference(command, tmp_path):
     done = rnnctl(command, "--help", cwd=tmp_path, check=0)
     usage, about = done.stdout.split("\n\n")[:2]
     assert usage.startswith("Usage: ")
     assert about.strip()
-    assert f"rnnctl {command}" in README.read_text()
+    assert f"rnnctl {command}" in REFERENCE.read_text()
 
 
 def test_the_list_of_commands_is_whole(tmp_path):
