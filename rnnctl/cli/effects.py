@@ -13,12 +13,13 @@ from rnnctl.cli.options import (
     StudyArgument,
     WhereOption,
     WorkspaceOption,
-    check_figure,
+    check_measure,
     opened,
     refuse_infinite,
     selected,
 )
 from rnnctl.cli.output import NOTHING, UserError, counted, number, out, out_json, table
+from rnnctl.measures import MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,9 +38,7 @@ def effects(
     ] = None,
     by: Annotated[
         str,
-        typer.Option(
-            "--by", metavar="RESULT", help="loss (the best), bits_per_byte, last_loss, error or last_error (shares)."
-        ),
+        typer.Option("--by", metavar="MEASURE", help=f"{MEASURES.help()}."),
     ] = "loss",
     where: WhereOption = None,
     as_json: JsonOption = False,
@@ -51,7 +50,7 @@ def effects(
     Of finished runs. A mean is over configurations, each by the mean of its seeds; its ± is the standard error over
     seeds: what it could be for the same settings with other ones. A seed is one draw for all runs that have it.
     """
-    check_figure(by)
+    check_measure(by)
     refuse_infinite(below)
     with opened(workspace) as store:
         shown = _Effects(store, selected(store, study, where or []), study, by, below, whole=not where)
@@ -71,7 +70,7 @@ class _Effects:
     ) -> None:
         from rnnctl.report.effects.analysis import analyse
         from rnnctl.report.leaderboard import result
-        from rnnctl.report.units import FLOORS, check_comparable, result_label
+        from rnnctl.report.units import check_comparable, measure_label
 
         every = {row.run_id: row for row in rows}  # one that several studies share counts once
         finished = [row for row in every.values() if row.outcome is not None]
@@ -83,12 +82,13 @@ class _Effects:
         except ValueError as error:
             raise UserError(f"--by {by}: {error}; or name a study, or --where task=...") from None
         self.store, self.study, self.by, self.below, self.whole = store, study, by, below, whole
-        self.label = result_label(by, self.specs)
+        self.label = measure_label(by, self.specs)
         self.unfinished = len(every) - len(finished)
         self.found: Analysis = analyse(self.results, self.specs, by, below)
-        levels = {run[FLOORS[by]] for run in self.results}
+        reference = MEASURES[by].reference
+        levels = {run[reference.field] for run in self.results}
         self.floor = levels.pop() if len(levels) == 1 else None
-        self.floor_label = f"{'chance' if by.endswith('error') else 'floor'} {number(self.floor)}"
+        self.floor_label = f"{reference.label} {number(self.floor)}"
         self.lost = len(finished) - len(self.found.trials.values)
 
     # --- tables

@@ -19,6 +19,7 @@ from rnnctl.cli.options import (
     selected,
 )
 from rnnctl.cli.output import UserError, counted, duration, number, out, out_csv, out_json, say, table
+from rnnctl.measures import MEASURES
 
 if TYPE_CHECKING:
     from rnnctl.report.leaderboard import Configuration, Spread
@@ -87,11 +88,11 @@ class _Examination:
     ) -> None:
         from rnnctl.report.leaderboard import SORTABLE, configurations, rank, result
         from rnnctl.report.parameters import complete_key, parameters
-        from rnnctl.report.units import best_figure
+        from rnnctl.report.units import best_measure
 
         self.store, self.rows, self.study, self.below, self.whole = store, rows, study, below, whole
         self.results = [result(row) for row in rows]
-        self.by = best_figure([row.spec for row in rows])
+        self.by = best_measure([row.spec for row in rows])
         sort = sort or self.by
         flat = [] if sort in SORTABLE else [parameters(row.spec) for row in rows]
         if flat:
@@ -130,10 +131,7 @@ class _Examination:
                     "chance_error": group.first("chance_error"),
                     "ended": group.ends,
                     "broke_floor_at": group.broke_floor,
-                    **{
-                        key: (spread := group.spread(key)) and vars(spread)
-                        for key in ("loss", "bits_per_byte", "last_loss", "error", "last_error", "seconds")
-                    },
+                    **{key: (spread := group.spread(key)) and vars(spread) for key in (*MEASURES, "seconds")},
                 }
                 for group in self.groups
             ],
@@ -144,9 +142,11 @@ class _Examination:
     def _print(self) -> None:
         many = len({group.study for group in self.groups}) > 1
         text = any(group.first("bits_per_byte") is not None for group in self.groups)
+        loss, error = MEASURES["loss"], MEASURES["error"]
         columns = [
-            *["study"] * many, "configuration", "runs", "best loss", *["bits/byte"] * text, "last loss", "floor",
-            "best error %", "chance %", "broke floor at", "ended", "wall time",
+            *["study"] * many, "configuration", "runs", loss.heading, *[MEASURES["bits_per_byte"].heading] * text,
+            MEASURES["last_loss"].heading, loss.reference.heading, error.heading, error.reference.heading,
+            "broke floor at", "ended", "wall time",
         ]  # fmt: skip
         out(table(columns, [[group.study] * many + self._line(group, text) for group in self.groups]))
         if self.left_out:
@@ -158,8 +158,8 @@ class _Examination:
         out()
         out(f"{len(self.found)} of {counted(len(self.runs), 'run')} below {self.below:g}")
         if self.found:
-            best = "best loss" if self.by == "loss" else "bits/byte"
-            columns = ["study"] * many + ["run", "id", best, "at update", "last loss", "best error %", "ended"]
+            measures = [MEASURES[key].heading for key in (self.by, "last_loss", "error")]
+            columns = ["study"] * many + ["run", "id", measures[0], "at update", *measures[1:], "ended"]
             out(table(columns, [[run["study"]] * many + self._below_line(run) for run in self.found]))
 
     @staticmethod
@@ -175,8 +175,8 @@ class _Examination:
             *[_spread(group.spread("bits_per_byte"))] * text,
             _spread(group.spread("last_loss")),
             number(group.first("floor")),
-            _spread(group.spread("error"), scale=100),
-            number(_scaled(group.first("chance_error"))),
+            _spread(group.spread("error"), MEASURES["error"].scale),
+            number(MEASURES["error"].scaled(group.first("chance_error"))),
             f"{where} ({len(broke)} of {runs})" if runs > 1 else where,
             ends,
             duration(seconds and seconds.mean),
@@ -189,7 +189,7 @@ class _Examination:
             number(run[self.by]),
             f"{run['best_at']:,}",
             number(run["last_loss"]),
-            number(_scaled(run["error"])),
+            number(MEASURES["error"].scaled(run["error"])),
             run["ended"],
         ]
 
@@ -224,10 +224,6 @@ class _Examination:
             out(f"{counted(len(names), 'figure')} in {folder}: {', '.join(names)}")
         else:
             out("no run was checked yet: no figures")
-
-
-def _scaled(value: float | None) -> float | None:
-    return None if value is None else 100 * value
 
 
 def _spread(spread: Spread | None, scale: float = 1.0) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rnnctl.cli.output import NOTHING, UserError, counted, say
+from rnnctl.measures import MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -72,15 +73,12 @@ def parsed_seeds(text: str | None) -> tuple[int, ...] | None:
     return None if text is None else whole_numbers("--seeds", text, 0, "1,2,3", most=2**63 - 1)
 
 
-def check_figure(by: str) -> None:
-    """Raises UserError if runs are not judged by such a figure."""
-    from rnnctl.study.recipe import FIGURES
-    from rnnctl.words import nearest
-
-    if by not in FIGURES:
-        meant = nearest(by, FIGURES)
-        hint = f"; did you mean {meant}?" if meant else ""
-        raise UserError(f"--by {by}: there is no such figure; allowed: {', '.join(FIGURES)}{hint}")
+def check_measure(by: str) -> None:
+    """Raise UserError if there is no such measure."""
+    try:
+        MEASURES.named(by)
+    except ValueError as error:
+        raise UserError(f"--by {by}: {error}") from None
 
 
 def workspace_root(option: Path | None) -> Path:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, check_figure, opened, parsed_seeds
+from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, check_measure, opened, parsed_seeds
 from rnnctl.cli.output import NOTHING, UserError, counted, number, out, out_json, say, table
 from rnnctl.cli.setup import record, refuse_text_around
+from rnnctl.measures import MEASURES
 
 if TYPE_CHECKING:
     from rnnctl.refine.offspring import Offspring
@@ -37,13 +38,11 @@ def refine(
     ] = None,
     below: Annotated[
         float | None,
-        typer.Option("--below", metavar="X", help="Those whose figure is below X go on.", show_default=False),
+        typer.Option("--below", metavar="X", help="Those whose measure is below X go on.", show_default=False),
     ] = None,
     by: Annotated[
         str | None,
-        typer.Option(
-            "--by", metavar="FIGURE", help="loss, bits_per_byte, last_loss, error or last_error.", show_default=False
-        ),
+        typer.Option("--by", metavar="MEASURE", help=f"{MEASURES.help()}.", show_default=False),
     ] = None,
     recipe: Annotated[
         Path | None,
@@ -104,7 +103,7 @@ def _with_options(recipe: Recipe, best: str | None, below: float | None, by: str
             raise UserError(f"--below {below}: a threshold is a finite number, such as 1.9")
         recipe = replace(recipe, cut=Cut(below=below))
     if by is not None:
-        check_figure(by)
+        check_measure(by)
         recipe = replace(recipe, by=by)
     return recipe if seeds is None else replace(recipe, seeds=parsed_seeds(seeds))
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from rnnctl.measures import MEASURES
+
 if TYPE_CHECKING:
     from store.queries import RunRow
 
@@ -24,8 +26,8 @@ def group_label(label: str) -> str:
 def result(row: RunRow) -> dict[str, Any]:
     """One run as a flat record: who it is, how it ended, its figures. Losses in the task's unit, errors as shares."""
     summary = row.summary
-    last = summary.get("last") or {}
-    bits, loss, floor = (summary.get(key) for key in ("best_bits_per_byte", "best_loss", "floor"))
+    measured = {key: measure.read(summary) for key, measure in MEASURES.items()}
+    loss, bits, floor = measured["loss"], measured["bits_per_byte"], summary.get("floor")
     return {
         "study": row.study,
         "label": row.label,
@@ -38,15 +40,15 @@ def result(row: RunRow) -> dict[str, Any]:
         "budget": row.total,
         "loss": loss,
         "bits_per_byte": bits,
-        "last_loss": last.get("valid_loss"),
+        "last_loss": measured["last_loss"],
         "floor": floor,
         "floor_bits_per_byte": bits and loss and floor * bits / loss,
-        "error": summary.get("best_error"),
-        "last_error": last.get("valid_error"),
+        "error": measured["error"],
+        "last_error": measured["last_error"],
         "chance_error": summary.get("chance_error"),
         "best_at": summary.get("best_step"),
         "broke_floor_at": summary.get("broke_floor_at"),
-        "samples": last.get("valid_samples"),
+        "samples": (summary.get("last") or {}).get("valid_samples"),
         "seconds": summary.get("seconds"),
         "exact": row.exact,
     }
@@ -117,18 +119,7 @@ def configurations(results: Sequence[dict[str, Any]], parameters: Sequence[dict[
     return list(groups.values())
 
 
-SORTABLE = (
-    "loss",
-    "bits_per_byte",
-    "last_loss",
-    "error",
-    "last_error",
-    "broke_floor_at",
-    "updates",
-    "seconds",
-    "label",
-    "study",
-)
+SORTABLE = (*MEASURES, "broke_floor_at", "updates", "seconds", "label", "study")
 
 
 def rank(groups: Sequence[Configuration], key: str) -> list[Configuration]:

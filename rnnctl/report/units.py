@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from rnnctl.measures import MEASURES
+
 if TYPE_CHECKING:
     from rnnctl.tasks import Task
 
@@ -28,27 +30,25 @@ def loss_unit(spec: Mapping[str, Any]) -> str:
     return UNITS[task_of(spec).question.loss]
 
 
-def best_figure(specs: Sequence[Mapping[str, Any]]) -> str:
-    """What tells the best of these runs: their loss, or bits per byte of texts whose losses have several units."""
+def best_measure(specs: Sequence[Mapping[str, Any]]) -> str:
+    """Return the measure of the best of these runs: their loss, or bits per byte of texts in several units."""
     texts = all(spec["task"]["name"] == "text" for spec in specs)
     return "bits_per_byte" if texts and len(set(map(loss_unit, specs))) > 1 else "loss"
 
 
-def check_comparable(figure: str, specs: Iterable[Mapping[str, Any]]) -> None:
-    """Raises ValueError, in one line, where a figure of these runs (see rnnctl.report.leaderboard.result) is measured
-    in several units.
-    """
-    units = dict.fromkeys(map(loss_unit, specs)) if figure.endswith("loss") else {}
+def check_comparable(key: str, specs: Iterable[Mapping[str, Any]]) -> None:
+    """Raise ValueError, in one line, if these runs have a measure in several units."""
+    units = dict.fromkeys(map(loss_unit, specs)) if MEASURES[key].unit == "loss" else {}
     if len(units) > 1:
         instead = "bits_per_byte can" if all(unit.startswith("nats per") for unit in units) else "errors can"
         raise ValueError(f"losses in {' and '.join(units)} cannot be compared; {instead}")
 
 
-def loss_label(which: str, specs: Iterable[Mapping[str, Any]]) -> str:
-    """An axis label such as `validation loss (nats)`; of runs with different losses it names each."""
+def with_loss_unit(label: str, specs: Iterable[Mapping[str, Any]]) -> str:
+    """Return the label of a loss with its unit, `validation loss (nats)`; where runs have several units, with each."""
     units = dict.fromkeys(map(loss_unit, specs))
     between = "\n" if len(units) > 1 else " "
-    return f"{which} loss{between}({' or '.join(units)})" if units else f"{which} loss"
+    return f"{label}{between}({' or '.join(units)})" if units else label
 
 
 def task_of(spec: Mapping[str, Any]) -> Task:
@@ -64,15 +64,7 @@ def _task(text: str) -> Task:
     return make_task(RunSpec.model_validate({"task": json.loads(text)}).task)
 
 
-# Of the figures of rnnctl.report.leaderboard.result: in words, and the figure of what is reached without learning.
-RESULTS = {"loss": "best validation", "bits_per_byte": "best bits per byte", "last_loss": "last validation",
-           "error": "best validation", "last_error": "last validation"}  # fmt: skip
-FLOORS = {"loss": "floor", "bits_per_byte": "floor_bits_per_byte", "last_loss": "floor", "error": "chance_error",
-          "last_error": "chance_error"}  # fmt: skip
-
-
-def result_label(figure: str, specs: Iterable[Mapping[str, Any]]) -> str:
-    """An axis label of a figure of rnnctl.report.leaderboard.result: `best validation loss (nats)`."""
-    if figure.endswith("loss"):
-        return loss_label(RESULTS[figure], specs)
-    return f"{RESULTS[figure]} error" if figure.endswith("error") else RESULTS[figure]
+def measure_label(key: str, specs: Iterable[Mapping[str, Any]]) -> str:
+    """Return an axis label of a measure, with the unit of these runs' losses: `best validation loss (nats)`."""
+    measure = MEASURES[key]
+    return with_loss_unit(measure.label, specs) if measure.unit == "loss" else measure.label

@@ -1,9 +1,9 @@
 """`refine`: which configurations of a study go on, and as what.
 
     refine:
-      best: 10%                     # a share of the configurations that have a figure, at least one of them; or a
-                                    # count (best: 5); or `below: 1.9`, those whose figure is less. 10% if left out
-      by: loss                      # the figure, a mean over replicates: loss, last_loss, error, last_error
+      best: 10%                     # a share of the configurations that have the measure, at least one; or a
+                                    # count (best: 5); or `below: 1.9`, those whose measure is less. 10% if left out
+      by: loss                      # the measure, a mean over replicates: see rnnctl.measures
       seeds: [1, 2, 3]              # of the new runs; left out, each configuration keeps its own
       variants:                     # each of them once for each chosen configuration that it applies to
         longer: {train.updates: 50000}
@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from rnnctl.measures import MEASURES
 from rnnctl.study.conditions import Condition, read_condition
 from rnnctl.study.errors import SpecError
 from rnnctl.study.labels import text
@@ -35,7 +36,6 @@ from rnnctl.study.values import read_list
 from rnnctl.study.yaml import Node
 from rnnctl.words import nearest, shown
 
-FIGURES = ("loss", "bits_per_byte", "last_loss", "error", "last_error")  # of rnnctl.report.leaderboard
 LONGEST_VARIANT = 32  # a label holds the configuration's name as well
 _RUN, _VARIANT = range(2)  # layers
 _KEYS = ("best", "below", "by", "seeds", "variants")
@@ -45,20 +45,20 @@ BEST_RULE = "a share above 0% and up to 100%, such as 10%, or a count from 1, su
 
 @dataclass(frozen=True)
 class Cut:
-    """How many go on. best: a count, or a share in (0, 1], exact; below: what the figure must be less than. One of the
-    two is None.
+    """How many go on. best: a count, or a share in (0, 1], exact; below: what the measure must be less than. One of
+    the two is None.
     """
 
     best: int | Fraction | None = None
     below: float | None = None
 
-    def of(self, figures: Sequence[float]) -> int:
-        """How many of these figures, which ascend, go on; a share is rounded up."""
+    def of(self, values: Sequence[float]) -> int:
+        """Return how many of these ascending values go on; a share is rounded up."""
         if self.below is not None:
-            return sum(figure < self.below for figure in figures)
+            return sum(value < self.below for value in values)
         if isinstance(self.best, Fraction):
-            return math.ceil(self.best * len(figures))
-        return min(self.best, len(figures))
+            return math.ceil(self.best * len(values))
+        return min(self.best, len(values))
 
     def __str__(self) -> str:
         if self.below is not None:
@@ -167,11 +167,11 @@ def _cut(section: dict[str, Node]) -> Cut:
 
 
 def _by(node: Node) -> str:
-    if node.value not in FIGURES:
-        meant = nearest(node.value, FIGURES) if isinstance(node.value, str) else None
-        what = f"there is no such figure as {shown(node.plain())}"
-        raise SpecError(what, line=node.line, key="refine.by", allowed=FIGURES, meant=meant)
-    return node.value
+    if isinstance(node.value, str) and node.value in MEASURES:
+        return node.value
+    meant = nearest(node.value, MEASURES) if isinstance(node.value, str) else None
+    what = f"there is no such measure as {shown(node.plain())}"
+    raise SpecError(what, line=node.line, key="refine.by", allowed=MEASURES, meant=meant)
 
 
 def _variants(node: Node) -> tuple[Variant, ...]:

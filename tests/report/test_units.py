@@ -3,15 +3,12 @@
 import pytest
 
 from rnnctl.report.units import (
-    FLOORS,
-    RESULTS,
-    best_figure,
+    best_measure,
     check_comparable,
-    loss_label,
     loss_unit,
-    result_label,
+    measure_label,
+    with_loss_unit,
 )
-from rnnctl.study.recipe import FIGURES
 
 ORDER, PRODUCT = (
     {"task": {"name": name, "min_length": 20, "max_length": 30}} for name in ("temporal_order", "multiplication")
@@ -52,17 +49,17 @@ def test_texts_at_several_levels_compare_in_bits_per_byte_alone():
         check_comparable("last_loss", [bytes_, bpe])
     with pytest.raises(ValueError, match="mean squared error cannot be compared; errors can"):
         check_comparable("loss", [bytes_, PRODUCT])
-    assert [best_figure(some) for some in ([bytes_, bytes_], [bytes_, bpe], [bytes_, PRODUCT])] == [
+    assert [best_measure(some) for some in ([bytes_, bytes_], [bytes_, bpe], [bytes_, PRODUCT])] == [
         "loss",
         "bits_per_byte",
         "loss",
     ]
-    assert result_label("bits_per_byte", [bytes_, bpe]) == "best bits per byte"
-    assert set(RESULTS) == set(FLOORS) == set(FIGURES)
+    assert measure_label("bits_per_byte", [bytes_, bpe]) == "best bits per byte"
 
 
 def test_an_axis_says_what_it_shows():
-    assert loss_label("validation", [ORDER, ORDER]) == "validation loss (nats)"
-    assert loss_label("training", [PRODUCT]) == "training loss (mean squared error)"
-    assert loss_label("best", [PRODUCT, ORDER]) == "best loss\n(mean squared error or nats)"
-    assert loss_label("best", []) == "best loss"
+    assert with_loss_unit("validation loss", [ORDER, ORDER]) == "validation loss (nats)"
+    assert with_loss_unit("training loss", [PRODUCT]) == "training loss (mean squared error)"
+    assert measure_label("loss", [PRODUCT, ORDER]) == "best validation loss\n(mean squared error or nats)"
+    assert measure_label("last_loss", []) == "last validation loss"
+    assert measure_label("error", [PRODUCT, ORDER]) == "best validation error"

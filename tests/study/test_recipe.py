@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rnnctl.study.errors import SpecError
 from rnnctl.study.loading import load_recipe, read_study, recipe_of
-from rnnctl.study.recipe import FIGURES, Cut, parse_best
+from rnnctl.study.recipe import Cut, parse_best
 from rnnctl.study.run import RunSpec
 from tests.study.studies import UNTIMED, specs, study
 
@@ -46,12 +46,6 @@ def test_everything_can_be_said():
     assert recipe("  best: 5\n" + GOOD).cut == Cut(best=5)
     assert recipe("  below: 2\n" + GOOD).cut == Cut(below=2.0)
     assert recipe("  seeds: [2, 1, 2]\n" + GOOD).seeds == (2, 1)
-
-
-def test_figures_are_those_of_the_leaderboard():
-    from rnnctl.report.leaderboard import SORTABLE
-
-    assert set(FIGURES) <= set(SORTABLE)
 
 
 def test_a_recipe_is_read_from_a_file_of_its_own(tmp_path):
@@ -170,9 +164,9 @@ MISTAKES = [
     bad("best negative", "  best: -5%\n" + GOOD, 5, "refine.best", '"-5%"'),
     bad("below a word", "  below: low\n" + GOOD, 5, "refine.below", "must be a finite number", '"low"'),
     bad("below infinity", "  below: .inf\n" + GOOD, 5, "refine.below", "must be a finite number"),
-    bad("unknown figure", "  by: last_los\n" + GOOD, 5, "refine.by", "no such figure", "allowed: loss, bits_per_byte",
+    bad("unknown measure", "  by: last_los\n" + GOOD, 5, "refine.by", "no such measure", "allowed: loss, bits_per_byte",
         "did you mean last_loss?"),
-    bad("list of figures", "  by: [loss]\n" + GOOD, 5, "refine.by", "no such figure as a list"),
+    bad("list of measures", "  by: [loss]\n" + GOOD, 5, "refine.by", "no such measure as a list"),
     bad("one seed", "  seeds: 3\n" + GOOD, 5, "refine.seeds", "must be a list"),
     bad("negative seed", "  seeds: [1,\n    -1]\n" + GOOD, 6, "refine.seeds", "must be at least 0"),
     bad("blank in a name", "  variants: {a b: {}}\n", 5, "refine.variants.a b", "is not a name"),

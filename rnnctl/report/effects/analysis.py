@@ -34,7 +34,7 @@ class Analysis:
 def analyse(
     results: Sequence[Mapping[str, Any]], specs: Sequence[Mapping[str, Any]], by: str, below: float | None = None
 ) -> Analysis:
-    """by: one of rnnctl.study.recipe.FIGURES, of which less is better. below: a threshold on it. Results and specs run
+    """by: a key of rnnctl.measures.MEASURES. below: a threshold on it. Results and specs run
     by run.
     """
     trials = Trials.of(results, specs, by)

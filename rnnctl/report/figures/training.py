@@ -9,12 +9,13 @@ from matplotlib.figure import Figure
 
 import plots
 from plots import Curves, Point, Series
+from rnnctl.measures import MEASURES
 from rnnctl.report.effects.levels import at
 from rnnctl.report.effects.trials import Trials
 from rnnctl.report.figures.kind import kind
 from rnnctl.report.figures.runs import GATES, NothingToDraw, Result, Runs, common
 from rnnctl.report.parameters import parameters
-from rnnctl.report.units import FLOORS, loss_label, result_label
+from rnnctl.report.units import measure_label, with_loss_unit
 
 
 @kind("validation loss, with the floor that takes no learning", examined=True, layouts=True)
@@ -44,7 +45,7 @@ def _losses(runs: Runs, key: str, which: str) -> Figure:
     shown = [
         Curves(
             runs.series(key, of=part.runs),
-            loss_label(which, part.specs).replace(" (", between),
+            with_loss_unit(f"{which} loss", part.specs).replace(" (", between),
             title=part.title,
             floor=part.floor,
             floor_label=_floor_label(part.floor),
@@ -72,15 +73,16 @@ def _scatter(runs: Runs, chosen: Sequence[Result], title: str) -> Figure:
     """Hyper-parameters that only follow from others have no panel; a note names them."""
     if len(runs.all) < 2:
         raise NothingToDraw("one run has nothing to be compared with")
-    floor = common(runs.checked, FLOORS[runs.by])
+    reference = MEASURES[runs.by].reference
+    floor = common(runs.checked, reference.field)
     trials = Trials.of(chosen, [run["spec"] for run in chosen], runs.by, empty=True)
     return plots.hyperparameters(
         [_point(run, runs.by) for run in chosen],
         [factor.name for factor in trials.factors] or None,
         floor=floor,
-        floor_label="chance" if runs.by.endswith("error") else _floor_label(floor),
+        floor_label=None if floor is None else f"{reference.label} {floor:.4g}",
         threshold=runs.below,
-        ylabel=result_label(runs.by, [run["spec"] for run in runs.checked]),
+        ylabel=measure_label(runs.by, [run["spec"] for run in runs.checked]),
         title=title,
         means={
             factor.name: {

@@ -1,0 +1,135 @@
+"""The measures by which runs are judged: the one table of them. Less is better in each.
+
+Options (`--by`, `--sort`) and recipes (`refine.by`) name them by their keys; tables, figures and records show them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from rnnctl.words import did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a measure is shown beside: what is reached without memory."""
+
+    field: str  # of a result
+    label: str  # in sentences and figures
+    heading: str  # above a column of a table
+
+
+FLOOR = Reference("floor", "floor", "floor")
+FLOOR_BITS = Reference("floor_bits_per_byte", "floor", "floor bits/byte")
+CHANCE = Reference("chance_error", "chance", "chance %")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """One number per run by which runs are compared."""
+
+    key: str  # in options, recipes and records
+    label: str  # in sentences and on axes
+    heading: str  # above a column of a table
+    hint: str = ""  # what the help of an option says beside the key
+    history: str  # the scalar of the history from which it is taken
+    moment: Literal["best", "last"]  # the check from which it is taken
+    unit: Literal["loss", "bits per byte", "share"]  # loss: in the unit of the task's loss
+    reference: Reference
+    scale: float = 1.0  # tables multiply it by this
+
+    def read(self, summary: Mapping[str, Any]) -> float | None:
+        """Return the measure from a run's summary; None before the first check, or where the task has no such value."""
+        if self.moment == "last":
+            value: float | None = (summary.get("last") or {}).get(self.history)
+        else:
+            value = summary.get(f"best_{self.history.removeprefix('valid_')}")
+        return value
+
+    def scaled(self, value: float | None) -> float | None:
+        """Return a value of this measure as tables show it: shares in per cent."""
+        return None if value is None else self.scale * value
+
+
+class Measures(Mapping[str, Measure]):
+    """Measures by key, in the order in which help texts and records list them."""
+
+    def __init__(self, *measures: Measure) -> None:
+        self._by_key = {measure.key: measure for measure in measures}
+
+    def __getitem__(self, key: str) -> Measure:
+        return self._by_key[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_key)
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def named(self, key: str) -> Measure:
+        """Return the measure of this key. Raise ValueError, with the nearest key, if there is none."""
+        if key not in self._by_key:
+            raise ValueError(f"there is no such measure; allowed: {', '.join(self)}{did_you_mean(key, self)}")
+        return self._by_key[key]
+
+    def help(self) -> str:
+        """Return the keys as the help of an option lists them: `loss (the best), last_loss or error (a share)`."""
+        *others, last = (each.key + f" ({each.hint})" * bool(each.hint) for each in self.values())
+        return f"{', '.join(others)} or {last}"
+
+
+MEASURES = Measures(
+    Measure(
+        key="loss",
+        label="best validation loss",
+        heading="best loss",
+        hint="the best",
+        history="valid_loss",
+        moment="best",
+        unit="loss",
+        reference=FLOOR,
+    ),
+    Measure(
+        key="bits_per_byte",
+        label="best bits per byte",
+        heading="bits/byte",
+        hint="of text",
+        history="valid_bits_per_byte",
+        moment="best",
+        unit="bits per byte",
+        reference=FLOOR_BITS,
+    ),
+    Measure(
+        key="last_loss",
+        label="last validation loss",
+        heading="last loss",
+        history="valid_loss",
+        moment="last",
+        unit="loss",
+        reference=FLOOR,
+    ),
+    Measure(
+        key="error",
+        label="best validation error",
+        heading="best error %",
+        hint="a share",
+        history="valid_error",
+        moment="best",
+        unit="share",
+        reference=CHANCE,
+        scale=100.0,
+    ),
+    Measure(
+        key="last_error",
+        label="last validation error",
+        heading="last error %",
+        hint="a share",
+        history="valid_error",
+        moment="last",
+        unit="share",
+        reference=CHANCE,
+        scale=100.0,
+    ),
+)
