@@ -29,7 +29,7 @@ seconds since the epoch and durations seconds, both floats, and always handed in
     files         write_whole(path, fill, durable=True)
     history       HistoryRow, a protocol: .step, .scalars, .traces
                   read(store, run_ids, traces=False) -> {run_id: History}
-    evaluations   add(store, evaluations, now), of_runs(store, run_ids) -> [Evaluation]
+    answers       add(store, answers, now), of_runs(store, run_ids, probe=None) -> [Answer]
     queries       studies, counts, counts_by_study, runs_of, attempts, checkpoints_of, resolve_runs,
                   resolve_study
     integrity     database_findings, checkpoint_findings, orphans, remove_orphans; Finding

@@ -100,8 +100,8 @@ def rewind(store: Store, held: Holding, to: Resumption) -> None:
             "DELETE FROM history WHERE run_id = ? AND step > ?",
             (held.run_id, -1 if to.checkpoint is None else step),
         )
-        # Weights beyond may come to be others.
-        store.execute("DELETE FROM evaluations WHERE run_id = ? AND step > ?", (held.run_id, step))
+        # The weights of later steps may become different ones.
+        store.execute("DELETE FROM answers WHERE run_id = ? AND step > ?", (held.run_id, step))
         store.execute(
             "UPDATE attempts SET start_step = ?, exact = ? WHERE run_id = ? AND attempt = ?",
             (step, same_bits(store, held.run_id, held.worker), held.run_id, held.attempt),

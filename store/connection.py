@@ -92,7 +92,7 @@ class Store:
             self._pragma("query_only = ON")
         self._pragma("synchronous = FULL")
         self._pragma("foreign_keys = ON")
-        version = migrations.version(self)
+        version = migrations.version(self._connection, self.workspace)
         # The journal mode is chosen once, for a new database: never flip one that others may be using.
         if version == 0 and wal_safe and not self.readonly:
             self._pragma("journal_mode = WAL")
@@ -108,7 +108,7 @@ class Store:
                     "run `rnnctl init` in it to upgrade it"
                 )
             with self.transaction():
-                migrations.upgrade(self, self._connection)
+                migrations.upgrade(self._connection, self.workspace)
 
     def _pragma(self, setting: str) -> None:
         """Set a PRAGMA (which is no part of a transaction)."""

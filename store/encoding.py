@@ -25,8 +25,9 @@ def to_json(value: Any) -> str:
 
 
 def from_json(texts: Iterable[str]) -> list[Any]:
-    """The values of many JSON texts. Joined into one they are read twice as fast as each for itself."""
-    return json.loads("[" + ",".join(texts) + "]")
+    """Return the values of many JSON texts. Joined into one text, they are read twice as fast as one by one."""
+    values: list[Any] = json.loads("[" + ",".join(texts) + "]")
+    return values
 
 
 def digest(value: Any) -> str:

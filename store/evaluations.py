@@ -1,4 +1,4 @@
-"""What trained runs make of sequences of certain lengths; added once, never changed."""
+"""The answers of the probe `lengths` as rows: what trained runs do with sequences of certain lengths."""
 
 from __future__ import annotations
 
@@ -6,45 +6,58 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from store import answers
+from store.answers import Answer
 from store.connection import Store
-from store.encoding import to_json
+
+PROBE = "lengths"
+_ASKED = ("length", "samples", "seed")
+_ANSWER = ("loss", "error", "floor", "chance_error", "bytes_per_answer")
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Weights of one run, by their step, on `samples` sequences of one length that `seed` alone decides."""
+    """Weights of one run, by their step, on `samples` sequences of one length, which are drawn from `seed`."""
 
     run_id: str
     step: int
     length: int
     samples: int
     seed: int
-    loss: float  # nan where it is no number
+    loss: float  # nan if it is not finite
     error: float  # share of wrong answers, in [0, 1]
     floor: float
     chance_error: float
-    bytes_per_answer: float | None = None  # of text: what a target stands for, on average
+    bytes_per_answer: float | None = None  # bytes that a target stands for, on average; None for other tasks than text
 
 
 def add(store: Store, evaluations: Sequence[Evaluation], now: float) -> None:
     """Add evaluations; what is known already stays as it is."""
-    with store.transaction():
-        store.execute_many(
-            """INSERT INTO evaluations
-               (run_id, step, length, samples, seed, loss, error, floor, chance_error, bytes_per_answer, at)
-               VALUES (:run_id, :step, :length, :samples, :seed, :loss, :error, :floor, :chance_error,
-                       :bytes_per_answer, :now)
-               ON CONFLICT DO NOTHING""",
-            [{**vars(e), "loss": e.loss if math.isfinite(e.loss) else None, "now": now} for e in evaluations],
-        )
+    answers.add(
+        store,
+        [
+            Answer(
+                evaluation.run_id,
+                PROBE,
+                evaluation.step,
+                {name: getattr(evaluation, name) for name in _ASKED},
+                {name: getattr(evaluation, name) for name in _ANSWER},
+            )
+            for evaluation in evaluations
+        ],
+        now,
+    )
 
 
 def of_runs(store: Store, run_ids: Iterable[str]) -> list[Evaluation]:
-    """All evaluations of the runs, by run, step, length, samples and seed."""
-    rows = store.rows(
-        """SELECT run_id, step, length, samples, seed, loss, error, floor, chance_error, bytes_per_answer
-           FROM evaluations WHERE run_id IN (SELECT value FROM json_each(?))
-           ORDER BY run_id, step, length, samples, seed""",
-        (to_json(list(run_ids)),),
-    )
-    return [Evaluation(**{**dict(row), "loss": math.nan if row["loss"] is None else row["loss"]}) for row in rows]
+    """Return all evaluations of the runs, by run, step, length, samples and seed."""
+    evaluations = [
+        Evaluation(
+            answer.run_id,
+            answer.step,
+            **answer.asked,
+            **{**answer.answer, "loss": math.nan if answer.answer["loss"] is None else answer.answer["loss"]},
+        )
+        for answer in answers.of_runs(store, run_ids, PROBE)
+    ]
+    return sorted(evaluations, key=lambda e: (e.run_id, e.step, e.length, e.samples, e.seed))

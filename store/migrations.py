@@ -1,22 +1,25 @@
-"""The schema, step by step. A step that was released never changes; what comes later is a new step at the
-end.
+"""The schema, step by step. A step that was released never changes; new steps are added at the end.
 
-Each step is recorded in the database, in the step's own transaction. The number of steps also stands in
-PRAGMA user_version, where a program that knows fewer steps can see it.
+A step is SQL statements, or a function where SQL is not enough. It is also a function of nothing but this module: what
+it writes must not change with the rest of the program. Each step is recorded in the database, in the step's own
+transaction. The number of steps also stands in PRAGMA user_version, where a program that knows fewer steps can see it.
 """
 
 from __future__ import annotations
 
+import json
+import math
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from store.errors import Corrupt, NewerWorkspace
+from store.errors import Corrupt, NewerWorkspace, translated
+from store.workspace import Workspace
 
 if TYPE_CHECKING:
-    from sqlite_utils import Migrations
+    from sqlite_utils import Database, Migrations
 
-    from store.connection import Store
+Step = tuple[str, ...] | Callable[[sqlite3.Connection], None]
 
 APPLICATION = 0x726E6E63  # "rnnc" in PRAGMA application_id: says whose file this is
 
@@ -169,18 +172,53 @@ LINEAGE = (
 )
 
 EVALUATIONS_OF_TEXT = (
-    # How many bytes a target stood for, on average; NULL of what is no text.
+    # How many bytes a target stands for, on average; NULL for other tasks than text.
     "ALTER TABLE evaluations ADD COLUMN bytes_per_answer REAL",
 )
 
 SPECS_NAMED_LAST = (
-    # What a run is has its hash, and stays; a spec can also say where a file lies, which may be moved.
+    # What identifies a run is in its hash and stays; a spec can also say where a file lies, which may be moved.
     "DROP TRIGGER runs_never_change",
     """CREATE TRIGGER runs_never_change BEFORE UPDATE OF seq, run_id, config_id, shape, total, created ON runs
        BEGIN SELECT RAISE(ABORT, 'a run never changes'); END""",
 )
 
-STEPS = {
+ANSWERS = """CREATE TABLE answers (
+    run_id TEXT NOT NULL REFERENCES runs (run_id),
+    probe TEXT NOT NULL,             -- its name
+    step INTEGER NOT NULL,           -- of the weights
+    asked TEXT NOT NULL,             -- JSON object, canonical: all that decides the answer besides the weights
+    answer TEXT NOT NULL,            -- JSON object, null for non-finite numbers
+    at REAL NOT NULL,
+    PRIMARY KEY (run_id, probe, step, asked)
+) STRICT"""
+
+
+def answers_of_probes(connection: sqlite3.Connection) -> None:
+    """One table for the answers of all probes; the evaluations become answers of the probe `lengths`.
+
+    Done in Python because SQLite writes reals into JSON with 15 digits, which is not enough to read the same number.
+    """
+
+    def text(row: sqlite3.Row, names: tuple[str, ...]) -> str:
+        values = {name: row[name] for name in names}
+        finite = {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in values.items()
+        }
+        return json.dumps(finite, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    asked, answer = ("length", "samples", "seed"), ("loss", "error", "floor", "chance_error", "bytes_per_answer")
+    connection.execute(ANSWERS)
+    rows = connection.execute("SELECT * FROM evaluations ORDER BY run_id, step, length, samples, seed").fetchall()
+    connection.executemany(
+        "INSERT INTO answers (run_id, probe, step, asked, answer, at) VALUES (?, 'lengths', ?, ?, ?, ?)",
+        [(row["run_id"], row["step"], text(row, asked), text(row, answer), row["at"]) for row in rows],
+    )
+    connection.execute("DROP TABLE evaluations")
+
+
+STEPS: dict[str, Step] = {
     "studies_and_runs": STUDIES_AND_RUNS,
     "jobs_and_workers": JOBS_AND_WORKERS,
     "history_and_checkpoints": HISTORY_AND_CHECKPOINTS,
@@ -188,60 +226,68 @@ STEPS = {
     "lineage": LINEAGE,
     "evaluations_of_text": EVALUATIONS_OF_TEXT,
     "specs_named_last": SPECS_NAMED_LAST,
+    "answers_of_probes": answers_of_probes,
 }
 
 SCHEMA = len(STEPS)
 
 
-def version(store: Store) -> int:
-    """How many steps the database has taken; 0 for an empty file.
+def version(connection: sqlite3.Connection, workspace: Workspace) -> int:
+    """Return how many steps the database has taken; 0 for an empty file.
 
-    Raises Corrupt for another program's database, NewerWorkspace if it has taken steps that are not known
-    here.
+    workspace: whose database it is, for messages. Raises Corrupt if the database is another program's, NewerWorkspace
+    if it has taken steps that this program does not know.
     """
-    taken = store.value("PRAGMA user_version")
-    ours = store.value("PRAGMA application_id") == APPLICATION
-    if not ours and (taken or store.value("SELECT count(*) FROM sqlite_master")):
-        raise Corrupt(
-            f"{store.workspace.database} is a database of another program; move it away or use another folder"
-        )
+
+    def value(sql: str) -> int:
+        return int(connection.execute(sql).fetchone()[0])
+
+    with translated(workspace.database):
+        taken = value("PRAGMA user_version")
+        ours = value("PRAGMA application_id") == APPLICATION
+        if not ours and (taken or value("SELECT count(*) FROM sqlite_master")):
+            raise Corrupt(f"{workspace.database} is a database of another program; move it away or use another folder")
     if taken > SCHEMA:
         raise NewerWorkspace(
-            f"{store.workspace.root} was made by a newer version of rnnctl "
+            f"{workspace.root} was made by a newer version of rnnctl "
             f"(schema {taken}, known here: {SCHEMA}); upgrade rnnctl to use it"
         )
     return taken
 
 
-def upgrade(store: Store, connection: sqlite3.Connection) -> None:
-    """Take the steps that are missing, inside the caller's transaction.
+def upgrade(connection: sqlite3.Connection, workspace: Workspace) -> None:
+    """Take the missing steps, inside the caller's transaction. The connection's rows are sqlite3.Row.
 
-    connection: the store's own, which sqlite-utils is lent. Two processes may find the same old schema: the
-    second one, when its transaction begins, finds nothing left to do.
+    Two processes may find the same old schema: when the transaction of the second one begins, nothing is left to do.
+    Raises as `version` does, DiskFull and other StoreErrors.
     """
-    if version(store) == SCHEMA:
+    if version(connection, workspace) == SCHEMA:
         return
     from sqlite_utils import Database
 
-    # recursive_triggers and plugins would change our connection's behaviour behind our back.
-    database = Database(connection, recursive_triggers=False, execute_plugins=False)
-    _migrations().apply(database)
-    store.execute(f"PRAGMA application_id = {APPLICATION}")
-    store.execute(f"PRAGMA user_version = {SCHEMA}")
+    with translated(workspace.database):
+        # recursive_triggers and plugins would change the settings of the connection, which is the store's.
+        database = Database(connection, recursive_triggers=False, execute_plugins=False)
+        _migrations().apply(database)
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA}")
 
 
 def _migrations() -> Migrations:
-    """The steps as sqlite-utils knows them: each with a name, applied once, and recorded."""
-    from sqlite_utils import Database, Migrations
+    """Return the steps as sqlite-utils wants them: each has a name, is applied once, and is recorded."""
+    from sqlite_utils import Migrations
 
-    def applying(statements: Iterable[str]) -> Callable[[Database], None]:
+    def applying(step: Step) -> Callable[[Database], None]:
         def apply(database: Database) -> None:
-            for statement in statements:
+            if callable(step):
+                step(database.conn)
+                return
+            for statement in step:
                 database.execute(statement)  # one by one: executescript would commit the transaction
 
         return apply
 
     migrations = Migrations("rnnctl")
-    for name, statements in STEPS.items():
-        migrations(name=name)(applying(statements))
+    for name, step in STEPS.items():
+        migrations(name=name)(applying(step))
     return migrations

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from store import Conflict, DiskFull, checkpoints, commits, history, queries, queue
+from store import Conflict, DiskFull, answers, checkpoints, commits, history, queries, queue
+from store.answers import Answer
 from store.checkpoints import Resumption
 from tests.store.laboratory import Row
 
@@ -133,6 +134,20 @@ def test_a_rewind_to_the_beginning_clears_history_with_step_zero_included(lab, h
     assert checkpoints.newest_sound(lab.store, held.run_id) == Resumption(None, [])
     lab.commit(held, 10, rows(0, 10))
     assert steps_of(lab, held) == [0, 10]
+
+
+def test_a_rewind_removes_what_probes_say_of_later_weights_of_the_run(lab, held):
+    lab.register("b", *lab.runs(1, start=1))
+    given = [
+        Answer(run_id, probe, step, {}, {"loss": 0.5})
+        for run_id in ("r1-s00000", "r1-s00001")
+        for probe in ("lengths", "memory")
+        for step in (0, 10, 11, 20)
+    ]
+    answers.add(lab.store, given, 15.0)
+    commits.rewind(lab.store, held, Resumption(lab.commit(held, 10), []))
+    kept = [answer for answer in given if answer.run_id == "r1-s00001" or answer.step <= 10]
+    assert answers.of_runs(lab.store, ["r1-s00000", "r1-s00001"]) == kept
 
 
 def test_a_rewind_asks_again_whether_the_bits_are_the_same(lab):

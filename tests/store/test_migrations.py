@@ -1,109 +1,80 @@
 """The schema from every earlier state, and from states that are none of ours."""
 
+import math
 import sqlite3
 import sys
+from dataclasses import replace
 
-import numpy as np
 import pytest
 
-from store import (
-    Corrupt,
-    NewerWorkspace,
-    OlderWorkspace,
-    Store,
-    evaluations,
-    integrity,
-    lineage,
-    migrations,
-    queries,
-    registry,
-)
+from store import Corrupt, NewerWorkspace, OlderWorkspace, Store, answers, integrity, lineage, migrations, registry
 from store.lineage import Descent
-from tests.store.laboratory import Lab, Row
-
-
-def build(folder, steps):
-    """A workspace as a program that knew only the first steps would have made it, with a study in it."""
-    folder.mkdir()
-    known = dict(list(migrations.STEPS.items())[:steps])
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(migrations, "STEPS", known)
-        patch.setattr(migrations, "SCHEMA", steps)
-        with Store.create(folder) as store, store.transaction():
-            store.execute("INSERT INTO studies VALUES (1, 'old', 'about', 'text', 1.0, 1.0)")
-    return folder
+from tests.store.older import BYTES_PER_ANSWER, EVALUATIONS, RUNS, build, query, tables
 
 
 def schema(folder):
-    connection = sqlite3.connect(folder / "rnnctl.db")
-    try:
-        return sorted(connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall(), key=str)
-    finally:
-        connection.close()
+    return sorted(query(folder, "SELECT type, name, sql FROM sqlite_master"), key=str)
 
 
 def recorded(folder):
-    connection = sqlite3.connect(folder / "rnnctl.db")
-    try:
-        return [row[0] for row in connection.execute("SELECT name FROM _sqlite_migrations ORDER BY id")]
-    finally:
-        connection.close()
+    return [name for (name,) in query(folder, "SELECT name FROM _sqlite_migrations ORDER BY id")]
 
 
 @pytest.mark.parametrize("steps", range(1, migrations.SCHEMA))
 def test_every_earlier_schema_is_upgraded_and_keeps_its_rows(tmp_path, lab, steps):
     folder = build(tmp_path / "old", steps)
     assert recorded(folder) == list(migrations.STEPS)[:steps]
+    before = tables(folder)
+    assert all(before.values())
     with Store.open(folder) as store:
         assert store.engine()["schema"] == migrations.SCHEMA
-        assert [study.name for study in queries.studies(store)] == ["old"]
         assert integrity.database_findings(store) == []
     assert schema(folder) == schema(lab.folder)
     assert recorded(folder) == recorded(lab.folder) == list(migrations.STEPS)
+    after = tables(folder)
+    for table, rows in before.items():
+        if table != "evaluations":
+            assert after[table] == rows, table
 
 
-def rows_of_all_tables(folder, tables):
-    connection = sqlite3.connect(folder / "rnnctl.db")
-    try:
-        return {table: connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2").fetchall() for table in tables}
-    finally:
-        connection.close()
+@pytest.mark.parametrize("steps", range(4, 8))
+def test_evaluations_become_answers_of_the_probe_lengths_bit_for_bit(tmp_path, steps):
+    folder = build(tmp_path / "old", steps)
+    expected = set()
+    for row, of_text in zip(EVALUATIONS, BYTES_PER_ANSWER, strict=True):
+        run_id, step, length, samples, seed, loss, error, floor, chance_error = row
+        asked = {"length": length, "samples": samples, "seed": seed}
+        answer = {
+            "loss": loss if loss is not None and math.isfinite(loss) else None,
+            "error": error,
+            "floor": floor,
+            "chance_error": chance_error,
+            "bytes_per_answer": of_text if steps >= 6 else None,
+        }
+        expected.add((run_id, step, repr(asked), repr(answer)))  # repr tells any two floats apart
+    with Store.open(folder) as store:
+        kept = answers.of_runs(store, RUNS)
+        assert {answer.probe for answer in kept} == {"lengths"}
+        order = ("loss", "error", "floor", "chance_error", "bytes_per_answer")
+        assert {
+            (a.run_id, a.step, repr(a.asked), repr({name: a.answer[name] for name in order})) for a in kept
+        } == expected
+        assert {row["at"] for row in store.rows("SELECT at FROM answers")} == {7.25}
+        # The question has the text that the program looks it up by: an answer that is added again is known.
+        answers.add(store, [replace(answer, answer={}) for answer in kept], 9.0)
+        assert answers.of_runs(store, RUNS) == kept
+    assert "evaluations" not in tables(folder)
 
 
-def test_a_workspace_from_before_the_lineage_keeps_all_that_it_holds(tmp_path, monkeypatch):
-    monkeypatch.setattr(migrations, "STEPS", dict(list(migrations.STEPS.items())[:4]))
-    monkeypatch.setattr(migrations, "SCHEMA", 4)
-    old = Lab(tmp_path / "old")
-    monkeypatch.setattr(lineage, "add", lambda *_: None)  # as a program that knew of none
-    runs = old.runs(3)
-    old.register("a", *runs)
-    old.start("w")
-    (claim,) = old.claim("w")
-    old.commit(claim, 100, [Row(50, {"loss": 0.5}, {"g": np.arange(3.0)}), Row(100, {"loss": 0.25})], "solved")
-    with old.store.transaction():
-        old.store.execute(
-            "INSERT INTO evaluations VALUES (?, 100, 50, 1000, 1, 0.2, 0.1, 1.4, 0.75, 30.0)", (runs[0].run_id,)
+def test_an_upgraded_workspace_takes_what_earlier_versions_did_not_know(tmp_path):
+    folder = build(tmp_path / "old", 4)
+    with Store.open(folder) as store:
+        assert lineage.parents(store, RUNS[0]) == []
+        new = registry.RunRecord("r1-new", "c", "s", {}, "NEW", 10)
+        registry.register(
+            store, [registry.StudyRecord("b", "", "", [new], [Descent("r1-new", RUNS[0], "longer")])], 40.0
         )
-    old.claim("w")  # and one is running
-    old.store.close()
-    monkeypatch.undo()
-    tables = ("studies", "runs", "labels", "environments", "workers", "jobs", "attempts", "history", "checkpoints")
-    before = rows_of_all_tables(old.folder, tables)
-    assert all(before.values())
-    with Store.open(old.folder) as store:
-        assert store.engine()["schema"] == migrations.SCHEMA
-        assert integrity.database_findings(store) == integrity.checkpoint_findings(store) == []
-        assert lineage.parents(store, runs[0].run_id) == []
-        kept = evaluations.Evaluation(runs[0].run_id, 100, 50, 1000, 1, 0.2, 0.1, 1.4, 0.75)
-        assert evaluations.of_runs(store, [runs[0].run_id]) == [kept]
-        child = [Descent(runs[1].run_id, runs[0].run_id, "longer")]
-        registry.register(store, [registry.StudyRecord("b", "", "", [runs[1]], child)], 40.0)
-        assert [one.parent for one in lineage.parents(store, runs[1].run_id)] == [runs[0].run_id]
-    after = rows_of_all_tables(old.folder, tables)
-    assert {table: rows[: len(before[table])] for table, rows in after.items() if table != "labels"} == {
-        table: rows for table, rows in before.items() if table != "labels"
-    }
-    assert set(before["labels"]) <= set(after["labels"])
+        assert [descent.parent for descent in lineage.parents(store, "r1-new")] == [RUNS[0]]
 
 
 def test_an_empty_file_from_a_creation_that_was_cut_off_becomes_a_workspace(tmp_path, lab):
