@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from rnnctl.cli.options import WorkspaceOption, newest_state, opened, runs_named
+from rnnctl.cli.options import WorkspaceOption, opened, runs_named
 from rnnctl.cli.output import FAILURE, NOTHING, UserError, counted, out, say
 
 if TYPE_CHECKING:
@@ -198,15 +198,18 @@ def _npz(store: Store, selection: _Selection, out_: str | None, best: bool) -> N
     runs = _checked(selection)  # before torch is loaded
     import numpy as np
 
+    from rnnctl.lab.trained import newest
     from rnnctl.report.export.npz import final_state
 
     folder, file = _destination(store, selection, out_)
     for row, history in _histories(store, runs, True):
-        state = newest_state(store, row)
-        if state is None:
-            raise UserError(f"run {row.study}/{row.label} has no sound checkpoint: csv and jsonl need none", FAILURE)
         try:
-            arrays = final_state(row, history, state, best)
+            state = newest(store, row)
+            for note in state.notes:
+                say(f"note: {note}")
+            if state.trained is None:
+                raise ValueError("it has no sound checkpoint; csv and jsonl need none")
+            arrays = final_state(row, history, state.trained, "best" if best else "last")
         except ValueError as error:
             raise UserError(f"run {row.study}/{row.label}: {error}", FAILURE) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -198,10 +199,19 @@ def _feed(spec: RunSpec, task: Task) -> Feed:
     return Feed(task, seeds.generator(spec.seed, seeds.TRAINING), spec.train.batch, spec.piece)
 
 
+def refuse_other_state(state: Mapping[str, Any], run_id: str) -> None:
+    """Raise ValueError if a checkpoint's state is of another run or in another format."""
+    if state.get("run_id") != run_id:
+        raise ValueError(f"checkpoint of {state.get('run_id')} is not one of {run_id}")
+    if state.get("format") != STATE_FORMAT:
+        raise ValueError(
+            f"checkpoint of {run_id} has format {state.get('format')}, and this version reads {STATE_FORMAT}"
+        )
+
+
 def restore(state: dict[str, Any], run_id: str, spec: RunSpec, task: Task) -> tuple[Member, torch.Tensor]:
-    """The run and weights that `Member.state` described. Raises ValueError if the state is another run's."""
-    if state.get("format") != STATE_FORMAT or state.get("run_id") != run_id:
-        raise ValueError(f"checkpoint of {state.get('run_id')} (format {state.get('format')}) is not one of {run_id}")
+    """Return the run and the weights that `Member.state` described. Raise ValueError if the state is another run's."""
+    refuse_other_state(state, run_id)
     member = Member(
         run_id,
         spec,

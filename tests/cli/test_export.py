@@ -164,7 +164,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_without_any_the_tables_still_co
     assert validation_loss(d, row.spec) == pytest.approx(d["diag_loss"][-2], abs=1e-5)
     older.unlink()
     done = rnnctl("export", row.label, "--format", "npz", "--out", tmp_path / "y.npz", cwd=copy, check=1)
-    assert done.stderr.splitlines()[-1].startswith(f"rnnctl: run cells/{row.label} has no sound checkpoint")
+    assert done.stderr.splitlines()[-1].startswith(f"rnnctl: run cells/{row.label}: it has no sound checkpoint")
     assert not (tmp_path / "y.npz").exists()
     assert rnnctl("export", row.label, "--format", "csv", cwd=copy, check=0).stdout.startswith("step,")
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,6 +24,7 @@ from rnnctl.study.run import RunSpec
 from rnnctl.tasks import make_task
 from rnnctl.training.member import begin
 from rnnctl.training.pack import model_of
+from rnnctl.training.trained import Trained
 from store.history import History
 
 STEPS = 12  # of the longest sequence
@@ -47,7 +49,13 @@ def state_of(of, step=0, best_step=0):
     member, flat_N = begin(of.run_id, of, task, model_of(of, task))
     weights = torch.arange(1.0, len(flat_N) + 1)
     member.step, member.best.step, member.best_weights = step, best_step, -weights
+    member.best.loss = 1.25
     return member.state(weights)
+
+
+def trained(of, **steps):
+    """The network of `state_of`."""
+    return Trained.from_state(state_of(of, **steps), of.run_id, of)
 
 
 GATED = History(
@@ -75,7 +83,7 @@ GATED = History(
 
 def test_a_grus_arrays_have_the_conventions_names_units_and_shapes():
     of = spec()
-    found = final_state(row(of=of), GATED, state_of(of, step=150))
+    found = final_state(row(of=of), GATED, trained(of, step=150))
     assert found["updates"].tolist() == [50, 100, 150]
     assert found["valid_error"].tolist() == [75, 50, 12.5]
     assert found["diag_err"].tolist() == [0.75, 0.5, 0.125]
@@ -96,7 +104,7 @@ def test_a_grus_arrays_have_the_conventions_names_units_and_shapes():
 
 
 def test_a_check_without_a_diagnosis_is_a_row_of_nans_and_a_short_trace_is_padded_at_its_end():
-    found = final_state(row(), GATED, state_of(spec()))
+    found = final_state(row(), GATED, trained(spec()))
     for name in ("grad_time", "sat_time", "gate_z_sat_time", "gate_r_sat_time"):
         assert np.isnan(found[name][0]).all()
     assert found["gate_z_sat_time"][2].tolist()[:-2] == [0.25] * (STEPS - 2)
@@ -115,18 +123,18 @@ def test_a_check_without_a_diagnosis_is_a_row_of_nans_and_a_short_trace_is_padde
 )
 def test_weights_have_their_names_and_every_number_of_the_checkpoint_is_there_once(cell, biases, gates):
     of = spec(model={"name": cell, "hidden": 4, "init": "orthogonal"})
-    state = state_of(of, step=150, best_step=100)
-    found = final_state(row(of=of), GATED, state)
+    network = trained(of, step=150, best_step=100)
+    found = final_state(row(of=of), GATED, network)
     weights = {name: value for name, value in found.items() if name.startswith(("W_", "b_"))}
     assert {name for name in weights if name.startswith("b_")} == biases
     assert weights["W_uh"].shape == (6, 4)
     assert weights["W_hh"].shape == (4, 4)
     assert weights["W_hy"].shape == (4, 4)
     together = np.concatenate([value.ravel() for value in weights.values()])
-    assert sorted(together.tolist()) == state["weights"].tolist()
+    assert sorted(together.tolist()) == network.weights["last"].flat_N.tolist()
     assert {name[5:-9] for name in found if name.startswith("gate_")} == gates
     assert found["weights_at"] == 150
-    best = final_state(row(of=of), GATED, state, best=True)
+    best = final_state(row(of=of), GATED, network, "best")
     assert best["weights_at"] == 100
     assert all((best[name] == -weights[name]).all() for name in weights)
 
@@ -142,13 +150,13 @@ def test_weights_have_their_names_and_every_number_of_the_checkpoint_is_there_on
 )
 def test_a_tasks_head_has_the_conventions_name(task, kind):
     of = spec(task=task)
-    found = final_state(row(of=of), History(np.array([50]), {"valid_error": np.ones(1)}, {}), state_of(of))
+    found = final_state(row(of=of), History(np.array([50]), {"valid_error": np.ones(1)}, {}), trained(of))
     assert str(found["classif_type"]) == kind
     assert found["grad_time"].shape == (1, make_task(of.task).max_steps)
 
 
 def test_it_is_read_back_without_pickle(tmp_path):
-    found = final_state(row(), GATED, state_of(spec()))
+    found = final_state(row(), GATED, trained(spec()))
     np.savez(tmp_path / "x.npz", **found)
     with np.load(tmp_path / "x.npz", allow_pickle=False) as read:
         assert list(read) == list(found)
@@ -157,9 +165,12 @@ def test_it_is_read_back_without_pickle(tmp_path):
             assert read[name].dtype.kind in "iufU"
 
 
-def test_the_state_of_another_run_is_refused():
-    with pytest.raises(ValueError, match="is not one of"):
-        final_state(row(), GATED, state_of(spec(seed=2)))
+def test_weights_that_a_run_does_not_have_are_refused():
+    of = spec()
+    state = state_of(of)
+    state["best"]["loss"] = math.inf
+    with pytest.raises(ValueError, match="no best weights"):
+        final_state(row(of=of), GATED, Trained.from_state(state, of.run_id, of), "best")
 
 
 # --- tables

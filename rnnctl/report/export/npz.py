@@ -30,16 +30,13 @@ Nothing in the file is a Python object: numpy.load reads it with allow_pickle=Fa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rnnctl.question import Question
-from rnnctl.study.run import RunSpec
-from rnnctl.tasks import make_task
-from rnnctl.training.member import restore
-from rnnctl.training.pack import model_of
+from rnnctl.training.trained import LAST, Trained
 
 if TYPE_CHECKING:
     from store.history import History
@@ -60,18 +57,16 @@ GRU_GATES = ("z", "r")
 RENAMED = {"gru": {"b_hh": "b_h", "b_hy": "b_y"}}  # weights, by cell
 
 
-def final_state(row: RunRow, history: History, state: Mapping[str, Any], best: bool = False) -> dict[str, np.ndarray]:
-    """The arrays of the module's docstring, in their order.
+def final_state(row: RunRow, history: History, trained: Trained, which: str = LAST) -> dict[str, np.ndarray]:
+    """Return the arrays of the module's docstring, in their order.
 
-    history: with traces. state: what a checkpoint of the run holds; `best` takes the weights of the best validation
-    loss rather than the newest. Raises ValueError if the state is another run's.
+    history: of the run, with traces. which: the weights of the file, `last` or `best`. Raise ValueError if the run has
+    none of this name, or if its text has changed.
     """
-    spec = RunSpec.model_validate(row.spec)
-    task = make_task(spec.task)
-    model = model_of(spec, task)
-    member, newest = restore(dict(state), row.run_id, spec, task)
-    flat_N = member.best_weights if best else newest
-    gates = dict.fromkeys([*GRU_GATES, *(branch for branch in model.branches if branch != "h")])
+    spec, task, cell = trained.spec, trained.task, trained.cell
+    if which not in trained.weights:
+        raise ValueError(f"it has no {which} weights: no validation loss was finite")
+    gates = dict.fromkeys([*GRU_GATES, *(branch for branch in cell.branches if branch != "h")])
     traces = {**TRACES, **{f"gate_{gate}_sat_time": f"gate_{gate}_time" for gate in gates}}
     renamed = RENAMED.get(spec.model.name, {})
     return {
@@ -89,8 +84,8 @@ def final_state(row: RunRow, history: History, state: Mapping[str, Any], best: b
         "init": np.array(spec.model.init.name),
         "label": np.array(row.label),
         "run_id": np.array(row.run_id),
-        "weights_at": np.array(member.best.step if best else member.step),
-        **{renamed.get(name, name): weight[0].numpy() for name, weight in model.layout.views(flat_N[None]).items()},
+        "weights_at": np.array(trained.weights[which].step),
+        **{renamed.get(name, name): weight.numpy() for name, weight in trained.views(which).items()},
     }  # fmt: skip
 
 

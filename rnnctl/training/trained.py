@@ -1,0 +1,63 @@
+"""A trained network: what everybody but the trainer reads of a checkpoint.
+
+The trainer's own reader is `rnnctl.training.member.restore`, which takes in all that is needed to go on.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import torch
+
+from rnnctl.cells.base.cell import Cell
+from rnnctl.study.run import RunSpec
+from rnnctl.tasks import Task, make_task
+from rnnctl.training.member import refuse_other_state
+from rnnctl.training.pack import model_of
+
+BEST, LAST = "best", "last"  # names of weights: those of the lowest validation loss, those of the newest update
+
+
+@dataclass(frozen=True, eq=False)
+class WeightsAt:
+    """All weights of a network in one row, (N,) on the CPU, and the number of updates that they have had."""
+
+    flat_N: torch.Tensor
+    step: int
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """A run's network and its weights by name: `last`, and `best` if some validation loss was finite."""
+
+    run_id: str
+    spec: RunSpec
+    weights: Mapping[str, WeightsAt]
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], run_id: str, spec: RunSpec) -> Self:
+        """Read what `Member.state` wrote. Raise ValueError if it is of another run or in another format."""
+        refuse_other_state(state, run_id)
+        weights = {LAST: WeightsAt(state["weights"], state["step"])}
+        if math.isfinite(state["best"]["loss"]):
+            weights[BEST] = WeightsAt(state["best_weights"], state["best"]["step"])
+        return cls(run_id, spec, weights)
+
+    @cached_property
+    def task(self) -> Task:
+        """The task. One of text reads its corpus when that is first needed, and raises ValueError if it has changed."""
+        return make_task(self.spec.task)
+
+    @cached_property
+    def cell(self) -> Cell:
+        """The equations and sizes of the network. Raise ValueError if its text has changed or is gone."""
+        return model_of(self.spec, self.task)
+
+    def views(self, name: str = BEST) -> dict[str, torch.Tensor]:
+        """Return each weight matrix and bias, (*shape,), as a view of the weights of this name."""
+        flat_1N = self.weights[name].flat_N[None]
+        return {weight: view[0] for weight, view in self.cell.layout.views(flat_1N).items()}
