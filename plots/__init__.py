@@ -1,7 +1,7 @@
 """Figures of training dynamics: tidy arrays in, a matplotlib Figure out.
 
-Nothing here reads a database, shows a window or writes a file: the caller does `figure.savefig(path)`. No
-pyplot, so no state is kept.
+Nothing here reads a database, opens a window or writes a file: callers write `figure.savefig(path)`. Figures are made
+without pyplot, so there is no global state.
 """
 
 from plots.data import ENDS, Histogram, Point, Series, Trace

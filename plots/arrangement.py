@@ -1,10 +1,10 @@
-"""What each panel of a figure shows: a run's checks, or all runs at a check."""
+"""The content of each panel of a figure: the checks of one run, or all runs at one check."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Generic, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,16 +12,46 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
 
-from plots import panels, style
+from plots import style
+from plots.data import RecordT
+from plots.panels import (
+    Shades,
+    choose_checks,
+    choose_runs,
+    grid,
+    is_left,
+    is_lowest,
+    nearest_check,
+    rows,
+    table,
+    title_of,
+)
 
 
 @dataclass(frozen=True)
-class Entry:
+class Selection:
+    """The checks and runs that a figure shows.
+
+    By default a panel shows the checks of one record, early ones light and late ones dark, and the quantities of a run
+    are in one row. checks, at: as for `panels.choose_checks`; most: as for `panels.choose_runs`.
+    overlay: a panel shows all runs at one check, coloured by group, for each of `at` (None: the last check) and each
+    quantity. groups: all groups of the study, so that a group has the same colour in every figure.
+    """
+
+    checks: int
+    at: Sequence[float] | None
+    most: int
+    overlay: bool
+    groups: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Entry(Generic[RecordT]):
     """One check of one run, and how it is drawn."""
 
-    record: Any  # has a label, a group, a part and updates
-    row: int  # of the record's checks
-    look: dict[str, Any]  # color, linestyle, label
+    record: RecordT
+    row: int  # index of the check in the record
+    look: style.Look  # color, linestyle, label
 
     @property
     def update(self) -> float:
@@ -29,107 +59,102 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Panel:
+class Panel(Generic[RecordT]):
+    """The place, the title and the content of a panel."""
+
     place: SubplotSpec
     title: str
-    entries: list[Entry]
+    entries: list[Entry[RecordT]]
 
 
 @dataclass
-class Arrangement:
+class Arrangement(Generic[RecordT]):
     """A figure with its panels, before anything is drawn in them."""
 
     figure: Figure
-    panels: list[Panel]
+    panels: list[Panel[RecordT]]
     note: str
-    shades: panels.Shades | None = None  # where colours are checks
-    keys: list[Line2D] = field(default_factory=list)  # where colours are configurations
+    shades: Shades | None = None  # if colours stand for checks
+    keys: list[Line2D] = field(default_factory=list)  # if colours stand for groups
 
     @property
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[Entry[RecordT]]:
         return [entry for panel in self.panels for entry in panel.entries]
 
-    def dress(self, panel: Panel, *, xlabel: str, ylabel: str, grid: str = "both") -> Axes:
-        """The axes of a panel, with labels at the left and at the lower edge of the figure only."""
-        places = [each.place for each in self.panels]
-        return style.dress(
+    def add_axes(
+        self, panel: Panel[RecordT], *, xlabel: str, ylabel: str, grid: Literal["both", "x", "y"] = "both"
+    ) -> Axes:
+        """Add and return the axes of a panel, with labels only at the left and lower edges of the figure."""
+        places = [other.place for other in self.panels]
+        return style.set_up_axes(
             self.figure.add_subplot(panel.place),
             title=panel.title,
             grid=grid,
-            xlabel=xlabel if panels.is_lowest(panel.place, places) else "",
-            ylabel=ylabel if panels.is_left(panel.place) else "",
+            xlabel=xlabel if is_lowest(panel.place, places) else "",
+            ylabel=ylabel if is_left(panel.place) else "",
         )
 
     def finish(self, axes: Sequence[Axes], *notes: str) -> Figure:
-        """Legend and notes below the panels, once these are drawn."""
+        """Draw the legend and the notes below the panels, and return the figure. Call this after drawing the panels."""
         keys, note = self.shades.explain(self.figure, axes) if self.shades else (self.keys, "")
         style.footer(self.figure, keys, [note, *notes, self.note])
         return self.figure
 
 
-def arrange(
-    figure: str,
-    title: str,
-    records: Sequence,
-    *,
-    checks: int,
-    at: Sequence[float] | None,
-    most: int,
-    overlay: bool,
-    groups: Sequence[str] = (),
-) -> Arrangement | None:
-    """Panels for records with a label, a group, a part and updates; None if none of them has a check.
+def arrange(figure: str, title: str, records: Sequence[RecordT], selection: Selection) -> Arrangement[RecordT] | None:
+    """Return the panels of these records, or None if none of them has a check.
 
-    A panel shows the checks of one record, early ones light and late ones dark; the parts of a run stand in one row.
-    overlay: a panel shows all runs at one check, coloured by configuration, for each of `at` (the last check, if None)
-    and each part. groups: all groups of which these are some, so that one has the same colour in every figure.
-    checks, at, most and errors as for `panels.choose_checks` and `panels.choose_runs`.
+    figure: the name of the figure in error messages. Raises ValueError as `choose_checks` and `choose_runs` do.
     """
-    runs, note = panels.choose_runs(figure, records, most)
+    runs, note = choose_runs(figure, records, selection.most)
     if not runs:
         return None
-    if overlay:
-        return _overlaid(figure, title, runs, at if at is not None else [np.inf], note, groups)
-    shown = [(record, panels.choose_checks(figure, record.updates, checks, at)) for run in runs for record in run]
-    shades = panels.Shades(np.concatenate([record.updates[rows] for record, rows in shown]))
-    sheet, places = panels.rows(title, [len(run) for run in runs])
-    arranged = []
-    for place, (record, rows) in zip(places, shown, strict=True):
-        looks = [
+    if selection.overlay:
+        return _overlaid(figure, title, runs, selection, note)
+    shown = [
+        (record, choose_checks(figure, record.updates, selection.checks, selection.at))
+        for run in runs
+        for record in run
+    ]
+    shades = Shades(np.concatenate([record.updates[chosen] for record, chosen in shown]))
+    sheet, places = rows(title, [len(run) for run in runs])
+    panels = []
+    for place, (record, chosen) in zip(places, shown, strict=True):
+        looks: list[style.Look] = [
             {"color": shades(update), "linestyle": "-", "label": f"update {update:,.0f}"}
-            for update in record.updates[rows]
+            for update in record.updates[chosen]
         ]
-        entries = [Entry(record, row, look) for row, look in zip(rows, looks, strict=True)]
-        arranged.append(Panel(place, panels.name_of(record, place), entries))
-    return Arrangement(sheet, arranged, note, shades)
+        entries = [Entry(record, row, look) for row, look in zip(chosen, looks, strict=True)]
+        panels.append(Panel(place, title_of(record, place), entries))
+    return Arrangement(sheet, panels, note, shades)
 
 
 def _overlaid(
-    figure: str, title: str, runs: list[list], at: Sequence[float], note: str, known: Sequence[str]
-) -> Arrangement:
+    figure: str, title: str, runs: list[list[RecordT]], selection: Selection, note: str
+) -> Arrangement[RecordT]:
     groups = [run[0].group for run in runs]
-    looks = style.shared_looks(groups, known)
-    parts = list(dict.fromkeys(record.part for run in runs for record in run))
+    looks = style.shared_looks(groups, selection.groups)
+    quantities = list(dict.fromkeys(record.quantity for run in runs for record in run))
+    updates = list(dict.fromkeys([np.inf] if selection.at is None else selection.at))
     shown = []
-    for part in parts:
-        for update in dict.fromkeys(at):
+    for quantity in quantities:
+        for update in updates:
             entries = []
-            for record in (record for run in runs for record in run if record.part == part):
+            for record in (record for run in runs for record in run if record.quantity == quantity):
                 colour, dash = looks[record.group]
-                look = {"color": colour, "linestyle": dash, "label": record.label}
-                entries.append(Entry(record, panels.nearest_check(figure, record.updates, update), look))
-            words = [part, _when(update, {entry.update for entry in entries})]
+                look: style.Look = {"color": colour, "linestyle": dash, "label": record.label}
+                entries.append(Entry(record, nearest_check(figure, record.updates, update), look))
+            words = [quantity, _when(update, {entry.update for entry in entries})]
             shown.append((", ".join(word for word in words if word), entries))
-    count = len(shown) // len(parts)
-    if count > 1 and len(parts) > 1:
-        sheet, places = panels.table(title, [count] * len(parts))
+    if len(updates) > 1 and len(quantities) > 1:
+        sheet, places = table(title, [len(updates)] * len(quantities))
     else:
-        sheet, places = panels.grid(title, len(shown))
-    arranged = [Panel(place, *each) for place, each in zip(places, shown, strict=True)]
-    return Arrangement(sheet, arranged, note, keys=style.group_keys(looks, groups))
+        sheet, places = grid(title, len(shown))
+    panels = [Panel(place, name, entries) for place, (name, entries) in zip(places, shown, strict=True)]
+    return Arrangement(sheet, panels, note, keys=style.group_keys(looks, groups))
 
 
-def _when(update: float, found: set[float]) -> str:
-    if len(found) == 1:
-        return f"update {found.pop():,.0f}"
+def _when(update: float, drawn: set[float]) -> str:
+    if len(drawn) == 1:
+        return f"update {drawn.pop():,.0f}"
     return "last check" if np.isinf(update) else f"check nearest to update {update:,.0f}"

@@ -1,4 +1,4 @@
-"""Loss against the context that a network's state was made of, beside what its state does for it as a whole."""
+"""Loss against the length of the context that a network has read, and with its state replaced by others."""
 
 from __future__ import annotations
 
@@ -12,13 +12,15 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from plots import marks, style
 
-TICKS = 12  # more contexts than this would crowd the axis
+TICKS = 12  # greatest number of ticks
 
 
 @dataclass(frozen=True, eq=False)
 class ByContext:
-    """One run's loss and its standard error at each of its contexts, (n,) strictly growing from 0 on, and in some
-    states: by their names, (loss, standard error).
+    """One run's loss after contexts of several lengths, and with several states.
+
+    contexts: (n,) in symbols, 0 or more and strictly increasing. losses, errors: (n,), the loss and its standard error,
+    in one unit. states: name of the state -> (loss, standard error). Raises ValueError for other arrays.
     """
 
     label: str
@@ -37,7 +39,7 @@ class ByContext:
                 f"{owner}: {contexts.shape} contexts, {self.losses.shape} losses, {self.errors.shape} errors"
             )
         if contexts[0] < 0 or np.any(np.diff(contexts) <= 0):
-            raise ValueError(f"{owner}: contexts are not growing from 0 on")
+            raise ValueError(f"{owner}: contexts are negative or not strictly increasing")
 
 
 def by_context(
@@ -48,27 +50,29 @@ def by_context(
     title: str = "",
     note: str = "",
 ) -> Figure:
-    """Left the loss of each run by context, on logarithmic contexts from 0 on; right that in each of its states.
-    Replicates share a look, bars are standard errors, floors are drawn across both.
+    """Draw the loss of each run, left against context length on a logarithmic axis from 0, right with each state.
+
+    Replicates share colour and line style, bars are standard errors, floors are drawn across both panels. unit: of all
+    losses and floors.
     """
     if not runs:
-        return style.say(title, "No run was asked.")
+        return style.text_figure(title, "No run was probed.")
     figure = style.new_figure(title, 4.4)
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[5, 2])
-    style.dress(left, xlabel="symbols of context before the present one", ylabel=f"loss ({unit})")
-    style.dress(right, grid="y")
+    style.set_up_axes(left, xlabel="context length (symbols before the current one)", ylabel=f"loss ({unit})")
+    style.set_up_axes(right, grid="y")
     states = list(dict.fromkeys(name for run in runs for name in run.states))
     groups = [run.group for run in runs]
-    look = style.looks(groups)
+    looks = style.looks(groups)
     for i, run in enumerate(runs):
-        colour, dash = look[run.group]
-        drawn = {"color": colour, "linewidth": 1.6, "elinewidth": 1.0, "alpha": 0.9, "zorder": 2.5}
-        drawn |= _marker(colour, dash)
-        _points(left, run.contexts, run.losses, run.errors, drawn | {"linestyle": dash, "label": run.label}, "run")
-        # Side by side, or the points of equal runs would lie on one another.
+        colour, dash = looks[run.group]
+        look: style.Look = {"color": colour, "linewidth": 1.6, "elinewidth": 1.0, "alpha": 0.9, "zorder": 2.5}
+        look |= {**_marker((colour, dash)), "label": run.label}
+        _points(left, run.contexts, run.losses, run.errors, look | {"linestyle": dash}, "run")
+        # Side by side, because the points of equal runs would cover each other.
         places = np.array([states.index(name) for name in run.states]) + 0.5 * ((i + 0.5) / len(runs) - 0.5)
         losses, errors = np.array(list(run.states.values()), dtype=float).reshape(-1, 2).T
-        _points(right, places, losses, errors, drawn | {"linestyle": "none", "label": run.label}, "states")
+        _points(right, places, losses, errors, look | {"linestyle": "none"}, "states")
     _context_axis(left, np.unique(np.concatenate([run.contexts for run in runs])))
     right.set_xlim(-0.5, len(states) - 0.5)
     right.set_xticks(range(len(states)), states)
@@ -77,30 +81,31 @@ def by_context(
     left.autoscale_view(scalex=False)
     for axes in (left, right):
         marks.draw_levels(axes, floors, named=axes is right)
-    keys = style.group_keys(look, groups)
-    for key, one in zip(keys, look.values(), strict=True):
-        key.set(**_marker(*one))
+    keys = style.group_keys(looks, groups)
+    for key, group_look in zip(keys, looks.values(), strict=True):
+        key.set(**_marker(group_look))
     style.footer(figure, keys, [note])
     return figure
 
 
-def _marker(colour: str, dash: object) -> dict:
-    """Hollow where lines are dashed: points without a line have nothing else to tell groups of one colour apart."""
+def _marker(look: style.GroupLook) -> style.Look:
+    """Return the marker of a group, hollow if its lines are dashed: points without lines show no dashes."""
+    colour, dash = look
     return {"marker": "o", "markersize": 4, "markerfacecolor": colour if dash == style.DASHES[0] else "white"}
 
 
-def _points(axes: Axes, x: np.ndarray, y: np.ndarray, errors: np.ndarray, look: Mapping, gid: str) -> None:
+def _points(axes: Axes, x: np.ndarray, y: np.ndarray, errors: np.ndarray, look: style.Look, gid: str) -> None:
     line, _, _ = axes.errorbar(x, y, errors, **look)
     line.set_gid(gid)
 
 
 def _context_axis(axes: Axes, contexts: np.ndarray) -> None:
-    """0 has a place, and from there on every doubling of the symbols read takes the same room."""
+    """Make the x axis linear in log2(1 + context length), which has a place for 0."""
     axes.set_xscale("function", functions=(lambda k: np.log2(1 + np.maximum(k, -0.5)), lambda x: 2.0**x - 1))
     axes.set_xlim(-0.04, max(1.08 * contexts[-1], 1))
     shown = contexts
     if len(contexts) > TICKS:
         shown = contexts[np.unique(np.linspace(0, len(contexts) - 1, TICKS).round().astype(int))]
-    axes.xaxis.set_major_locator(FixedLocator(shown))
+    axes.xaxis.set_major_locator(FixedLocator(shown.tolist()))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))

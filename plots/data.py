@@ -1,20 +1,27 @@
-"""What figures are drawn from: small frozen records of tidy arrays, checked once when they are made.
+"""The input of figures: small frozen records of tidy arrays, validated on creation.
 
 Every record belongs to one run. `label` names the run ("SGD-CR seed 1"), `group` names its configuration
-("SGD-CR"): replicates over seeds share the group, and with it their colour. `updates` counts parameter
-updates. NaN means "not there" (padding, a value that was not finite); `inf` is kept where a figure can show
-it.
+("SGD-CR"): replicates over seeds share the group and its colour. `updates` counts parameter updates. NaN means
+"missing" (padding, a value that was not finite); `inf` is kept where a figure can show it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
-# How a run can have ended; None stands for a run that has not.
+# The ways in which a run can end; None stands for a run that has not ended.
 ENDS = ("solved", "budget", "early_stop", "diverged", "failed", "quarantined", "cancelled")
+
+
+def _not_counted() -> np.ndarray:
+    return _NOT_COUNTED
+
+
+_NOT_COUNTED = np.empty(0)  # the default of a histogram's zeros and overflows: none at any check
 
 
 def _array(owner: str, name: str, values: object, ndim: int) -> np.ndarray:
@@ -30,7 +37,7 @@ def _array(owner: str, name: str, values: object, ndim: int) -> np.ndarray:
 def _rows(owner: str, name: str, array: np.ndarray, updates: np.ndarray) -> None:
     if len(array) != len(updates):
         raise ValueError(
-            f"{owner}: {name} has {len(array)} rows for {len(updates)} updates, allowed: one row an update"
+            f"{owner}: {name} has {len(array)} rows for {len(updates)} updates, allowed: one row per update"
         )
 
 
@@ -38,7 +45,7 @@ def _updates(owner: str, updates: object) -> np.ndarray:
     array = _array(owner, "updates", updates, 1)
     if not np.all(np.isfinite(array)) or np.any(np.diff(array) <= 0):
         raise ValueError(
-            f"{owner}: updates are not in order, allowed: finite numbers, each greater than the one before"
+            f"{owner}: updates are not in order, allowed: finite numbers, each greater than the previous one"
         )
     return array
 
@@ -52,8 +59,8 @@ def _ended(owner: str, ended: str | None) -> None:
 class Series:
     """One run's curve: a value at each check, with an optional band around it.
 
-    updates (n,) strictly growing; values (n,); low and high (n,), both or neither, the band's edges (p10
-    and p90, say).
+    updates: (n,), strictly increasing. values: (n,). low, high: (n,), both or neither, the edges of the band, such as
+    p10 and p90. Raises ValueError for arrays that do not fit and for an unknown `ended`.
     """
 
     label: str
@@ -76,25 +83,31 @@ class Series:
                 _rows(owner, name, getattr(self, name), self.updates)
 
     @property
+    def band(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The lower and upper edge of the band, (n,) each, or None if the run has no band."""
+        return None if self.low is None or self.high is None else (self.low, self.high)
+
+    @property
     def last(self) -> float:
-        """The last finite value, NaN if there is none."""
+        """The last finite value, or NaN if there is none."""
         finite = self.values[np.isfinite(self.values)]
         return float(finite[-1]) if len(finite) else float("nan")
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """One run's values at every time step, check after check.
+    """One run's values at every time step of every check.
 
-    updates (n,) strictly growing; values (n, T): column t-1 holds time step t, NaN where a sequence was
-    shorter. part: which of several quantities of the run this is, such as a gate.
+    updates: (n,), strictly increasing. values: (n, T); column t - 1 holds time step t, NaN where a sequence was
+    shorter. quantity: which of several quantities of the run this is, such as "gate z". Raises ValueError for arrays
+    that do not fit.
     """
 
     label: str
     group: str
     updates: np.ndarray
     values: np.ndarray
-    part: str = ""
+    quantity: str = ""
 
     def __post_init__(self) -> None:
         owner = f"Trace {self.label!r}"
@@ -102,15 +115,17 @@ class Trace:
         object.__setattr__(self, "values", _array(owner, "values", self.values, 2))
         _rows(owner, "values", self.values, self.updates)
         if len(self.updates) and not self.values.shape[1]:
-            raise ValueError(f"{owner}: values has no time step, allowed: one column and more")
+            raise ValueError(f"{owner}: values has no time step, allowed: one or more columns")
 
 
 @dataclass(frozen=True, eq=False)
 class Histogram:
-    """One run's counts at each check: of log10 g, with the values that have no logarithm apart, or of a distance.
+    """One run's histogram at each check: of log10 g, zeros and overflows counted separately, or of a distance.
 
-    updates (n,); edges (bins + 1,) of what is counted, growing; counts (n, bins); zeros (n,) exact zeros and infinite
-    (n,) overflows of g, none if not given. part: as of a `Trace`. remark: words that stand in the run's panel.
+    updates: (n,), strictly increasing. edges: (bins + 1,), strictly increasing, in units of log10 g or of the distance.
+    counts: (n, bins). zeros, infinite: (n,), the number of exact zeros and of overflows of g, 0 if not given. quantity:
+    as for `Trace`. remark: text above the run's panel. Raises ValueError for arrays that do not fit and for negative
+    counts.
     """
 
     label: str
@@ -118,21 +133,21 @@ class Histogram:
     updates: np.ndarray
     edges: np.ndarray
     counts: np.ndarray
-    zeros: np.ndarray | None = None
-    infinite: np.ndarray | None = None
-    part: str = ""
+    zeros: np.ndarray = field(default_factory=_not_counted)
+    infinite: np.ndarray = field(default_factory=_not_counted)
+    quantity: str = ""
     remark: str = ""
 
     def __post_init__(self) -> None:
         owner = f"Histogram {self.label!r}"
         object.__setattr__(self, "updates", _updates(owner, self.updates))
         for name in ("zeros", "infinite"):
-            if getattr(self, name) is None:
+            if getattr(self, name) is _NOT_COUNTED:
                 object.__setattr__(self, name, np.zeros(len(self.updates)))
         for name, ndim in (("edges", 1), ("counts", 2), ("zeros", 1), ("infinite", 1)):
             object.__setattr__(self, name, _array(owner, name, getattr(self, name), ndim))
         if len(self.edges) < 2 or not np.all(np.isfinite(self.edges)) or np.any(np.diff(self.edges) <= 0):
-            raise ValueError(f"{owner}: edges are not in order, allowed: two or more finite numbers that grow")
+            raise ValueError(f"{owner}: edges are not in order, allowed: two or more increasing finite numbers")
         if self.counts.shape[1] != len(self.edges) - 1:
             bins = len(self.edges) - 1
             raise ValueError(f"{owner}: counts has {self.counts.shape[1]} bins, allowed: {bins} for these edges")
@@ -140,24 +155,24 @@ class Histogram:
             array = getattr(self, name)
             _rows(owner, name, array, self.updates)
             if not np.all(array >= 0):
-                raise ValueError(f"{owner}: {name} holds negative numbers or NaN, allowed: counts of 0 and more")
+                raise ValueError(f"{owner}: {name} holds negative numbers or NaN, allowed: counts of 0 or more")
 
     @property
     def shares(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """counts, zeros and infinite as shares of all values of their check; 0 where it has none."""
+        """Counts, zeros and overflows as shares of all values of a check: (n, bins), (n,), (n,); 0 without values."""
         total = np.maximum(self.counts.sum(axis=1) + self.zeros + self.infinite, 1)
         return self.counts / total[:, None], self.zeros / total, self.infinite / total
 
     @classmethod
-    def of(cls, trace: Trace) -> Histogram:
-        """The histogram over time steps of a trace of gradient norms, in bins that leave no value out.
+    def from_trace(cls, trace: Trace) -> Histogram:
+        """Return the histogram over the time steps of a trace of gradient norms, with bins that cover every value.
 
-        A bin is half a decade wide, or twice that (and so on) where more than 50 would be needed.
-        ValueError for negative values.
+        A bin is half a decade wide; the width is doubled until 50 bins are enough. Raises ValueError for negative
+        values.
         """
         values = trace.values
         if np.any(values < 0):
-            raise ValueError(f"Histogram {trace.label!r}: values hold negative numbers, allowed: norms of 0 and more")
+            raise ValueError(f"Histogram {trace.label!r}: values hold negative numbers, allowed: norms of 0 or more")
         logs = np.full(values.shape, np.nan)
         positive = np.isfinite(values) & (values > 0)
         logs[positive] = np.log10(values[positive])
@@ -176,13 +191,19 @@ class Histogram:
             np.reshape(counts, (len(values), len(edges) - 1)),
             (values == 0).sum(axis=1),
             np.isinf(values).sum(axis=1),
-            trace.part,
+            trace.quantity,
         )
+
+
+RecordT = TypeVar("RecordT", bound=Trace | Histogram)
 
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """One run in a scatter plot: its hyper-parameters and the loss it came to (NaN or inf if it has none)."""
+    """One run in a scatter plot: its hyper-parameters and its loss (NaN or inf if it has none).
+
+    Raises ValueError for a loss that is not a number and for an unknown `ended`.
+    """
 
     label: str
     group: str

@@ -1,4 +1,4 @@
-"""Histograms at a few checks: of the gradient through time, and of the distance of units and gates to their limits."""
+"""Histograms at a few checks: of the gradient through time, and of the saturation distance of units and gates."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
+from matplotlib.axis import Axis, XAxis
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from plots import style
-from plots.arrangement import Entry, arrange
+from plots.arrangement import Entry, Selection, arrange
 from plots.data import Histogram, Trace
-from plots.through_time import FAR, LOG_G, OWN_SCALE
+from plots.through_time import FAR, LOG_G, SEPARATE_SCALE
 
 SHARE = "share of values"
-MARGIN = 1.5  # decades of a limit's region that are in view at least
+MARGIN = 1.5  # decades beyond each limit that are always in view
 
-Limits = tuple[float, float]
+Limits = tuple[float, float]  # log10 g below which a gradient vanished, and from which on it exploded
 
 
 def gradient_histogram(
@@ -33,36 +33,41 @@ def gradient_histogram(
     groups: Sequence[str] = (),
     title: str = "",
 ) -> Figure:
-    """The histogram of log10 g_t at a few checks, early (light) to late (dark), one panel a run.
+    """Draw the histogram of log10 g_t at a few checks, early (light) to late (dark), one panel per run.
 
-    Heights are shares of all values of a check. Exact zeros have a bar of their own beside the histogram, and
-    so have overflows where they occur. A trace is counted over its time steps first (`Histogram.of`).
+    Heights are shares of all values of a check. Exact zeros have a separate bar beside the histogram, and so have
+    overflows if there are any. A trace is first counted over its time steps (`Histogram.from_trace`).
 
-    limits: log10 g below the first counts as vanished, from the second on as exploded; both regions are
-    shaded. Other arguments and errors as for `plots.gradient_through_time`.
+    limits: log10 g below the first counts as vanished, from the second on as exploded; both regions are shaded. Other
+    arguments and errors as for `plots.gradient_through_time`.
     """
-    counted = [run if isinstance(run, Histogram) else Histogram.of(run) for run in runs]
-    places = {"checks": checks, "at": at, "most": most, "overlay": overlay, "groups": groups}
-    arranged = arrange("gradient_histogram", title, counted, **places)
-    if arranged is None:
-        return style.say(title, "No gradients to draw.")
-    top = _top(arranged.entries)
-    infinite = any(entry.record.infinite[entry.row] for entry in arranged.entries)
-    far = [any(is_far(entry.record) for entry in panel.entries) for panel in arranged.panels]
+    counted = [run if isinstance(run, Histogram) else Histogram.from_trace(run) for run in runs]
+    selection = Selection(checks, at, most, overlay, groups)
+    arrangement = arrange("gradient_histogram", title, counted, selection)
+    if arrangement is None:
+        return style.text_figure(title, "No gradients to draw.")
+    top = _top(arrangement.entries)
+    infinite = any(entry.record.infinite[entry.row] for entry in arrangement.entries)
+    far = [any(is_far(entry.record) for entry in panel.entries) for panel in arrangement.panels]
     drawn = []
-    for panel, so in zip(arranged.panels, far, strict=True):
-        alike = [entry.record for other, far_too in zip(arranged.panels, far, strict=True) if far_too == so
-                 for entry in other.entries]  # fmt: skip
-        overflow = any(record.infinite.any() for record in alike)
-        frame = _Frame(*limits_in_view(alike, limits), top, overflow, limits)
-        axes = arranged.dress(panel, xlabel=LOG_G, ylabel=SHARE, grid="y")
+    for panel, panel_is_far in zip(arrangement.panels, far, strict=True):
+        same_scale = [
+            entry.record
+            for other, other_is_far in zip(arrangement.panels, far, strict=True)
+            if other_is_far == panel_is_far
+            for entry in other.entries
+        ]
+        overflow = any(record.infinite.any() for record in same_scale)
+        frame = _Frame(*limits_in_view(same_scale, limits), top, overflow, limits)
+        axes = arrangement.add_axes(panel, xlabel=LOG_G, ylabel=SHARE, grid="y")
         _gradient_axes(axes, frame)
         for number, entry in enumerate(panel.entries):
             _outline(axes, entry)
-            _beside(axes, entry, number / len(panel.entries), 1 / len(panel.entries), frame)
+            _separate_bars(axes, entry, number / len(panel.entries), 1 / len(panel.entries), frame)
         drawn.append(axes)
-    beside = "exact zeros are bars of their own at the left" + (", overflows at the right" if infinite else "")
-    return arranged.finish(drawn, beside, limits_in_words("shaded", limits), OWN_SCALE if len(set(far)) > 1 else "")
+    bars = "exact zeros are separate bars at the left" + (", overflows at the right" if infinite else "")
+    scale = SEPARATE_SCALE if len(set(far)) > 1 else ""
+    return arrangement.finish(drawn, bars, limits_in_words("shaded", limits), scale)
 
 
 def distance_histogram(
@@ -78,21 +83,21 @@ def distance_histogram(
     groups: Sequence[str] = (),
     title: str = "",
 ) -> Figure:
-    """The histogram of the distance to the limits at a few checks, early (light) to late (dark), one panel a run and
-    part.
+    """Draw the histogram of the saturation distance at a few checks, early (light) to late (dark), one panel per run
+    and quantity.
 
-    Heights are shares of all values of a check; xlabel says what the distance is, and `ends` stand below 0 and below
-    the greatest distance. threshold: the distance below which a value counts as saturated, drawn as a line. Other
-    arguments and errors as for `plots.gradient_through_time`.
+    Heights are shares of all values of a check. xlabel: name of the distance. ends: labels below 0 and below the
+    greatest distance. threshold: the distance below which a value counts as saturated, drawn as a line. Other arguments
+    and errors as for `plots.gradient_through_time`.
     """
-    places = {"checks": checks, "at": at, "most": most, "overlay": overlay, "groups": groups}
-    arranged = arrange("distance_histogram", title, runs, **places)
-    if arranged is None:
-        return style.say(title, "No distances to draw.")
-    top = _top(arranged.entries)
+    selection = Selection(checks, at, most, overlay, groups)
+    arrangement = arrange("distance_histogram", title, runs, selection)
+    if arrangement is None:
+        return style.text_figure(title, "No distances to draw.")
+    top = _top(arrangement.entries)
     drawn = []
-    for panel in arranged.panels:
-        axes = arranged.dress(panel, xlabel=xlabel, ylabel=SHARE, grid="y")
+    for panel in arrangement.panels:
+        axes = arrangement.add_axes(panel, xlabel=xlabel, ylabel=SHARE, grid="y")
         limit = max(entry.record.edges[-1] for entry in panel.entries)
         axes.set_xlim(-0.02 * limit, 1.02 * limit)
         distance_axis(axes.xaxis, limit, ends)
@@ -102,26 +107,26 @@ def distance_histogram(
         for entry in panel.entries:
             _outline(axes, entry)
         drawn.append(axes)
-    said = "" if threshold is None else f"dotted: below {style.number(threshold)} a value counts as saturated"
-    return arranged.finish(drawn, said)
+    note = "" if threshold is None else f"dotted line: values below {style.number(threshold)} count as saturated"
+    return arrangement.finish(drawn, note)
 
 
 def distance_axis(axis: Axis, limit: float, ends: tuple[str, str]) -> None:
-    """Ticks from 0 to the greatest distance, whose labels say what the two ends mean."""
-    ticks = np.linspace(0, limit, 6)
+    """Set ticks from 0 to the greatest distance, with `ends` in the labels of the first and the last."""
+    ticks = np.linspace(0, limit, 6).tolist()
     names = [style.number(round(tick, 9)) for tick in ticks]
     for at, word in zip((0, -1), ends, strict=True):
-        names[at] = f"{names[at]}\n{word}" if axis.axis_name == "x" else f"{word} {names[at]}".strip()
+        names[at] = f"{names[at]}\n{word}" if isinstance(axis, XAxis) else f"{word} {names[at]}".strip()
     axis.set_ticks(ticks, names)
 
 
 def is_far(run: Histogram) -> bool:
-    """Whether some of the gradients reach so far that the run needs a scale of its own."""
+    """Return whether some gradients of a run are so large that it needs a separate scale."""
     return bool(run.infinite.any() or run.counts[:, run.edges[1:] > FAR].any())
 
 
 def limits_in_view(runs: Sequence[Histogram], limits: Limits | None) -> tuple[float, float]:
-    """The range of log10 g that holds all counts of these runs and a stretch beyond both limits."""
+    """Return the range of log10 g that covers all counts of these runs and a margin beyond both limits."""
     used = [run.edges[np.r_[at, at[-1] + 1]] for run in runs if len(at := np.flatnonzero(run.counts.any(axis=0)))]
     low = [edges[0] for edges in used] + ([limits[0] - MARGIN] if limits else [])
     high = [edges[-1] for edges in used] + ([limits[1] + MARGIN] if limits else [])
@@ -129,6 +134,7 @@ def limits_in_view(runs: Sequence[Histogram], limits: Limits | None) -> tuple[fl
 
 
 def limits_in_words(how: str, limits: Limits | None) -> str:
+    """Return the note that explains the limits, which are drawn `how`; empty without limits."""
     if limits is None:
         return ""
     return f"{how}: vanished (below $10^{{{limits[0]:g}}}$) and exploded ($10^{{{limits[1]:g}}}$ and more)"
@@ -136,22 +142,22 @@ def limits_in_words(how: str, limits: Limits | None) -> str:
 
 @dataclass(frozen=True)
 class _Frame:
-    """What panels of one scale share."""
+    """The properties that panels on the same scale share."""
 
     low: float  # range of log10 g
     high: float
     top: float  # the highest share
-    overflow: bool  # whether overflows need a place
+    overflow: bool  # whether there are bars for overflows
     limits: Limits | None
 
     @property
     def aside(self) -> float:
-        """Width of the place beside the histogram for what has no logarithm, in decades."""
+        """Width of the space beside the histogram for bars of zeros or overflows, in decades."""
         return 0.11 * (self.high - self.low)
 
 
-def _top(entries: Sequence[Entry]) -> float:
-    """The height of all panels: the highest share of what they show."""
+def _top(entries: Sequence[Entry[Histogram]]) -> float:
+    """Return the upper limit of all panels, just above the highest share."""
     return 1.08 * max(0.01, *(float(share[entry.row].max()) for entry in entries for share in entry.record.shares))
 
 
@@ -168,9 +174,9 @@ def _gradient_axes(axes: Axes, frame: _Frame) -> None:
         vanished, exploded = frame.limits
         axes.axvspan(frame.low, vanished, color=style.VANISHING, alpha=0.12, linewidth=0, zorder=0.5)
         axes.axvspan(exploded, frame.high, color=style.EXPLODING, alpha=0.10, linewidth=0, zorder=0.5)
-    decades = MaxNLocator(nbins=6, integer=True).tick_values(frame.low, frame.high)
-    room = 0.6 * frame.aside  # next to the words at both sides
-    decades = decades[(decades > frame.low + room) & (decades < frame.high - room)]
+    decades = np.asarray(MaxNLocator(nbins=6, integer=True).tick_values(frame.low, frame.high))
+    space = 0.6 * frame.aside  # free space next to the labels at both sides
+    decades = decades[(decades > frame.low + space) & (decades < frame.high - space)]
     ticks = [frame.low - frame.aside / 2, *decades]
     names = ["zero", *(style.whole(decade) for decade in decades)]
     if frame.overflow:
@@ -180,8 +186,8 @@ def _gradient_axes(axes: Axes, frame: _Frame) -> None:
     axes.set_xticks(ticks, names)
 
 
-def _outline(axes: Axes, entry: Entry) -> None:
-    """The histogram of one check from its first to its last bin that is not empty."""
+def _outline(axes: Axes, entry: Entry[Histogram]) -> None:
+    """Draw the histogram of one check, from its first to its last non-empty bin."""
     shares = entry.record.shares[0][entry.row]
     occupied = np.flatnonzero(shares)
     if len(occupied):
@@ -190,10 +196,10 @@ def _outline(axes: Axes, entry: Entry) -> None:
         axes.stairs(shares[first:last], edges, linewidth=1.5, gid="check", **entry.look)
 
 
-def _beside(axes: Axes, entry: Entry, start: float, width: float, frame: _Frame) -> None:
-    """Bars for what has no logarithm; start and width as shares of the place for it."""
+def _separate_bars(axes: Axes, entry: Entry[Histogram], start: float, width: float, frame: _Frame) -> None:
+    """Draw the bars of zeros and overflows. start, width: as shares of the space beside the histogram."""
     _, zeros, infinite = entry.record.shares
-    look = {"color": entry.look["color"], "label": entry.look["label"]}
+    look: style.Look = {"color": entry.look["color"], "label": entry.look["label"]}
     width *= 0.8 * frame.aside
     offset = (0.1 + 0.8 * start) * frame.aside + width / 2
     axes.bar(frame.low - frame.aside + offset, zeros[entry.row], width, gid="zero", **look)

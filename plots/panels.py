@@ -1,9 +1,8 @@
-"""Small multiples: places for panels, which runs and checks get one, the colours of early and late."""
+"""Small multiples: the places of panels, the choice of runs and checks, the colours of early and late checks."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,68 +10,71 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
+from matplotlib.typing import ColorType
 
 from plots import style
+from plots.data import Histogram, RecordT, Trace
 
 COLUMNS = 3
-NAMED_CHECKS = 6  # up to so many different updates are named in a legend, and have colours of even distances
+NAMED_CHECKS = 6  # the greatest number of updates that have legend entries and evenly spaced colours
 
 
 # --- places ----------------------------------------------------------------------------------------------------------
 
 
 def grid(title: str, count: int, columns: int | None = None) -> tuple[Figure, list[SubplotSpec]]:
-    """A figure with room for `count` panels, and the place of each; by default three a row (four: two by two)."""
+    """Return a figure with `count` panels and the place of each, by default three per row (four: two by two)."""
     columns = min(columns, count) if columns else 2 if count == 4 else min(COLUMNS, count)
     return table(title, [min(columns, count - start) for start in range(0, count, columns)])
 
 
 def table(title: str, rows: Sequence[int]) -> tuple[Figure, list[SubplotSpec]]:
-    """A figure with rows of so many panels each, and the place of each panel, row after row."""
+    """Return a figure with rows of these numbers of panels, and the place of each panel, row by row."""
     figure = style.new_figure(title, 0.9 + (3.2 if len(rows) == 1 else 2.4) * len(rows))
     places = figure.add_gridspec(len(rows), max(rows))
     return figure, [places[down, right] for down, count in enumerate(rows) for right in range(count)]
 
 
 def rows(title: str, counts: Sequence[int]) -> tuple[Figure, list[SubplotSpec]]:
-    """A row for each run where runs have several panels, a grid where each has one."""
+    """Return a figure with a row for each run if runs have several panels (`counts`), else with a grid."""
     return grid(title, len(counts)) if max(counts) == 1 else table(title, counts)
 
 
 def is_left(place: SubplotSpec) -> bool:
+    """Return whether a panel is the first of its row."""
     return place.colspan.start == 0
 
 
 def across(places: Sequence[SubplotSpec]) -> int:
-    """How many panels stand side by side."""
+    """Return the number of panels side by side."""
     return 1 + max(place.colspan.start for place in places)
 
 
 def is_lowest(place: SubplotSpec, places: Sequence[SubplotSpec]) -> bool:
-    """Whether no panel lies below this one."""
+    """Return whether no panel lies below this one."""
     return not any(other.colspan == place.colspan and other.rowspan.start > place.rowspan.start for other in places)
 
 
-def name_of(record: Any, place: SubplotSpec) -> str:
-    """What stands above a panel of one record: the run, above the first of its parts, and the part."""
+def title_of(record: Trace | Histogram, place: SubplotSpec) -> str:
+    """Return the title of a record's panel: the run, only above the first of its panels, and the quantity."""
     run = style.shorten(record.label, 32)
-    if not record.part:
+    if not record.quantity:
         return run
-    return f"{run}\n{record.part}" if is_left(place) else record.part
+    return f"{run}\n{record.quantity}" if is_left(place) else record.quantity
 
 
-# --- which runs, which checks ----------------------------------------------------------------------------------------
+# --- choice of runs and checks ---------------------------------------------------------------------------------------
 
 
-def choose_runs(figure: str, records: Sequence, most: int) -> tuple[list[list], str]:
-    """The records of at most `most` runs that have a check, run by run in their own order, and the note on how many
-    were left out.
+def choose_runs(figure: str, records: Sequence[RecordT], most: int) -> tuple[list[list[RecordT]], str]:
+    """Return the records of at most `most` runs that have a check, run by run in the given order, and a note on how
+    many runs were left out.
 
-    Records of one run follow one another, with its label and a part each. The first run of every group goes before the
-    second of any. ValueError (naming the figure) for most below 1.
+    The records of a run are adjacent: they have its label, and a quantity each. The first run of every group is chosen
+    before the second of any group. Raises ValueError, naming the figure, for `most` below 1.
     """
     if most < 1:
-        raise ValueError(f"{figure}: most is {most}, allowed: 1 and more")
+        raise ValueError(f"{figure}: most is {most}, allowed: 1 or more")
     runs = _by_run(records)
     checked = [present for run in runs if (present := [record for record in run if len(record.updates)])]
     chosen = first_of_each([run[0].group for run in checked], most)
@@ -81,11 +83,11 @@ def choose_runs(figure: str, records: Sequence, most: int) -> tuple[list[list], 
     return [checked[position] for position in chosen], note
 
 
-def _by_run(records: Sequence) -> list[list]:
-    runs: list[list] = []
+def _by_run(records: Sequence[RecordT]) -> list[list[RecordT]]:
+    runs: list[list[RecordT]] = []
     for record in records:
-        goes_on = runs and record.label == runs[-1][0].label and record.part not in [one.part for one in runs[-1]]
-        if goes_on:
+        same_label = bool(runs) and record.label == runs[-1][0].label
+        if same_label and record.quantity not in [other.quantity for other in runs[-1]]:
             runs[-1].append(record)
         else:
             runs.append([record])
@@ -93,7 +95,7 @@ def _by_run(records: Sequence) -> list[list]:
 
 
 def first_of_each(groups: Sequence[Hashable], most: int) -> list[int]:
-    """Positions of at most `most` entries, in order: the first of every group goes before the second of any."""
+    """Return the positions of at most `most` entries, in order: the first of every group before the second of any."""
     seen: dict[Hashable, int] = {}
     ranked = []
     for position, group in enumerate(groups):
@@ -103,15 +105,16 @@ def first_of_each(groups: Sequence[Hashable], most: int) -> list[int]:
 
 
 def choose_checks(figure: str, updates: np.ndarray, checks: int, at: Sequence[float] | None = None) -> np.ndarray:
-    """Indices of some of a run's checks, in order, each once.
+    """Return the indices of some of a run's checks, in order, each once.
 
-    Those nearest to the updates `at` (inf: the last), or at most `checks`, evenly over them, first and last included
-    (for checks = 1 the last). ValueError (naming the figure) for checks below 1 and for updates that are none.
+    They are the checks nearest to the updates `at` (inf: the last), or at most `checks` checks, evenly spaced, the
+    first and the last included (for 1, the last). Raises ValueError, naming the figure, for `checks` below 1 and for
+    invalid updates.
     """
     if at is not None:
         return np.unique([nearest_check(figure, updates, update) for update in at])
     if checks < 1:
-        raise ValueError(f"{figure}: checks is {checks}, allowed: 1 and more")
+        raise ValueError(f"{figure}: checks is {checks}, allowed: 1 or more")
     last = len(updates) - 1
     if checks == 1:
         return np.array([last])
@@ -119,9 +122,9 @@ def choose_checks(figure: str, updates: np.ndarray, checks: int, at: Sequence[fl
 
 
 def nearest_check(figure: str, updates: np.ndarray, update: float) -> int:
-    """The index of the check nearest to an update, the later of two; ValueError for what is no update."""
+    """Return the index of the check nearest to an update, of two the later. Raise ValueError for update < 0 or NaN."""
     if not update >= 0:
-        raise ValueError(f"{figure}: at is {update:g}, allowed: updates of 0 and more, inf for the last check")
+        raise ValueError(f"{figure}: at is {update:g}, allowed: updates of 0 or more, inf for the last check")
     if np.isinf(update):
         return len(updates) - 1
     distances = np.abs(updates - update)
@@ -132,31 +135,34 @@ def nearest_check(figure: str, updates: np.ndarray, update: float) -> int:
 
 
 def update_norm(updates: np.ndarray) -> Normalize:
-    """From update number to the ramp's range; a lone update gets the dark end."""
+    """Return the scale from updates to the colour ramp; a single update gets the dark end."""
     return Normalize(updates.min() if updates.min() < updates.max() else updates.min() - 1, updates.max())
 
 
 class Shades:
-    """Colours from light to dark for checks from early to late: few are told apart by a legend, many by a bar."""
+    """Colours of checks, from light (early) to dark (late), explained by a legend if they are few, else by a bar.
 
-    def __init__(self, updates: Sequence[float]) -> None:
+    updates: (n,), those of all checks that are drawn.
+    """
+
+    def __init__(self, updates: np.ndarray) -> None:
         self.updates = np.unique(updates)
         self.norm = update_norm(self.updates)
 
-    def __call__(self, update: float) -> Any:
+    def __call__(self, update: float) -> ColorType:
+        """Return the colour of the check at an update."""
         if len(self.updates) > NAMED_CHECKS:
             return style.RAMP(self.norm(update))
-        # By rank: of updates 0, 1,000 and 50,000 the first two would look alike.
-        rank = np.searchsorted(self.updates, update)
+        # By rank, because the colours of updates 0 and 1,000 beside 50,000 would be nearly the same.
+        rank = float(np.searchsorted(self.updates, update))
         return style.RAMP(1.0 if len(self.updates) == 1 else rank / (len(self.updates) - 1))
 
     def explain(self, figure: Figure, axes: Sequence[Axes]) -> tuple[list[Line2D], str]:
-        """Legend entries, or a colour bar beside these panels, or for a single update the note that says which."""
+        """Return legend entries and a note on the update if there is only one; draw a colour bar for many updates."""
         if len(self.updates) == 1:
             return [], f"at update {self.updates[0]:,.0f}"
         if len(self.updates) > NAMED_CHECKS:
             bar = style.ramp_bar(figure, axes, self.norm, "updates")
             style.count_axis(bar.ax.yaxis)
             return [], ""
-        look = {"linewidth": 2.2}
-        return [Line2D([], [], color=self(u), label=f"update {u:,.0f}", **look) for u in self.updates], ""
+        return [Line2D([], [], color=self(u), label=f"update {u:,.0f}", linewidth=2.2) for u in self.updates], ""

@@ -1,8 +1,9 @@
-"""The axis of a hyper-parameter: numbers on a linear or log axis, all else as categories, runs spread sideways."""
+"""The axis of a hyper-parameter: numbers on a linear or log axis, other values as categories, runs spread sideways."""
 
 from __future__ import annotations
 
 import heapq
+import math
 from collections import deque
 from collections.abc import Sequence
 from numbers import Real
@@ -13,18 +14,18 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullForm
 
 from plots import style
 
-FEW = 12  # up to this many distinct values get ticks of their own, and runs at one value are spread
+FEW = 12  # up to this number of distinct values, each has a tick, and runs at one value are spread
 NOT_SET = "not set"
-ROOM = 0.8  # of the distance between two values, for the runs at one of them
+ROOM = 0.8  # width for the runs at one value, as a share of the distance to the next value
 
 
 def plain(value: object) -> float | str:
-    """A finite number as a float, everything else as the word that stands on the axis."""
+    """Return a finite number as a float, and any other value as the label of its category."""
     if value is None:
         return "none"
     if isinstance(value, bool | np.bool_):
         return "true" if value else "false"
-    if isinstance(value, Real) and np.isfinite(value):
+    if isinstance(value, Real) and math.isfinite(value):
         return float(value)
     return str(value)
 
@@ -32,21 +33,22 @@ def plain(value: object) -> float | str:
 def place(
     axes: Axes, values: Sequence[float | str], heights: np.ndarray, marker: tuple[float, float]
 ) -> tuple[np.ndarray, dict[float | str, float]]:
-    """Set up the x axis for these values (see `plain`), of which at least two differ.
+    """Set up the x axis for these values (see `plain`), at least two of which differ.
 
-    heights: of the runs, marker: width and height of the largest, all as shares of the panel. Returns the place of
-    every run, spread sideways around its value, and value -> the place of its middle.
+    heights: (n,), the positions of the runs; marker: width and height of the largest marker, all as shares of the
+    panel. Returns the x of every run, (n,), spread sideways around its value, and value -> x of its centre.
     """
-    if all(isinstance(value, float) for value in values):
-        return _numbers(axes, values, heights, marker)
+    numbers = [value for value in values if isinstance(value, float)]
+    if len(numbers) == len(values):
+        return _numbers(axes, numbers, heights, marker)
     return _categories(axes, values, heights, marker)
 
 
 def ratio_spaced(distinct: np.ndarray) -> bool:
-    """Whether these numbers (ascending) belong on a log axis.
+    """Return whether these numbers, (n,) ascending, belong on a log axis.
 
-    They do if all are positive and span a decade, or are three and more, each by about the same ratio above
-    the one before.
+    They do if all are positive and they span a decade, or if there are three or more with nearly equal ratios between
+    neighbours.
     """
     if len(distinct) < 2 or distinct[0] <= 0:
         return False
@@ -56,12 +58,14 @@ def ratio_spaced(distinct: np.ndarray) -> bool:
 
 
 def spread(values: Sequence[float | str], heights: np.ndarray, *, width: float, height: float) -> np.ndarray:
-    """Sideways shares in (-ROOM / 2, ROOM / 2) of a column that keep runs at one value apart, the same each time.
+    """Return sideways offsets in (-ROOM / 2, ROOM / 2) of a column, (n,), that keep runs at one value apart.
 
-    Columns have lanes: the middle, one to its right, one to its left, and so on. From the lowest run up, each takes
-    the first lane whose last run ends below it, so that runs alone stand in the middle and equal ones side by side.
-    heights: of runs, width and height: of a marker, as shares of column and panel. Lanes are a marker wide; those for
-    which the column has no room lie halfway between the first ones, then between these, and so on.
+    The layout is deterministic. A column has lanes: the middle, one to its right, one to its left, and so on. From the
+    lowest run up, each run takes the first lane whose last marker ends below it, so that single runs are in the middle
+    and equal runs side by side. Lanes are a marker wide; if the column has no room left, further lanes lie halfway
+    between the first ones, then halfway between these, and so on.
+
+    heights: (n,), of the runs as shares of the panel. width, height: of a marker, as shares of column and panel.
     """
     pitch = min(width, ROOM / 2)
     room = max(1, int(ROOM / pitch) - 2)
@@ -70,7 +74,9 @@ def spread(values: Sequence[float | str], heights: np.ndarray, *, width: float, 
         at.setdefault(values[i], []).append(int(i))
     shares = np.empty(len(values))
     for runs in at.values():
-        lanes, taken, free = 0, deque(), []
+        lanes = 0
+        taken: deque[tuple[float, int]] = deque()  # height and lane of the runs that still block their lane
+        free: list[int] = []
         for i in runs:
             while taken and heights[i] - taken[0][0] >= height:
                 heapq.heappush(free, taken.popleft()[1])
@@ -83,7 +89,7 @@ def spread(values: Sequence[float | str], heights: np.ndarray, *, width: float, 
 
 
 def _between(layer: int) -> float:
-    """0, 1/2, 1/4, 3/4, 1/8, ...: the binary digits of a number, read backwards behind the point."""
+    """Return the van der Corput sequence 0, 1/2, 1/4, 3/4, 1/8, ...: binary digits reversed after the point."""
     share, digit = 0.0, 0.5
     while layer:
         share += digit * (layer % 2)
@@ -93,14 +99,14 @@ def _between(layer: int) -> float:
 
 def _numbers(
     axes: Axes, values: Sequence[float], heights: np.ndarray, marker: tuple[float, float]
-) -> tuple[np.ndarray, dict[float, float]]:
+) -> tuple[np.ndarray, dict[float | str, float]]:
     array = np.array(values)
     distinct = np.unique(array)
     if ratio_spaced(distinct):
         axes.set_xscale("log")
     elif distinct[0] == 0 and ratio_spaced(distinct[1:]):
         axes.set_xscale("symlog", linthresh=distinct[1])
-    # Distances are those on the paper, so that spread and margins look alike on every scale.
+    # Distances are measured on the paper, so that spread and margins look the same on every scale.
     to_paper = axes.xaxis.get_transform()
     to_value = to_paper.inverted()
     paper = to_paper.transform(distinct)
@@ -109,7 +115,7 @@ def _numbers(
     few = len(distinct) <= FEW
     margin = 0.5 * nearest if few else 0.06 * width
     axes.set_xlim(*to_value.transform(np.array([paper[0] - margin, paper[-1] + margin])))
-    middles = {value: value for value in distinct.tolist()}
+    middles: dict[float | str, float] = {value: value for value in distinct.tolist()}
     if not few:
         if axes.get_xscale() == "linear":
             axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
@@ -118,9 +124,9 @@ def _numbers(
         return array, middles
     named = [paper[0]]
     for tick in paper[1:]:
-        if tick - named[-1] >= 0.11 * width:  # nearer, and the labels would touch
+        if tick - named[-1] >= 0.11 * width:  # the labels of closer ticks would touch
             named.append(tick)
-    axes.xaxis.set_major_locator(FixedLocator(to_value.transform(np.array(named))))
+    axes.xaxis.set_major_locator(FixedLocator(to_value.transform(np.array(named)).tolist()))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: style.number(value)))
     axes.xaxis.set_minor_locator(NullLocator())
     shares = spread(values, heights, width=marker[0] * (width + 2 * margin) / nearest, height=marker[1])
@@ -131,7 +137,7 @@ def _categories(
     axes: Axes, values: Sequence[float | str], heights: np.ndarray, marker: tuple[float, float]
 ) -> tuple[np.ndarray, dict[float | str, float]]:
     middles = {value: float(i) for i, value in enumerate(sorted(set(values), key=category_order))}
-    shown = list(middles)[:: -(-len(middles) // (2 * FEW))]  # names of more than two dozen would overlap
+    shown = list(middles)[:: -(-len(middles) // (2 * FEW))]  # more than two dozen labels would overlap
     names = [style.number(value) if isinstance(value, float) else style.shorten(value, 18) for value in shown]
     axes.set_xticks([middles[value] for value in shown], names)
     if sum(len(name) + 1 for name in names) > 36:
@@ -142,8 +148,8 @@ def _categories(
     return np.array([middles[value] for value in values]) + shares, middles
 
 
-def category_order(value: float | str) -> tuple:
-    """false and true, numbers, words, none, not set."""
+def category_order(value: float | str) -> tuple[int, float, str]:
+    """Return the sort key of categories: false and true, numbers, words, none, not set."""
     if isinstance(value, float):
-        return (1, value)
-    return ({"false": 0, "true": 0, "none": 3, NOT_SET: 4}.get(value, 2), value)
+        return 1, value, ""
+    return {"false": 0, "true": 0, "none": 3, NOT_SET: 4}.get(value, 2), 0.0, value

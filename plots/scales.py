@@ -1,4 +1,4 @@
-"""The value axis: which scale lets plateaus keep their distances and still shows what diverged."""
+"""The value axis: a scale that keeps the distances between plateaus and still shows runs that diverged."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from plots import style
 
 SCALES = ("auto", "linear", "log")
-FAR = 10.0  # times the highest level: beyond, "auto" bends the axis
-LINEAR_SHARE = 0.62  # of the height of a bent axis
+FAR = 10.0  # "auto" bends the axis if values exceed this many times the highest level
+LINEAR_SHARE = 0.62  # height of the linear range of a bent axis, as a share of the panel
 
 
 def value_axis(
@@ -26,16 +26,17 @@ def value_axis(
     scale: str = "auto",
     from_zero: bool = True,
 ) -> None:
-    """Scale, limits, ticks and label of a y axis that shows `values` and has lines at `levels`.
+    """Set scale, limits, ticks and label of a y axis that shows `values` and has lines at `levels`.
 
-    auto    linear. If values exceed ten times the highest level, linear up to just above that level and
-            logarithmic beyond, and the label says so. Without a level, logarithmic if all values are positive
-            and span three decades.
-    linear  as it says.
-    log     logarithmic; if some values are 0, linear below the smallest positive one, and the label says so.
+    scale:
 
-    A linear axis starts at 0 where nothing is negative; without `from_zero` only if the least value is no more
-    than half the greatest. ValueError, naming `figure`, for another scale, and for "log" with negative values.
+    auto    linear. If values exceed ten times the highest level, linear up to just above that level and logarithmic
+            beyond; the label says so. Without a level, logarithmic if all values are positive and span three decades.
+    linear  linear.
+    log     logarithmic; if some values are 0, linear below the smallest positive value, and the label says so.
+
+    A linear axis starts at 0 if no value is negative; without `from_zero` only if the smallest value is at most half
+    the greatest. Raises ValueError, naming `figure`, for an unknown scale, and for "log" with negative values.
     """
     if scale not in SCALES:
         raise ValueError(f"{figure}: scale is {scale!r}, allowed: {', '.join(SCALES)}")
@@ -66,7 +67,7 @@ def value_axis(
     else:
         bottom = low if not from_zero and low > high / 2 else min(low, 0.0)
         if low == high == 0:
-            high = 1.0  # zeros alone stand at the bottom
+            high = 1.0  # so that a curve of zeros is drawn at the bottom
         margin = 0.04 * (high - bottom) or 1.0
         axes.set_ylim(bottom - margin * (1.0 if bottom else 0.5), high + 1.5 * margin)
         axes.yaxis.set_major_locator(MaxNLocator(nbins=6))
@@ -77,25 +78,25 @@ def _label(axes: Axes, text: str) -> None:
 
 
 def _remarked(label: str, remark: str) -> str:
-    """The label with a remark, in the brackets that it has for its unit, or in brackets of its own."""
+    """Add a remark to the label, inside the brackets of its unit if it has one."""
     return f"{label[:-1]}, {remark})" if re.search(r" \([^()]*\)$", label) else f"{label} ({remark})"
 
 
 def _round_up(value: float) -> float:
-    """The next round number at or above a positive value."""
+    """Return the next round number at or above a positive value."""
     power = 10.0 ** np.floor(np.log10(value))
     return float(next(step * power for step in (1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10) if step * power >= value))
 
 
 def _bend(axes: Axes, ticks: Sequence[float], high: float, *, share: float, bend: float | None = None) -> None:
-    """An axis from 0, linear up to `bend` (the last tick if None) over `share` of its height, then logarithmic.
+    """Make the axis linear from 0 to `bend` (the last tick if None) over `share` of its height, then logarithmic.
 
-    `ticks` are those of the linear part; the other part gets a few powers of ten.
+    ticks: those of the linear range; the logarithmic range gets a few powers of ten.
     """
     bend = ticks[-1] if bend is None else bend
     decades = max(np.log10(high / bend), 0.1) * 1.08
     top = np.log10(bend) + decades
-    # symlog draws the linear part as long as linscale / (1 - 1/10) decades.
+    # symlog makes the linear range as long as linscale / (1 - 1/10) decades.
     axes.set_yscale("symlog", linthresh=bend, linscale=0.9 * decades * share / (1 - share))
     axes.set_ylim(-0.02 * bend, 10.0**top)
     powers = np.arange(np.ceil(np.log10(1.5 * bend)), np.floor(top) + 1)

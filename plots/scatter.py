@@ -1,4 +1,4 @@
-"""The hyper-parameter scatter: loss against value, one panel for each hyper-parameter that varies."""
+"""The scatter plot of hyper-parameters: loss against value, one panel for each hyper-parameter that varies."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from plots import marks, panels, parameter_axis, scales, style
 from plots.data import Point
 
 NAME = "hyperparameters"
-FLOOR = {"color": style.INK, "linestyle": (0, (6, 2)), "linewidth": 1.2}
-THRESHOLD = {"color": style.EXPLODING, "linestyle": ":", "linewidth": 1.4}
-MEAN = {"linestyle": "none", "marker": "_", "color": style.INK, "markeredgewidth": 2.2}
+FLOOR: style.Look = {"color": style.INK, "linestyle": (0, (6, 2)), "linewidth": 1.2}
+THRESHOLD: style.Look = {"color": style.EXPLODING, "linestyle": ":", "linewidth": 1.4}
+MEAN: style.Look = {"linestyle": "none", "marker": "_", "color": style.INK, "markeredgewidth": 2.2}
 
 
 def hyperparameters(
@@ -32,32 +32,33 @@ def hyperparameters(
     means: Mapping[str, Mapping[float | str, tuple[float, float | None]]] | None = None,
     notes: Sequence[str] = (),
 ) -> Figure:
-    """Loss against the value of each hyper-parameter that varies over the points, in a grid of panels.
+    """Draw the loss against each hyper-parameter that varies over the points, in a grid of panels.
 
-    Numbers that span a decade or are spaced by a ratio go on a log axis; strings, None, booleans and
-    parameters that a run lacks are categories. Runs at one value stand beside one another where they would
-    overlap, always in the same way. Runs without a finite loss are crosses at the top edge.
+    Numbers that span a decade or are evenly spaced on a logarithmic scale get a log axis; strings, None, booleans and
+    parameters that a run lacks are categories. Markers that would overlap are placed side by side, deterministically.
+    Runs without a finite loss are crosses at the top edge.
 
-    parameters: the names to look at, in order; all that occur, if None. Those that do not vary get no panel,
-    and a note says so; if none varies, the figure says that in words. scale: as for `curves`. means: name ->
-    value (a number as a float, else the word on the axis) -> the mean to mark there, and its standard error
-    over seeds if it has one. notes: what else is to be said below the panels.
-    Raises ValueError for a parameter that no run has, a floor or threshold that is not finite, and a scale
-    that is not known or does not fit.
+    parameters: the names to draw, in order; all names if None. Constant ones get no panel, and a note lists them.
+    scale: as for `curves`. means: name -> value (a float, or the category's label) -> the mean to mark, and its
+    standard error over seeds or None. notes: further notes below the panels.
+    Raises ValueError for a parameter that no run has, a non-finite floor or threshold, and an unknown or unsuitable
+    scale.
     """
-    lines = []
+    lines: list[tuple[float, str, style.Look]] = []
     if floor is not None:
         lines.append((*marks.level(NAME, "floor", floor, floor_label or f"floor {style.number(floor)}"), FLOOR))
     if threshold is not None:
         text = f"threshold {style.number(threshold)}"
         lines.append((*marks.level(NAME, "threshold", threshold, text), THRESHOLD))
     if not points:
-        return style.say(title, "No runs to draw.")
+        return style.text_figure(title, "No runs to draw.")
     columns = _columns(points, parameters)
     varying = [name for name, values in columns.items() if len(set(values)) > 1]
     if not varying:
         runs = "one run" if len(points) == 1 else f"{len(points)} runs"
-        return style.say(title, f"No hyper-parameter varies over the {runs} shown: there is nothing to compare.")
+        return style.text_figure(
+            title, f"No hyper-parameter varies over the {runs} shown: there is nothing to compare."
+        )
 
     losses = np.array([point.loss for point in points])
     figure, places = panels.grid(title, len(varying))
@@ -66,10 +67,10 @@ def hyperparameters(
     marker = _marker(figure, places, max(style.ENDINGS[ended].size for ended in ends) * size)
     averaged = False
     for place, name in zip(places, varying, strict=True):
-        axes = style.dress(figure.add_subplot(place), title=style.shorten(name, 40), grid="y")
-        # Points and lines that differ little may be looked at from near.
-        how = {"levels": [value for value, _, _ in lines], "scale": scale, "from_zero": False}
-        scales.value_axis(axes, losses, figure=NAME, label=ylabel, **how)
+        axes = style.set_up_axes(figure.add_subplot(place), title=style.shorten(name, 40), grid="y")
+        levels = [value for value, _, _ in lines]
+        # Not from zero, so that small differences between points and lines are visible.
+        scales.value_axis(axes, losses, figure=NAME, label=ylabel, levels=levels, scale=scale, from_zero=False)
         if not panels.is_left(place):
             axes.set_ylabel("")
             axes.tick_params(labelleft=False)
@@ -90,11 +91,11 @@ def hyperparameters(
 
 
 def _columns(points: Sequence[Point], parameters: Sequence[str] | None) -> dict[str, list[float | str]]:
-    """Name -> the value of every run; ValueError for a name that no run has."""
+    """Return name -> the value of every run. Raise ValueError for a name that no run has."""
     known = list(dict.fromkeys(name for point in points for name in point.parameters))
     for name in parameters or ():
         if name not in known:
-            allowed = ", ".join(known) or "none, as no run has any"
+            allowed = ", ".join(known) or "none, because the runs have no parameters"
             raise ValueError(f"{NAME}: no run has the parameter {name!r}, allowed: {allowed}")
     missing = parameter_axis.NOT_SET
     return {
@@ -104,8 +105,9 @@ def _columns(points: Sequence[Point], parameters: Sequence[str] | None) -> dict[
 
 
 def _marker(figure: Figure, places: Sequence[SubplotSpec], points: float) -> tuple[float, float]:
-    """Width and height of a marker of so many points, as shares of a panel. Panels get their size when the figure is
-    drawn; what lies around them is an estimate.
+    """Return width and height of a marker of this size (points), as shares of a panel.
+
+    The size of a panel is estimated, since it is only known when the figure is drawn.
     """
     down = 1 + max(place.rowspan.start for place in places)
     wide = (figure.get_figwidth() - 0.6) / panels.across(places) - 0.1
@@ -114,7 +116,7 @@ def _marker(figure: Figure, places: Sequence[SubplotSpec], points: float) -> tup
 
 
 def _heights(axes: Axes, losses: np.ndarray) -> np.ndarray:
-    """Where losses stand, as shares of the panel's height; those that are not finite at its top."""
+    """Return the positions of losses as shares of the panel's height, (n,); non-finite losses are at the top."""
     to_paper = axes.yaxis.get_transform()
     low, high = to_paper.transform(np.array(axes.get_ylim()))
     finite = np.isfinite(losses)
@@ -124,23 +126,25 @@ def _heights(axes: Axes, losses: np.ndarray) -> np.ndarray:
 
 
 def _runs(axes: Axes, x: np.ndarray, losses: np.ndarray, ends: Sequence[str | None], size: float) -> None:
-    """A marker a run, in the colour of its ending; a cross at the top edge where the loss is not finite."""
+    """Draw a marker per run, in the colour of its ending; a cross at the top edge if its loss is not finite."""
     finite = np.isfinite(losses)
     for ended, ending in style.ENDINGS.items():
-        chosen = np.array([each == ended for each in ends])
-        look = {"linestyle": "none", "color": ending.colour, "alpha": 0.75, "clip_on": False, "zorder": 2.5}
-        some, lost = chosen & finite, chosen & ~finite
-        if some.any():
+        chosen = np.array([end == ended for end in ends])
+        look: style.Look = {"linestyle": "none", "color": ending.colour, "alpha": 0.75, "clip_on": False, "zorder": 2.5}
+        drawn, lost = chosen & finite, chosen & ~finite
+        if drawn.any():
             look |= {"markeredgecolor": "white", "markeredgewidth": 0.5, "gid": f"runs:{ended}"}
-            axes.plot(x[some], losses[some], marker=ending.marker, markersize=ending.size * size, **look)
+            axes.plot(x[drawn], losses[drawn], marker=ending.marker, markersize=ending.size * size, **look)
         if lost.any():
             look |= {"markeredgecolor": ending.colour, "markeredgewidth": 1.4, "gid": "no loss"}
             edge = axes.get_xaxis_transform()
             axes.plot(x[lost], np.ones(lost.sum()), marker="x", markersize=6 * size, transform=edge, **look)
 
 
-def _means(axes: Axes, means: Mapping[float | str, tuple[float, float | None]], middles: dict) -> bool:
-    """A bar at the mean of each value, with a line over its standard error; whether there is any."""
+def _means(
+    axes: Axes, means: Mapping[float | str, tuple[float, float | None]], middles: Mapping[float | str, float]
+) -> bool:
+    """Draw a bar at the mean of each value, with a line over its standard error; return whether there are any."""
     shown = {value: mean for value, mean in means.items() if value in middles}
     if shown:
         size = 20 if len(middles) <= parameter_axis.FEW else 10

@@ -1,8 +1,7 @@
-"""The house style: colours, sizes and words that every figure shares.
+"""The common style: colours, sizes and wording that all figures share.
 
-Figures are made without pyplot and without touching rcParams, so that drawing one changes nothing for
-anybody else. Colours after Okabe and Ito (2008), chosen to stay apart for colour-blind readers and in
-print.
+Figures are made without pyplot and without changing rcParams, so drawing one has no side effects. Colours follow Okabe
+and Ito (2008): they can be told apart by colour-blind readers and in print.
 """
 
 from __future__ import annotations
@@ -10,32 +9,37 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
-from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.typing import ColorType, LineStyleType
 
-WIDTH = 9.5  # inches: at 100 dpi a figure fills a README's column
+Look = dict[str, Any]  # keyword arguments of matplotlib's artists
+GroupLook = tuple[ColorType, LineStyleType]  # the colour and line style of a group's runs
+
+WIDTH = 9.5  # inches; at 100 dpi a figure fills the column of a README
 TITLE, TEXT, SMALL = 12.0, 10.0, 8.5  # points
 INK, MUTED, GRID, STRIP = "#222222", "#666666", "#e4e4e4", "#f1f1f1"
 VANISHING, EXPLODING = "#56B4E9", "#D55E00"
 
 HUES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-DASHES = ("-", (0, (4, 1.5)))
-NAMED_GROUPS = len(HUES) * len(DASHES)  # more than this, and colours no longer tell groups apart
+DASHES: tuple[LineStyleType, ...] = ("-", (0, (4, 1.5)))
+NAMED_GROUPS = len(HUES) * len(DASHES)  # the greatest number of groups that colours can tell apart
 
 
 class Ending(NamedTuple):
-    """How a run's end looks: marker, size in points, colour where colour is free to say it, and in words."""
+    """How the end of a run is drawn: marker, size in points, colour (if lines have none), text of the legend."""
 
     marker: str
     size: float
@@ -43,7 +47,7 @@ class Ending(NamedTuple):
     word: str
 
 
-ENDINGS = {
+ENDINGS: dict[str | None, Ending] = {
     "solved": Ending("*", 11.0, "#009E73", "solved"),
     "budget": Ending("o", 5.5, "#0072B2", "budget used up"),
     "early_stop": Ending("s", 5.5, "#E69F00", "stopped early"),
@@ -54,33 +58,40 @@ ENDINGS = {
     None: Ending("o", 5.5, "#999999", "not ended"),
 }
 
-# Light to dark for early to late; both ends of viridis that drown in white or look alike are cut off.
+# Light to dark for early to late. The light end of viridis is cut off: it is hard to see on white.
 RAMP = ListedColormap(colormaps["viridis_r"](np.linspace(0.12, 1.0, 256)), name="ramp")
 
 
 def new_figure(title: str, height: float) -> Figure:
-    """An empty figure of house width and this height (inches) on an Agg canvas, its title at the left."""
+    """Return an empty figure of the common width and this height (inches) on an Agg canvas, the title at the left."""
     figure = Figure(figsize=(WIDTH, height), layout="constrained")
     FigureCanvasAgg(figure)
     if title:
-        look = {"fontsize": TITLE, "fontweight": "bold", "color": INK, "parse_math": False}
+        look: Look = {"fontsize": TITLE, "fontweight": "bold", "color": INK, "parse_math": False}
         figure.suptitle(textwrap.fill(title, 82), x=0.01, ha="left", **look)
     return figure
 
 
-def say(title: str, words: str) -> Figure:
-    """A figure that says in words why there is nothing to draw."""
+def text_figure(title: str, text: str) -> Figure:
+    """Return a figure whose only content is a text that says why there is nothing to draw."""
     figure = new_figure(title, 1.6)
     axes = figure.subplots()
     axes.set_axis_off()
-    axes.text(0.5, 0.5, words, ha="center", va="center", fontsize=TEXT, color=MUTED, transform=axes.transAxes)
+    axes.text(0.5, 0.5, text, ha="center", va="center", fontsize=TEXT, color=MUTED, transform=axes.transAxes)
     return figure
 
 
-def dress(axes: Axes, *, title: str = "", xlabel: str = "", ylabel: str = "", grid: str = "both") -> Axes:
-    """Give an axes the house look and its texts; returns it."""
+def set_up_axes(
+    axes: Axes,
+    *,
+    title: str = "",
+    xlabel: str = "",
+    ylabel: str = "",
+    grid: Literal["both", "x", "y"] | None = "both",
+) -> Axes:
+    """Apply the common style, the title and the labels to an axes, and return it. grid: None for no grid lines."""
     axes.set_axisbelow(True)
-    if grid:
+    if grid is not None:
         axes.grid(axis=grid, color=GRID, linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("#9a9a9a")
@@ -91,18 +102,18 @@ def dress(axes: Axes, *, title: str = "", xlabel: str = "", ylabel: str = "", gr
     return axes
 
 
-def footer(figure: Figure, handles: Sequence, notes: Sequence[str] = ()) -> None:
-    """The legend below the panels, with notes on what is not shown above it.
+def footer(figure: Figure, handles: Sequence[Artist], notes: Sequence[str] = ()) -> None:
+    """Draw the legend below the panels, with the notes above it.
 
-    One legend carries both, because constrained layout reserves room below the panels for one thing only.
-    The figure grows by what a long legend takes, so that the panels keep their height.
+    One legend carries both, because constrained layout reserves space below the panels for one artist only. The figure
+    grows by the height of a long legend, so that the panels keep their height.
     """
-    words = [text for text in notes if text]
-    if not handles and not words:
+    lines = [note for note in notes if note]
+    if not handles and not lines:
         return
-    longest = max((len(handle.get_label()) for handle in handles), default=1)
+    longest = max((len(str(handle.get_label())) for handle in handles), default=1)
     columns = max(1, min(len(handles), int(WIDTH / (0.07 * longest + 0.65))))
-    rows = -(-len(handles) // columns) + len(words)
+    rows = -(-len(handles) // columns) + len(lines)
     figure.set_figheight(figure.get_figheight() + 0.2 * max(0, rows - 2))
     legend = figure.legend(
         handles=list(handles),
@@ -110,7 +121,7 @@ def footer(figure: Figure, handles: Sequence, notes: Sequence[str] = ()) -> None
         ncols=columns,
         frameon=False,
         fontsize=SMALL + 0.5,
-        title="\n".join(words) or None,
+        title="\n".join(lines) or None,
         title_fontsize=SMALL,
         alignment="left",
         labelcolor=INK,
@@ -120,10 +131,10 @@ def footer(figure: Figure, handles: Sequence, notes: Sequence[str] = ()) -> None
     legend.get_title().set_color(MUTED)
 
 
-def group_keys(looks: Mapping[str, tuple[str, object]], groups: Sequence[str]) -> list[Line2D]:
-    """The legend entries for groups in their looks, with the number of runs where it is not one.
+def group_keys(looks: Mapping[str, GroupLook], groups: Sequence[str]) -> list[Line2D]:
+    """Return the legend entries of the groups, with the number of their runs where it is not 1.
 
-    groups: that of every run.
+    groups: the group of every run.
     """
     sizes = Counter(groups)
     return [
@@ -133,13 +144,14 @@ def group_keys(looks: Mapping[str, tuple[str, object]], groups: Sequence[str]) -
 
 
 def counted(runs: int) -> str:
+    """Return the remark " (2 runs)", or nothing for a single run."""
     return f" ({runs} runs)" if runs > 1 else ""
 
 
 def ending_key(ended: str | None, *, coloured: bool = False) -> Line2D:
-    """The legend entry for an ending: its marker in its colour, or in grey where lines have their own."""
+    """Return the legend entry of an ending: its marker in its colour, or in grey where lines have colours of groups."""
     ending = ENDINGS[ended]
-    look = {"marker": ending.marker, "markersize": 0.9 * ending.size, "markeredgecolor": "white"}
+    look: Look = {"marker": ending.marker, "markersize": 0.9 * ending.size, "markeredgecolor": "white"}
     look |= {"linestyle": "none", "color": ending.colour if coloured else MUTED}
     return Line2D([], [], label=ending.word, **look)
 
@@ -150,11 +162,11 @@ def ramp_bar(
     norm: Normalize,
     label: str,
     *,
-    cmap: ListedColormap = RAMP,
-    extend: str = "neither",
+    cmap: Colormap = RAMP,
+    extend: Literal["neither", "max"] = "neither",
 ) -> Colorbar:
-    """A colour bar right of all these panels."""
-    shape = {"fraction": 0.03, "pad": 0.01, "aspect": 30}
+    """Draw a colour bar to the right of these panels, and return it."""
+    shape: Look = {"fraction": 0.03, "pad": 0.01, "aspect": 30}
     bar = figure.colorbar(ScalarMappable(norm, cmap), ax=list(axes), extend=extend, **shape)
     bar.set_label(label, fontsize=TEXT, color=INK)
     bar.outline.set_visible(False)
@@ -163,27 +175,27 @@ def ramp_bar(
 
 
 def count_axis(axis: Axis, across: int = 1) -> None:
-    """Ticks of an axis that counts (updates, time steps): whole numbers with thousands separated.
+    """Set the ticks of an axis of counts (updates, time steps): whole numbers with thousands separators.
 
-    across: how many panels stand side by side; long numbers would touch in narrow ones.
+    across: number of panels side by side; narrow panels get fewer ticks, so that long numbers do not touch.
     """
     axis.set_major_locator(MaxNLocator(nbins=5 if across <= 2 else 3 if across == 3 else 2, integer=True))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
 def share_axis(axis: Axis, top: float) -> None:
-    """Ticks of an axis of shares up to `top`, in per cent: whole ones unless there are only few."""
+    """Set the ticks of an axis of shares from 0 to `top`, in per cent: whole numbers if `top` is above 5 %."""
     axis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 5, 10]))
     axis.set_major_formatter(PercentFormatter(1, decimals=0 if top > 0.05 else 1))
 
 
 def whole(value: float) -> str:
-    """A whole number with a true minus sign, as matplotlib's own ticks have it."""
+    """Format a whole number with a true minus sign, like the ticks of matplotlib."""
     return f"{value:.0f}".replace("-", "\N{MINUS SIGN}")
 
 
 def number(value: float) -> str:
-    """A number as short as it can be read: 0.01, 16, 2,000, and 3 times 10^7 as a power in mathtext."""
+    """Format a number in a short readable form: 0.01, 16, 2,000, and 3e7 as a power of ten in mathtext."""
     if value == 0 or not np.isfinite(value) or 1e-4 <= abs(value) < 1e5:
         return f"{value:,.6g}"
     mantissa, exponent = f"{value:.2e}".split("e")
@@ -193,23 +205,23 @@ def number(value: float) -> str:
 
 
 def shorten(text: str, most: int = 48) -> str:
-    """The text with its middle left out, if it is longer than `most` characters; `$` stays a dollar sign."""
+    """Shorten a text to `most` characters by leaving out its middle, and escape `$`, which would start mathtext."""
     if len(text) > most:
         head = (most - 1) // 2
         text = f"{text[:head]}…{text[-(most - 1 - head) :]}"
     return text.replace("$", r"\$")
 
 
-def shared_looks(groups: Sequence[str], known: Sequence[str]) -> dict[str, tuple[str, object]]:
-    """`looks` of these groups, the same in all figures over the `known` groups, as long as these can be told apart."""
-    every = list(dict.fromkeys([*known, *groups]))
-    if len(every) > NAMED_GROUPS:
+def shared_looks(groups: Sequence[str], known: Sequence[str]) -> dict[str, GroupLook]:
+    """Return `looks` of these groups, the same in all figures over the `known` groups if these can be told apart."""
+    all_groups = list(dict.fromkeys([*known, *groups]))
+    if len(all_groups) > NAMED_GROUPS:
         return looks(groups)
-    return {group: look for group, look in looks(every).items() if group in set(groups)}
+    return {group: look for group, look in looks(all_groups).items() if group in set(groups)}
 
 
-def looks(groups: Sequence[str]) -> dict[str, tuple[str, object]]:
-    """Group -> (colour, line style) in order of first appearance: six hues solid, then dashed, then over again."""
+def looks(groups: Sequence[str]) -> dict[str, GroupLook]:
+    """Return group -> (colour, line style) by first appearance: six hues solid, then dashed, then from the start."""
     return {
         group: (HUES[i % len(HUES)], DASHES[i // len(HUES) % len(DASHES)])
         for i, group in enumerate(dict.fromkeys(groups))

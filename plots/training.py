@@ -1,8 +1,8 @@
-"""Figures with the training updates on the x axis: curves of any scalar, in one panel or several."""
+"""Figures over training updates: curves of any scalar, in one or several panels."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,18 +14,18 @@ from plots import marks, panels, scales, style
 from plots.data import Series
 from plots.marks import Level
 
-BANDS = 6  # more bands than this hide each other
-ALONE = 4.8  # inches: the height of a figure with one panel
+BANDS = 6  # greatest number of bands in a panel: more would hide each other
+ALONE = 4.8  # height of a figure with one panel, in inches
 NOTHING = "No runs to draw."
 
 
 @dataclass(frozen=True)
 class Curves:
-    """What one panel shows: runs, and lines to compare them with.
+    """The content of one panel: runs, and lines to compare them with.
 
-    floor: the loss that the best predictor without memory reaches, drawn (dashed) and named at the line. levels:
-    further lines (dotted) as (value, text), such as plateaus or a chance error; those above a floor are drawn where the
-    runs reach them. scale: "auto", "linear" or "log", see `plots.scales.value_axis`.
+    floor: the loss that the best predictor without memory reaches, a labelled dashed line. levels: further dotted lines
+    as (value, text), such as plateaus or a chance error; levels above the floor are drawn only if the runs reach them.
+    scale: "auto", "linear" or "log", see `plots.scales.value_axis`.
     """
 
     series: Sequence[Series]
@@ -46,65 +46,66 @@ def curves(
     groups: Sequence[str] = (),
     title: str = "",
 ) -> Figure:
-    """Training curves: a panel for each of `shown`, all in the same colours.
+    """Draw training curves: a panel for each of `shown`, with the same colours in all.
 
-    Up to 12 groups have a colour (and a dash) each and are named in the legend; of more, each run is
-    coloured by its last finite value. A run's end is marked by its outcome; where values are not finite the
-    line breaks, and a run that never had a finite value is a cross at the top edge. Bands are drawn where there are up
-    to 6 in a panel.
+    Up to 12 groups have a colour and line style each, and legend entries; if there are more, each run is coloured by
+    its last finite value. The end of a run is marked by its outcome. Lines break where values are not finite, and a run
+    that never had a finite value is a cross at the top edge. Bands are drawn if a panel has at most 6.
 
-    separate: a panel for each group of each of `shown`, of 12 panels at most, all of one scale.
-    same_scale: all panels have the same y axis. columns: panels in a row, if not what `panels.grid` takes.
-    groups: all groups of which these are some, so that one has the same colour in every figure.
-    Raises ValueError for a floor or level that is not finite and for a scale that is not known or does not
-    fit.
+    separate: draw a panel for each group of each of `shown`, at most 12, on the same scales. same_scale: all panels
+    have the same y axis. columns: panels per row, if not the default of `panels.grid`. groups: all groups of the study,
+    so that a group has the same colour in every figure.
+    Raises ValueError for a non-finite floor or level, and for an unknown or unsuitable scale.
     """
-    for each in shown:
-        _reference(each)
-    given = [each for each in shown if each.series]
+    for panel in shown:
+        _reference(panel)
+    given = [panel for panel in shown if panel.series]
     if not given:
-        return style.say(title, NOTHING)
-    looks = style.shared_looks([one.group for each in given for one in each.series], groups)
-    parts, note = _separated(given) if separate else (given, "")
-    figure, places = panels.grid(title, len(parts), columns)
-    if len(parts) == 1:
+        return style.text_figure(title, NOTHING)
+    looks = style.shared_looks([run.group for panel in given for run in panel.series], groups)
+    contents, note = _separated(given) if separate else (given, "")
+    figure, places = panels.grid(title, len(contents), columns)
+    if len(contents) == 1:
         figure.set_figheight(ALONE)
     named = len(looks) <= style.NAMED_GROUPS or separate
-    together = np.concatenate([_extent(each) for each in parts]) if same_scale or separate else None
-    drawn, references = [], []
-    for i, (place, each) in enumerate(zip(places, parts, strict=True)):
-        left = parts[i - 1] if not panels.is_left(place) else None
-        right = parts[i + 1] if i + 1 < len(parts) and not panels.is_left(places[i + 1]) else None
+    shared_values = np.concatenate([_extent(panel) for panel in contents]) if same_scale or separate else None
+    drawn: list[Axes] = []
+    labelled: list[tuple[list[Level], Level | None]] = []
+    for i, (place, panel) in enumerate(zip(places, contents, strict=True)):
+        left = contents[i - 1] if not panels.is_left(place) else None
+        right = contents[i + 1] if i + 1 < len(contents) and not panels.is_left(places[i + 1]) else None
         xlabel = "updates" if panels.is_lowest(place, places) else ""
-        axes = style.dress(figure.add_subplot(place), title=each.title, xlabel=xlabel)
-        _bands(axes, each.series, looks)
+        axes = style.set_up_axes(figure.add_subplot(place), title=panel.title, xlabel=xlabel)
+        _bands(axes, panel.series, looks)
         if named:
-            marks.run_lines(axes, each.series, [looks[one.group] for one in each.series])
+            marks.run_lines(axes, panel.series, [looks[run.group] for run in panel.series])
         else:
-            _by_last_value(figure, axes, each.series, each.ylabel)
-        levels, floor = _reference(each)
-        # What lies above the floor is no progress, and must not take the room below it.
+            _by_last_value(figure, axes, panel.series, panel.ylabel)
+        levels, floor = _reference(panel)
+        # Levels above the floor must not take space from the range below it, where progress is visible.
         lines = [value for value, _ in levels if floor is None or value <= floor[0]] + ([floor[0]] if floor else [])
-        values = _extent(each) if together is None else together
-        scales.value_axis(axes, values, figure="curves", label=each.ylabel, levels=lines, scale=each.scale)
+        values = _extent(panel) if shared_values is None else shared_values
+        scales.value_axis(axes, values, figure="curves", label=panel.ylabel, levels=lines, scale=panel.scale)
         style.count_axis(axes.xaxis, panels.across(places))
         low, high = axes.get_ylim()
-        levels = [level for level in levels if low <= level[0] <= high]
-        if left is not None and left.ylabel == each.ylabel:
+        if left is not None and left.ylabel == panel.ylabel:
             axes.set_ylabel("")
-        # The same lines in several panels are named once, at the end of a row.
-        here = (right is None or _reference(right) != _reference(each)) and _reference(each) not in references
-        references += [_reference(each)] * here
-        marks.draw_levels(axes, levels, floor=floor, named=here)
+        # The same lines in several panels are labelled once, at the end of a row.
+        reference = levels, floor
+        with_labels = (right is None or _reference(right) != reference) and reference not in labelled
+        if with_labels:
+            labelled.append(reference)
+        visible = [level for level in levels if low <= level[0] <= high]
+        marks.draw_levels(axes, visible, floor=floor, named=with_labels)
         drawn.append(axes)
-    if together is not None:
+    if shared_values is not None:
         limits = [edge for axes in drawn for edge in axes.get_xlim()]
         for axes in drawn:
             axes.set_xlim(min(limits), max(limits))
     runs = _runs(given)
     keys = style.group_keys(looks, [group for _, group in runs]) if named and not separate else []
-    keys += marks.end_keys([one for each in given for one in each.series])
-    style.footer(figure, keys, [note, _about_bands(parts), *_about_gaps(given)])
+    keys += marks.end_keys([run for panel in given for run in panel.series])
+    style.footer(figure, keys, [note, _about_bands(contents), *_about_gaps(given)])
     return figure
 
 
@@ -116,15 +117,15 @@ def saturation(
     groups: Sequence[str] = (),
     title: str = "",
 ) -> Figure:
-    """Saturation distance through training; a line is a run's mean, 0 is saturated.
+    """Draw the saturation distance through training; a line is the mean of a run, and 0 means saturated.
 
-    Bands are the 10th to the 90th percentile. threshold: the distance below which a value counts as saturated, drawn
-    as a line. Other arguments and errors as for `curves`.
+    Bands go from the 10th to the 90th percentile. threshold: the distance below which a value counts as saturated,
+    drawn as a line. Other arguments and errors as for `curves`.
     """
     levels = []
     if threshold is not None:
         levels.append(marks.level("saturation", "threshold", threshold, f"saturated\nbelow {style.number(threshold)}"))
-    measured = [replace(each, levels=[*each.levels, *levels], scale="linear") for each in shown]
+    measured = [replace(panel, levels=[*panel.levels, *levels], scale="linear") for panel in shown]
     return curves(measured, separate=separate, same_scale=True, groups=groups, title=title)
 
 
@@ -136,94 +137,95 @@ def spectral(
     groups: Sequence[str] = (),
     title: str = "",
 ) -> Figure:
-    """Spectral radius and largest singular value of W_hh through training, with 1 marked.
+    """Draw the spectral radius and the largest singular value of W_hh through training, with a line at 1.
 
-    For a tanh network sigma_max < 1 is sufficient for the gradient to vanish and sigma_max > 1 necessary for
-    it to explode (Pascanu, Mikolov and Bengio 2013, section 2.1). A quantity without runs has no panel.
+    For a tanh network sigma_max < 1 is sufficient for the gradient to vanish and sigma_max > 1 necessary for it to
+    explode (Pascanu, Mikolov and Bengio 2013, section 2.1). A quantity without runs has no panel. Other arguments and
+    errors as for `curves`.
     """
-    one = {"floor": 1.0, "floor_label": "1"}
     shown = [
-        Curves(rho, r"$\rho(W_{hh})$", title="spectral radius", **one),
-        Curves(sigma_max, r"$\sigma_{\max}(W_{hh})$", title="largest singular value", **one),
+        Curves(rho, r"$\rho(W_{hh})$", "spectral radius", floor=1.0, floor_label="1"),
+        Curves(sigma_max, r"$\sigma_{\max}(W_{hh})$", "largest singular value", floor=1.0, floor_label="1"),
     ]
     return curves(shown, separate=separate, groups=groups, title=title)
 
 
-def _reference(each: Curves) -> tuple[list[Level], Level | None]:
-    """Levels and floor of a panel; ValueError for those that are not finite."""
-    levels = [marks.level("curves", f"level {text!r}", value, text) for value, text in each.levels]
-    if each.floor is None:
+def _reference(panel: Curves) -> tuple[list[Level], Level | None]:
+    """Return levels and floor of a panel. Raise ValueError for a non-finite value."""
+    levels = [marks.level("curves", f"level {text!r}", value, text) for value, text in panel.levels]
+    if panel.floor is None:
         return levels, None
-    return levels, marks.level("curves", "floor", each.floor, each.floor_label or f"floor {style.number(each.floor)}")
+    label = panel.floor_label or f"floor {style.number(panel.floor)}"
+    return levels, marks.level("curves", "floor", panel.floor, label)
 
 
 def _separated(shown: Sequence[Curves]) -> tuple[list[Curves], str]:
-    """A panel for each group of each panel, and the note on how many were left out."""
-    parts = []
-    for each in shown:
-        for group in dict.fromkeys(one.group for one in each.series):
-            series = [one for one in each.series if one.group == group]
-            words = [style.shorten(group, 30) + style.counted(len(series)), each.title]
-            parts.append(replace(each, series=series, title=", ".join(word for word in words if word)))
-    most = style.NAMED_GROUPS
-    return parts[:most], f"{most} of {len(parts)} panels shown, {len(parts) - most} left out" * (len(parts) > most)
+    """Return a panel for each group of each panel, and a note on how many were left out."""
+    contents = []
+    for panel in shown:
+        for group in dict.fromkeys(run.group for run in panel.series):
+            series = [run for run in panel.series if run.group == group]
+            words = [style.shorten(group, 30) + style.counted(len(series)), panel.title]
+            contents.append(replace(panel, series=series, title=", ".join(word for word in words if word)))
+    most, count = style.NAMED_GROUPS, len(contents)
+    return contents[:most], f"{most} of {count} panels shown, {count - most} left out" if count > most else ""
 
 
-def _extent(each: Curves) -> np.ndarray:
-    """All values that must be in view."""
-    edges = [edge for one in _banded(each.series) for edge in (one.low, one.high)]
-    return np.concatenate([*(one.values for one in each.series), *edges])
+def _extent(panel: Curves) -> np.ndarray:
+    """Return all values that must be in view."""
+    edges = [edge for _, band in _bands_drawn(panel.series) for edge in band]
+    return np.concatenate([*(run.values for run in panel.series), *edges])
 
 
-def _banded(series: Sequence[Series]) -> list[Series]:
-    """The runs whose bands are drawn."""
-    banded = [one for one in series if one.low is not None]
+def _bands_drawn(series: Sequence[Series]) -> list[tuple[Series, tuple[np.ndarray, np.ndarray]]]:
+    """Return the runs whose bands are drawn, and their bands."""
+    banded = [(run, band) for run in series if (band := run.band) is not None]
     return banded if len(banded) <= BANDS else []
 
 
-def _bands(axes: Axes, series: Sequence[Series], looks: dict) -> None:
-    for one in _banded(series):
-        colour, _ = looks[one.group]
-        axes.fill_between(one.updates, one.low, one.high, color=colour, alpha=0.13, linewidth=0, label=one.label)
+def _bands(axes: Axes, series: Sequence[Series], looks: Mapping[str, style.GroupLook]) -> None:
+    for run, (low, high) in _bands_drawn(series):
+        colour, _ = looks[run.group]
+        axes.fill_between(run.updates, low, high, color=colour, alpha=0.13, linewidth=0, label=run.label)
 
 
 def _by_last_value(figure: Figure, axes: Axes, series: Sequence[Series], what: str) -> None:
-    """The lowest last value is darkest and on top; runs that never had a finite value are grey."""
-    last = np.array([one.last for one in series])
+    """Colour runs by last value, the lowest darkest and on top; runs that never had a finite value are grey."""
+    last = np.array([run.last for run in series])
     known = last[np.isfinite(last)]
     if not len(known):
         marks.run_lines(axes, series, [(style.MUTED, "-")] * len(series))
         return
-    # A few runs that blew up must not take all the colours.
-    high = float(np.percentile(known, 95))
-    norm = Normalize(known.min(), max(high, known.min() + max(0.01 * abs(known.min()), 1e-12)), clip=True)
+    # The scale ends at the 95th percentile, so that a few diverged runs do not take all the colours.
+    low, high = float(known.min()), float(np.percentile(known, 95))
+    high = max(high, low + max(0.01 * abs(low), 1e-12))
+    norm = Normalize(low, high, clip=True)
     cmap = style.RAMP.reversed()
     order = np.argsort(np.where(np.isfinite(last), -last, -np.inf), kind="stable")
-    looks = [(cmap(norm(last[i])) if np.isfinite(last[i]) else style.MUTED, "-") for i in order]
+    looks: list[style.GroupLook] = [(cmap(norm(last[i])) if np.isfinite(last[i]) else style.MUTED, "-") for i in order]
     marks.run_lines(axes, [series[i] for i in order], looks)
-    extend = "max" if known.max() > norm.vmax else "neither"
-    style.ramp_bar(figure, [axes], norm, f"last {what}", cmap=cmap, extend=extend)
+    style.ramp_bar(figure, [axes], norm, f"last {what}", cmap=cmap, extend="max" if known.max() > high else "neither")
 
 
 def _runs(shown: Sequence[Curves]) -> list[tuple[str, str]]:
-    """Label and group of every run, each once."""
-    return list(dict.fromkeys((one.label, one.group) for each in shown for one in each.series))
+    """Return label and group of every run, each once."""
+    return list(dict.fromkeys((run.label, run.group) for panel in shown for run in panel.series))
 
 
-def _about_bands(parts: Sequence[Curves]) -> str:
-    most = max(sum(one.low is not None for one in each.series) for each in parts)
+def _about_bands(shown: Sequence[Curves]) -> str:
+    most = max(sum(run.band is not None for run in panel.series) for panel in shown)
     if most > BANDS:
-        return f"percentile bands are left out: {most} would hide each other"
+        return f"percentile bands left out: {most} would hide each other"
     return "bands: 10th to 90th percentile" if most else ""
 
 
 def _about_gaps(shown: Sequence[Curves]) -> list[str]:
-    """Notes on the runs that never were finite, and on those without a check."""
+    """Return notes on the runs without a finite value, and on the runs without a check."""
     runs, notes = len(_runs(shown)), []
-    empty = [replace(each, series=[one for one in each.series if not len(one.values)]) for each in shown]
+    empty = [replace(panel, series=[run for run in panel.series if not len(run.values)]) for panel in shown]
     never = [
-        replace(each, series=[one for one in each.series if len(one.values) and not np.isfinite(one.values).any()])
-        for each in shown
+        replace(panel, series=[run for run in panel.series if len(run.values) and not np.isfinite(run.values).any()])
+        for panel in shown
     ]
     if count := len(_runs(never)):
         notes.append(f"{count} of {runs} runs never had a finite value: crosses at the top edge")

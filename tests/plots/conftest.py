@@ -17,7 +17,7 @@ class Reader:
 
     def points(self, gid, panel=0):
         """All points of the lines with this gid, as (n, 2)."""
-        import numpy as np  # not above: numpy must not be loaded before the process is set up
+        import numpy as np  # here, because numpy must not be loaded before the process is set up
 
         return np.concatenate([np.empty((0, 2)), *(line.get_xydata() for line in self.lines(gid, panel))])
 

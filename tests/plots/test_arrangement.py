@@ -15,13 +15,13 @@ from plots import (
 LAST = np.inf
 
 
-def trace(label="a", group="g", updates=(20, 1000, 50_000), part=""):
+def trace(label="a", group="g", updates=(20, 1000, 50_000), quantity=""):
     values = np.arange(1, len(updates) + 1)[:, None] * np.ones((1, 3))
-    return Trace(label, group, updates, values, part)
+    return Trace(label, group, updates, values, quantity)
 
 
-def distances(label="a", group="g", updates=(20, 40), part=""):
-    return Histogram(label, group, updates, [0, 0.25, 0.5], [[1, 3]] * len(updates), part=part)
+def distances(label="a", group="g", updates=(20, 40), quantity=""):
+    return Histogram(label, group, updates, [0, 0.25, 0.5], [[1, 3]] * len(updates), quantity=quantity)
 
 
 def outlines(axes):
@@ -34,7 +34,7 @@ def outlines(axes):
         ([0, 1000, LAST], ["update 20", "update 1,000", "update 50,000"]),
         ([LAST], ["update 50,000"]),
         ([0, 1, 2], ["update 20"]),
-        ([510], ["update 1,000"]),  # of two that are as near, the later
+        ([510], ["update 1,000"]),  # halfway: the later check
         ([10**9], ["update 50,000"]),
     ],
 )
@@ -57,8 +57,8 @@ def test_a_histogram_shows_chosen_checks_too(read):
 
 
 @pytest.mark.parametrize("update", [-1, np.nan, -np.inf])
-def test_what_is_no_update_is_refused(update):
-    with pytest.raises(ValueError, match="gradient_through_time: at is .* allowed: updates of 0 and more"):
+def test_an_invalid_update_is_refused(update):
+    with pytest.raises(ValueError, match="gradient_through_time: at is .* allowed: updates of 0 or more"):
         gradient_through_time([trace()], at=[update])
 
 
@@ -84,8 +84,8 @@ def test_overlaid_runs_have_a_panel_for_each_chosen_check_that_says_which(read):
     assert [line.get_ydata()[0] for panel in range(3) for line in seen.lines("check", panel)] == [1, 1, 2, 2, 3, 3]
 
 
-def test_overlaid_parts_have_a_row_each(read):
-    runs = [distances(label, label, part=f"gate {gate}") for label in ("gru 1", "gru 2") for gate in "zr"]
+def test_overlaid_quantities_have_a_row_each(read):
+    runs = [distances(label, label, quantity=f"gate {gate}") for label in ("gru 1", "gru 2") for gate in "zr"]
     seen = read(distance_histogram(runs, xlabel="d", overlay=True, at=[0, LAST]))
     titles = [axes.get_title(loc="left") for axes in seen.panels]
     assert titles == ["gate z, update 20", "gate z, update 40", "gate r, update 20", "gate r, update 40"]
@@ -97,8 +97,8 @@ def test_a_group_has_the_colour_that_it_has_among_all(read):
     both = read(gradient_through_time([trace("a 1", "a"), trace("b 1", "b")], overlay=True))
     assert alone.lines("check")[0].get_color() == both.lines("check")[1].get_color()
     many = [f"g{i}" for i in range(40)]
-    own = read(gradient_through_time([trace("b 1", "b")], overlay=True, groups=many))
-    assert own.lines("check")[0].get_color() == both.lines("check")[0].get_color(), "too many to keep one each"
+    among_many = read(gradient_through_time([trace("b 1", "b")], overlay=True, groups=many))
+    assert among_many.lines("check")[0].get_color() == both.lines("check")[0].get_color(), "too many for one each"
 
 
 def test_distances_are_shares_in_their_bins_with_words_at_both_ends(read):
@@ -121,12 +121,12 @@ def test_a_distance_that_is_told_its_limit_goes_up_to_it(read):
     assert 0.5 in seen.panels[0].get_yticks()
 
 
-def test_an_exploded_run_has_a_scale_of_its_own(read):
+def test_an_exploded_run_has_a_separate_scale(read):
     calm = Trace("calm", "a", [20], [[1e-4, 1.0]])
     wild = Trace("wild", "b", [20], [[1e30, 1.0]])
     for figure in (gradient_through_time, gradient_histogram):
         seen = read(figure([calm, wild]))
-        assert "scale of its own" in seen.notes
+        assert "on a separate scale" in seen.notes
         ranges = [axes.get_ylim() if figure is gradient_through_time else axes.get_xlim() for axes in seen.panels]
         assert ranges[0][1] < 1
         assert ranges[1][1] >= 30

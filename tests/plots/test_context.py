@@ -33,18 +33,18 @@ def test_every_run_is_a_line_through_its_points_and_a_point_in_each_state(read):
 
 
 def test_as_many_groups_as_have_names_differ_in_their_points_alone(read):
-    """On the right no line tells dashes: what is hollow there has a dashed line on the left, and in the legend."""
+    """Right panel: no lines, so no dashes. Hollow points there have a dashed line in the left panel and the legend."""
     figure = read(by_context([ByContext(g, g, [0, 1], [2, 1], [0.1, 0.1], STATES) for g in "abcdefghijkl"]))
     assert len(figure.legend) == style.NAMED_GROUPS == 12
-    found = [
+    left, right, legend = (
         [(line.get_markeredgecolor(), line.get_markerfacecolor(), line.get_marker()) for line in lines]
         for lines in (figure.lines("run"), figure.lines("states", 1), figure.figure.legends[0].legend_handles)
-    ]
-    assert found[0] == found[1] == found[2]
-    assert len(set(found[0])) == 12
+    )
+    assert left == right == legend
+    assert len(set(left)) == 12
     dashed = [line.get_linestyle() != "-" for line in figure.lines("run")]
-    assert dashed == [face == "white" for _, face, _ in found[0]] == [False] * 6 + [True] * 6
-    assert [edge for edge, *_ in found[0]] == [line.get_color() for line in figure.lines("run")]
+    assert dashed == [face == "white" for _, face, _ in left] == [False] * 6 + [True] * 6
+    assert [edge for edge, *_ in left] == [line.get_color() for line in figure.lines("run")]
 
 
 def test_contexts_have_places_from_0_on_and_floors_are_in_the_panel(read):
@@ -66,7 +66,7 @@ def test_many_contexts_do_not_crowd_the_axis(read):
 
 
 def test_without_a_run_it_says_so(read):
-    assert "No run was asked." in read(by_context([])).words
+    assert "No run was probed." in read(by_context([])).words
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The records that figures are drawn from: what they accept, and what they say to what they do not."""
+"""The records that figures are drawn from: what they accept, and the errors for what they do not."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_the_last_value_is_the_last_finite_one(values, last):
         (lambda: Histogram("a", "g", [0], [1, 0], [[1]], [0]), "edges are not in order"),
         (lambda: Histogram("a", "g", [0], [0, 1], [[-1]], [0]), "counts holds negative numbers"),
         (lambda: Histogram("a", "g", [0], [0, 1], [[1]], [0, 0]), "zeros has 2 rows for 1 updates"),
-        (lambda: Histogram.of(Trace("a", "g", [0], [[-1.0]])), "Histogram 'a': values hold negative"),
+        (lambda: Histogram.from_trace(Trace("a", "g", [0], [[-1.0]])), "Histogram 'a': values hold negative"),
         (lambda: Point("a", "g", 1, "low"), "Point 'a': loss is 'low', allowed: a number"),
         (lambda: Point("a", "g", 1, 1.0, {}, "done"), "ended is 'done', allowed: solved, budget"),
     ],
@@ -50,7 +50,7 @@ def test_a_wrong_record_is_named_with_its_variable_and_what_is_allowed(make, say
 
 def test_a_histogram_of_a_trace_counts_zeros_and_overflows_apart_and_loses_no_value():
     values = [[0.0, 1e-12, 1.0, np.nan], [0.0, 0.0, np.inf, 100.0]]
-    histogram = Histogram.of(Trace("a", "g", [0, 20], values))
+    histogram = Histogram.from_trace(Trace("a", "g", [0, 20], values))
     assert histogram.zeros.tolist() == [1, 2]
     assert histogram.infinite.tolist() == [0, 1]
     assert histogram.counts.sum(axis=1).tolist() == [2, 1]
@@ -61,8 +61,8 @@ def test_a_histogram_of_a_trace_counts_zeros_and_overflows_apart_and_loses_no_va
 
 
 def test_a_histogram_over_many_decades_has_few_bins_and_one_over_none_has_one():
-    wide = Histogram.of(Trace("a", "g", [0], [[1e-300, 1e300]]))
+    wide = Histogram.from_trace(Trace("a", "g", [0], [[1e-300, 1e300]]))
     assert 25 <= wide.counts.shape[1] <= 52
     assert wide.counts.sum() == 2
-    assert Histogram.of(Trace("a", "g", [0], [[1.0, 1.0]])).counts.tolist() == [[2]]
-    assert Histogram.of(Trace("a", "g", [0], [[0.0, 0.0]])).counts.sum() == 0
+    assert Histogram.from_trace(Trace("a", "g", [0], [[1.0, 1.0]])).counts.tolist() == [[2]]
+    assert Histogram.from_trace(Trace("a", "g", [0], [[0.0, 0.0]])).counts.sum() == 0

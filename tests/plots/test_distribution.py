@@ -98,5 +98,5 @@ def test_a_check_with_nothing_to_count_makes_a_figure(read):
 
 @pytest.mark.parametrize("name", ["checks", "most"])
 def test_fewer_than_one_check_or_run_is_refused(name):
-    with pytest.raises(ValueError, match=f"gradient_histogram: {name} is 0, allowed: 1 and more"):
+    with pytest.raises(ValueError, match=f"gradient_histogram: {name} is 0, allowed: 1 or more"):
         gradient_histogram([Trace("a", "g", [0], [[1.0]])], **{name: 0})

@@ -28,8 +28,8 @@ def test_a_row_for_each_value_with_its_mean_and_error(read):
 
 
 def test_bars_stand_beside_the_values_of_their_hyper_parameter(read):
-    one = Importance("forest", "R² lost", [0.5, -0.1], [0.2, 0.1])
-    seen = read(effects(SHOWN, [one, Importance("linear", "sd", [0.1, 0.9])], title="t", notes=["R² is so and so"]))
+    forest = Importance("forest", "R² lost", [0.5, -0.1], [0.2, 0.1])
+    seen = read(effects(SHOWN, [forest, Importance("linear", "sd", [0.1, 0.9])], title="t", notes=["R² is so and so"]))
     assert [axes.get_title(loc="left") for axes in seen.panels[1:]] == ["forest", "linear"]
     bars = seen.panels[1].patches
     assert [bar.get_width() for bar in bars] == [0.5, -0.1]
@@ -41,20 +41,20 @@ def test_bars_stand_beside_the_values_of_their_hyper_parameter(read):
     assert seen.notes == "R² is so and so"
 
 
-def test_hyper_parameters_beyond_the_room_are_left_out_whole_and_told(read):
+def test_hyper_parameters_without_space_are_left_out_whole_and_counted_in_a_note(read):
     shown = [Effect(name, str(i), float(i)) for name in "abc" for i in range(MOST // 2)]
     seen = read(effects(shown, [Importance("f", "x", [1.0, 2.0, 3.0])]))
     assert len(seen.points("mean")) == MOST
     assert [bar.get_width() for bar in seen.panels[1].patches] == [1.0, 2.0]
-    assert seen.notes == "1 of 3 hyper-parameters left out for want of room"
+    assert seen.notes == "1 of 3 hyper-parameters left out for lack of space"
 
 
 def test_nothing_to_draw_is_said_in_words(read):
     assert read(effects([], title="t")).words == ["No effects to draw."]
 
 
-def test_importances_of_others_are_refused():
-    with pytest.raises(ValueError, match="effects: forest has 3 sizes, allowed: 2, one a name"):
+def test_importances_for_another_number_of_hyper_parameters_are_refused():
+    with pytest.raises(ValueError, match="effects: forest has 3 sizes, allowed: 2, one per hyper-parameter"):
         effects(SHOWN, [Importance("forest", "x", [1, 2, 3])])
     with pytest.raises(ValueError, match="effects: forest has 1 errors, allowed: 2"):
         effects(SHOWN, [Importance("forest", "x", [1, 2], [1])])

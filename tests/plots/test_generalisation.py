@@ -24,7 +24,7 @@ def test_every_run_is_a_line_through_its_points_in_its_groups_colour(read):
     assert figure.panels[0].get_ylabel() == "errors"
     assert figure.level("chance") == 0.75
     assert figure.legend == ["a (2 runs)", "b"]
-    assert "lengths of training" in figure.notes
+    assert "training lengths" in figure.notes
 
 
 def test_no_error_is_inside_the_panel(read):
@@ -33,7 +33,7 @@ def test_no_error_is_inside_the_panel(read):
     assert low < 0 < 0.75 < high
 
 
-def test_what_is_no_share_of_answers_is_linear_and_all_of_it_is_inside(read):
+def test_a_quantity_that_is_not_a_share_of_answers_is_linear_and_all_of_it_is_inside(read):
     runs = [ByLength("a", "a", [50, 100], [2.5, 2.25]), ByLength("b", "b", [50, 100], [3.0, np.nan])]
     figure = read(generalisation(runs, "bits per byte", without=(3.5, "bigram")))
     assert figure.panels[0].get_yscale() == "linear"

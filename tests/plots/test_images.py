@@ -11,18 +11,18 @@ def meshes(axes):
 
 
 def gates(label, names, counts=((1, 3), (2, 2))):
-    return [Histogram(label, label, [20, 40], [0, 0.25, 0.5], counts, part=f"gate {name}") for name in names]
+    return [Histogram(label, label, [20, 40], [0, 0.25, 0.5], counts, quantity=f"gate {name}") for name in names]
 
 
-def test_shares_stand_at_their_update_and_bin_and_zeros_in_a_row_of_their_own(read):
+def test_shares_are_at_their_update_and_bin_and_zeros_in_a_separate_row(read):
     run = Histogram("a", "g", [20, 40], [-4, -2, 0], [[1, 1], [0, 3]], [2, 1])
     axes = read(gradient_histogram_image([run])).panels[0]
-    found = meshes(axes)
-    shares = found["shares"].get_array()
+    by_gid = meshes(axes)
+    shares = by_gid["shares"].get_array()
     np.testing.assert_array_equal(shares.filled(0), [[0.25, 0], [0.25, 0.75]])
-    assert np.ma.getmaskarray(shares).tolist() == [[False, True], [False, False]], "nothing is blank"
-    assert found["zero"].get_array().tolist() == [[0.5, 0.25]]
-    assert "overflow" not in found
+    assert np.ma.getmaskarray(shares).tolist() == [[False, True], [False, False]], "empty bins are blank"
+    assert by_gid["zero"].get_array().tolist() == [[0.5, 0.25]]
+    assert "overflow" not in by_gid
     assert "zero" in [text.get_text() for text in axes.get_yticklabels()]
     assert axes.get_xlim() == (10, 50)
 
@@ -48,17 +48,17 @@ def test_limits_are_lines_in_view_and_the_remark_stands_above_the_panel(read):
     assert words.get_position()[1] > 1
 
 
-def test_an_exploded_run_has_a_scale_of_its_own_and_leaves_the_others_theirs(read):
+def test_an_exploded_run_has_a_separate_scale(read):
     calm = Histogram("calm", "a", [20], [-4, -2, 0], [[1, 1]])
     wild = Histogram("wild", "b", [20], [-4, 0, 30], [[1, 1]])
     seen = read(gradient_histogram_image([calm, wild]))
     assert seen.panels[0].get_ylim()[1] == 0
     assert seen.panels[1].get_ylim()[1] == 30
-    assert "scale of its own" in seen.notes
+    assert "on a separate scale" in seen.notes
     assert "scale" not in read(gradient_histogram_image([calm])).notes
 
 
-def test_the_parts_of_a_run_stand_in_one_row_under_its_name(read):
+def test_the_quantities_of_a_run_are_in_one_row_under_its_name(read):
     seen = read(distance_image([*gates("gru", "zr"), *gates("lstm", "ifo")], ylabel="d"))
     assert [axes.get_title(loc="left") for axes in seen.panels] == [
         "gru\ngate z", "gate r", "lstm\ngate i", "gate f", "gate o",
@@ -77,7 +77,7 @@ def test_distances_go_from_saturated_to_the_limit(read):
     assert meshes(axes)["shares"].get_array().filled(0).tolist() == [[0.25, 0.5], [0.75, 0.5]]
 
 
-def test_most_counts_runs_and_not_their_parts(read):
+def test_most_counts_runs_and_not_their_quantities(read):
     records = [record for i in range(3) for record in gates(f"r{i}", "zr")]
     seen = read(distance_image(records, ylabel="d", most=2))
     assert len(seen.panels) == 4
@@ -93,19 +93,19 @@ def test_of_more_checks_than_pixels_neighbours_are_counted_together_and_none_is_
     updates = 20 * np.arange(1, 1203)
     counts = np.zeros((1202, 2))
     counts[:, 0] = 3
-    counts[601, :] = [0, 9]  # one check alone is different
+    counts[601, :] = [0, 9]  # a single check is different
     run = Histogram("a", "g", updates, [-2, -1, 0], counts, np.ones(1202))
-    found = meshes(read(gradient_histogram_image([run])).panels[0])
-    shares = found["shares"].get_array().filled(0)
+    by_gid = meshes(read(gradient_histogram_image([run])).panels[0])
+    shares = by_gid["shares"].get_array().filled(0)
     assert shares.shape == (2, 500)
     assert np.count_nonzero(shares[1]) == 1
-    np.testing.assert_allclose(shares.sum(0) + found["zero"].get_array()[0], 1)
+    np.testing.assert_allclose(shares.sum(0) + by_gid["zero"].get_array()[0], 1)
 
 
 def test_of_more_checks_than_pixels_an_image_of_values_draws_some_and_says_so(read):
     seen = read(gradient_image([Trace("a", "g", np.arange(1, 1202), np.ones((1201, 2)))]))
     assert meshes(seen.panels[0])["log g"].get_array().shape == (500, 2)
-    assert "500 checks of a run drawn, of up to 1,201" in seen.notes
+    assert "at most 500 checks per run are drawn, of up to 1,201" in seen.notes
 
 
 def test_an_exploded_run_does_not_take_the_colours_of_an_image(read):
@@ -135,5 +135,5 @@ def test_a_single_check_is_named_once(read, figure):
 def test_too_many_runs_are_counted_and_fewer_than_one_is_refused(read, figure):
     runs = [Histogram(f"r{i}", f"g{i}", [20], [0, 1], [[1]]) for i in range(9)]
     assert "6 of 9 runs shown, 3 left out" in read(figure(runs)).notes
-    with pytest.raises(ValueError, match="most is 0, allowed: 1 and more"):
+    with pytest.raises(ValueError, match="most is 0, allowed: 1 or more"):
         figure(runs, most=0)

@@ -1,4 +1,4 @@
-"""What importing and using the package does to everybody else: nothing."""
+"""Importing and using the package has no side effects."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import matplotlib as mpl
 import plots
 
 
-def test_importing_plots_loads_neither_pyplot_nor_the_rest_of_the_house():
+def test_importing_plots_loads_neither_pyplot_nor_the_other_packages():
     unwanted = {"matplotlib.pyplot", "torch", "rnnctl", "store", "jobs", "sqlite3"}
     code = f"import sys, plots; print(sorted({unwanted} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -21,7 +21,7 @@ def test_drawing_leaves_rcparams_as_they_were():
     assert dict(mpl.rcParams) == before
 
 
-def test_every_figure_function_answers_no_runs_in_words():
+def test_every_figure_function_draws_a_text_if_there_are_no_runs():
     empty = [
         plots.curves([], title="t"),
         plots.curves([plots.Curves([], "loss")], title="t"),

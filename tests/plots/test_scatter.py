@@ -117,11 +117,11 @@ def test_equal_runs_at_one_number_are_spread_around_it_without_reaching_the_next
 
 
 def test_lanes_go_outward_from_the_middle_and_are_free_again_above_a_marker():
-    one = {"width": 0.1, "height": 0.2}
-    assert spread(["a"], np.array([0.5]), **one).tolist() == [0.0]
-    assert spread(["a"] * 4, np.array([0.5, 0.5, 0.6, 0.71]), **one) == pytest.approx([0, 0.1, -0.1, 0])
-    assert spread(["a", "b"], np.array([0.5, 0.5]), **one).tolist() == [0, 0]  # columns do not see one another
-    assert spread(["a"] * 2, np.array([0.9, 0.1]), **one).tolist() == [0, 0]
+    marker = {"width": 0.1, "height": 0.2}
+    assert spread(["a"], np.array([0.5]), **marker).tolist() == [0.0]
+    assert spread(["a"] * 4, np.array([0.5, 0.5, 0.6, 0.71]), **marker) == pytest.approx([0, 0.1, -0.1, 0])
+    assert spread(["a", "b"], np.array([0.5, 0.5]), **marker).tolist() == [0, 0]  # columns are independent
+    assert spread(["a"] * 2, np.array([0.9, 0.1]), **marker).tolist() == [0, 0]
 
 
 def test_a_crowd_takes_the_room_between_lanes_and_no_more():

@@ -1,4 +1,4 @@
-"""Words and numbers of the house style."""
+"""Texts and numbers of the common style."""
 
 import pytest
 

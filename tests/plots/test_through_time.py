@@ -16,9 +16,9 @@ def trace(group="g", seed=1, checks=5, steps=10, values=None):
 def dashes(axes):
     """The dashes of the strip, as one list of (time step, height) for each check."""
     return [
-        [(segment[:, 0].mean(), segment[0, 1]) for segment in each.get_segments()]
-        for each in axes.collections
-        if each.get_gid() == "zero"
+        [(segment[:, 0].mean(), segment[0, 1]) for segment in dashed.get_segments()]
+        for dashed in axes.collections
+        if dashed.get_gid() == "zero"
     ]
 
 
@@ -187,7 +187,7 @@ def test_negative_values_are_refused_with_the_figure_and_the_run(figure):
 
 
 def test_fewer_than_one_check_or_run_is_refused():
-    with pytest.raises(ValueError, match="gradient_through_time: checks is 0, allowed: 1 and more"):
+    with pytest.raises(ValueError, match="gradient_through_time: checks is 0, allowed: 1 or more"):
         gradient_through_time([trace()], checks=0)
-    with pytest.raises(ValueError, match="gradient_image: most is 0, allowed: 1 and more"):
+    with pytest.raises(ValueError, match="gradient_image: most is 0, allowed: 1 or more"):
         gradient_image([trace()], most=0)

@@ -31,8 +31,8 @@ def test_curves_draw_every_run_as_it_is_and_seeds_of_a_group_in_one_colour(read)
     series = three_methods()
     seen = read(curves(series, "NLL", title="Temporal order"))
     lines = seen.lines("run")
-    for one, line in zip(series, lines, strict=True):
-        np.testing.assert_array_equal(line.get_xydata(), np.c_[one.updates, one.values])
+    for shown, line in zip(series, lines, strict=True):
+        np.testing.assert_array_equal(line.get_xydata(), np.c_[shown.updates, shown.values])
     colours = [line.get_color() for line in lines]
     assert colours[0] == colours[1]
     assert len(set(colours)) == 3
@@ -264,9 +264,9 @@ def test_several_panels_have_the_same_colours_and_one_legend(read):
 
 def test_panels_of_one_scale_share_it_and_others_do_not(read):
     shown = [Curves([run("a", 1, [1.0, 100.0])], "x", scale="log"), Curves([run("a", 1, [1.0, 1.0])], "y", scale="log")]
-    shared, own = read(draw(shown, same_scale=True)), read(draw(shown))
+    shared, separate = read(draw(shown, same_scale=True)), read(draw(shown))
     assert shared.panels[0].get_ylim() == shared.panels[1].get_ylim()
-    assert own.panels[1].get_ylim()[1] < 2
+    assert separate.panels[1].get_ylim()[1] < 2
     assert shared.panels[1].get_yscale() == "log"
 
 

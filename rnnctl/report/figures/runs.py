@@ -214,7 +214,7 @@ def distances(run: Result, history: History, name: str, limit: float, part: str 
     rows = _rows(history, name)
     counts = np.array(list(rows.values()), dtype=float)
     edges = np.linspace(0, limit, counts.shape[1] + 1)
-    return Histogram(run["label"], run["group"], history.steps[list(rows)], edges, counts, part=part)
+    return Histogram(run["label"], run["group"], history.steps[list(rows)], edges, counts, quantity=part)
 
 
 def gradients(run: Result, history: History) -> Histogram:
