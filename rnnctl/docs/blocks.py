@@ -17,6 +17,7 @@ _TABLES: dict[str, Callable[[], str]] = {
     "commands": commands.overview,
     "figures": parts.figures,
     "keys": lambda: keys.keys(""),
+    "measures": parts.measures,
     "studies": parts.studies,
 }
 _FAMILIES: dict[str, Callable[[str], str]] = {"command": commands.reference, "keys": keys.keys}

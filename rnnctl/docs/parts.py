@@ -17,6 +17,14 @@ def figures() -> str:
     return table(["kind", "shows", "drawn by `examine`", "takes `--at`"], rows)
 
 
+def measures() -> str:
+    """Return the table of the measures by which runs are ranked and compared."""
+    from rnnctl.measures import MEASURES
+
+    rows = [[code(each.key), each.label, each.heading, each.reference.label] for each in MEASURES.values()]
+    return table(["key", "is", "column in tables", "shown beside"], rows)
+
+
 def studies() -> str:
     """Return the table of the studies that come with rnnctl, with the first sentence of what each is about."""
     from rnnctl.study.loading import load_study, packaged_studies

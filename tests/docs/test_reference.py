@@ -46,6 +46,14 @@ def test_every_command_and_option_has_a_help_text(command):
     assert [parameter.usage for parameter in command.parameters if not parameter.help] == []
 
 
+def test_every_exit_code_is_in_the_reference():
+    from rnnctl.cli import output
+
+    codes = (output.OK, output.FAILURE, output.USAGE, output.NOTHING, output.SOME_FAILED, output.INTERRUPTED)
+    section = (FOLDER / "commands.md").read_text(encoding="utf-8").split("## Exit codes")[1].split("##")[0]
+    assert re.findall(r"^\| (\d+) \|", section, re.M) == [str(code) for code in codes]
+
+
 # --- what is named exists
 
 
