@@ -10,6 +10,7 @@ seconds since the epoch and durations seconds, both floats, and always handed in
     errors        StoreError, of which there are NoWorkspace, OlderWorkspace, NewerWorkspace, UnusableEngine,
                   Unwritable, Busy, DiskFull, Corrupt, Conflict, LeaseLost, NotFound; str(error) is one line
     registry      register(store, studies, now) -> [Registered]; StudyRecord, RunRecord, Registered
+                  rekey(store, keys) -> [run_id]
     lineage       parents(store, run_id), children(store, run_id) -> [Descended]; Descent
     workers       start(store, WorkerRecord, environment, now), end(store, worker, now),
                   current(store) -> [WorkerRow]
@@ -30,8 +31,8 @@ seconds since the epoch and durations seconds, both floats, and always handed in
     history       HistoryRow, a protocol: .step, .scalars, .traces
                   read(store, run_ids, traces=False) -> {run_id: History}
     answers       add(store, answers, now), of_runs(store, run_ids, probe=None) -> [Answer]
-    queries       studies, counts, counts_by_study, runs_of, attempts, checkpoints_of, resolve_runs,
-                  resolve_study
+    queries       studies, counts, counts_by_study, runs_of, keys_to_check, attempts, checkpoints_of,
+                  resolve_runs, resolve_study
     integrity     database_findings, checkpoint_findings, orphans, remove_orphans; Finding
     backup        backup(store, destination, checkpoints=False) -> BackedUp
 """

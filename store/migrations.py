@@ -218,6 +218,18 @@ def answers_of_probes(connection: sqlite3.Connection) -> None:
     connection.execute("DROP TABLE evaluations")
 
 
+PACK_KEYS = (
+    # The shape of a run is the text of its pack key. It follows from the spec, so that it may change with the program.
+    "DROP TRIGGER runs_never_change",
+    """CREATE TRIGGER runs_never_change BEFORE UPDATE OF seq, run_id, config_id, total, created ON runs
+       BEGIN SELECT RAISE(ABORT, 'a run never changes'); END""",
+    # Runs of one earlier shape could differ in what a pack must have in common, their optimizer for example. Each gets
+    # a shape of its own, and is claimed alone, until its key is known.
+    """UPDATE runs SET shape = run_id
+       WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.run_id = runs.run_id AND status = 'done')""",
+    "UPDATE jobs SET shape = run_id WHERE status <> 'done'",
+)
+
 STEPS: dict[str, Step] = {
     "studies_and_runs": STUDIES_AND_RUNS,
     "jobs_and_workers": JOBS_AND_WORKERS,
@@ -227,6 +239,7 @@ STEPS: dict[str, Step] = {
     "evaluations_of_text": EVALUATIONS_OF_TEXT,
     "specs_named_last": SPECS_NAMED_LAST,
     "answers_of_probes": answers_of_probes,
+    "pack_keys": PACK_KEYS,
 }
 
 SCHEMA = len(STEPS)

@@ -33,7 +33,7 @@ class RunRow:
 
     run_id: str
     config_id: str
-    shape: str
+    shape: str  # text of the pack key
     total: int  # updates, at most
     study: str
     label: str
@@ -50,6 +50,14 @@ class RunRow:
     exact: bool  # whether each attempt so far went on with the same bits
     spec: dict[str, Any]
     summary: dict[str, Any]  # empty before the first commit
+
+
+class KeyedRun(NamedTuple):
+    """A run with its shape, which is the text of its pack key, and the spec that the key follows from."""
+
+    run_id: str
+    shape: str
+    spec: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +176,20 @@ def runs_of(
         RunRow(*row[:-3], bool(row["exact"]), spec, summary)
         for row, spec, summary in zip(rows, specs, summaries, strict=True)
     ]
+
+
+def keys_to_check(store: Store) -> list[KeyedRun]:
+    """Return the runs that are neither done nor running, in the order of registration.
+
+    A shape may come from an earlier version of the program: compute the key from the spec again, and hand those that
+    differ to `registry.rekey`.
+    """
+    rows = store.rows(
+        """SELECT runs.run_id, jobs.shape, spec FROM jobs JOIN runs USING (seq)
+           WHERE status NOT IN ('running', 'done') ORDER BY seq"""
+    )
+    specs = from_json(row["spec"] for row in rows)
+    return [KeyedRun(row["run_id"], row["shape"], spec) for row, spec in zip(rows, specs, strict=True)]
 
 
 def attempts(store: Store, run_id: str) -> list[AttemptRow]:

@@ -1,11 +1,13 @@
-"""Registering studies: runs are added, and runs that two studies name are shared.
+"""Register studies: runs are added, and two studies that name the same run share it.
 
-A run id is a hash of what the run is, so equal ids are equal runs. What else a spec says, such as where a file lies, is
-no part of that: there the one that was registered last holds.
+A run id is a hash of what identifies the run, so equal ids mean equal runs. A spec also says things that are not part
+of the identity, such as where a file lies, and a run has a shape, which follows from its spec: for these, what was
+registered last holds.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +21,9 @@ from store.lineage import Descent
 class RunRecord:
     """One run as a study names it."""
 
-    run_id: str  # a hash of what the spec says the run is
+    run_id: str  # a hash of what identifies the run
     config_id: str  # equal for runs that differ only in their seed
-    shape: str  # runs of equal shape can be trained in one pack
+    shape: str  # text of the pack key: runs of equal shape can be trained in one pack
     spec: dict[str, Any]  # fully resolved, JSON
     label: str  # name within the study
     total: int  # updates, at most
@@ -35,28 +37,50 @@ class StudyRecord:
     about: str
     source: str  # text of the file
     runs: list[RunRecord]
-    descents: list[Descent] = field(default_factory=list)  # of those runs that were refined from others
+    descents: list[Descent] = field(default_factory=list)  # of the runs that were refined from others
 
 
 @dataclass(frozen=True)
 class Registered:
-    """What registering one study came to, in runs."""
+    """How many runs of a study were new, shared or known when it was registered."""
 
     study: str
     new: int  # created now
-    shared: int  # were there through another study, and are part of this one now
-    known: int  # were part of this study already
+    shared: int  # already there through another study, now part of this one too
+    known: int  # already part of this study
 
 
 def register(store: Store, studies: list[StudyRecord], now: float) -> list[Registered]:
     """Register studies, all or none. Each new run is queued.
 
-    A study that is registered again takes the new text, labels and specs, and only gains runs and descents.
-    Raises ValueError for a study that names a run twice; Conflict for a descent from or to a run that is not
-    registered.
+    A study that is registered again takes the new text, labels, specs and shapes; its runs and descents stay, and new
+    ones are added. Raises ValueError for a study that names a run twice, Conflict for a descent from or to a run that
+    is not registered.
     """
     with store.transaction():
         return [_register_study(store, study, now) for study in studies]
+
+
+def rekey(store: Store, keys: Mapping[str, str]) -> list[str]:
+    """Give runs new shapes, the texts of their pack keys by run id; return the ids of those that were changed.
+
+    Runs that are running or done keep theirs: what a worker holds stays as it was claimed, and a finished run is never
+    claimed again. A run that is released later is queued with its old shape, and `queries.keys_to_check` returns it.
+    All changes happen in one transaction. Ids that are not registered are left out.
+    """
+    with store.transaction():
+        return _rekey(store, keys)
+
+
+def _rekey(store: Store, keys: Mapping[str, str]) -> list[str]:
+    changed = store.rows(
+        """UPDATE jobs SET shape = new.value FROM json_each(?) AS new
+           WHERE run_id = new.key AND status NOT IN ('running', 'done') AND shape <> new.value RETURNING run_id""",
+        (to_json(dict(keys)),),
+    )
+    run_ids = [row["run_id"] for row in changed]
+    store.execute_many("UPDATE runs SET shape = ? WHERE run_id = ?", [(keys[run_id], run_id) for run_id in run_ids])
+    return run_ids
 
 
 def _register_study(store: Store, study: StudyRecord, now: float) -> Registered:
@@ -84,6 +108,7 @@ def _register_study(store: Store, study: StudyRecord, now: float) -> Registered:
     store.execute_many(
         "UPDATE runs SET spec = ? WHERE run_id = ?", [(to_json(run.spec), run.run_id) for run in respecified]
     )
+    _rekey(store, {run.run_id: run.shape for run in study.runs})
     store.execute_many(
         """INSERT INTO labels (run_id, study, label) VALUES (?, ?, ?)
            ON CONFLICT (run_id, study) DO UPDATE SET label = excluded.label""",

@@ -7,9 +7,21 @@ from dataclasses import replace
 
 import pytest
 
-from store import Corrupt, NewerWorkspace, OlderWorkspace, Store, answers, integrity, lineage, migrations, registry
+from store import (
+    Corrupt,
+    NewerWorkspace,
+    OlderWorkspace,
+    Store,
+    answers,
+    integrity,
+    lineage,
+    migrations,
+    queries,
+    queue,
+    registry,
+)
 from store.lineage import Descent
-from tests.store.older import BYTES_PER_ANSWER, EVALUATIONS, RUNS, build, query, tables
+from tests.store.older import BYTES_PER_ANSWER, EVALUATIONS, RUNS, SHAPE, build, query, tables
 
 
 def schema(folder):
@@ -33,6 +45,8 @@ def test_every_earlier_schema_is_upgraded_and_keeps_its_rows(tmp_path, lab, step
     assert recorded(folder) == recorded(lab.folder) == list(migrations.STEPS)
     after = tables(folder)
     for table, rows in before.items():
+        if table in ("runs", "jobs"):
+            rows = [{**row, "shape": new["shape"]} for row, new in zip(rows, after[table], strict=True)]
         if table != "evaluations":
             assert after[table] == rows, table
 
@@ -64,6 +78,30 @@ def test_evaluations_become_answers_of_the_probe_lengths_bit_for_bit(tmp_path, s
         answers.add(store, [replace(answer, answer={}) for answer in kept], 9.0)
         assert answers.of_runs(store, RUNS) == kept
     assert "evaluations" not in tables(folder)
+
+
+@pytest.mark.parametrize("steps", range(1, migrations.SCHEMA))
+def test_runs_with_an_earlier_kind_of_shape_are_claimed_alone_until_their_keys_are_known(tmp_path, steps):
+    with Store.open(build(tmp_path / "old", steps)) as store:
+        rows = store.rows("SELECT run_id, shape FROM runs ORDER BY seq")
+        done = RUNS[:1] if steps > 1 else []
+        assert [tuple(row) for row in rows] == [(run_id, SHAPE if run_id in done else run_id) for run_id in RUNS]
+        if steps == 1:
+            return  # it had no jobs yet
+        assert [tuple(row) for row in store.rows("SELECT run_id, shape FROM jobs ORDER BY seq")] == list(
+            map(tuple, rows)
+        )
+        waiting = queries.keys_to_check(store)
+        assert [(run.run_id, run.shape) for run in waiting] == [(run_id, run_id) for run_id in RUNS[2:]]
+
+        def claim():
+            return [held.run_id for held in queue.claim(store, "w", 50.0, 60.0, lambda shape: 8, 1, 1)]
+
+        queue.retry(store)
+        assert claim() == [RUNS[2]]
+        registry.rekey(store, {run.run_id: "key" for run in waiting})
+        assert claim() == RUNS[3:]
+        assert claim() == []
 
 
 def test_an_upgraded_workspace_takes_what_earlier_versions_did_not_know(tmp_path):

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from store import Conflict, queries, registry
+from store import Conflict, queries, queue, registry
 from store.registry import Registered, StudyRecord
 
 
@@ -68,7 +68,7 @@ def test_equal_ids_are_equal_runs_and_the_spec_that_was_named_last_is_the_one_th
     assert {row.run_id: row.spec for row in queries.runs_of(lab.store)} == {r.run_id: r.spec for r in (first, second)}
 
 
-@pytest.mark.parametrize("column", ["seq", "run_id", "config_id", "shape", "total", "created"])
+@pytest.mark.parametrize("column", ["seq", "run_id", "config_id", "total", "created"])
 def test_the_database_itself_refuses_to_change_what_a_run_is(lab, column):
     lab.register("a", *lab.runs(1))
     with pytest.raises(Conflict, match="a run never changes"), lab.store.transaction():
@@ -81,3 +81,45 @@ def test_a_run_that_was_registered_is_what_comes_back(lab):
     (row,) = queries.runs_of(lab.store)
     names = ("run_id", "config_id", "shape", "spec", "label", "total")
     assert {name: getattr(row, name) for name in names} == {name: getattr(record, name) for name in names}
+
+
+def shapes(lab, *numbers):
+    """The shape of each run, which both its rows have."""
+    rows = lab.store.rows("SELECT run_id, runs.shape, jobs.shape AS copy FROM runs JOIN jobs USING (seq, run_id)")
+    assert all(row["shape"] == row["copy"] for row in rows)
+    by_id = {row["run_id"]: row["shape"] for row in rows}
+    return [by_id[f"r1-s{number:05d}"] for number in numbers]
+
+
+def test_new_keys_decide_which_runs_are_claimed_together(lab):
+    ids = [run.run_id for run in lab.runs(4)]
+    lab.register("a", *lab.runs(4))
+    key = '{"cell":"gru","optimizer":"adam"}'
+    assert registry.rekey(lab.store, {ids[1]: key, ids[3]: key, ids[2]: "s", "r1-nobody": key}) == [ids[1], ids[3]]
+    assert shapes(lab, 0, 1, 2, 3) == ["s", key, "s", key]
+    assert [row.shape for row in queries.runs_of(lab.store)] == ["s", key, "s", key]
+    lab.start("w")
+    assert [claim.run_id for claim in lab.claim("w", pack=4)] == [ids[0], ids[2]]
+    assert [(claim.run_id, claim.shape) for claim in lab.claim("w", pack=4)] == [(ids[1], key), (ids[3], key)]
+
+
+def test_running_and_finished_runs_keep_their_keys_and_every_other_run_is_checked(lab):
+    ids = [run.run_id for run in lab.runs(5)]
+    lab.register("a", *lab.runs(5))
+    lab.start("w")
+    done, running, failed = lab.claim("w", pack=3)
+    lab.commit(done, 10, outcome="solved")
+    queue.fail(lab.store, failed, "traceback", 20.0, 1, lambda strikes: 0.0)
+    queue.cancel(lab.store, [ids[3]], 20.0)
+    assert queries.keys_to_check(lab.store) == [(ids[i], "s", {"shape": "s", "seed": i}) for i in (2, 3, 4)]
+    assert sorted(registry.rekey(lab.store, dict.fromkeys(ids, "new"))) == ids[2:]
+    assert shapes(lab, 0, 1, 2, 3, 4) == ["s", "s", "new", "new", "new"]
+    queue.release(lab.store, running, 30.0)
+    assert queries.keys_to_check(lab.store)[0] == (ids[1], "s", {"shape": "s", "seed": 1})
+
+
+def test_a_study_registered_again_gives_its_runs_their_new_shapes(lab):
+    first, second = lab.runs(2)
+    lab.register("a", first, second)
+    lab.register("b", replace(first, shape="new"))
+    assert shapes(lab, 0, 1) == ["new", "s"]
