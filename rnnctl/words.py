@@ -1,8 +1,9 @@
-"""How messages name things: the nearest right name, values and texts from outside on one line."""
+"""How messages and tables name things: the nearest right name, numbers, values and texts from outside on one line."""
 
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
 
 LONGEST_VALUE = 60
@@ -41,3 +42,14 @@ def shown(value: object) -> str:
     else:
         text = repr(value)
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Return a number for a table or a sentence; a dash if it is None or not finite."""
+    return "-" if value is None or not math.isfinite(value) else f"{value + 0.0:.{digits}g}"  # + 0.0: not -0
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number of things: 1 run, 2 runs, 3 studies."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{n:,} {noun if n == 1 else plural}"

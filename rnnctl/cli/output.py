@@ -12,6 +12,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from rnnctl.words import counted as counted
+from rnnctl.words import number as number
+
 OK, FAILURE, USAGE, NOTHING, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
@@ -83,11 +86,6 @@ def _is_figure(cell: str) -> bool:
     return cell in ("", "-") or _FIGURE.fullmatch(cell) is not None
 
 
-def number(value: float | None, digits: int = 4) -> str:
-    """A figure for a table; a dash where there is none."""
-    return "-" if value is None or not math.isfinite(value) else f"{value + 0.0:.{digits}g}"  # -0 is 0
-
-
 def duration(seconds: float | None) -> str:
     """Seconds as a person says them: 42 s, 3:07, 2:03:07."""
     if seconds is None or not math.isfinite(seconds):
@@ -97,12 +95,6 @@ def duration(seconds: float | None) -> str:
         return f"{whole} s"
     minutes, rest = divmod(whole, 60)
     return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
-
-
-def counted(n: int, noun: str) -> str:
-    """1 run, 2 runs, 3 studies."""
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{n:,} {noun if n == 1 else plural}"
 
 
 def headline(error: str) -> str:
