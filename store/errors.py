@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,7 +65,14 @@ class LeaseLost(StoreError):
 
 
 class NotFound(StoreError):
-    """A name fits no run and no study."""
+    """There is no run or study of a name."""
+
+    def __init__(self, kind: str, name: str, known: Sequence[str]) -> None:
+        """kind: what was looked for, in words. name: what the user wrote. known: all names that there are."""
+        super().__init__(f"there is no {kind} {name!r}")
+        self.kind = kind
+        self.name = name
+        self.known = list(known)
 
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -222,7 +221,7 @@ def resolve_runs(store: Store, name: str) -> list[str]:
     """The ids of the runs that a user's word stands for, in the order of registration.
 
     Tried in this order: a run id, study/label, a label (in any study), the beginning of a run id.
-    Raises NotFound, naming what comes nearest.
+    Raises NotFound with all names that a run can be found by.
     """
     rows = store.rows(
         """SELECT DISTINCT run_id, seq, CASE WHEN run_id = :name THEN 1
@@ -239,18 +238,12 @@ def resolve_runs(store: Store, name: str) -> list[str]:
         """SELECT DISTINCT label FROM labels UNION SELECT run_id FROM runs
            UNION SELECT studies.name || '/' || label FROM labels JOIN studies ON studies.id = labels.study"""
     )
-    raise NotFound(_not_found("run", name, [row[0] for row in words]))
+    raise NotFound("run", name, [row[0] for row in words])
 
 
 def resolve_study(store: Store, name: str) -> str:
-    """The study's name if there is one by that name. Raises NotFound, naming what comes nearest."""
+    """Return the name if a study has it. Raises NotFound with the names of all studies."""
     names = [study.name for study in studies(store)]
     if name in names:
         return name
-    raise NotFound(_not_found("study", name, names))
-
-
-def _not_found(kind: str, name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-    hint = f"; did you mean {' or '.join(near)}?" if near else "; `rnnctl status` shows what there is"
-    return f"there is no {kind} {name!r}{hint}"
+    raise NotFound("study", name, names)

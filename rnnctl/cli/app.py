@@ -25,6 +25,7 @@ from rnnctl.cli import (
     train,
 )
 from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, USAGE, OutputClosed, UserError, out, say
+from rnnctl.words import did_you_mean
 
 app = typer.Typer(
     name="rnnctl",
@@ -121,7 +122,13 @@ def _explained(error: Exception) -> tuple[str, int]:
     names = {kind.__name__ for kind in type(error).__mro__}
     if "SpecError" in names:
         return str(error), USAGE
-    if names & {"NoWorkspace", "NotFound"}:
+    if "NotFound" in names:
+        from store import NotFound
+
+        assert isinstance(error, NotFound)
+        hint = did_you_mean(error.name, error.known) or "; `rnnctl status` shows what there is"
+        return f"{error}{hint}", NOTHING
+    if "NoWorkspace" in names:
         return str(error), NOTHING
     if "StoreError" in names:
         return str(error), FAILURE

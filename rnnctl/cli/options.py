@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -113,7 +112,7 @@ def runs_named(store: Store, word: str) -> tuple[list[RunRow], bool]:
     """The runs of the study that a user's word names, or the one run; and whether it is the study. A study goes first,
     and a run of that name is mentioned.
 
-    Raises UserError where there is none, or where it could be several runs.
+    Raises NotFound, and UserError if it could be several runs.
     """
     from store import NotFound, queries
 
@@ -127,11 +126,8 @@ def runs_named(store: Store, word: str) -> tuple[list[RunRow], bool]:
         return queries.runs_of(store, word), True
     try:
         run_id = one_run(store, word)
-    except NotFound:
-        labels = [f"{row.study}/{row.label}" for row in queries.runs_of(store)]
-        near = difflib.get_close_matches(word, [*studies, *labels], n=1, cutoff=0.6)
-        hint = f"; did you mean {near[0]}?" if near else "; `rnnctl status` shows what there is"
-        raise UserError(f"there is no study or run {word!r}{hint}", NOTHING) from None
+    except NotFound as error:
+        raise NotFound("study or run", word, [*studies, *error.known]) from None
     # A run can be in several studies: the one in which it is called so, or the first.
     named = [
         row for study in studies for row in queries.runs_of(store, study, run_ids=[run_id])
