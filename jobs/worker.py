@@ -179,7 +179,7 @@ class Worker:
             {"run": one.run_id, "label": one.label, "attempt": one.attempt, "step": one.step, "total": one.total}
             for one in claims
         ]
-        self._say("claimed", shape=claims[0].shape, runs=runs)
+        self._say("claimed", runs=runs)
         holds = Holds(claims, now, self._settings.lease)
         session = Session(self._store, claims, holds, self._clock, self._stop.is_set, self._say, self._settings.lease)
         heartbeat = Heartbeat(

@@ -26,7 +26,7 @@ TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 1\n    go()
 
 def claimed(*runs, worker="w"):
     listed = [{"run": run, "label": run.upper(), "attempt": 1, "step": 10, "total": 110} for run in runs]
-    return {"event": "claimed", "worker": worker, "shape": "s", "runs": listed}
+    return {"event": "claimed", "worker": worker, "runs": listed}
 
 
 def test_before_anything_is_claimed_all_that_waits_is_left(progress):
