@@ -1,10 +1,12 @@
-"""The child's side of a pool: a worker in a process of its own that obeys, tells and outlives no parent.
+"""The main function of a worker process that `jobs.launcher.LocalLauncher` starts.
 
-stdin carries orders: any line means drain, and so does its end, which comes when the parent is gone, however it went.
-stdout carries events as JSON lines. SIGINT is the parent's business and ignored here; SIGTERM drains.
+stdin carries orders: any line means drain, and so does its end, which comes when the parent is gone for any reason.
+stdout carries events as JSON lines. SIGINT is left to the parent and ignored here; SIGTERM drains.
 
-This module loads next to nothing, so that a child is under control before it starts to load what training needs.
+This module loads very little, so that a process obeys before it starts to load what training needs.
 """
+
+from __future__ import annotations
 
 import faulthandler
 import os
@@ -18,24 +20,28 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from jobs.events import Emit, encode, event
+from jobs.events import Emit, Event, encode, event
 from store.errors import StoreError
 
 if TYPE_CHECKING:
     from jobs.worker import Worker
 
-WAITING_EVENTS = 2000  # how many events wait for a parent that does not read before further ones are dropped
-FLUSH = 5.0  # seconds that the last events may take to go out
+WAITING_EVENTS = 2000  # events that may wait for a parent that does not read; further ones are dropped
+FLUSH = 5.0  # seconds that writing the last events may take
 STUCK_EXIT = 70  # exit status of a worker whose update loop had to be abandoned
 
 
-def serve(build: Callable[[Emit, threading.Event], "Worker"]) -> int:
-    """Runs the worker that `build(emit, stop)` makes until nothing is left or it is told to drain; an exit status.
+class CannotWork(Exception):
+    """Raised by `build` where no worker can be made, for a reason that one line explains; no traceback is shown."""
 
-    Call it first thing in the process, and import what is heavy in `build`. Whatever prints to stdout meanwhile
-    lands on stderr: stdout belongs to the events. A StoreError, which the worker tells as its last event, ends it with
-    status 1. So does an exception of `build`, told likewise, since it would come again in the next process. Other
-    exceptions pass through and make the process a crashed one.
+
+def serve(build: Callable[[Emit, threading.Event], Worker]) -> int:
+    """Run the worker that `build(emit, stop)` makes, until nothing is left or it drains; return the exit status.
+
+    Call it first thing in the process, and import large packages in `build`. What is printed to stdout meanwhile goes
+    to stderr: stdout is for the events. The process ends with status 1 after a StoreError, which the worker reports as
+    its last event, and after an exception of `build`, which is reported likewise, since it would be raised again in
+    the next process. Other exceptions pass through, so that the process counts as crashed.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = threading.Event()
@@ -44,8 +50,12 @@ def serve(build: Callable[[Emit, threading.Event], "Worker"]) -> int:
     try:
         worker = build(events.send, stop)
     except Exception as error:
-        traceback.print_exc()
-        line = " ".join(f"{type(error).__name__}: {error}".split())
+        if isinstance(error, CannotWork):
+            line = str(error)
+            print(line, file=sys.stderr)
+        else:
+            line = " ".join(f"{type(error).__name__}: {error}".split())
+            traceback.print_exc()
         events.send(event("worker_ended", time.time(), None, reason="error", error=line))
         events.close()
         return 1
@@ -60,34 +70,34 @@ def serve(build: Callable[[Emit, threading.Event], "Worker"]) -> int:
 
 
 def abandon() -> None:
-    """Leaves the process at once, from any thread, showing where its threads are: for an update loop that hangs."""
+    """End the process at once, from any thread, after printing where its threads are: for an update loop that hangs."""
     faulthandler.dump_traceback(all_threads=True)
     os._exit(STUCK_EXIT)
 
 
 class EventPipe:
-    """Writes events to a file descriptor from a thread of its own, so that a full pipe never holds up the training.
+    """Writes events to a file descriptor from a thread of its own, so that a full pipe never delays training.
 
-    Events are a courtesy, the database is the record: while the reader sleeps, those beyond WAITING_EVENTS are dropped.
+    The database is the record, events only inform: while the reader sleeps, those beyond WAITING_EVENTS are dropped.
     `on_broken` is called when the reader is gone.
     """
 
-    def __init__(self, fd: int, on_broken: Callable[[], None]):
+    def __init__(self, fd: int, on_broken: Callable[[], None]) -> None:
         self._fd = fd
         self._on_broken = on_broken
-        self._waiting: queue.Queue[dict | None] = queue.Queue(WAITING_EVENTS)
+        self._waiting: queue.Queue[Event | None] = queue.Queue(WAITING_EVENTS)
         self._thread = threading.Thread(target=self._write, name="events", daemon=True)
         self._thread.start()
 
-    def send(self, event: dict) -> None:
-        """Takes an event to be written; returns at once."""
+    def send(self, event: Event) -> None:
+        """Put an event in line to be written; return at once."""
         try:
             self._waiting.put_nowait(event)
         except queue.Full:
             return
 
     def close(self) -> None:
-        """Waits until what was sent is written, but no longer than FLUSH seconds."""
+        """Wait until all sent events are written, but no longer than FLUSH seconds."""
         try:
             self._waiting.put(None, timeout=FLUSH)
         except queue.Full:
@@ -106,7 +116,7 @@ class EventPipe:
 
 
 def _take_stdout() -> int:
-    """A private copy of stdout's file descriptor; stdout itself then leads to stderr."""
+    """Return a private copy of stdout's file descriptor, and make stdout itself lead to stderr."""
     sys.stdout.flush()
     private = os.dup(1)
     os.dup2(2, 1)
@@ -114,10 +124,10 @@ def _take_stdout() -> int:
 
 
 def _obey(stop: threading.Event) -> None:
-    """Sets `stop` on a line or the end of stdin and on SIGTERM.
+    """Set `stop` on a line or the end of stdin, and on SIGTERM.
 
-    The signal goes through a pipe: a handler that set the event itself could meet its own thread inside the event's
-    lock, and wait for ever.
+    The signal goes through a pipe: a handler that set the event itself could interrupt its own thread while that holds
+    the event's lock, and wait for ever.
     """
     signalled, signal_in = os.pipe()
     os.set_blocking(signal_in, False)

@@ -1,5 +1,7 @@
 """The times and limits that workers and pools live by."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 LONGEST_WAIT = 60.0  # seconds
@@ -7,7 +9,7 @@ LONGEST_WAIT = 60.0  # seconds
 
 @dataclass(frozen=True)
 class Settings:
-    """Durations in seconds, limits as counts; checked when made.
+    """Durations in seconds and limits as counts, checked when the object is made.
 
     Raises ValueError, in one line, for a value that would break a promise, such as a beat too slow for its lease.
     """
@@ -15,13 +17,13 @@ class Settings:
     lease: float = 60.0  # how long a claim holds without a beat
     beat: float = 10.0  # how often a worker extends its leases; at most a third of the lease
     rescue_every: float = 1.0  # how often dead workers are looked for, and how long an idle worker waits
-    stall: float = 900.0  # a run whose step stands still for this long is no longer extended
+    stall: float = 900.0  # the leases of a pack whose steps stand still for this long are no longer extended
     stuck: float = 60.0  # an update loop that ignores the loss of all its runs for this long is abandoned
     strike_limit: int = 3  # crashes or exceptions without a new checkpoint before a job is given up
-    backoff: float = 1.0  # unit of the wait before a job that struck, or a worker that crashed, starts again: `wait`
+    backoff: float = 1.0  # unit of the wait before a job with a strike, or a worker that crashed, starts again: `wait`
     crash_limit: int = 5  # crashes in a row, without progress, after which a pool gives a worker up
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("lease", "beat", "rescue_every", "stall", "stuck"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0 seconds, not {getattr(self, name)}")
@@ -34,5 +36,5 @@ class Settings:
             raise ValueError(f"beat must be at most a third of the lease ({self.lease / 3:g} s), not {self.beat:g} s")
 
     def wait(self, failures: int) -> float:
-        """Seconds before what failed so many times in a row is tried again: 0 at first, then 2, 4, 8 ... units."""
+        """Return the seconds to wait after that many failures in a row: 0 after the first, then 2, 4, 8 ... units."""
         return 0.0 if failures <= 1 else min(self.backoff * 2.0 ** (failures - 1), LONGEST_WAIT)

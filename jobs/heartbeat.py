@@ -1,18 +1,21 @@
 """The thread beside the update loop that keeps its leases, reports its progress and looks after dead workers."""
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from jobs.config import Settings
+from jobs.events import Say
 from jobs.holds import TAKEN, Holds
+from jobs.ledger import Ledger
 from jobs.rescue import Rescuer
-from store import Store, StoreError, queue
+from store import StoreError
 
 
 class Heartbeat:
-    """While it lasts (`with`), a thread with a connection of its own beats for the runs in `holds`.
+    """Inside `with`, a thread with a connection of its own (`ledger.another`) beats for the runs in `holds`.
 
     A beat extends the leases only while the update loop moves: a loop that hangs loses its runs, although its process
     is alive. When no run is left to it and the loop still does not return, `abandon` is called, after `stuck` seconds.
@@ -21,16 +24,16 @@ class Heartbeat:
 
     def __init__(
         self,
-        workspace: Path,
+        ledger: Ledger,
         worker: str,
         holds: Holds,
         settings: Settings,
         clock: Callable[[], float],
         rescuer: Rescuer,
-        say: Callable[..., None],
+        say: Say,
         abandon: Callable[[], None],
-    ):
-        self._workspace = workspace
+    ) -> None:
+        self._ledger = ledger
         self._worker = worker
         self._holds = holds
         self._settings = settings
@@ -44,7 +47,7 @@ class Heartbeat:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
-    def __enter__(self) -> "Heartbeat":
+    def __enter__(self) -> Heartbeat:
         self._thread.start()
         return self
 
@@ -54,30 +57,30 @@ class Heartbeat:
 
     def _run(self) -> None:
         try:
-            # Waiting longer than a beat for a lock is no use: better to fail and look at the clock again.
-            with Store.open(self._workspace, timeout=self._settings.beat) as store:
+            # It would be no use to wait longer than a beat for a lock: better to fail and look at the clock again.
+            with self._ledger.another(timeout=self._settings.beat) as ledger:
                 while not self._over.wait(min(self._settings.rescue_every, self._settings.beat)):
-                    self.turn(store, self._clock())
+                    self.turn(ledger, self._clock())
         except BaseException as error:
             for claim, _ in self._holds.open():
                 self._holds.lose(claim.run_id, f"the heartbeat failed: {error}")
             raise
 
-    def turn(self, store: Store, now: float) -> None:
-        """One round: beat if it is due, rescue, leave if the loop is stuck, tell what moved and what was lost."""
-        # A store that is busy now may not be so at the next turn. Meanwhile the leases run out, and `held` sees it.
+    def turn(self, ledger: Ledger, now: float) -> None:
+        """Do one round: beat if it is due, rescue, leave if the loop is stuck, report what moved and what was lost."""
+        # A store that is busy now may be free at the next turn. Meanwhile the leases run out, and `held` notices it.
         with suppress(StoreError):
             if not 0 <= now - self._beat_at < self._settings.beat:  # below 0: the clock was set back
-                self.beat(store, now)
-            self._rescuer.rescue(store, now)
+                self.beat(ledger, now)
+            self._rescuer.rescue(ledger, now)
         self._leave_if_stuck(now)
         self._tell()
 
-    def beat(self, store: Store, now: float) -> None:
-        """Extends the leases if the loop moves, and finds out which runs are lost."""
+    def beat(self, ledger: Ledger, now: float) -> None:
+        """Extend the leases if the loop moves, and find out which runs are lost."""
         beating = self._holds.open()
         moving = now - self._holds.moved_at() < self._settings.stall
-        still = queue.beat(store, self._worker, beating, now, self._settings.lease, moving)
+        still = ledger.beat(self._worker, beating, now, self._settings.lease, moving)
         self._beat_at = now
         if moving:
             self._holds.extend(still, now + self._settings.lease)

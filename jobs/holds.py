@@ -1,24 +1,29 @@
 """What a worker believes it holds, in memory, shared by its update loop and its heartbeat.
 
-A run goes held -> finished or held -> lost, once, and never back. This is only so that the loop stops early and the
-heartbeat knows what to extend; what is written to the database is judged there, by the fence, and nowhere else.
+A run goes held -> finished or held -> lost, once, and never back. This only lets the loop stop early and tells the
+heartbeat what to extend; whether something may be written is decided in the database, by the fence, and nowhere else.
 
 Every time is on the worker's clock, in seconds.
 """
 
+from __future__ import annotations
+
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Literal
 
 from store.queue import Claim
 
-TAKEN = "it was rescued or cancelled"  # the reason for a loss that the database told of
+TAKEN = "it was rescued or cancelled"  # the reason for a loss that the store reported
+
+Standing = Literal["held", "lost", "finished"]
 
 
 class Holds:
     """The runs of one session. Each method may be called from either thread."""
 
-    def __init__(self, claims: Sequence[Claim], now: float, lease: float):
+    def __init__(self, claims: Sequence[Claim], now: float, lease: float) -> None:
         self._lock = threading.Lock()
         self._claims = {claim.run_id: claim for claim in claims}
         self._steps = {claim.run_id: claim.step for claim in claims}
@@ -30,7 +35,7 @@ class Holds:
         self._moved_at = now
 
     def held(self, run_id: str, now: float) -> bool:
-        """Whether the run is still to be worked on. A lease that ended unextended is a lost one."""
+        """Return whether the run is still to be worked on. A lease that ended without being extended is lost."""
         with self._lock:
             if not self._open(run_id):
                 return False
@@ -40,52 +45,54 @@ class Holds:
             return True
 
     def any_held(self, now: float) -> bool:
+        """Return whether any run is still to be worked on."""
         return any(self.held(run_id, now) for run_id in self._claims)
 
     def advance(self, run_id: str, step: int, now: float) -> None:
-        """The update loop is at this step of the run."""
+        """Record that the update loop is at this step of the run."""
         with self._lock:
             if step != self._steps[run_id]:
                 self._steps[run_id] = step
                 self._moved_at = now
 
     def moved_at(self) -> float:
-        """When the update loop last moved; the runs of a pack move together."""
+        """Return when the update loop last moved; the runs of a pack move together."""
         with self._lock:
             return self._moved_at
 
     def open(self) -> list[tuple[Claim, int]]:
-        """The runs that are neither lost nor finished, with the steps they are at."""
+        """Return the runs that are neither lost nor finished, with the steps they are at."""
         with self._lock:
             return [(claim, self._steps[run_id]) for run_id, claim in self._claims.items() if self._open(run_id)]
 
     def extend(self, run_ids: set[str], until: float) -> None:
-        """A heartbeat extended these leases."""
+        """Record that a heartbeat extended these leases."""
         with self._lock:
             self._lease_until |= dict.fromkeys(run_ids, until)
 
     def lose(self, run_id: str, reason: str) -> None:
-        """The run belongs to someone else, or will soon; does nothing if it is finished or lost already."""
+        """Record that the run belongs to another worker, or soon will. Do nothing if it is finished or lost already."""
         with self._lock:
             if self._open(run_id):
                 self._lose(run_id, reason)
 
     def lose_unless_committing(self, run_id: str, reason: str) -> None:
-        """`lose` for the heartbeat: while the loop is committing a run, the commit alone says how it stands.
+        """Do `lose`, unless the update loop is committing the run: then the commit alone decides.
 
-        The commit that finishes a run also ends its lease, which from outside looks just like losing it.
+        The commit that finishes a run also ends its lease, which to the heartbeat looks like a loss.
         """
         with self._lock:
             if self._open(run_id) and run_id != self._committing:
                 self._lose(run_id, reason)
 
     def finish(self, run_id: str) -> None:
+        """Record that the run is finished."""
         with self._lock:
             self._finished.add(run_id)
 
     @contextmanager
     def committing(self, run_id: str) -> Iterator[None]:
-        """While it lasts, the run's row is being written by the update loop."""
+        """Inside `with`, the update loop is writing the run's row."""
         with self._lock:
             self._committing = run_id
         try:
@@ -94,15 +101,15 @@ class Holds:
             with self._lock:
                 self._committing = None
 
-    def standing(self, run_id: str) -> str:
-        """held, lost or finished."""
+    def standing(self, run_id: str) -> Standing:
+        """Return how the run stands."""
         with self._lock:
             if run_id in self._finished:
                 return "finished"
             return "lost" if run_id in self._lost else "held"
 
     def newly_lost(self) -> list[tuple[str, str]]:
-        """The runs lost since the last call, each with the reason."""
+        """Return the runs lost since the last call, each with the reason."""
         with self._lock:
             untold, self._untold = self._untold, []
             return untold

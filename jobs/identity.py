@@ -1,9 +1,11 @@
-"""Who a worker is on its machine, and whether the worker that a row names still lives.
+"""Which process a worker is, and whether that process still lives.
 
-A pid alone is not an identity: it is used again, so its start time goes with it, and both mean something only within
-one boot of one machine. Start times are counted from boot where the system offers that, so that setting the clock
-does not turn a living worker into a dead one.
+A pid alone does not identify a process, because pids are used again: the start time goes with it, and both mean
+something only within one boot of one machine. Start times are counted from boot where the system offers that, so that
+setting the clock does not turn a living worker into a dead one.
 """
+
+from __future__ import annotations
 
 import os
 import socket
@@ -13,16 +15,23 @@ from typing import Protocol
 
 import psutil
 
-FIRST_PID_NAMESPACE = "pid:[4026531836]"  # fixed in the Linux kernel; any other one belongs to a container
+FIRST_PID_NAMESPACE = "pid:[4026531836]"  # fixed in the Linux kernel; every other one belongs to a container
 
 
 class Located(Protocol):
-    """What is needed of a worker's row to look for its process."""
+    """What a worker's row must hold to look for its process."""
 
-    host: str
-    boot_id: str
-    pid: int
-    pid_started: float
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def boot_id(self) -> str: ...
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def pid_started(self) -> float: ...
 
 
 @dataclass(frozen=True)
@@ -36,13 +45,15 @@ class Identity:
 
 
 def here() -> Identity:
-    """The identity of this process."""
+    """Return the identity of this process."""
     pid = os.getpid()
-    return Identity(host=host(), boot_id=boot_id(), pid=pid, pid_started=started(pid))
+    pid_started = started(pid)
+    assert pid_started is not None, "this process runs"
+    return Identity(host(), boot_id(), pid, pid_started)
 
 
 def alive(worker: Located) -> bool | None:
-    """Whether the worker's process still runs; None where that cannot be seen (another host, another user)."""
+    """Return whether the worker's process still runs; None where that cannot be seen (another host, another user)."""
     if worker.host != host():
         return None
     if worker.boot_id != boot_id():
@@ -54,12 +65,12 @@ def alive(worker: Located) -> bool | None:
 
 
 def rebooted_since(worker: Located) -> bool:
-    """Whether the worker ran on this machine before it was last started: it ended together with everything else."""
+    """Return whether the worker ran on this machine before its last boot, and so ended with everything else."""
     return worker.host == host() and worker.boot_id != boot_id()
 
 
 def sibling(worker: Located) -> bool:
-    """Whether a worker that lives was started by the process that started this one (itself is its sibling too)."""
+    """Return whether the process that started this one also started a worker that lives. True for this process."""
     if worker.host != host():
         return False
     try:
@@ -69,7 +80,7 @@ def sibling(worker: Located) -> bool:
 
 
 def host() -> str:
-    """The machine's name; a container's pids are its own, so that its pid namespace belongs to the name."""
+    """Return the machine's name. In a container it includes the pid namespace, since pids there are others."""
     name = socket.gethostname()
     try:
         namespace = os.readlink("/proc/self/ns/pid")
@@ -79,7 +90,7 @@ def host() -> str:
 
 
 def boot_id() -> str:
-    """The id of this boot of the machine, empty where the system has none (start times tell boots apart there)."""
+    """Return the id of this boot of the machine; empty where there is none (start times tell boots apart there)."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
@@ -87,9 +98,9 @@ def boot_id() -> str:
 
 
 def started(pid: int) -> float | None:
-    """When the process started: seconds since boot on Linux, since 1970 elsewhere; None if it does not run.
+    """Return when the process started, in seconds since boot on Linux and since 1970 elsewhere.
 
-    A zombie, dead but not yet waited for by its parent, does not run.
+    None if it does not run. A zombie (dead, but its parent has not waited for it yet) does not run.
     """
     if Path("/proc/self/stat").exists():
         return _started_linux(pid)
@@ -105,13 +116,13 @@ def _started_linux(pid: int) -> float | None:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
-    fields = stat.rpartition(")")[2].split()  # the name before the parenthesis may hold spaces; state comes first here
+    fields = stat.rpartition(")")[2].split()  # the name before the parenthesis may hold spaces; the state is first
     state, start_ticks = fields[0], int(fields[19])
     return None if state in "ZX" else start_ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _hidden(pid: int) -> bool:
-    """Whether a process exists that /proc, mounted with hidepid, does not show because it is another user's."""
+    """Return whether a process exists that /proc does not show (mounted with hidepid, the process another user's)."""
     try:
         os.kill(pid, 0)
     except PermissionError:

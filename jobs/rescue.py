@@ -1,10 +1,11 @@
 """Taking jobs back from workers that are dead, or that have let their lease end."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
 from jobs.config import Settings
+from jobs.events import Say
 from jobs.identity import alive, rebooted_since
-from store import Store, queue, workers
+from jobs.ledger import Ledger
 from store.workers import WorkerRow
 
 
@@ -14,33 +15,32 @@ class Rescuer:
     Any number of rescuers may look at once: the store takes a job back in one transaction, for whoever comes first.
     """
 
-    def __init__(self, settings: Settings, say: Callable[..., None]):
+    def __init__(self, settings: Settings, say: Say) -> None:
         self._settings = settings
         self._say = say
         self._looked_at: float | None = None
         self._look_from = 0.0
         self._waited = False
 
-    def rescue(self, store: Store, now: float) -> None:
-        """Requeues or quarantines what dead workers held, and says so. Those that a reboot ended cost no strike."""
+    def rescue(self, ledger: Ledger, now: float) -> None:
+        """Requeue or quarantine what dead workers held, and say so. Workers that a reboot ended cost no strike."""
         if self._others_need_time(now):
             return
-        dead = [worker for worker in workers.current(store) if alive(worker) is False]
+        dead = [worker for worker in ledger.workers() if alive(worker) is False]
         rebooted = [worker.id for worker in dead if rebooted_since(worker)]
         if rebooted:
-            for held in queue.release_from(store, rebooted, now):
+            for held in ledger.release_from(rebooted, now):
                 self._say("rescued", run=held.run_id, **{"from": held.worker})
         crashed = [worker.id for worker in dead if worker.id not in rebooted]
-        settings = self._settings
-        for found in queue.rescue(store, now, crashed, settings.strike_limit, settings.wait):
-            name = "quarantined" if found.status == "quarantined" else "rescued"
-            self._say(name, run=found.run_id, **{"from": found.worker})
+        for rescued in ledger.rescue(crashed, now, self._settings):
+            name = "quarantined" if rescued.status == "quarantined" else "rescued"
+            self._say(name, run=rescued.run_id, **{"from": rescued.worker})
 
     def _others_need_time(self, now: float) -> bool:
-        """Whether this process has just slept, and so perhaps every other one with it.
+        """Return whether this process has just slept, and so perhaps every other one with it.
 
-        After a laptop wakes up or its clock is set, all leases look ended at once. Their owners get one beat's time to
-        extend them, once for each such gap.
+        After a laptop wakes up or its clock is set, all leases look ended at once. Their owners get the time of one
+        beat to extend them, once for each such gap.
         """
         before, self._looked_at = self._looked_at, now
         slept = before is not None and now - before > self._settings.beat + self._settings.rescue_every
@@ -53,6 +53,6 @@ class Rescuer:
         return False
 
 
-def live_workers(store: Store, now: float, lease: float) -> list[WorkerRow]:
-    """The workers that may want jobs: those not dead that gave a sign of life within a lease."""
-    return [worker for worker in workers.current(store) if alive(worker) is not False and worker.beat_at > now - lease]
+def live_workers(ledger: Ledger, now: float, lease: float) -> list[WorkerRow]:
+    """Return the workers that may want jobs: those not dead that gave a sign of life within a lease."""
+    return [worker for worker in ledger.workers() if alive(worker) is not False and worker.beat_at > now - lease]

@@ -44,12 +44,13 @@ def build_worker(
     pack: how many runs to train together at most; None leaves it to their shape.
     """
     from jobs.child import abandon
+    from jobs.ledger import StoreLedger
     from jobs.worker import Worker
 
     settle_torch()
     device = resolve_device(device)
     return Worker(
-        workspace,
+        StoreLedger(workspace),
         partial(execute, device=device, cadence=cadence),
         settings,
         max_pack=partial(most_in_a_pack, device=device, override=pack),

@@ -163,6 +163,7 @@ def bookkeeping_share(updates: int = 3000) -> float:
     every 2 seconds.
     """
     from jobs.config import Settings
+    from jobs.ledger import StoreLedger
     from jobs.worker import Worker
     from rnnctl.execute import execute
     from rnnctl.training import loop
@@ -198,7 +199,9 @@ def bookkeeping_share(updates: int = 3000) -> float:
         settings = {"max_pack": lambda shape: 1, "environment": {}, "device": "cpu", "events": lambda event: None}
         original, loop.Pack = loop.Pack, TimedPack
         try:
-            with Worker(root, run, Settings(), stop=threading.Event(), abandon=lambda: None, **settings) as worker:
+            with Worker(
+                StoreLedger(root), run, Settings(), stop=threading.Event(), abandon=lambda: None, **settings
+            ) as worker:
                 worker.run()
         finally:
             loop.Pack = original

@@ -70,6 +70,8 @@ def train(
     Ctrl-C once: every run is saved at its next update and the workers leave. Twice: they leave at once, and the next
     `train` goes on from the last checkpoints; the bits are the same either way.
     """
+    from jobs.launcher import LocalLauncher
+    from jobs.ledger import StoreLedger
     from jobs.pool import Pool, signals_to
     from rnnctl.cli.progress import Progress
     from rnnctl.determinism import BIT_VARIABLES
@@ -91,7 +93,9 @@ def train(
         command = [sys.executable, "-P", "-m", "rnnctl", "worker", "--workspace", str(root)]
         command += [part for name, value in options.items() if value is not None for part in (f"--{name}", str(value))]
         with Progress(store) as progress:
-            pool = Pool(command, workers, BIT_VARIABLES, progress.take, settings, logs=store.workspace.logs)
+            logs = store.workspace.logs
+            launcher = LocalLauncher(command, BIT_VARIABLES, logs)
+            pool = Pool(launcher, StoreLedger(root), workers, progress.take, settings, logs / "events.jsonl")
             with signals_to(pool):
                 end = pool.run()
         for error in end.errors:

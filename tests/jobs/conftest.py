@@ -2,7 +2,8 @@ import pytest
 
 
 @pytest.fixture
-def lab(tmp_path):
-    from tests.jobs.lab import Lab  # not above: it loads numpy, which the tests' environment has to precede
+def bench(tmp_path):
+    # Not imported above: it loads numpy, which must not happen before the tests' environment is set.
+    from tests.jobs.workbench import Workbench
 
-    return Lab(tmp_path)
+    return Workbench(tmp_path)

@@ -4,6 +4,7 @@ import threading
 from jobs import child
 from jobs.child import EventPipe
 from jobs.events import decode, event
+from tests.jobs.waiting import until
 
 
 def said(number):
@@ -36,7 +37,7 @@ def test_a_reader_that_sleeps_holds_nothing_up(monkeypatch):
     heard = []
     reader = threading.Thread(target=lambda: heard.extend(read_all(out)))
     reader.start()
-    pipe._thread.join(1.0)
+    until(pipe._waiting.empty, "all waiting events to be taken")
     pipe.send(None)
     pipe._thread.join()
     os.close(into)

@@ -12,85 +12,87 @@ from tests.jobs.toy import add_runs, run_record
 class Beating:
     """A heartbeat whose turns are taken by hand, for one claimed run."""
 
-    def __init__(self, lab, store):
-        self.lab = lab
-        self.store = store
-        self.claims = lab.ghost()
-        self.holds = Holds(self.claims, lab.now, 60.0)
+    def __init__(self, bench, ledger):
+        self.bench = bench
+        self.ledger = ledger
+        self.claims = bench.ghost()
+        self.holds = Holds(self.claims, bench.now, 60.0)
         self.heartbeat = Heartbeat(
-            lab.workspace,
+            ledger,
             "ghost",
             self.holds,
             Settings(),
-            lambda: lab.now,
-            lab.rescuer(),
-            lab.say,
-            lab.abandoned.set,
+            lambda: bench.now,
+            bench.rescuer(),
+            bench.say,
+            bench.abandoned.set,
         )
 
     def turns(self, seconds):
         """A turn every second for that long."""
         for _ in range(seconds):
-            self.lab.now += 1.0
-            self.heartbeat.turn(self.store, self.lab.now)
+            self.bench.now += 1.0
+            self.heartbeat.turn(self.ledger, self.bench.now)
 
     def held(self):
-        return self.holds.held("one", self.lab.now)
+        return self.holds.held("one", self.bench.now)
 
 
 @pytest.fixture
-def beating(lab):
-    add_runs(lab.workspace, run_record("one"))
-    with Store.open(lab.workspace) as store:
-        yield Beating(lab, store)
+def beating(bench):
+    add_runs(bench.workspace, run_record("one"))
+    with bench.ledger() as ledger:
+        yield Beating(bench, ledger)
 
 
-def test_a_beat_extends_the_lease_and_stamps_progress(beating, lab):
+def test_a_beat_extends_the_lease_and_stamps_progress(beating, bench):
     beating.turns(5)
-    beating.holds.advance("one", 7, lab.now)
+    beating.holds.advance("one", 7, bench.now)
     beating.turns(5)
-    row = lab.run("one")
+    row = bench.run("one")
     assert (row.lease_until, row.step, row.progress_at) == (1070.0, 7, 1010.0)
     beating.turns(9)
-    assert lab.run("one").lease_until == 1070.0
+    assert bench.run("one").lease_until == 1070.0
     beating.turns(600)
     assert beating.held()
-    assert lab.run("one").lease_until > lab.now
-    assert lab.run("one").progress_at == 1010.0
+    assert bench.run("one").lease_until > bench.now
+    assert bench.run("one").progress_at == 1010.0
 
 
-def test_progress_is_told_only_when_there_is_some(beating, lab):
+def test_progress_is_told_only_when_there_is_some(beating, bench):
     beating.turns(2)
-    beating.holds.advance("one", 7, lab.now)
+    beating.holds.advance("one", 7, bench.now)
     beating.turns(2)
-    assert [event for event in lab.said if event["event"] == "progress"] == [{"event": "progress", "steps": {"one": 7}}]
+    assert [event for event in bench.said if event["event"] == "progress"] == [
+        {"event": "progress", "steps": {"one": 7}}
+    ]
 
 
-def test_a_hanging_loop_loses_its_run_and_then_its_process(beating, lab):
+def test_a_hanging_loop_loses_its_run_and_then_its_process(beating, bench):
     beating.turns(899)
     assert beating.held()
     beating.turns(50)  # the last beat that found it moving was after 890 seconds
     assert beating.held()
     beating.turns(1)
     assert not beating.held()
-    assert lab.run("one").status == "running"
+    assert bench.run("one").status == "running"
     beating.turns(1)
-    assert lab.run("one").status == "queued"
-    assert sorted(lab.names()) == ["lease_lost", "rescued"]
-    assert not lab.abandoned.is_set()
+    assert bench.run("one").status == "queued"
+    assert sorted(bench.names()) == ["lease_lost", "rescued"]
+    assert not bench.abandoned.is_set()
     beating.turns(70)
-    assert lab.abandoned.is_set()
+    assert bench.abandoned.is_set()
 
 
-def test_a_loop_that_moves_is_never_abandoned(beating, lab):
+def test_a_loop_that_moves_is_never_abandoned(beating, bench):
     for step in range(200):
         beating.turns(10)
-        beating.holds.advance("one", step, lab.now)
+        beating.holds.advance("one", step, bench.now)
     assert beating.held()
-    assert not lab.abandoned.is_set()
+    assert not bench.abandoned.is_set()
 
 
-def test_a_beat_that_fails_until_the_lease_ends_loses_the_run(beating, lab, monkeypatch):
+def test_a_beat_that_fails_until_the_lease_ends_loses_the_run(beating, bench, monkeypatch):
     def busy(*args):
         raise Busy("locked")
 
@@ -99,10 +101,10 @@ def test_a_beat_that_fails_until_the_lease_ends_loses_the_run(beating, lab, monk
     assert beating.held()
     beating.turns(1)
     assert not beating.held()
-    assert lab.names() == ["lease_lost"]
+    assert bench.names() == ["lease_lost"]
 
 
-def test_a_beat_that_fails_for_a_while_is_made_up_for(beating, lab, monkeypatch):
+def test_a_beat_that_fails_for_a_while_is_made_up_for(beating, bench, monkeypatch):
     with monkeypatch.context() as patched:
 
         def busy(*args):
@@ -111,30 +113,31 @@ def test_a_beat_that_fails_for_a_while_is_made_up_for(beating, lab, monkeypatch)
         patched.setattr(queue, "beat", busy)
         beating.turns(50)
     beating.turns(1)
-    assert lab.run("one").lease_until == lab.now + 60.0
+    assert bench.run("one").lease_until == bench.now + 60.0
 
 
-def test_a_cancelled_run_is_noticed_at_the_next_beat(beating, lab):
-    queue.cancel(beating.store, ["one"], lab.now)
+def test_a_cancelled_run_is_noticed_at_the_next_beat(beating, bench):
+    with Store.open(bench.workspace) as store:
+        queue.cancel(store, ["one"], bench.now)
     beating.turns(10)
     assert not beating.held()
-    assert lab.names() == ["lease_lost"]
+    assert bench.names() == ["lease_lost"]
 
 
-def test_a_beat_during_the_finishing_commit_is_no_loss(beating, lab):
+def test_a_beat_during_the_finishing_commit_is_no_loss(beating, bench):
     with beating.holds.committing("one"):
         # The commit's transaction is through, and the loop has not come to say so.
-        queue.release(beating.store, beating.claims[0], lab.now)
+        beating.ledger.release(beating.claims[0], bench.now)
         beating.turns(10)
         beating.holds.finish("one")
     assert beating.holds.standing("one") == "finished"
-    assert lab.names() == []
+    assert bench.names() == []
 
 
-def test_a_clock_set_back_does_not_stop_the_beats(beating, lab):
-    lab.now -= 3600.0
+def test_a_clock_set_back_does_not_stop_the_beats(beating, bench):
+    bench.now -= 3600.0
     beating.turns(1)
-    assert lab.run("one").lease_until == lab.now + 60.0
+    assert bench.run("one").lease_until == bench.now + 60.0
 
 
 def test_the_thread_ends_with_the_session(beating):
@@ -144,8 +147,8 @@ def test_the_thread_ends_with_the_session(beating):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_heartbeat_that_breaks_gives_up_its_runs(lab, beating):
-    (lab.workspace / "rnnctl.db").rename(lab.workspace / "gone.db")
+def test_a_heartbeat_that_breaks_gives_up_its_runs(bench, beating):
+    (bench.workspace / "rnnctl.db").rename(bench.workspace / "gone.db")
     with beating.heartbeat:
         beating.heartbeat._thread.join(10)
     assert not beating.held()

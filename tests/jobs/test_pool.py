@@ -1,218 +1,271 @@
-"""Pools of small scripts instead of workers: how children are watched, restarted and stopped."""
+"""What a pool decides, with workers that are no processes and a clock that only the test moves."""
 
 import json
 import os
-import shutil
 import signal
-import sys
 import threading
 
 import pytest
 
 from jobs.config import Settings
 from jobs.pool import Pool, signals_to
-from tests.jobs.waiting import until
-
-SAY = """
-import json, os, sys, time
-def say(name, **fields):
-    print(json.dumps({"event": name, "at": time.time(), "worker": f"w{os.getpid()}", **fields}), flush=True)
-say("worker_started", pid=os.getpid(), workspace=os.environ.get("WORKSPACE", "nowhere"))
-"""
-GOODBYE = 'say("worker_ended", reason="empty", error=None)\n'
+from store import Busy
+from tests.jobs.fakes import FakeLauncher
+from tests.jobs.memory_ledger import MemoryLedger
+from tests.jobs.toy import run_record
 
 
-class Running:
-    """A pool of a script, in a thread, and what it says."""
+class Pooled:
+    """A pool whose turns are taken by hand, a second each, and what it says."""
 
-    def __init__(self, script, workers=1, logs=None, env=None, **settings):
+    def __init__(self, folder, workers=1, on_start=lambda worker: None, event_log=None, **settings):
         self.said = []
-        settings = Settings(**{"backoff": 0.0, **settings})
-        command = [sys.executable, "-c", SAY + script]
-        self.pool = Pool(command, workers, env or {}, self.said.append, settings, logs)
-        self.end = None
-        self.thread = threading.Thread(target=self._run)
+        self.now = 1000.0
+        self.launcher = FakeLauncher(on_start)
+        self.ledger = MemoryLedger(folder, run_record("one"), run_record("two"))
+        self.settings = Settings(**settings)
+        self.pool = Pool(self.launcher, self.ledger, workers, self.said.append, self.settings, event_log)
 
-    def _run(self):
-        self.end = self.pool.run()
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.pool.kill()
-        self.thread.join()
-
-    def names(self):
-        return [event["event"] for event in self.said]
-
-    def pids(self):
-        return [event["pid"] for event in self.said if event["event"] == "worker_started"]
+    def turn(self, seconds=1.0):
+        self.now += seconds
+        return self.pool.run_once(self.now)
 
     def finish(self):
-        self.thread.join(60)
-        assert not self.thread.is_alive(), "the pool did not end"
-        return self.end
+        """Take turns until the pool is done; return how it ended."""
+        for _ in range(1000):
+            if not self.turn():
+                return self.pool.run()
+        raise AssertionError("the pool does not come to an end")
+
+    def names(self):
+        return [event["event"] for event in self.said if event["event"] != "pool_started"]
+
+    @property
+    def started(self):
+        return self.launcher.started
 
 
-def test_a_pool_ends_when_all_its_workers_have():
-    with Running(GOODBYE, workers=3) as running:
-        end = running.finish()
+@pytest.fixture
+def pooled(tmp_path):
+    return lambda *args, **options: Pooled(tmp_path, *args, **options)
+
+
+def test_a_pool_ends_when_all_its_workers_have(pooled):
+    running = pooled(3)
+    assert running.turn()
+    for worker in running.started:
+        worker.leaves()
+    end = running.finish()
     assert (end.drained, end.killed, end.errors) == (False, False, [])
-    assert len(set(running.pids())) == 3
-    assert running.names().count("worker_ended") == 3
+    assert [worker.slot for worker in running.started] == [0, 1, 2]
+    assert running.names() == ["worker_started"] * 3 + ["worker_ended"] * 3
+    assert running.said[-1] == {"event": "pool_started", "at": running.said[-1]["at"], "worker": None, "workers": 3}
 
 
-def test_a_crashed_worker_is_restarted(tmp_path):
-    crash_once = f"""
-if not os.path.exists({str(tmp_path / "been")!r}):
-    open({str(tmp_path / "been")!r}, "w").close()
-    print("the last words", file=sys.stderr)
-    os.kill(os.getpid(), 9)
-"""
-    with Running(crash_once + GOODBYE, logs=tmp_path / "logs") as running:
-        assert running.finish().errors == []
+def test_a_crashed_worker_is_restarted_at_once(pooled, tmp_path):
+    running = pooled(event_log=tmp_path / "events.jsonl")
+    running.turn()
+    running.started[0].crashes(tail="the last words\n")
+    running.turn()
+    running.turn(0.0)
+    running.started[1].leaves()
+    assert running.finish().errors == []
     assert running.names() == ["worker_started", "crashed", "worker_started", "worker_ended"]
     crash = running.said[1]
-    assert crash["exit"] == -signal.SIGKILL
-    assert crash["pid"] == running.pids()[0]
-    assert crash["worker"] == running.said[0]["worker"]
-    assert "the last words" in crash["tail"]
-    logged = [json.loads(line) for line in (tmp_path / "logs" / "events.jsonl").read_text().splitlines()]
+    assert (crash["exit"], crash["pid"], crash["worker"]) == (-signal.SIGKILL, 100, "w100")
+    assert (crash["slot"], crash["tail"]) == (0, "the last words\n")
+    logged = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     assert logged == running.said
 
 
-def test_a_quiet_exit_without_goodbye_is_a_crash():
-    with Running("", crash_limit=2) as running:
-        [error] = running.finish().errors
+def test_only_progress_is_kept_out_of_the_log(pooled, tmp_path):
+    running = pooled(event_log=tmp_path / "events.jsonl")
+    running.turn()
+    running.started[0].says("progress", steps={"one": 1})
+    running.started[0].says("committed", run="one", step=1)
+    running.turn()
+    logged = [json.loads(line)["event"] for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    assert logged == ["worker_started", "committed"]
+    assert running.names() == ["worker_started", "progress", "committed"]
+
+
+def test_waits_between_crashes_grow(pooled):
+    running = pooled(on_start=lambda worker: worker.crashes(), backoff=2.0, crash_limit=5)
+    starts = []
+    while running.turn():
+        if len(running.started) > len(starts):
+            starts.append(running.now)
+    # A turn starts it, the next one sees it dead; then come 0, 4, 8 and 16 seconds.
+    assert [after - before for before, after in zip(starts, starts[1:], strict=False)] == [2.0, 5.0, 9.0, 17.0]
+
+
+def test_a_quiet_exit_without_goodbye_is_a_crash(pooled):
+    running = pooled(on_start=lambda worker: worker.crashes(exit=0), crash_limit=2)
+    [error] = running.finish().errors
     assert running.names() == ["worker_started", "crashed"] * 2
     assert "crashed 2 times in a row without progress (exit status 0)" in error
 
 
-def test_a_worker_that_only_crashes_is_given_up_with_its_last_words(tmp_path):
-    with Running('raise ImportError("no such thing")', logs=tmp_path, crash_limit=3) as running:
-        [error] = running.finish().errors
+def test_a_worker_that_only_crashes_is_given_up_with_its_last_words(pooled):
+    tail = "Traceback ...\nImportError: no such thing\n"
+    running = pooled(on_start=lambda worker: worker.crashes(1, tail), crash_limit=3)
+    [error] = running.finish().errors
     assert running.names().count("crashed") == 3
     assert error.endswith("(exit status 1): ImportError: no such thing")
 
 
-def test_progress_forgives_crashes(tmp_path):
-    lives = f"""
-with open({str(tmp_path / "lives")!r}, "a+") as file:
-    file.write("x")
-    file.seek(0)
-    life = len(file.read())
-say("committed", run="one", step=life)
-if life < 6: os._exit(1)
-"""
-    with Running(lives + GOODBYE, crash_limit=2) as running:
-        assert running.finish().errors == []
+def test_progress_forgives_crashes(pooled):
+    def live(worker):
+        worker.says("committed", run="one", step=worker.pid)
+        if worker.pid < 105:
+            worker.crashes()
+        else:
+            worker.leaves()
+
+    running = pooled(on_start=live, crash_limit=2)
+    assert running.finish().errors == []
     assert running.names().count("crashed") == 5
 
 
-def test_a_worker_that_names_its_error_is_not_restarted():
-    with Running('say("worker_ended", reason="error", error="no room left"); sys.exit(1)', workers=2) as running:
-        assert running.finish().errors == ["no room left"]
+def test_a_worker_that_names_its_error_is_not_restarted(pooled):
+    running = pooled(2, on_start=lambda worker: worker.leaves("no room left"))
+    assert running.finish().errors == ["no room left"]
     assert "crashed" not in running.names()
 
 
-def test_drain_reaches_every_worker():
-    with Running("sys.stdin.readline()\n" + GOODBYE, workers=2) as running:
-        until(lambda: len(running.pids()) == 2)
-        assert running.end is None
-        running.pool.drain()
-        end = running.finish()
+def test_drain_reaches_every_worker(pooled):
+    running = pooled(2)
+    running.turn()
+    running.pool.drain()
+    assert running.turn()
+    assert [worker.drained for worker in running.started] == [True, True]
+    for worker in running.started:
+        worker.leaves()
+    end = running.finish()
     assert (end.drained, end.killed) == (True, False)
-    assert running.names().count("worker_ended") == 2
     assert running.names().count("draining") == 1
 
 
-def test_a_worker_that_crashes_while_draining_is_not_restarted():
-    with Running("sys.stdin.readline()\nos._exit(1)") as running:
-        until(running.pids)
-        running.pool.drain()
-        running.finish()
-    assert running.names() == ["worker_started", "draining", "crashed"]
+@pytest.mark.parametrize("turns", [0, 1])
+def test_a_worker_that_crashes_before_or_while_it_drains_is_not_restarted(pooled, turns):
+    running = pooled()
+    running.turn()
+    running.started[0].crashes()
+    for _ in range(turns):
+        running.turn()
+    running.pool.drain()
+    end = running.finish()
+    assert len(running.started) == 1
+    assert sorted(running.names()) == ["crashed", "draining", "worker_started"]
+    assert end.errors == []
 
 
-def test_the_first_interrupt_drains_and_the_second_leaves_at_once():
-    stubborn = 'sys.stdin.readline(); say("progress", steps={}); time.sleep(3600)'
-    with Running(stubborn, workers=2) as running:
-        until(lambda: len(running.pids()) == 2)
-        running.pool.interrupt()
-        until(lambda: running.names().count("progress") == 2)
-        assert running.end is None
-        running.pool.interrupt()
-        end = running.finish()
+def test_the_first_interrupt_drains_and_the_second_kills(pooled):
+    running = pooled(2)
+    running.turn()
+    running.pool.interrupt()
+    assert running.turn()
+    assert [(worker.drained, worker.killed) for worker in running.started] == [(True, False)] * 2
+    running.pool.interrupt()
+    end = running.finish()
     assert (end.drained, end.killed) == (True, True)
-    for pid in running.pids():
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid, 0)
+    assert [worker.killed for worker in running.started] == [True, True]
+    assert len(running.started) == 2
 
 
-def test_signals_mean_drain_and_then_kill():
-    pool = Pool([sys.executable, "-c", SAY + "time.sleep(3600)"], 1, {}, lambda event: None, Settings())
+def holding(running):
+    """Let the pool's one worker claim a run."""
+    running.turn()
+    [claim] = running.ledger.claim(running.started[0].id, 0.0, Settings(), lambda shape: 1, 1)
+    return claim
+
+
+def test_what_a_killed_worker_held_is_handed_back_without_a_strike(pooled):
+    running = pooled()
+    assert holding(running).run_id == "one"
+    running.pool.kill()
+    running.finish()
+    job = running.ledger.jobs["one"]
+    assert (job.status, job.strikes, job.ended_as) == ("queued", 0, ["released"])
+    assert [(event["run"], event["worker"]) for event in running.said if event["event"] == "released"] == [
+        ("one", "w100")
+    ]
+    assert running.ledger.connections == 0
+
+
+def test_a_kill_goes_on_although_the_store_is_busy(pooled):
+    running = pooled()
+    holding(running)
+    running.ledger.refusals = [Busy("locked")]
+    running.pool.kill()
+    assert running.finish().killed
+    assert running.started[0].killed
+    assert running.ledger.jobs["one"].status == "running"  # left to rescue
+
+
+def test_signals_mean_drain_and_then_kill(pooled):
+    started = threading.Event()
+    running = pooled(on_start=lambda worker: started.set())
     before = signal.getsignal(signal.SIGINT)
-    sent = []
 
     def interrupt_twice():
+        started.wait(60)
         for name in (signal.SIGINT, signal.SIGTERM):
-            sent.append(name)
             os.kill(os.getpid(), name)
 
-    with signals_to(pool):
+    with signals_to(running.pool):
         sender = threading.Thread(target=interrupt_twice)
         sender.start()
-        end = pool.run()
+        end = running.pool.run()
         sender.join()
     assert (end.drained, end.killed) == (True, True)
-    assert len(sent) == 2
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_an_observer_that_fails_leaves_no_worker_behind():
-    pids = []
+def test_signals_are_left_alone_outside_the_main_thread(pooled):
+    running = pooled()
+    before, inside = signal.getsignal(signal.SIGINT), []
+
+    def look():
+        with signals_to(running.pool):
+            inside.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert inside == [before]
+
+
+def test_an_observer_that_fails_leaves_no_worker_waiting(pooled):
+    running = pooled(2)
 
     def fail(event):
-        pids.append(event["pid"])
-        raise OSError("the terminal is gone")
+        if event["event"] == "worker_started":
+            raise OSError("the terminal is gone")
 
-    pool = Pool([sys.executable, "-c", SAY + "sys.stdin.read()\n" + GOODBYE], 1, {}, fail, Settings())
+    running.pool._on_event = fail
     with pytest.raises(OSError, match="the terminal is gone"):
-        pool.run()
-    [slot] = pool._slots
-    assert slot.process.pid == pids[0]
-    assert slot.process.wait(60) == 0
+        running.pool.run()
+    assert [(worker.left_alone, worker.killed) for worker in running.started] == [(True, False)] * 2
 
 
-def test_the_environment_is_added_to(monkeypatch):
-    monkeypatch.setenv("KEPT", "1")
-    script = 'say("check", kept=os.environ["KEPT"], added=os.environ["ADDED"])\n'
-    with Running(script + GOODBYE, env={"ADDED": "2"}) as running:
-        running.finish()
-    assert [(event["kept"], event["added"]) for event in running.said if event["event"] == "check"] == [("1", "2")]
+def test_a_launcher_that_fails_leaves_no_worker_waiting(pooled):
+    def fail(worker):
+        if worker.slot == 1:
+            raise OSError("too many processes")
+
+    running = pooled(2, on_start=fail)
+    with pytest.raises(OSError, match="too many processes"):
+        running.pool.run()
+    assert running.started[0].left_alone
 
 
-def test_a_worker_that_says_a_lot_or_nonsense_is_no_trouble():
-    chatty = 'print("not an event", flush=True)\nfor i in range(20000): say("check", step=i)\n'
-    with Running(chatty + GOODBYE) as running:
-        running.finish()
-    assert [event["step"] for event in running.said if event["event"] == "check"] == list(range(20000))
-    assert "crashed" not in running.names()
-
-
-def test_a_pool_of_none_is_refused():
+def test_a_pool_of_no_workers_is_refused(pooled):
     with pytest.raises(ValueError, match="at least 1 worker"):
-        Pool(["true"], 0, {}, print, Settings())
+        pooled(0)
 
 
-def test_a_log_folder_that_goes_away_does_not_stop_the_pool(tmp_path):
-    script = 'sys.stdin.readline(); say("progress", steps={}); say("committed", run="a", step=1)\n' + GOODBYE
-    with Running(script, logs=tmp_path / "logs") as running:
-        until(lambda: len(running.pids()) == 1)
-        shutil.rmtree(tmp_path / "logs")
-        running.pool.drain()
-        end = running.finish()
-    assert end.errors == []
-    assert "committed" in running.names()
+def test_a_log_that_cannot_be_written_does_not_stop_the_pool(pooled, tmp_path):
+    running = pooled(on_start=lambda worker: worker.leaves(), event_log=tmp_path / "gone" / "events.jsonl")
+    assert running.finish().errors == []
+    assert running.names() == ["worker_started", "worker_ended"]

@@ -14,250 +14,254 @@ def write_nothing(file):
     file.write(b"nothing")
 
 
-def test_a_worker_works_until_nothing_is_left(lab):
+def test_a_worker_works_until_nothing_is_left(bench):
     runs = [run_record("one"), run_record("two")]
-    add_runs(lab.workspace, *runs)
-    with lab.worker() as worker:
-        assert [worker.run_once(lab.now) for _ in range(3)] == ["worked", "worked", "empty"]
-    assert_finished_once(lab.workspace, *runs)
-    assert lab.names()[0] == "worker_started"
-    assert (lab.said[-1]["event"], lab.said[-1]["reason"]) == ("worker_ended", "empty")
-    assert lab.names().count("finished") == 2
+    add_runs(bench.workspace, *runs)
+    with bench.worker() as worker:
+        assert [worker.run_once(bench.now) for _ in range(3)] == ["worked", "worked", "empty"]
+    assert_finished_once(bench.workspace, *runs)
+    assert bench.names()[0] == "worker_started"
+    assert (bench.said[-1]["event"], bench.said[-1]["reason"]) == ("worker_ended", "empty")
+    assert bench.names().count("finished") == 2
 
 
-def test_runs_of_one_shape_are_one_pack(lab):
+def test_runs_of_one_shape_are_one_pack(bench):
     runs = [run_record(name, shape) for name, shape in (("a1", "a"), ("b1", "b"), ("a2", "a"), ("a3", "a"))]
-    add_runs(lab.workspace, *runs)
-    with lab.worker(packs=2) as worker:
+    add_runs(bench.workspace, *runs)
+    with bench.worker(packs=2) as worker:
         worker.run()
-    packs = [[run["run"] for run in event["runs"]] for event in lab.heard("claimed")]
+    packs = [[run["run"] for run in event["runs"]] for event in bench.heard("claimed")]
     assert packs == [["a1", "a2"], ["b1"], ["a3"]]
-    assert_finished_once(lab.workspace, *runs)
+    assert_finished_once(bench.workspace, *runs)
 
 
-def test_a_worker_leaves_those_that_have_no_runs_their_share(lab):
-    add_runs(lab.workspace, *[run_record(f"r{i}") for i in range(7)])
-    lab.ghost()  # alive and busy: it wants no more than its r0
-    with lab.worker(packs=64) as worker, lab.worker():
-        worker.run_once(lab.now)
-    assert len(lab.heard("claimed")[0]["runs"]) == 3
+def test_a_worker_leaves_those_that_have_no_runs_their_share(bench):
+    add_runs(bench.workspace, *[run_record(f"r{i}") for i in range(7)])
+    bench.ghost()  # alive and busy: it wants no more than its r0
+    with bench.worker(packs=64) as worker, bench.worker():
+        worker.run_once(bench.now)
+    assert len(bench.heard("claimed")[0]["runs"]) == 3
 
 
-def test_a_worker_waits_while_others_work(lab):
-    add_runs(lab.workspace, run_record("one"))
-    lab.ghost()
-    with lab.worker() as worker:
-        assert worker.run_once(lab.now) == "idle"
-    assert lab.run("one").status == "running"
+def test_a_worker_waits_while_others_work(bench):
+    add_runs(bench.workspace, run_record("one"))
+    bench.ghost()
+    with bench.worker() as worker:
+        assert worker.run_once(bench.now) == "idle"
+    assert bench.run("one").status == "running"
 
 
-def test_a_drained_run_is_released_and_ends_the_same(lab):
+def test_a_drained_run_is_released_and_ends_the_same(bench):
     def drain_soon(session):
-        lab.stop.set()
+        bench.stop.set()
         toy.execute(session)
 
     run = run_record("one")
-    add_runs(lab.workspace, run)
-    with lab.worker(drain_soon) as worker:
+    add_runs(bench.workspace, run)
+    with bench.worker(drain_soon) as worker:
         worker.run()
-    assert (lab.run("one").status, lab.run("one").step, lab.run("one").strikes) == ("queued", 1, 0)
-    assert lab.names()[-2:] == ["released", "worker_ended"]
-    assert lab.said[-1]["reason"] == "drained"
+    assert (bench.run("one").status, bench.run("one").step, bench.run("one").strikes) == ("queued", 1, 0)
+    assert bench.names()[-2:] == ["released", "worker_ended"]
+    assert bench.said[-1]["reason"] == "drained"
 
-    lab.stop.clear()
-    with lab.worker() as worker:
+    bench.stop.clear()
+    with bench.worker() as worker:
         worker.run()
-    assert [attempt.ended_as for attempt in lab.attempts("one")] == ["released", "done"]
-    assert [event["step"] for event in lab.heard("resumed")] == [1]
-    assert_finished_once(lab.workspace, run)
+    assert [attempt.ended_as for attempt in bench.attempts("one")] == ["released", "done"]
+    assert [event["step"] for event in bench.heard("resumed")] == [1]
+    assert_finished_once(bench.workspace, run)
 
 
-def test_a_run_that_raises_is_tried_again_and_then_failed_with_its_traceback(lab):
+def test_a_run_that_raises_is_tried_again_and_then_failed_with_its_traceback(bench):
     bad, good = run_record("bad", trouble="raise"), run_record("good")
-    add_runs(lab.workspace, bad, good)
-    with lab.worker(packs=2) as worker:
-        lab.finish(worker)
-    assert lab.run("bad").status == "failed"
-    assert [attempt.ended_as for attempt in lab.attempts("bad")] == ["failed"] * 3
+    add_runs(bench.workspace, bad, good)
+    with bench.worker(packs=2) as worker:
+        bench.finish(worker)
+    assert bench.run("bad").status == "failed"
+    assert [attempt.ended_as for attempt in bench.attempts("bad")] == ["failed"] * 3
     for text in ("Traceback", "in trouble", "ArithmeticError: this run never works"):
-        assert text in lab.run("bad").error
+        assert text in bench.run("bad").error
     # Two failures were of the whole pack; when one more could end a run, each was tried alone.
-    assert [len(event["runs"]) for event in lab.heard("claimed")] == [2, 2, 1, 1]
-    assert_finished_once(lab.workspace, good)
+    assert [len(event["runs"]) for event in bench.heard("claimed")] == [2, 2, 1, 1]
+    assert_finished_once(bench.workspace, good)
 
 
-def test_retries_wait_longer_each_time(lab):
-    add_runs(lab.workspace, run_record("bad", trouble="raise"))
-    with lab.worker(backoff=5.0) as worker:
-        assert worker.run_once(lab.now) == "worked"
-        assert worker.run_once(lab.now) == "worked"
-        assert worker.run_once(lab.now + 9.9) == "idle"
-        assert worker.run_once(lab.now + 10.0) == "worked"
-        assert worker.run_once(lab.now + 10.0) == "empty"
+def test_retries_wait_longer_each_time(bench):
+    add_runs(bench.workspace, run_record("bad", trouble="raise"))
+    with bench.worker(backoff=5.0) as worker:
+        assert worker.run_once(bench.now) == "worked"
+        assert worker.run_once(bench.now) == "worked"
+        assert worker.run_once(bench.now + 9.9) == "idle"
+        assert worker.run_once(bench.now + 10.0) == "worked"
+        assert worker.run_once(bench.now + 10.0) == "empty"
 
 
 @pytest.mark.parametrize("commits", [True, False])
-def test_returning_early_is_a_strike_unless_something_was_committed(lab, commits):
+def test_returning_early_is_a_strike_unless_something_was_committed(bench, commits):
     def stop_early(session):
         if commits:
             session.commit("one", 1, write_nothing, [], {})
 
-    add_runs(lab.workspace, run_record("one"))
-    with lab.worker(stop_early) as worker:
-        worker.run_once(lab.now)
-    assert lab.run("one").status == "queued"
-    assert lab.run("one").strikes == (0 if commits else 1)
-    assert lab.names()[-2] == ("released" if commits else "failed")
+    add_runs(bench.workspace, run_record("one"))
+    with bench.worker(stop_early) as worker:
+        worker.run_once(bench.now)
+    assert bench.run("one").status == "queued"
+    assert bench.run("one").strikes == (0 if commits else 1)
+    assert bench.names()[-2] == ("released" if commits else "failed")
 
 
-def test_an_exit_from_within_is_a_failure(lab):
+def test_an_exit_from_within_is_a_failure(bench):
     def leave(session):
         raise SystemExit(0)
 
-    add_runs(lab.workspace, run_record("one"))
-    with lab.worker(leave, strike_limit=1) as worker:
+    add_runs(bench.workspace, run_record("one"))
+    with bench.worker(leave, strike_limit=1) as worker:
         worker.run()
-    assert lab.run("one").status == "failed"
-    assert "SystemExit" in lab.run("one").error
+    assert bench.run("one").status == "failed"
+    assert "SystemExit" in bench.run("one").error
 
 
-def test_a_history_written_twice_is_a_failure_of_the_run(lab):
+def test_a_history_written_twice_is_a_failure_of_the_run(bench):
     def repeat(session):
         for _ in range(2):
             session.commit("one", 5, write_nothing, [toy.Row(5, {})], {})
 
-    add_runs(lab.workspace, run_record("one"))
-    with lab.worker(repeat, strike_limit=1) as worker:
+    add_runs(bench.workspace, run_record("one"))
+    with bench.worker(repeat, strike_limit=1) as worker:
         worker.run()
-    assert lab.run("one").status == "failed"
-    assert "Conflict" in lab.run("one").error
+    assert bench.run("one").status == "failed"
+    assert "Conflict" in bench.run("one").error
 
 
-def test_a_failing_store_releases_the_runs_and_ends_the_worker(lab):
+def test_a_failing_store_releases_the_runs_and_ends_the_worker(bench):
     def fill_the_disk(session):
         raise DiskFull("no room left")
 
-    add_runs(lab.workspace, run_record("one"))
-    with pytest.raises(DiskFull), lab.worker(fill_the_disk) as worker:
-        lab.finish(worker)
-    assert (lab.run("one").status, lab.run("one").strikes) == ("queued", 0)
-    assert lab.said[-1]["error"] == "no room left"
+    add_runs(bench.workspace, run_record("one"))
+    with pytest.raises(DiskFull), bench.worker(fill_the_disk) as worker:
+        bench.finish(worker)
+    assert (bench.run("one").status, bench.run("one").strikes) == ("queued", 0)
+    assert bench.said[-1]["error"] == "no room left"
 
 
-def test_a_ctrl_c_releases_the_runs(lab):
+def test_a_ctrl_c_releases_the_runs(bench):
     def interrupted(session):
         raise KeyboardInterrupt
 
-    add_runs(lab.workspace, run_record("one"))
-    with pytest.raises(KeyboardInterrupt), lab.worker(interrupted) as worker:
+    add_runs(bench.workspace, run_record("one"))
+    with pytest.raises(KeyboardInterrupt), bench.worker(interrupted) as worker:
         worker.run()
-    assert (lab.run("one").status, lab.run("one").strikes) == ("queued", 0)
-    assert lab.said[-1]["reason"] == "drained"
+    assert (bench.run("one").status, bench.run("one").strikes) == ("queued", 0)
+    assert bench.said[-1]["reason"] == "drained"
 
 
-def overtaken_by(other_worker, lab):
+def overtaken_by(other_worker, bench):
     """Lets the lease end, and another worker rescue and finish everything."""
-    lab.now += 61.0
+    bench.now += 61.0
     with other_worker as other:
         other.run()
 
 
-def test_a_lost_lease_writes_nothing(lab):
+def test_a_lost_lease_writes_nothing(bench):
     answers = {}
 
     def slow(session):
         session.commit("one", 5, write_nothing, [], {"by": "slow"})
-        overtaken_by(lab.worker(lambda fast: fast.commit("one", 20, write_nothing, [], {"by": "fast"}, "solved")), lab)
+        overtaken_by(
+            bench.worker(lambda fast: fast.commit("one", 20, write_nothing, [], {"by": "fast"}, "solved")), bench
+        )
         answers["commit"] = session.commit("one", 6, write_nothing, [toy.Row(6, {})], {"by": "slow"})
         answers["held"] = session.held("one")
 
-    add_runs(lab.workspace, run_record("one"))
-    with lab.worker(slow) as worker:
+    add_runs(bench.workspace, run_record("one"))
+    with bench.worker(slow) as worker:
         worker.run()
     assert answers == {"commit": False, "held": False}
-    assert (lab.run("one").outcome, lab.run("one").summary) == ("solved", {"by": "fast"})
-    assert [attempt.ended_as for attempt in lab.attempts("one")] == ["lost", "done"]
-    assert len(lab.files("one")) == 2  # of step 5 and step 20
-    assert lab.names().count("lease_lost") == 1
-    assert "released" not in lab.names()
+    assert (bench.run("one").outcome, bench.run("one").summary) == ("solved", {"by": "fast"})
+    assert [attempt.ended_as for attempt in bench.attempts("one")] == ["lost", "done"]
+    assert len(bench.files("one")) == 2  # of step 5 and step 20
+    assert bench.names().count("lease_lost") == 1
+    assert "released" not in bench.names()
 
 
-def test_the_fence_holds_where_the_clock_hides_the_loss(lab):
+def test_the_fence_holds_where_the_clock_hides_the_loss(bench):
     def slow(session):
-        overtaken_by(lab.worker(lambda fast: fast.commit("one", 20, write_nothing, [], {"by": "fast"}, "solved")), lab)
-        lab.now -= 61.0  # so that the lease looks good to the one who lost it
+        overtaken_by(
+            bench.worker(lambda fast: fast.commit("one", 20, write_nothing, [], {"by": "fast"}, "solved")), bench
+        )
+        bench.now -= 61.0  # so that the lease looks good to the one who lost it
         assert session.held("one")
         assert not session.commit("one", 6, write_nothing, [], {"by": "slow"}, "budget")
 
-    add_runs(lab.workspace, run_record("one"))
-    with lab.worker(slow) as worker:
+    add_runs(bench.workspace, run_record("one"))
+    with bench.worker(slow) as worker:
         worker.run()
-    assert (lab.run("one").outcome, lab.run("one").summary) == ("solved", {"by": "fast"})
-    assert len(lab.files("one")) == 1
+    assert (bench.run("one").outcome, bench.run("one").summary) == ("solved", {"by": "fast"})
+    assert len(bench.files("one")) == 1
 
 
-def test_a_file_swept_away_by_the_new_owner_is_a_lost_lease_and_no_error(lab):
+def test_a_file_swept_away_by_the_new_owner_is_a_lost_lease_and_no_error(bench):
     def slow(session):
         def write(file):
             file.write(b"half")
-            overtaken_by(lab.worker(), lab)
-            lab.now -= 61.0
+            overtaken_by(bench.worker(), bench)
+            bench.now -= 61.0
 
         assert not session.commit("one", 1, write, [], {})
 
     run = run_record("one")
-    add_runs(lab.workspace, run)
-    with lab.worker(slow) as worker:
+    add_runs(bench.workspace, run)
+    with bench.worker(slow) as worker:
         worker.run()
-    assert lab.names().count("lease_lost") == 1
-    assert "failed" not in lab.names()
-    assert_finished_once(lab.workspace, run)
+    assert bench.names().count("lease_lost") == 1
+    assert "failed" not in bench.names()
+    assert_finished_once(bench.workspace, run)
 
 
-def test_resuming_a_lost_run_touches_nothing(lab):
+def test_resuming_a_lost_run_touches_nothing(bench):
     def slow(session):
         def overtake(fast):
             fast.commit("one", 5, write_nothing, [], {})
-            (lab.workspace / "checkpoints" / "one" / "being-written.ckpt.tmp").touch()
-            lab.now -= 61.0
+            (bench.workspace / "checkpoints" / "one" / "being-written.ckpt.tmp").touch()
+            bench.now -= 61.0
             assert session.resume("one") is None
             assert not session.held("one")
             assert fast.held("one")
-            assert len(lab.files("one")) == 2
+            assert len(bench.files("one")) == 2
             fast.commit("one", 20, write_nothing, [], {}, "solved")
 
-        overtaken_by(lab.worker(overtake), lab)
+        overtaken_by(bench.worker(overtake), bench)
 
-    add_runs(lab.workspace, run_record("one"))
-    with lab.worker(slow) as worker:
-        lab.finish(worker)
-    assert lab.run("one").outcome == "solved"
+    add_runs(bench.workspace, run_record("one"))
+    with bench.worker(slow) as worker:
+        bench.finish(worker)
+    assert bench.run("one").outcome == "solved"
 
 
-def test_a_cancelled_run_is_dropped_and_its_pack_goes_on(lab):
+def test_a_cancelled_run_is_dropped_and_its_pack_goes_on(bench):
     def cancelled(session):
-        with Store.open(lab.workspace) as store:
-            queue.cancel(store, ["one"], lab.now)
+        with Store.open(bench.workspace) as store:
+            queue.cancel(store, ["one"], bench.now)
         toy.execute(session)
 
     other = run_record("two")
-    add_runs(lab.workspace, run_record("one"), other)
-    with lab.worker(cancelled, packs=2) as worker:
+    add_runs(bench.workspace, run_record("one"), other)
+    with bench.worker(cancelled, packs=2) as worker:
         worker.run()
-    assert lab.run("one").status == "cancelled"
-    assert [event["run"] for event in lab.heard("lease_lost")] == ["one"]
-    assert_finished_once(lab.workspace, other)
+    assert bench.run("one").status == "cancelled"
+    assert [event["run"] for event in bench.heard("lease_lost")] == ["one"]
+    assert_finished_once(bench.workspace, other)
 
 
-def test_a_run_lost_only_by_the_clock_is_given_back(lab):
+def test_a_run_lost_only_by_the_clock_is_given_back(bench):
     def slow(session):
-        lab.now += 61.0
+        bench.now += 61.0
         assert not session.held("one")
 
-    add_runs(lab.workspace, run_record("one"))
-    with lab.worker(slow) as worker:
-        worker.run_once(lab.now)
-    assert (lab.run("one").status, lab.run("one").strikes) == ("queued", 0)
+    add_runs(bench.workspace, run_record("one"))
+    with bench.worker(slow) as worker:
+        worker.run_once(bench.now)
+    assert (bench.run("one").status, bench.run("one").strikes) == ("queued", 0)
 
 
 def damage_flip(path):
@@ -272,40 +276,40 @@ def damage_truncate(path):
 
 @pytest.mark.parametrize("damage", [damage_flip, damage_truncate, lambda path: path.unlink()])
 @pytest.mark.parametrize(("how_many", "resumed"), [(1, [10]), (2, [])])
-def test_an_unsound_checkpoint_is_passed_over_and_the_end_is_the_same(lab, damage, how_many, resumed):
+def test_an_unsound_checkpoint_is_passed_over_and_the_end_is_the_same(bench, damage, how_many, resumed):
     run = run_record("one", trouble="raise", at=16)
-    add_runs(lab.workspace, run)
-    with lab.worker() as worker:
-        worker.run_once(lab.now)
-    assert lab.run("one").step == 15
-    for path in lab.files("one")[-how_many:]:
+    add_runs(bench.workspace, run)
+    with bench.worker() as worker:
+        worker.run_once(bench.now)
+    assert bench.run("one").step == 15
+    for path in bench.files("one")[-how_many:]:
         damage(path)
 
     def without_trouble(session):
         session.claims[0].spec["trouble"] = None
         toy.execute(session)
 
-    with lab.worker(without_trouble) as worker:
-        lab.finish(worker)
-    assert len(lab.heard("checkpoint_unsound")) == how_many
-    assert [event["step"] for event in lab.heard("resumed")] == resumed
-    assert_finished_once(lab.workspace, run)
+    with bench.worker(without_trouble) as worker:
+        bench.finish(worker)
+    assert len(bench.heard("checkpoint_unsound")) == how_many
+    assert [event["step"] for event in bench.heard("resumed")] == resumed
+    assert_finished_once(bench.workspace, run)
 
 
-def test_what_killed_attempts_left_is_swept_away(lab):
-    add_runs(lab.workspace, run_record("one"))
-    folder = lab.workspace / "checkpoints" / "one"
+def test_what_killed_attempts_left_is_swept_away(bench):
+    add_runs(bench.workspace, run_record("one"))
+    folder = bench.workspace / "checkpoints" / "one"
     folder.mkdir(parents=True)
-    lab.dead()  # whose attempt is the first
+    bench.dead()  # whose attempt is the first
     for name in ("attempt-0001-step-000000005-half.ckpt.tmp", "attempt-0001-step-000000005-uncommitted.ckpt"):
         (folder / name).touch()
-    with lab.worker() as worker:
-        lab.finish(worker)
-    assert len(lab.files("one")) == 2
-    assert all(path.stat().st_size for path in lab.files("one"))
+    with bench.worker() as worker:
+        bench.finish(worker)
+    assert len(bench.files("one")) == 2
+    assert all(path.stat().st_size for path in bench.files("one"))
 
 
-def test_a_busy_store_is_tried_again(lab, monkeypatch):
+def test_a_busy_store_is_tried_again(bench, monkeypatch):
     real, tries = commits.commit, []
 
     def busy_twice(*args):
@@ -316,62 +320,62 @@ def test_a_busy_store_is_tried_again(lab, monkeypatch):
 
     monkeypatch.setattr(commits, "commit", busy_twice)
     run = run_record("one")
-    add_runs(lab.workspace, run)
-    with lab.worker() as worker:
-        lab.finish(worker)
-    assert_finished_once(lab.workspace, run)
-    assert [attempt.ended_as for attempt in lab.attempts("one")] == ["done"]
+    add_runs(bench.workspace, run)
+    with bench.worker() as worker:
+        bench.finish(worker)
+    assert_finished_once(bench.workspace, run)
+    assert [attempt.ended_as for attempt in bench.attempts("one")] == ["done"]
 
 
-def test_a_store_that_stays_busy_past_the_lease_loses_the_run(lab, monkeypatch):
+def test_a_store_that_stays_busy_past_the_lease_loses_the_run(bench, monkeypatch):
     def busy(*args):
-        lab.now += 25.0
+        bench.now += 25.0
         raise Busy("locked")
 
     monkeypatch.setattr(commits, "commit", busy)
-    add_runs(lab.workspace, run_record("one"))
-    with lab.worker() as worker:
-        worker.run_once(lab.now)
-    assert lab.files("one") == []
-    assert [event["run"] for event in lab.heard("lease_lost")] == ["one"]
+    add_runs(bench.workspace, run_record("one"))
+    with bench.worker() as worker:
+        worker.run_once(bench.now)
+    assert bench.files("one") == []
+    assert [event["run"] for event in bench.heard("lease_lost")] == ["one"]
 
 
-def test_workers_that_start_together_share_the_queue_although_one_comes_first(lab):
-    add_runs(lab.workspace, *(run_record(f"run{n}") for n in range(5)))
+def test_workers_that_start_together_share_the_queue_although_one_comes_first(bench):
+    add_runs(bench.workspace, *(run_record(f"run{n}") for n in range(5)))
 
     def take_the_rest(session):
-        with lab.worker(packs=8, peers=2) as second:
-            second.run_once(lab.now)
+        with bench.worker(packs=8, peers=2) as second:
+            second.run_once(bench.now)
         toy.execute(session)
 
-    with lab.worker(take_the_rest, packs=8, peers=2) as first:
-        first.run_once(lab.now)
-    assert [len(event["runs"]) for event in lab.heard("claimed")] == [3, 2]
+    with bench.worker(take_the_rest, packs=8, peers=2) as first:
+        first.run_once(bench.now)
+    assert [len(event["runs"]) for event in bench.heard("claimed")] == [3, 2]
 
 
-def test_busy_workers_of_other_pools_are_no_reason_to_take_what_ones_own_peers_want(lab):
-    add_runs(lab.workspace, *(run_record(f"run{n}") for n in range(5)))
+def test_busy_workers_of_other_pools_are_no_reason_to_take_what_ones_own_peers_want(bench):
+    add_runs(bench.workspace, *(run_record(f"run{n}") for n in range(5)))
     parent = os.getppid()  # lives, and is no sibling
-    lab.ghost(pid=parent, pid_started=identity.started(parent))
-    with lab.worker(packs=8, peers=2) as worker:
-        worker.run_once(lab.now)
-    assert len(lab.heard("claimed")[0]["runs"]) == 2  # of 4
+    bench.ghost(pid=parent, pid_started=identity.started(parent))
+    with bench.worker(packs=8, peers=2) as worker:
+        worker.run_once(bench.now)
+    assert len(bench.heard("claimed")[0]["runs"]) == 2  # of 4
 
 
-def test_a_store_that_is_locked_makes_an_idle_turn_and_is_told_once(lab, monkeypatch):
+def test_a_store_that_is_locked_makes_an_idle_turn_and_is_told_once(bench, monkeypatch):
     real = Store.open.__func__
     monkeypatch.setattr(Store, "open", classmethod(lambda cls, path, **kw: real(cls, path, **{**kw, "timeout": 0.01})))
     run = run_record("one")
-    add_runs(lab.workspace, run)
-    with lab.worker() as worker:
+    add_runs(bench.workspace, run)
+    with bench.worker() as worker:
         for _ in range(2):
-            with closing(sqlite3.connect(lab.workspace / "rnnctl.db", isolation_level=None)) as other:
+            with closing(sqlite3.connect(bench.workspace / "rnnctl.db", isolation_level=None)) as other:
                 other.execute("BEGIN EXCLUSIVE")
-                assert [worker.run_once(lab.now) for _ in range(3)] == ["idle"] * 3
-            worker.run_once(lab.now)
-    assert [event["error"].endswith("then try again") for event in lab.heard("store_busy")] == [True] * 2
-    assert lab.said[-1]["reason"] == "empty"
-    assert_finished_once(lab.workspace, run)
+                assert [worker.run_once(bench.now) for _ in range(3)] == ["idle"] * 3
+            worker.run_once(bench.now)
+    assert [event["error"].endswith("then try again") for event in bench.heard("store_busy")] == [True] * 2
+    assert bench.said[-1]["reason"] == "empty"
+    assert_finished_once(bench.workspace, run)
 
 
 def refusing(monkeypatch, name, error, times):
@@ -386,27 +390,27 @@ def refusing(monkeypatch, name, error, times):
     monkeypatch.setattr(queue, name, refuse)
 
 
-def test_a_failure_is_kept_although_the_store_is_busy_just_then(lab, monkeypatch):
+def test_a_failure_is_kept_although_the_store_is_busy_just_then(bench, monkeypatch):
     refusing(monkeypatch, "fail", Busy("locked"), 2)
-    add_runs(lab.workspace, run_record("bad", trouble="raise"), run_record("good"))
-    with lab.worker(packs=2) as worker:
-        assert worker.run_once(lab.now) == "worked"
+    add_runs(bench.workspace, run_record("bad", trouble="raise"), run_record("good"))
+    with bench.worker(packs=2) as worker:
+        assert worker.run_once(bench.now) == "worked"
     for name in ("bad", "good"):
-        assert [attempt.ended_as for attempt in lab.attempts(name)] == ["failed"]
-        assert "ArithmeticError: this run never works" in lab.run(name).error
+        assert [attempt.ended_as for attempt in bench.attempts(name)] == ["failed"]
+        assert "ArithmeticError: this run never works" in bench.run(name).error
 
 
-def test_what_the_store_refuses_for_one_run_does_not_keep_the_others_from_being_settled(lab, monkeypatch):
+def test_what_the_store_refuses_for_one_run_does_not_keep_the_others_from_being_settled(bench, monkeypatch):
     refusing(monkeypatch, "fail", DiskFull("no room left"), 1)
-    add_runs(lab.workspace, run_record("bad", trouble="raise"), run_record("good"))
-    with pytest.raises(DiskFull), lab.worker(packs=2) as worker:
-        worker.run_once(lab.now)
-    assert lab.run("bad").status == "running"  # left to rescue
-    assert "ArithmeticError: this run never works" in lab.run("good").error
-    assert (lab.said[-1]["event"], lab.said[-1]["error"]) == ("worker_ended", "no room left")
+    add_runs(bench.workspace, run_record("bad", trouble="raise"), run_record("good"))
+    with pytest.raises(DiskFull), bench.worker(packs=2) as worker:
+        worker.run_once(bench.now)
+    assert bench.run("bad").status == "running"  # left to rescue
+    assert "ArithmeticError: this run never works" in bench.run("good").error
+    assert (bench.said[-1]["event"], bench.said[-1]["error"]) == ("worker_ended", "no room left")
 
 
-def test_a_store_that_is_busy_while_a_pack_is_executed_ends_no_worker(lab):
+def test_a_store_that_is_busy_while_a_pack_is_executed_ends_no_worker(bench):
     tried = []
 
     def busy_once(session):
@@ -416,10 +420,10 @@ def test_a_store_that_is_busy_while_a_pack_is_executed_ends_no_worker(lab):
         toy.execute(session)
 
     run = run_record("one")
-    add_runs(lab.workspace, run)
-    with lab.worker(busy_once) as worker:
-        assert worker.run_once(lab.now) == "idle"
+    add_runs(bench.workspace, run)
+    with bench.worker(busy_once) as worker:
+        assert worker.run_once(bench.now) == "idle"
         worker.run()
-    assert [attempt.ended_as for attempt in lab.attempts("one")] == ["released", "done"]
-    assert lab.names().count("store_busy") == 1
-    assert_finished_once(lab.workspace, run)
+    assert [attempt.ended_as for attempt in bench.attempts("one")] == ["released", "done"]
+    assert bench.names().count("store_busy") == 1
+    assert_finished_once(bench.workspace, run)

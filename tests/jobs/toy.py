@@ -1,7 +1,7 @@
-"""A toy to execute: runs that count and mix numbers, with checkpoints as JSON. Also the child process of its pools.
+"""Toy training: runs that count and mix numbers, with checkpoints as JSON. Also the program of the processes in tests.
 
-A run's value after each update follows from the one before, so a run that was cut anywhere and went on wrongly shows
-it. As a script, `toy.py WORKSPACE OPTIONS` is a pool's child; with `parent` before that, a pool of its own.
+A run's value after each update follows from the one before, so that a run that was interrupted and resumed wrongly
+shows it. `toy.py child WORKSPACE OPTIONS` is a worker process, `toy.py parent WORKSPACE OPTIONS` a pool of two of them.
 """
 
 import json
@@ -14,6 +14,8 @@ from pathlib import Path
 
 from jobs.child import abandon, serve
 from jobs.config import Settings
+from jobs.launcher import LocalLauncher
+from jobs.ledger import StoreLedger
 from jobs.pool import Pool, signals_to
 from jobs.worker import Worker
 from store import Store, history, queries
@@ -126,10 +128,17 @@ def assert_finished_once(workspace: Path, *runs: RunRecord) -> None:
             assert ends[-1] == "done", ends
 
 
-def command(workspace: Path, role: str = "child", packs: int = 1, **settings) -> list[str]:
+def command(workspace: Path, role: str = "child", packs: int = 1, settings: dict | None = None) -> list[str]:
     """The command line that starts this script."""
-    options = {"packs": packs, "settings": {**QUICK, **settings}}
+    options = {"packs": packs, "settings": {**QUICK, **(settings or {})}}
     return [sys.executable, __file__, role, str(workspace), json.dumps(options)]
+
+
+def pool_of(workspace, workers, on_event, role="child", packs=1, settings=None) -> Pool:
+    """A pool of worker processes that run this script."""
+    launcher = LocalLauncher(command(workspace, role, packs, settings), environment(), workspace / "logs")
+    settings = Settings(**{**QUICK, **(settings or {})})
+    return Pool(launcher, StoreLedger(workspace), workers, on_event, settings, workspace / "logs" / "events.jsonl")
 
 
 def environment() -> dict[str, str]:
@@ -139,7 +148,7 @@ def environment() -> dict[str, str]:
 def _child(workspace: Path, options: dict) -> int:
     def build(emit, stop):
         return Worker(
-            workspace,
+            StoreLedger(workspace),
             execute,
             Settings(**options["settings"]),
             max_pack=lambda shape: options["packs"],
@@ -162,15 +171,7 @@ def _unbuilt(workspace: Path, options: dict) -> int:
 
 def _parent(workspace: Path, options: dict) -> int:
     """A pool of two whose events go to stdout; exit status 130 after a drain, 9 after a kill."""
-    settings = Settings(**options["settings"])
-    pool = Pool(
-        command(workspace, packs=options["packs"], **options["settings"]),
-        2,
-        environment(),
-        lambda event: print(json.dumps(event), flush=True),
-        settings,
-        workspace / "logs",
-    )
+    pool = pool_of(workspace, 2, lambda event: print(json.dumps(event), flush=True), **options)
     with signals_to(pool):
         end = pool.run()
     return 9 if end.killed else 130 if end.drained else 0

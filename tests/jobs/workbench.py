@@ -1,18 +1,19 @@
-"""A workspace for tests without processes or sleep."""
+"""A workspace, a clock and workers for tests without processes or sleep."""
 
 import threading
 
 from jobs import identity
 from jobs.config import Settings
+from jobs.ledger import StoreLedger
 from jobs.rescue import Rescuer
 from jobs.worker import Worker
-from store import Store, queries, queue, workers
+from store import Store, queries
 from store.workers import WorkerRecord
 from tests.jobs import toy
 
 
-class Lab:
-    """A workspace, a clock that only tests move, and workers in this process that write down what they say."""
+class Workbench:
+    """A workspace, a clock that only the test moves, and workers in this process whose events are kept."""
 
     def __init__(self, workspace):
         self.workspace = workspace
@@ -21,9 +22,12 @@ class Lab:
         self.stop = threading.Event()
         self.abandoned = threading.Event()
 
+    def ledger(self):
+        return StoreLedger(self.workspace)
+
     def worker(self, execute=toy.execute, packs=1, peers=1, **settings):
         return Worker(
-            self.workspace,
+            self.ledger(),
             execute,
             Settings(**settings),
             max_pack=lambda shape: packs,
@@ -37,22 +41,22 @@ class Lab:
         )
 
     def finish(self, worker):
-        """Turns of a second each until nothing is left."""
+        """Take turns of a second each until nothing is left."""
         for _ in range(100):
             if worker.run_once(self.now) == "empty":
                 return
             self.now += 1.0
         raise AssertionError("the worker does not come to an end")
 
-    def ghost(self, name="ghost", lease=60.0, **changes):
-        """A worker that registers as this process, but for the changes, claims one run, and is never heard of again."""
+    def ghost(self, name="ghost", **changes):
+        """Register a worker like this process with the changes, let it claim one run, and never beat for it."""
         me = {**vars(identity.here()), **changes}
-        with Store.open(self.workspace) as store:
-            workers.start(store, WorkerRecord(name, device="cpu", **me), {"test": 1}, self.now)
-            return queue.claim(store, name, self.now, lease, lambda shape: 1, 1, 1)
+        with self.ledger() as ledger:
+            ledger.start(WorkerRecord(name, device="cpu", **me), {"test": 1}, self.now)
+            return ledger.claim(name, self.now, Settings(), lambda shape: 1, 1)
 
     def dead(self, name="ghost"):
-        """A ghost whose pid has gone to another process."""
+        """Like `ghost`, for a worker whose process has died: its pid belongs to another process."""
         return self.ghost(name, pid_started=identity.here().pid_started - 1)
 
     def rescuer(self):

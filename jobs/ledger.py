@@ -1,0 +1,236 @@
+"""The ledger: everything that a worker says to the store, and nothing else.
+
+Workers, sessions, heartbeats, rescuers and pools speak to a Ledger, so that none of them knows where the store is.
+StoreLedger is the store itself, on this machine. Every method takes and returns plain values (numbers, texts, frozen
+dataclasses), so that a proxy of a store on another machine can be a Ledger too.
+
+The contract of every implementation:
+
+- A ledger is used by one thread, inside `with`. A second thread takes one of its own from `another`.
+- Times are seconds on the caller's clock and are always handed in.
+- A method does all that it says or nothing. The fence is the store's: what a worker writes for a run that it no longer
+  holds raises LeaseLost and changes nothing.
+- Every method may raise StoreError. Busy, which is one, means that the same call may succeed a moment later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Protocol, Self
+
+from jobs.config import Settings
+from store import Busy, LeaseLost, Store, StoreError, checkpoints, commits, queue, workers
+from store.checkpoints import PassedOver
+from store.history import HistoryRow
+from store.queue import Claim, Holding, Rescued
+from store.workers import WorkerRecord, WorkerRow
+
+OPEN_TIMEOUT = 30.0  # seconds that a worker waits for the store before it counts as busy
+
+MaxPack = Callable[[str], int]  # the shape of runs -> how many of them fit into one pack
+
+
+@dataclass(frozen=True)
+class ResumePoint:
+    """Where a run goes on."""
+
+    step: int  # updates done; 0 for the beginning
+    checkpoint: Path | None  # a file on this machine with the checkpoint's content; None for the beginning
+    passed_over: list[PassedOver]  # newer checkpoints that could not be used, newest first
+
+
+class Ledger(Protocol):
+    """What a worker may say to the store; see the module for what all methods promise."""
+
+    def __enter__(self) -> Self:
+        """Connect. Raise StoreError if the store cannot be used."""
+        ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Disconnect."""
+        ...
+
+    def another(self, timeout: float) -> Ledger:
+        """Return a ledger of the same store for another thread, not yet connected.
+
+        timeout: seconds that its calls wait for the store before they raise Busy. May be called from any thread.
+        """
+        ...
+
+    def start(self, worker: WorkerRecord, environment: Mapping[str, Any], now: float) -> None:
+        """Register a worker and the environment that it trains in, a JSON object. Call it before the first claim."""
+        ...
+
+    def end(self, worker: str, now: float) -> None:
+        """Record that a worker has ended. What it still holds stays held until it is rescued."""
+        ...
+
+    def workers(self) -> list[WorkerRow]:
+        """Return the workers that have not ended, oldest first. Some may be dead."""
+        ...
+
+    def claim(self, worker: str, now: float, settings: Settings, max_pack: MaxPack, fair: int) -> list[Claim]:
+        """Take the runs of the next pack, or none if nothing is due.
+
+        fair: how many workers, this one included, should get a share of the runs of that shape. A run that one more
+        strike would end is claimed alone. The leases last until `now + settings.lease`.
+        """
+        ...
+
+    def pending(self) -> bool:
+        """Return whether any run is queued or running."""
+        ...
+
+    def beat(
+        self, worker: str, held: Sequence[tuple[Holding, int]], now: float, lease: float, extend: bool
+    ) -> set[str]:
+        """Record that a worker lives, and the step of each run that it holds; return the run ids that it does hold.
+
+        extend: whether the leases now last until `now + lease`.
+        """
+        ...
+
+    def resume(self, claim: Claim, now: float) -> ResumePoint:
+        """Find the newest sound checkpoint of a claimed run.
+
+        Where newer ones were missing or damaged, take the history back to the one that is used. Remove files that
+        earlier attempts left unfinished. Raise LeaseLost if the run is no longer held.
+        """
+        ...
+
+    def commit(
+        self,
+        claim: Claim,
+        step: int,
+        write: Callable[[BinaryIO], None],
+        history: Sequence[HistoryRow],
+        summary: Mapping[str, Any],
+        now: float,
+        outcome: str | None,
+    ) -> None:
+        """Save a run as of `step` updates: its checkpoint, the history since the last commit, and its summary.
+
+        write: writes the checkpoint's content to a file; called once for each call. outcome: None, or solved, budget,
+        early_stop or diverged, which ends the run as done. Raise LeaseLost if the run is no longer held, and Conflict
+        for history that was already written.
+        """
+        ...
+
+    def release(self, claim: Holding, now: float) -> None:
+        """Hand a run back: queued again, without a strike. Raise LeaseLost if it is no longer held."""
+        ...
+
+    def release_from(self, workers: Iterable[str], now: float) -> list[Holding]:
+        """Hand back all runs of these workers and record that they ended; no strikes. Return what they held."""
+        ...
+
+    def fail(self, claim: Holding, error: str, now: float, settings: Settings) -> str:
+        """End an attempt that raised, with its traceback: a strike. Return the run's new status, queued or failed.
+
+        Raise LeaseLost if the run is no longer held.
+        """
+        ...
+
+    def rescue(self, dead_workers: Iterable[str], now: float, settings: Settings) -> list[Rescued]:
+        """Take the runs of dead workers, and those whose lease has ended: a strike each."""
+        ...
+
+
+class StoreLedger:
+    """The ledger of a workspace on this machine: an SQLite connection of its own, and the checkpoint files."""
+
+    def __init__(self, workspace: Path, timeout: float = OPEN_TIMEOUT) -> None:
+        """workspace: its folder. timeout: seconds to wait for other processes' locks before Busy."""
+        self._workspace = workspace
+        self._timeout = timeout
+        self._store: Store
+
+    def __enter__(self) -> Self:
+        self._store = Store.open(self._workspace, timeout=self._timeout)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._store.close()
+
+    def another(self, timeout: float) -> StoreLedger:
+        return StoreLedger(self._workspace, timeout)
+
+    def start(self, worker: WorkerRecord, environment: Mapping[str, Any], now: float) -> None:
+        workers.start(self._store, worker, dict(environment), now)
+
+    def end(self, worker: str, now: float) -> None:
+        workers.end(self._store, worker, now)
+
+    def workers(self) -> list[WorkerRow]:
+        return workers.current(self._store)
+
+    def claim(self, worker: str, now: float, settings: Settings, max_pack: MaxPack, fair: int) -> list[Claim]:
+        alone_from = settings.strike_limit - 1
+        return queue.claim(self._store, worker, now, settings.lease, max_pack, fair=fair, alone_from=alone_from)
+
+    def pending(self) -> bool:
+        return queue.pending(self._store)
+
+    def beat(
+        self, worker: str, held: Sequence[tuple[Holding, int]], now: float, lease: float, extend: bool
+    ) -> set[str]:
+        return queue.beat(self._store, worker, held, now, lease, extend)
+
+    def resume(self, claim: Claim, now: float) -> ResumePoint:
+        sound = checkpoints.newest_sound(self._store, claim.run_id)
+        if sound.passed_over:
+            commits.rewind(self._store, claim, sound)
+        step = 0 if sound.checkpoint is None else sound.checkpoint.step
+        # Asked before anything is removed: the files in the folder may be those of the run's new holder.
+        if not self._holds(claim, step, now):
+            raise LeaseLost(f"run {claim.run_id} was rescued or cancelled before it was resumed")
+        checkpoints.sweep(self._store, claim.run_id, claim.attempt)
+        path = None if sound.checkpoint is None else self._store.workspace.root / sound.checkpoint.path
+        return ResumePoint(step, path, sound.passed_over)
+
+    def commit(
+        self,
+        claim: Claim,
+        step: int,
+        write: Callable[[BinaryIO], None],
+        history: Sequence[HistoryRow],
+        summary: Mapping[str, Any],
+        now: float,
+        outcome: str | None,
+    ) -> None:
+        workspace = self._store.workspace
+        try:
+            checkpoint = checkpoints.write(workspace, claim.run_id, claim.attempt, step, write)
+        except StoreError as error:
+            # A new holder of the run sweeps its folder, and may have removed the file while it was being written.
+            if self._holds(claim, step, now):
+                raise
+            raise LeaseLost(f"run {claim.run_id} was rescued or cancelled while it was saved") from error
+        try:
+            commits.commit(self._store, claim, checkpoint, history, summary, now, outcome)
+        except Busy:
+            checkpoints.discard(workspace, checkpoint)
+            raise
+
+    def release(self, claim: Holding, now: float) -> None:
+        queue.release(self._store, claim, now)
+
+    def release_from(self, workers: Iterable[str], now: float) -> list[Holding]:
+        return queue.release_from(self._store, workers, now)
+
+    def fail(self, claim: Holding, error: str, now: float, settings: Settings) -> str:
+        return queue.fail(self._store, claim, error, now, settings.strike_limit, settings.wait)
+
+    def rescue(self, dead_workers: Iterable[str], now: float, settings: Settings) -> list[Rescued]:
+        return queue.rescue(self._store, now, dead_workers, settings.strike_limit, settings.wait)
+
+    def _holds(self, claim: Claim, step: int, now: float) -> bool:
+        """Return whether the store says that the run is still held, without extending its lease."""
+        return bool(queue.beat(self._store, claim.worker, [(claim, step)], now, 0.0, False))

@@ -1,0 +1,235 @@
+"""What every ledger promises, asked of the store's and of the one in memory that other tests rely on."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from jobs import identity
+from jobs.config import Settings
+from jobs.ledger import StoreLedger
+from store import Conflict, LeaseLost, Store, queries, queue
+from store.workers import WorkerRecord
+from tests.jobs.memory_ledger import MemoryLedger
+from tests.jobs.toy import Row, add_runs, run_record
+
+SETTINGS = Settings(backoff=5.0)
+
+
+class OfStore:
+    """A workspace, and what its user does and sees."""
+
+    def __init__(self, folder, *records):
+        self.folder = folder
+        add_runs(folder, *records)
+
+    def ledger(self):
+        return StoreLedger(self.folder)
+
+    def cancel(self, run_id):
+        with Store.open(self.folder) as store:
+            queue.cancel(store, [run_id], 0.0)
+
+    def damage_newest(self, run_id):
+        newest = max((self.folder / "checkpoints" / run_id).iterdir(), key=lambda path: path.name.split("step-")[1])
+        newest.write_bytes(b"x" * newest.stat().st_size)
+
+    def job(self, run_id):
+        with Store.open(self.folder, readonly=True) as store:
+            [row] = queries.runs_of(store, run_ids=[run_id])
+            ends = [attempt.ended_as for attempt in queries.attempts(store, run_id)]
+        return row.status, row.strikes, row.step, [end for end in ends if end]
+
+
+class OfMemory:
+    """The same for a ledger in memory."""
+
+    def __init__(self, folder, *records):
+        self.ledger_in_memory = MemoryLedger(folder, *records)
+
+    def ledger(self):
+        return self.ledger_in_memory.another(1.0)
+
+    def cancel(self, run_id):
+        self.ledger_in_memory.cancel(run_id)
+
+    def damage_newest(self, run_id):
+        job = self.ledger_in_memory.jobs[run_id]
+        job.contents[job.checkpointed] = None
+
+    def job(self, run_id):
+        job = self.ledger_in_memory.jobs[run_id]
+        return job.status, job.strikes, job.step, job.ended_as
+
+
+@pytest.fixture(params=[OfStore, OfMemory])
+def opened(request, tmp_path):
+    """Opens a ledger of these runs, in which worker `w` is registered; returns it with its user's side."""
+    stack = []
+
+    def open_ledger(*records):
+        user = request.param(tmp_path, *records)
+        ledger = user.ledger().__enter__()
+        stack.append(ledger)
+        register(ledger, "w")
+        return ledger, user
+
+    yield open_ledger
+    for ledger in stack:
+        ledger.__exit__(None, None, None)
+
+
+def register(ledger, name, now=0.0):
+    me = identity.here()
+    ledger.start(WorkerRecord(name, me.host, me.boot_id, me.pid, me.pid_started, "cpu"), {"test": 1}, now)
+
+
+def claim(ledger, now=0.0, worker="w", most=1, fair=1):
+    return ledger.claim(worker, now, SETTINGS, lambda shape: most, fair)
+
+
+def save(ledger, claim, step, rows=(), outcome=None):
+    history = [Row(row, {}) for row in rows]
+    ledger.commit(claim, step, lambda file: file.write(b"state %d" % step), history, {"at": step}, 1.0, outcome)
+
+
+def test_a_claim_takes_runs_of_one_shape_in_order_and_leaves_others_their_share(opened):
+    shapes = {"a1": "a", "b1": "b", "a2": "a", "a3": "a", "a4": "a"}
+    ledger, _ = opened(*(run_record(name, shape) for name, shape in shapes.items()))
+    packs = [claim(ledger, most=8, fair=2), claim(ledger, most=8), claim(ledger, most=1), claim(ledger, most=8)]
+    assert [[held.run_id for held in pack] for pack in packs] == [["a1", "a2"], ["b1"], ["a3"], ["a4"]]
+    assert claim(ledger) == []
+    first = packs[0][0]
+    assert (first.attempt, first.worker, first.shape, first.label, first.total) == (1, "w", "a", "a1", 20)
+    assert first.spec == run_record("a1", "a").spec
+
+
+def test_pending_until_all_runs_have_ended(opened):
+    ledger, _ = opened(run_record("one"))
+    assert ledger.pending()
+    [held] = claim(ledger)
+    assert ledger.pending()
+    save(ledger, held, 20, outcome="budget")
+    assert not ledger.pending()
+
+
+def test_a_run_resumes_from_its_newest_checkpoint(opened):
+    ledger, user = opened(run_record("one"))
+    [held] = claim(ledger)
+    beginning = ledger.resume(held, 0.0)
+    assert (beginning.step, beginning.checkpoint, beginning.passed_over) == (0, None, [])
+    for step in (5, 10, 15):
+        save(ledger, held, step, [step])
+    ledger.release(held, 1.0)
+    assert user.job("one") == ("queued", 0, 15, ["released"])
+    [again] = claim(ledger)
+    assert (again.attempt, again.step) == (2, 15)
+    point = ledger.resume(again, 2.0)
+    assert (point.step, Path(point.checkpoint).read_bytes()) == (15, b"state 15")
+
+
+def test_a_damaged_checkpoint_is_passed_over_and_its_history_taken_back(opened):
+    ledger, user = opened(run_record("one"))
+    [held] = claim(ledger)
+    for step in (5, 10):
+        save(ledger, held, step, [step])
+    user.damage_newest("one")
+    point = ledger.resume(held, 1.0)
+    assert (point.step, Path(point.checkpoint).read_bytes()) == (5, b"state 5")
+    assert [passed.checkpoint.step for passed in point.passed_over] == [10]
+    save(ledger, held, 10, [10])  # no conflict
+
+
+def test_history_written_twice_is_a_conflict_and_changes_nothing(opened):
+    ledger, user = opened(run_record("one"))
+    [held] = claim(ledger)
+    save(ledger, held, 5, [5])
+    with pytest.raises(Conflict):
+        save(ledger, held, 6, [5])
+    assert user.job("one")[2] == 5
+
+
+def test_nothing_is_written_for_a_run_that_is_no_longer_held(opened):
+    ledger, user = opened(run_record("one"))
+    [held] = claim(ledger)
+    user.cancel("one")
+    before = user.job("one")
+    for write in (
+        lambda: ledger.resume(held, 1.0),
+        lambda: save(ledger, held, 5, [5]),
+        lambda: ledger.release(held, 1.0),
+        lambda: ledger.fail(held, "error", 1.0, SETTINGS),
+    ):
+        with pytest.raises(LeaseLost):
+            write()
+    assert ledger.beat("w", [(held, 5)], 1.0, 60.0, True) == set()
+    assert user.job("one") == before == ("cancelled", 0, 0, ["cancelled"])
+
+
+def test_a_beat_extends_leases_only_where_it_is_told_to(opened):
+    ledger, user = opened(run_record("one"))
+    [held] = claim(ledger)
+    assert ledger.beat("w", [(held, 3)], 30.0, 60.0, True) == {"one"}
+    assert ledger.rescue([], 90.0, SETTINGS) == []
+    assert ledger.beat("w", [(held, 4)], 90.0, 60.0, False) == {"one"}
+    assert [(run.run_id, run.ended_as, run.status) for run in ledger.rescue([], 90.1, SETTINGS)] == [
+        ("one", "lost", "queued")
+    ]
+    assert user.job("one") == ("queued", 1, 0, ["lost"])
+
+
+def test_strikes_wait_then_end_a_run_and_progress_forgives_them(opened):
+    ledger, user = opened(run_record("one"))
+    for _ in range(2):
+        [held] = claim(ledger)
+        assert ledger.fail(held, "error", 0.0, SETTINGS) == "queued"
+    assert claim(ledger, now=9.9) == []
+    [held] = claim(ledger, now=10.0)
+    save(ledger, held, 5)
+    assert user.job("one")[1] == 0
+    for status in ("queued", "queued", "failed"):
+        assert ledger.fail(held, "error", 10.0, SETTINGS) == status
+        held = next(iter(claim(ledger, now=1000.0)), None)
+    assert user.job("one") == ("failed", 3, 5, ["failed"] * 5)
+
+
+def test_a_run_that_one_more_strike_would_end_is_claimed_alone(opened):
+    ledger, _ = opened(run_record("bad"), run_record("good"))
+    for _ in range(2):
+        held = claim(ledger, most=8)
+        assert len(held) == 2
+        ledger.fail(held[0], "error", 0.0, SETTINGS)
+        ledger.release(held[1], 0.0)
+    assert [held.run_id for held in claim(ledger, now=1000.0, most=8)] == ["bad"]
+
+
+def test_runs_of_dead_workers_are_taken_back(opened):
+    ledger, user = opened(run_record("one"), run_record("two"))
+    register(ledger, "other", 1.0)
+    claim(ledger)
+    claim(ledger, worker="other")
+    assert [(row.id, row.running, row.pid) for row in ledger.workers()] == [
+        ("w", 1, os.getpid()),
+        ("other", 1, os.getpid()),
+    ]
+    [rescued] = ledger.rescue(["other"], 1.0, SETTINGS)
+    assert (rescued.run_id, rescued.worker, rescued.ended_as) == ("two", "other", "crashed")
+    [released] = ledger.release_from(["w"], 1.0)
+    assert (released.run_id, released.worker) == ("one", "w")
+    assert ledger.workers() == []
+    assert user.job("one") == ("queued", 0, 0, ["released"])
+    assert user.job("two") == ("queued", 1, 0, ["crashed"])
+
+
+def test_a_worker_that_ended_is_no_longer_listed(opened):
+    ledger, _ = opened()
+    assert [row.id for row in ledger.workers()] == ["w"]
+    ledger.end("w", 1.0)
+    assert ledger.workers() == []
+
+
+def test_another_ledger_sees_the_same_store(opened):
+    ledger, _ = opened(run_record("one"))
+    [held] = claim(ledger)
+    with ledger.another(timeout=1.0) as other:
+        assert other.beat("w", [(held, 1)], 1.0, 60.0, True) == {"one"}

@@ -1,0 +1,114 @@
+"""A worker driven turn by turn with a ledger in memory: it knows nothing of its store but the ledger."""
+
+import json
+
+import pytest
+
+from store import Busy, DiskFull
+from tests.jobs import toy
+from tests.jobs.memory_ledger import MemoryLedger
+from tests.jobs.toy import mixed, run_record
+
+
+@pytest.fixture
+def ledger_of(bench, tmp_path):
+    """Makes a ledger in memory of these runs, which the bench's workers then use."""
+
+    def make(*records):
+        ledger = MemoryLedger(tmp_path, *records)
+        bench.ledger = lambda: ledger
+        return ledger
+
+    return make
+
+
+def test_turns_work_until_nothing_is_left(bench, ledger_of):
+    ledger = ledger_of(run_record("one"), run_record("two"))
+    with bench.worker() as worker:
+        assert [row.id for row in ledger.workers()] == [worker.id]
+        assert [worker.run_once(bench.now) for _ in range(3)] == ["worked", "worked", "empty"]
+    assert {job.status for job in ledger.jobs.values()} == {"done"}
+    job = ledger.jobs["one"]
+    value = job.record.spec["seed"]
+    for _ in range(20):
+        value = mixed(value, job.record.spec["seed"])
+    assert json.loads(job.contents[20]) == {"step": 20, "value": value}
+    assert job.steps == [5, 10, 15, 20]
+    assert ledger.workers() == []
+    assert ledger.connections == 0
+
+
+def test_a_run_that_raises_waits_longer_each_time_and_is_given_up(bench, ledger_of):
+    ledger = ledger_of(run_record("bad", trouble="raise"))
+    with bench.worker(backoff=5.0) as worker:
+        turns = [(after, worker.run_once(bench.now + after)) for after in (0.0, 0.0, 9.9, 10.0, 11.0)]
+    assert [turn for _, turn in turns] == ["worked", "worked", "idle", "worked", "empty"]
+    assert ledger.jobs["bad"].status == "failed"
+    assert [event["status"] for event in bench.heard("failed")] == ["queued", "queued", "failed"]
+
+
+def test_a_run_goes_on_from_the_newest_sound_checkpoint(bench, ledger_of):
+    ledger = ledger_of(run_record("one", trouble="raise", at=16))
+    with bench.worker() as worker:
+        worker.run_once(bench.now)
+        job = ledger.jobs["one"]
+        job.contents[15] = None
+        job.record.spec["trouble"] = None
+        worker.run_once(bench.now)
+    assert [event["path"] for event in bench.heard("checkpoint_unsound")] == ["one-15"]
+    assert [event["step"] for event in bench.heard("resumed")] == [10]
+    assert (job.status, job.steps) == ("done", [5, 10, 15, 20])
+
+
+def test_a_cancelled_run_is_dropped_and_its_pack_goes_on(bench, ledger_of):
+    ledger = ledger_of(run_record("one"), run_record("two"))
+
+    def cancelled(session):
+        ledger.cancel("one")
+        toy.execute(session)
+
+    with bench.worker(cancelled, packs=2) as worker:
+        worker.run_once(bench.now)
+    assert [job.status for job in ledger.jobs.values()] == ["cancelled", "done"]
+    assert [event["run"] for event in bench.heard("lease_lost")] == ["one"]
+
+
+def test_a_dead_workers_run_is_taken_over(bench, ledger_of):
+    ledger = ledger_of(run_record("one"))
+    bench.dead()
+    with bench.worker() as worker:
+        assert worker.run_once(bench.now) == "worked"
+    assert ledger.jobs["one"].ended_as == ["crashed", "done"]
+
+
+def test_a_busy_ledger_makes_an_idle_turn_and_is_told_once(bench, ledger_of):
+    ledger = ledger_of(run_record("one"))
+    with bench.worker() as worker:
+        ledger.refusals = [Busy("locked")] * 2
+        assert [worker.run_once(bench.now) for _ in range(3)] == ["idle", "idle", "worked"]
+    assert bench.names().count("store_busy") == 1
+
+
+def test_a_commit_is_tried_again_while_the_ledger_is_busy(bench, ledger_of):
+    ledger = ledger_of(run_record("one"))
+
+    def save(session):
+        ledger.refusals = [Busy("locked")] * 3
+        assert session.commit("one", 20, lambda file: file.write(b"x"), [], {}, "solved")
+
+    with bench.worker(save) as worker:
+        worker.run_once(bench.now)
+    assert ledger.jobs["one"].ended_as == ["done"]
+
+
+def test_a_full_disk_releases_the_runs_and_ends_the_worker(bench, ledger_of):
+    ledger = ledger_of(run_record("one"))
+
+    def fill_the_disk(session):
+        raise DiskFull("no room left")
+
+    with pytest.raises(DiskFull), bench.worker(fill_the_disk) as worker:
+        worker.run_once(bench.now)
+    assert (ledger.jobs["one"].status, ledger.jobs["one"].strikes) == ("queued", 0)
+    assert bench.said[-1]["error"] == "no room left"
+    assert ledger.connections == 0
