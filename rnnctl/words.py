@@ -24,6 +24,8 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
 
 def one_line(text: str) -> str:
     """Return the text with line breaks and other control characters escaped."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

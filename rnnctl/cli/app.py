@@ -25,7 +25,11 @@ from rnnctl.cli import (
     train,
 )
 from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, USAGE, OutputClosed, UserError, out, say
-from rnnctl.words import did_you_mean
+from rnnctl.lab.errors import Code, LabError
+
+# The class of errors of the command line itself. Typer has a copy of its own since 0.17, and took click's before.
+_CommandLineError = typer.BadParameter.__mro__[2]
+_STATUS = {Code.USAGE: USAGE, Code.NOTHING: NOTHING, Code.FAILURE: FAILURE}
 
 app = typer.Typer(
     name="rnnctl",
@@ -112,25 +116,22 @@ def _run() -> int:
 
 
 def _explained(error: Exception) -> tuple[str, int]:
-    """What to say of an error, and the exit status. Classes are compared by name where importing them costs start-up
-    time.
-    """
-    if hasattr(error, "format_message"):  # of the command line itself
+    """Return what to say of an error, and the exit status. What costs start-up time is imported only here."""
+    if isinstance(error, _CommandLineError):
         context = getattr(error, "ctx", None)
         hint = f" (try `{context.command_path} --help`)" if context else ""
         return f"{error.format_message().rstrip('.')}{hint}", USAGE
-    names = {kind.__name__ for kind in type(error).__mro__}
-    if "SpecError" in names:
-        return str(error), USAGE
-    if "NotFound" in names:
-        from store import NotFound
+    if isinstance(error, LabError):
+        dashes = "" if error.argument is None else "--"
+        return f"{dashes}{error}", _STATUS[error.code]
+    from rnnctl.study.errors import SpecError
+    from store.errors import NoWorkspace, StoreError
 
-        assert isinstance(error, NotFound)
-        hint = did_you_mean(error.name, error.known) or "; `rnnctl status` shows what there is"
-        return f"{error}{hint}", NOTHING
-    if "NoWorkspace" in names:
+    if isinstance(error, SpecError):
+        return str(error), USAGE
+    if isinstance(error, NoWorkspace):
         return str(error), NOTHING
-    if "StoreError" in names:
+    if isinstance(error, StoreError):
         return str(error), FAILURE
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'output'}: {error.strerror}", FAILURE

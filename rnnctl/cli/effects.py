@@ -15,8 +15,6 @@ from rnnctl.cli.options import (
     WorkspaceOption,
     check_measure,
     opened,
-    refuse_infinite,
-    selected,
 )
 from rnnctl.cli.output import NOTHING, UserError, counted, number, out, out_json, table
 from rnnctl.measures import MEASURES
@@ -50,8 +48,10 @@ def effects(
     Of finished runs. A mean is over configurations, each by the mean of its seeds; its ± is the standard error over
     seeds: what it could be for the same settings with other ones. A seed is one draw for all runs that have it.
     """
+    from rnnctl.lab.workspaces import check_threshold, selected
+
     check_measure(by)
-    refuse_infinite(below)
+    check_threshold(below)
     with opened(workspace) as store:
         shown = _Effects(store, selected(store, study, where or []), study, by, below, whole=not where)
         if as_json:

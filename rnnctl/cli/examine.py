@@ -15,8 +15,6 @@ from rnnctl.cli.options import (
     WhereOption,
     WorkspaceOption,
     opened,
-    refuse_infinite,
-    selected,
 )
 from rnnctl.cli.output import UserError, counted, duration, number, out, out_csv, out_json, say, table
 from rnnctl.measures import MEASURES
@@ -64,7 +62,9 @@ def examine(
     """
     if as_json and as_csv:
         raise UserError("--json and --csv exclude each other")
-    refuse_infinite(below)
+    from rnnctl.lab.workspaces import check_threshold, selected
+
+    check_threshold(below)
     # This process reads thousands of records once and ends; looking for cycles among them took a quarter of its time.
     gc.disable()
     with opened(workspace) as store:

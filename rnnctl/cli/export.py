@@ -166,10 +166,11 @@ def _table(store: Store, selection: _Selection, format_: Format, out_: str | Non
 
 
 def _commands(store: Store, name: str | None, out_: str | None) -> None:
+    from rnnctl.lab.workspaces import study_named
     from rnnctl.report.export.commands import script
     from store import queries
 
-    wanted = queries.resolve_study(store, name) if name is not None else None
+    wanted = study_named(store, name) if name is not None else None
     studies = [study for study in queries.studies(store) if wanted in (None, study.name)]
     if not studies:
         raise UserError("no study is registered", NOTHING)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnnctl.cli.options import JsonOption, WorkspaceOption, YesOption, one_run, opened
+from rnnctl.cli.options import JsonOption, WorkspaceOption, YesOption, opened
 from rnnctl.cli.output import FAILURE, NOTHING, UserError, counted, out, out_json, say, table
 
 if TYPE_CHECKING:
@@ -26,11 +26,12 @@ StudyOption = Annotated[
 
 def _chosen(store: Store, runs: list[str] | None, study: str | None) -> list[str]:
     """Run ids that a command is about, each once."""
+    from rnnctl.lab.workspaces import one_run, study_named
     from store import queries
 
     ids = [one_run(store, name) for name in runs or []]
     if study is not None:
-        ids += [row.run_id for row in queries.runs_of(store, queries.resolve_study(store, study))]
+        ids += [row.run_id for row in queries.runs_of(store, study_named(store, study))]
     return list(dict.fromkeys(ids))
 
 

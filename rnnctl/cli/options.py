@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnnctl.cli.output import NOTHING, UserError, counted, say
+from rnnctl.cli.output import UserError, counted, notes, say
 from rnnctl.measures import MEASURES
 
 if TYPE_CHECKING:
@@ -81,59 +80,28 @@ def check_measure(by: str) -> None:
 
 
 def workspace_root(option: Path | None) -> Path:
-    """The folder that a command works in. Raises NoWorkspace."""
-    from store import Workspace
+    """Return the folder that a command works in. Raises NoWorkspace."""
+    from rnnctl.lab.workspaces import root_of
 
-    return option if option is not None else Workspace.find(Path.cwd()).root
+    return root_of(option)
 
 
 @contextmanager
 def opened(option: Path | None, *, readonly: bool = False) -> Iterator[Store]:
-    """The store of the workspace that a command works in."""
-    from store import Store
+    """Open the store of the workspace that a command works in."""
+    from rnnctl.lab import workspaces
 
-    with Store.open(workspace_root(option), readonly=readonly) as store:
+    with workspaces.opened(option, readonly=readonly) as store:
         yield store
 
 
-def one_run(store: Store, name: str) -> str:
-    """The id of the one run that a user's word stands for. Raises NotFound; UserError where it could be several."""
-    from store import queries
-
-    found = queries.resolve_runs(store, name)
-    if len(found) > 1:
-        rows = queries.runs_of(store, run_ids=found)
-        names = ", ".join(f"{row.study}/{row.label} ({row.run_id})" for row in rows[:6])
-        raise UserError(f"{name!r} could be {len(found)} runs: {names}{', ...' if len(found) > 6 else ''}", NOTHING)
-    return found[0]
-
-
 def runs_named(store: Store, word: str) -> tuple[list[RunRow], bool]:
-    """The runs of the study that a user's word names, or the one run; and whether it is the study. A study goes first,
-    and a run of that name is mentioned.
+    """Return the runs of a study, or one run, and whether it is a study. Print the notes on the choice."""
+    from rnnctl.lab import workspaces
 
-    Raises NotFound, and UserError if it could be several runs.
-    """
-    from store import NotFound, queries
-
-    studies = [study.name for study in queries.studies(store)]
-    if word in studies:
-        with suppress(NotFound):
-            namesakes = queries.runs_of(store, run_ids=queries.resolve_runs(store, word))
-            names = [f"{row.study}/{row.label}" for row in namesakes if row.label == word]
-            if names:
-                say(f"note: {word!r} is taken for the study; the run of that label is {' or '.join(names)}")
-        return queries.runs_of(store, word), True
-    try:
-        run_id = one_run(store, word)
-    except NotFound as error:
-        raise NotFound("study or run", word, [*studies, *error.known]) from None
-    # A run can be in several studies: the one in which it is called so, or the first.
-    named = [
-        row for study in studies for row in queries.runs_of(store, study, run_ids=[run_id])
-        if word in (row.label, f"{row.study}/{row.label}")
-    ]  # fmt: skip
-    return (named or queries.runs_of(store, run_ids=[run_id]))[:1], False
+    named = workspaces.runs_named(store, word)
+    notes(named.notes)
+    return named.runs, named.whole
 
 
 def newest_state(store: Store, row: RunRow) -> dict[str, Any] | None:
@@ -148,42 +116,3 @@ def newest_state(store: Store, row: RunRow) -> dict[str, Any] | None:
     if found.checkpoint is None:
         return None
     return torch.load(store.workspace.root / found.checkpoint.path, map_location="cpu", weights_only=True)
-
-
-def selected(store: Store, study: str | None, where: list[str]) -> list[RunRow]:
-    """The runs of a study, or all, that meet these conditions. Raises NotFound and UserError; where there is none, it
-    says so and leaves the command.
-    """
-    from store import queries
-
-    if study is not None:
-        study = queries.resolve_study(store, study)
-    rows = queries.runs_of(store, study)
-    if where and rows:
-        rows = _matching(rows, where)
-    if not rows:
-        say("no run matches" if where else "no run is registered")
-        raise typer.Exit(NOTHING)
-    return rows
-
-
-def refuse_infinite(below: float | None) -> None:
-    """UserError for a threshold that is no finite number."""
-    if below is not None and not math.isfinite(below):
-        raise UserError(f"--below {below}: a threshold is a finite number, such as 1.386")
-
-
-def _matching(rows: list[RunRow], where: list[str]) -> list[RunRow]:
-    from rnnctl.report.leaderboard import result
-    from rnnctl.report.parameters import complete_key, equal, parameters, parse_condition
-
-    try:
-        conditions = [parse_condition(text) for text in where]
-        # A figure of the result goes before a hyper-parameter of the same name; seeds are both.
-        flat = [{**parameters(row.spec), **result(row)} for row in rows]
-        known = list(dict.fromkeys(key for one in flat for key in one))
-        conditions = [(complete_key(key, known), value) for key, value in conditions]
-    except ValueError as error:
-        raise UserError(f"--where: {error}") from None
-    matching = [all(equal(one.get(key), value) for key, value in conditions) for one in flat]
-    return [row for row, matches in zip(rows, matching, strict=True) if matches]

@@ -8,12 +8,13 @@ import json
 import math
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from rnnctl.words import counted as counted
 from rnnctl.words import number as number
+from rnnctl.words import one_line
 
 OK, FAILURE, USAGE, NOTHING, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -36,8 +37,14 @@ def say(message: str) -> None:
         print(message, file=sys.stderr, flush=True)
 
 
+def notes(lines: Iterable[str]) -> None:
+    """Tell the person at the terminal what a use-case noted."""
+    for line in lines:
+        say(f"note: {one_line(line)}")
+
+
 def out(text: str = "") -> None:
-    """Lines of data."""
+    """Print lines of data."""
     try:
         print(text)
     except BrokenPipeError:
@@ -45,25 +52,22 @@ def out(text: str = "") -> None:
 
 
 def out_json(value: Any) -> None:
-    """JSON that any parser takes: what is no finite number becomes null."""
-    out(json.dumps(_plain(value), indent=2, allow_nan=False))
+    """Print a value, or a dataclass as its record, as JSON. Non-finite numbers become null."""
+    from rnnctl.lab.records import plain
+    from store.encoding import finite
+
+    out(json.dumps(finite(plain(value)), indent=2, allow_nan=False))
 
 
 def out_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
-    """CSV with a header; what is missing stays empty."""
+    """Print rows as CSV with a header. Missing and non-finite values stay empty."""
+    from store.encoding import finite
+
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows({key: "" if value is None else value for key, value in row.items()} for row in map(_plain, rows))
+    writer.writerows({key: "" if value is None else value for key, value in row.items()} for row in map(finite, rows))
     out(text.getvalue().rstrip("\n"))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 _FIGURE = re.compile(r"[-+]?[\d.,:]+(e[-+]?\d+)?( ±.*)?( s| %)?|(-|[\d,]+) \(\d+ of \d+\)")
@@ -71,7 +75,7 @@ _FIGURE = re.compile(r"[-+]?[\d.,:]+(e[-+]?\d+)?( ±.*)?( s| %)?|(-|[\d,]+) \(\d
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """Aligned text, as wide as it needs to be; columns that hold only figures are set to the right."""
-    cells = [[("" if cell is None else str(cell)) for cell in row] for row in rows]
+    cells = [["" if cell is None else one_line(str(cell)) for cell in row] for row in rows]
     widths = [max(len(name), *(len(row[i]) for row in cells)) if cells else len(name) for i, name in enumerate(columns)]
     right = [bool(cells) and all(_is_figure(row[i]) for row in cells) for i in range(len(columns))]
 

@@ -14,7 +14,6 @@ import typer
 
 from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, check_measure, opened, parsed_seeds
 from rnnctl.cli.output import NOTHING, UserError, counted, number, out, out_json, say, table
-from rnnctl.cli.setup import record, refuse_text_around
 from rnnctl.measures import MEASURES
 
 if TYPE_CHECKING:
@@ -64,10 +63,11 @@ def refine(
     over their finished runs. The new study is registered, and written into the workspace as NAME.yaml; runs that exist
     already are part of it and are not trained again.
     """
+    from rnnctl.lab.workspaces import study_named
     from store import queries
 
     with opened(workspace, readonly=dry_run) as store:
-        queries.resolve_study(store, study)
+        study_named(store, study)
         row = next(one for one in queries.studies(store) if one.name == study)
         chosen_recipe = _with_options(_recipe(row, recipe), best, below, by, seeds)
         _Refinement(store, study, chosen_recipe, _name(study, name)).make(dry_run, as_json)
@@ -121,6 +121,7 @@ class _Refinement:
     """What was chosen, what becomes of it, and the ways to tell and to keep it."""
 
     def __init__(self, store: Store, study: str, recipe: Recipe, name: str) -> None:
+        from rnnctl.lab.register import check_corpora
         from rnnctl.refine.file import written
         from rnnctl.refine.offspring import cases, offspring
         from rnnctl.refine.selection import select
@@ -142,7 +143,7 @@ class _Refinement:
         self.cases = cases(self.children)
         self.path = store.workspace.root / f"{name}.yaml"
         self.refined = _read_back(written(name, self._about(), self.cases), self.path, self.children)
-        refuse_text_around(store.workspace.root, [self.refined])
+        check_corpora(store.workspace.root, [self.refined])
         self.there = {row.run_id: row for row in queries.runs_of(store, run_ids=self._ids(self.children))}
 
     def _check_selection(self) -> None:
@@ -205,6 +206,7 @@ class _Refinement:
 
     def _keep(self) -> None:
         """The file, then the study; where that fails the file goes again, so that another choice can have the name."""
+        from rnnctl.lab.register import study_record
         from store import registry
         from store.files import write_whole
 
@@ -213,7 +215,7 @@ class _Refinement:
         try:
             if new:
                 write_whole(self.path, lambda file: file.write(self.refined.source.encode()))
-            registry.register(self.store, [record(self.refined, descents)], time.time())
+            registry.register(self.store, [study_record(self.refined, descents)], time.time())
         except BaseException:
             if new:
                 with suppress(OSError):

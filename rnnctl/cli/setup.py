@@ -2,105 +2,42 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, parsed_seeds
-from rnnctl.cli.output import UserError, counted, duration, out, out_json, say, table
+from rnnctl.cli.output import counted, duration, out, out_json, say, table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from rnnctl.study.loading import Study
-    from rnnctl.study.run import RunSpec
-    from store import Store
-    from store.lineage import Descent
-    from store.registry import StudyRecord
 
 StudyNames = Annotated[
     list[str] | None,
     typer.Argument(metavar="[STUDY]...", help="Study files, or names of packaged studies.", show_default=False),
 ]
-QUICKSTART = "quickstart"
 
 
 def init(studies: StudyNames = None, seeds: SeedsOption = None, workspace: WorkspaceOption = None) -> None:
     """Make a workspace here, or use the one that is here, and register studies in it.
 
-    Without a study it registers `quickstart`. What is registered already is left as it is, so other --seeds add
-    replicates; a wrong file among several registers nothing of any.
+    Without a study, register `quickstart`. Runs that are registered already stay as they are; new --seeds add
+    replicates. If one of several files is wrong, nothing is registered.
     """
-    from rnnctl.study.loading import load_studies
-    from store import Store, registry
+    from rnnctl.lab.register import QUICKSTART, register
 
-    loaded = load_studies(studies or [QUICKSTART], parsed_seeds(seeds))
-    root = workspace or Path.cwd()
-    refuse_text_around(root, loaded)
-    with Store.create(root) as store:
-        changed = [line for study in loaded for line in _other_texts(store, study)]
-        registered = registry.register(store, [record(study) for study in loaded], time.time())
-    say(f"workspace {Path(root).resolve()}")
-    for line in changed:
-        say(f"warning: {line}")
-    for study, result in zip(loaded, registered, strict=True):
+    registration = register(workspace or Path.cwd(), studies or [QUICKSTART], parsed_seeds(seeds))
+    say(f"workspace {registration.workspace}")
+    for warning in registration.warnings:
+        say(f"warning: {warning}")
+    for study in registration.studies:
         for warning in study.warnings:
             say(f"warning: {warning}")
-        shared = f", {result.shared} shared with other studies" if result.shared else ""
-        say(f"{study.name}: {counted(result.new, 'new run')}, {result.known} known{shared}")
-    if any(result.new for result in registered):
+        shared = f", {study.shared} shared with other studies" if study.shared else ""
+        say(f"{study.study}: {counted(study.new, 'new run')}, {study.known} known{shared}")
+    if any(study.new for study in registration.studies):
         say("next: rnnctl train --workers 2")
-
-
-def refuse_text_around(root: Path, studies: Iterable[Study]) -> None:
-    """UserError for a corpus whose folder contains the workspace: all that runs write would become text."""
-    home = root.resolve()
-    for folder in sorted({run.spec.task.corpus for study in studies for run in study.runs if _is_of_text(run.spec)}):
-        # What is hidden is no part of a corpus.
-        if home.is_relative_to(folder) and not any(p.startswith(".") for p in home.relative_to(folder).parts):
-            raise UserError(f"the corpus folder {folder} contains the workspace {home}; keep them apart")
-
-
-def _other_texts(store: Store, study: Study) -> list[str]:
-    """A line for each place where the study had another text when it was registered before."""
-    from store import queries
-
-    now = {run.spec.task.corpus: run.spec.task.sha256 for run in study.runs if _is_of_text(run.spec)}
-    tasks = [row.spec["task"] for row in queries.runs_of(store, study.name)] if now else []
-    before: dict[str, list[str]] = {}
-    for task in tasks:
-        if task["name"] == "text":
-            before.setdefault(task["corpus"], []).append(task["sha256"])
-    what = "{}: {} is another text than before: sha256 {:.12}..., not {:.12}...; its runs are other runs"
-    return [
-        what.format(study.file, corpus, sha256, before[corpus][-1])
-        for corpus, sha256 in now.items()
-        if corpus in before and sha256 not in before[corpus]
-    ]
-
-
-def _is_of_text(spec: RunSpec) -> bool:
-    return spec.task.name == "text"
-
-
-def record(study: Study, descents: Iterable[Descent] = ()) -> StudyRecord:
-    """A study as the store takes it. descents: of those of its runs that were refined from others."""
-    from store.registry import RunRecord, StudyRecord
-
-    runs = [
-        RunRecord(
-            run_id=run.spec.run_id,
-            config_id=run.spec.config_id,
-            shape=run.spec.shape,
-            spec=run.spec.canonical(),
-            label=run.label,
-            total=run.spec.train.updates,
-        )
-        for run in study.runs
-    ]
-    return StudyRecord(study.name, study.about, study.source, runs, list(descents))
 
 
 def studies(as_json: JsonOption = False) -> None:

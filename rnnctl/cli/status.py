@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnnctl.cli.options import JsonOption, WorkspaceOption, one_run, opened
+from rnnctl.cli.options import JsonOption, WorkspaceOption, opened
 from rnnctl.cli.output import UserError, counted, duration, headline, number, out, out_json, say, table
 
 if TYPE_CHECKING:
@@ -193,6 +193,7 @@ def show(
     workspace: WorkspaceOption = None,
 ) -> None:
     """Show a run: spec, result, attempts and where they ran, checkpoints, last checks, traceback."""
+    from rnnctl.lab.workspaces import one_run
     from store import history, queries
 
     with opened(workspace, readonly=True) as store:

@@ -1,0 +1,28 @@
+"""LabError: why a use-case cannot do what it was asked to do, in one line."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from rnnctl.words import one_line
+
+
+class Code(Enum):
+    """The kinds of errors that a caller may want to tell apart."""
+
+    USAGE = "usage"  # an argument is wrong
+    NOTHING = "nothing found"  # the arguments are right, but there is nothing that they apply to
+    FAILURE = "failure"  # it was tried and did not work
+
+
+class LabError(Exception):
+    """An error that the caller can do something about. str() is one line.
+
+    argument: the name of the argument that is wrong. The line then begins with it, so that a command line only needs
+    to put its dashes before it.
+    """
+
+    def __init__(self, message: str, code: Code = Code.USAGE, *, argument: str | None = None) -> None:
+        super().__init__(one_line(message if argument is None else f"{argument}: {message}"))
+        self.code = code
+        self.argument = argument

@@ -1,0 +1,157 @@
+"""Open a workspace, and find the runs and studies in it that a user names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from rnnctl.lab.errors import Code, LabError
+from rnnctl.report.leaderboard import result
+from rnnctl.report.parameters import complete_key, equal, parameters, parse_condition
+from rnnctl.words import did_you_mean
+from store import NotFound, Store, Workspace, queries
+from store.queries import RunRow
+
+MOST_NAMED = 6  # runs that a message names
+
+
+def root_of(folder: Path | None = None) -> Path:
+    """Return the folder of a workspace: this one, or the nearest at or above the current folder.
+
+    Raises NoWorkspace.
+    """
+    return Workspace.find(Path.cwd()).root if folder is None else folder
+
+
+@contextmanager
+def opened(folder: Path | None = None, *, readonly: bool = False) -> Iterator[Store]:
+    """Open the store of a workspace (see `root_of`) and close it at the end. Raises StoreError."""
+    with Store.open(root_of(folder), readonly=readonly) as store:
+        yield store
+
+
+def _not_found(kind: str, error: NotFound, studies: Sequence[str] = ()) -> LabError:
+    """Return the error for an unknown name, with the nearest known one. studies: names that would have done as well."""
+    hint = did_you_mean(error.name, [*studies, *error.known]) or "; `rnnctl status` shows what there is"
+    return LabError(f"there is no {kind} {error.name!r}{hint}", Code.NOTHING)
+
+
+def study_named(store: Store, name: str) -> str:
+    """Return the name if there is a study of that name. Raises LabError."""
+    try:
+        return queries.resolve_study(store, name)
+    except NotFound as error:
+        raise _not_found(error.kind, error) from None
+
+
+def one_run(store: Store, name: str) -> str:
+    """Return the id of the run that a name stands for: an id or its beginning, a label, or STUDY/LABEL.
+
+    Raises LabError if there is none, or if there are several.
+    """
+    try:
+        return _one_run(store, name)
+    except NotFound as error:
+        raise _not_found(error.kind, error) from None
+
+
+def _one_run(store: Store, name: str) -> str:
+    ids = queries.resolve_runs(store, name)
+    if len(ids) > 1:
+        rows = queries.runs_of(store, run_ids=ids)
+        names = ", ".join(f"{row.study}/{row.label} ({row.run_id})" for row in rows[:MOST_NAMED])
+        more = ", ..." if len(ids) > MOST_NAMED else ""
+        raise LabError(f"{name!r} could be {len(ids)} runs: {names}{more}", Code.NOTHING)
+    return ids[0]
+
+
+@dataclass(frozen=True)
+class NamedRuns:
+    """The runs that a name stands for: all runs of a study, or one run."""
+
+    runs: list[RunRow]
+    whole: bool  # whether the name is that of a study
+    notes: list[str]
+
+    @property
+    def study(self) -> str:
+        """The study that the runs belong to."""
+        return self.runs[0].study
+
+    @property
+    def title(self) -> str:
+        """STUDY or STUDY/LABEL."""
+        return self.study if self.whole else f"{self.study}/{self.runs[0].label}"
+
+
+def runs_named(store: Store, name: str) -> NamedRuns:
+    """Return the runs of the study that has this name, or else the one run that it stands for (see `one_run`).
+
+    A run whose label is the name of a study is mentioned in a note. Raises LabError if there is no such study or run,
+    or if there are several such runs.
+    """
+    studies = [study.name for study in queries.studies(store)]
+    if name in studies:
+        return NamedRuns(queries.runs_of(store, name), True, _namesakes(store, name))
+    try:
+        run_id = _one_run(store, name)
+    except NotFound as error:
+        raise _not_found("study or run", error, studies) from None
+    # A run can be in several studies: take the one in which it has this name, or else the first.
+    matches = [
+        row
+        for study in studies
+        for row in queries.runs_of(store, study, run_ids=[run_id])
+        if name in (row.label, f"{row.study}/{row.label}")
+    ]
+    return NamedRuns((matches or queries.runs_of(store, run_ids=[run_id]))[:1], False, [])
+
+
+def _namesakes(store: Store, study: str) -> list[str]:
+    """Return a note on the runs that have the name of a study as their label, if there are any."""
+    with suppress(NotFound):
+        rows = queries.runs_of(store, run_ids=queries.resolve_runs(store, study))
+        labels = [f"{row.study}/{row.label}" for row in rows if row.label == study]
+        if labels:
+            return [f"{study!r} is taken for the study; the run of that label is {' or '.join(labels)}"]
+    return []
+
+
+def selected(store: Store, study: str | None = None, where: Sequence[str] = ()) -> list[RunRow]:
+    """Return the runs of a study, or of all studies, that meet all conditions `key=value`.
+
+    Raises LabError for an unknown study, a wrong condition, or if there is no such run.
+    """
+    if study is not None:
+        study = study_named(store, study)
+    rows = queries.runs_of(store, study)
+    if where and rows:
+        rows = _matching(rows, where)
+    if not rows:
+        raise LabError("no run matches" if where else "no run is registered", Code.NOTHING)
+    return rows
+
+
+def _matching(rows: Sequence[RunRow], where: Sequence[str]) -> list[RunRow]:
+    try:
+        conditions = [parse_condition(text) for text in where]
+        # Where a result and a hyper-parameter have the same name, the result counts.
+        values = [{**parameters(row.spec), **result(row)} for row in rows]
+        known = list(dict.fromkeys(key for run in values for key in run))
+        conditions = [(complete_key(key, known), wanted) for key, wanted in conditions]
+    except ValueError as error:
+        raise LabError(str(error), argument="where") from None
+    return [
+        row
+        for row, run in zip(rows, values, strict=True)
+        if all(equal(run.get(key), wanted) for key, wanted in conditions)
+    ]
+
+
+def check_threshold(below: float | None) -> None:
+    """Raise LabError for a threshold that is not a finite number."""
+    if below is not None and not math.isfinite(below):
+        raise LabError(f"{below} is not a threshold; it must be a finite number, such as 1.386", argument="below")

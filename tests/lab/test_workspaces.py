@@ -1,0 +1,72 @@
+"""Finding a workspace, and the runs and studies in it."""
+
+import pytest
+
+from rnnctl.lab.errors import Code, LabError
+from rnnctl.lab.register import register
+from rnnctl.lab.workspaces import check_threshold, one_run, opened, root_of, runs_named, selected
+from store import NoWorkspace
+from tests.lab.studies import STUDY
+
+
+def test_a_workspace_is_found_from_below(store, monkeypatch):
+    below = store.workspace.root / "notes"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    assert root_of() == store.workspace.root
+    with opened(readonly=True) as same:
+        assert len(selected(same)) == 4
+
+
+def test_without_a_workspace_there_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NoWorkspace):
+        root_of()
+
+
+def test_a_run_is_named_by_label_or_id(store):
+    run = selected(store, "tiny")[0]
+    for name in (run.run_id, run.label, f"tiny/{run.label}"):
+        assert one_run(store, name) == run.run_id
+    with pytest.raises(LabError, match="could be 4 runs") as error:
+        one_run(store, run.run_id[:2])
+    assert error.value.code is Code.NOTHING
+
+
+def test_a_name_is_a_study_or_a_run(store):
+    study = runs_named(store, "tiny")
+    assert (len(study.runs), study.whole, study.title) == (4, True, "tiny")
+    run = runs_named(store, "omega=1.0 seed=2")
+    assert (len(run.runs), run.whole, run.title) == (1, False, "tiny/omega=1.0 seed=2")
+    with pytest.raises(LabError, match="no study or run 'tinny'; did you mean tiny?"):
+        runs_named(store, "tinny")
+
+
+def test_a_run_that_is_called_like_a_study_is_noted(store):
+    root = store.workspace.root
+    file = root / "other.yaml"
+    head = STUDY[: STUDY.index("grid:")].replace("study: tiny", "study: other")
+    file.write_text(head + "cases: {tiny: {seed: 5}}\n")
+    register(root, [file])
+    named = runs_named(store, "tiny")
+    assert named.whole
+    assert named.notes == ["'tiny' is taken for the study; the run of that label is other/tiny"]
+
+
+def test_conditions_select_runs(store):
+    assert [row.label for row in selected(store, "tiny", ["omega=1", "seed=2"])] == ["omega=1.0 seed=2"]
+    with pytest.raises(LabError, match="no run matches") as error:
+        selected(store, where=["omega=7"])
+    assert error.value.code is Code.NOTHING
+    with pytest.raises(LabError, match="^where: .*did you mean train.omega") as error:
+        selected(store, where=["omga=1"])
+    assert (error.value.code, error.value.argument) == (Code.USAGE, "where")
+    with pytest.raises(LabError, match="there is no study 'tinny'; did you mean tiny?"):
+        selected(store, "tinny")
+
+
+def test_a_threshold_is_finite():
+    check_threshold(None)
+    check_threshold(1.5)
+    with pytest.raises(LabError, match="below: nan"):
+        check_threshold(float("nan"))
