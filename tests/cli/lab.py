@@ -1,13 +1,21 @@
-"""A laboratory for tests of the command line: real processes in real workspaces."""
+"""The command line for tests: commands in real workspaces, in this process or in one of their own."""
 
 from __future__ import annotations
 
+import gc
+import io
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
+from unittest import mock
 
+import pytest
 import torch
 
 from store import Store, checkpoints, history, queries
@@ -26,27 +34,97 @@ seeds: [1, 2]
 """
 
 
-def environment(**extra):
+# Commands that start processes of their own, or time themselves: they run as a user runs them. All others run in the
+# test's process, where nothing has to be loaded again.
+STARTS_PROCESSES = ("train", "bench")
+
+# Seconds until a process that does not end is given up. Nothing that is tested takes a tenth of it on a quiet machine.
+PATIENCE = 900.0
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left: its exit status and what it wrote."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """The environment of a command: this process's without settings of rnnctl, and with `extra`."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("RNNCTL", "COV"))}
     return {**kept, **extra}
 
 
-def rnnctl(*args, cwd, check=None, timeout=120, **extra):
-    """Run the command line to its end. check: the exit status that it must have."""
-    command = [sys.executable, "-m", "rnnctl", *map(str, args)]
+def rnnctl(*args: object, cwd: Path, check: int | None = None, **extra: str) -> Done:
+    """Run a command to its end in the folder `cwd`. check: the exit status that it must have."""
+    words = [os.fspath(arg) if isinstance(arg, os.PathLike) else str(arg) for arg in args]
+    if words[:1] and words[0] in STARTS_PROCESSES:
+        return in_a_process(sys.executable, "-m", "rnnctl", *words, cwd=cwd, check=check, **extra)
+    return _checked(_in_this_process(words, cwd, environment(**extra)), check)
+
+
+def in_a_process(*command: object, cwd: Path, check: int | None = None, **extra: str) -> Done:
+    """Run any command line to its end in a process of its own, without a terminal."""
     done = subprocess.run(
-        command,
+        list(map(str, command)),
         cwd=cwd,
         env=environment(**extra),
         capture_output=True,
         text=True,
-        timeout=timeout,
+        timeout=PATIENCE,
         stdin=subprocess.DEVNULL,
     )
+    return _checked(Done(done.returncode, done.stdout, done.stderr), check)
+
+
+def _checked(done: Done, check: int | None) -> Done:
     if check is not None:
         assert done.returncode == check, (done.returncode, done.stdout, done.stderr)
     assert "Traceback" not in done.stderr, done.stderr
     return done
+
+
+def _in_this_process(words: Sequence[str], cwd: Path, variables: Mapping[str, str]) -> Done:
+    """Run a command in this process, with the streams, folder, variables and empty caches that a new one would have."""
+    from rnnctl.cli.app import main
+
+    out, error = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    folder_before, variables_before = Path.cwd(), dict(os.environ)
+    _forget_what_was_read()
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.multiple(sys, argv=["rnnctl", *words], stdout=out, stderr=error))
+        stack.enter_context(mock.patch.object(sys, "stdin", stack.enter_context(open(os.devnull))))
+        stack.callback(sys.modules.__setitem__, "__main__", sys.modules["__main__"])
+        sys.modules["__main__"] = ModuleType("__main__")  # a script: its name in help is that of the command
+        stack.callback(os.chdir, folder_before)
+        stack.callback(_replace_environment, variables_before)
+        stack.callback(gc.enable)  # a command that ends with its process need not
+        os.chdir(cwd)
+        _replace_environment({"COLUMNS": "80", **variables})
+        with pytest.raises(SystemExit) as ended:
+            main()
+    code = ended.value.code
+    assert isinstance(code, int)
+    for stream in (out, error):
+        stream.flush()
+    return Done(code, out.buffer.getvalue().decode(), error.buffer.getvalue().decode())
+
+
+def _replace_environment(variables: Mapping[str, str]) -> None:
+    """Give this process exactly these variables."""
+    os.environ.clear()
+    os.environ.update(variables)
+
+
+def _forget_what_was_read() -> None:
+    """Empty the caches of functions: what they hold is true for one command, not after files have changed."""
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] in ("rnnctl", "jobs", "store", "plots"):
+            for value in list(vars(module).values()):
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
 
 
 def one_line(done, *fragments):
@@ -73,7 +151,7 @@ def workspace(folder: Path, study: str = TINY) -> Path:
     return folder
 
 
-def wait_until(condition, what, seconds=90.0):
+def wait_until(condition, what, seconds=PATIENCE):
     """Poll a condition; fail, saying what did not happen, after so many seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -5,14 +5,13 @@ import io
 import json
 import re
 import sqlite3
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from tests.cli.lab import TINY, bits, counts, environment, one_line, rnnctl, workspace
+from tests.cli.lab import TINY, bits, counts, in_a_process, one_line, rnnctl, workspace
 
 REFERENCE = Path(__file__).parents[2] / "rnnctl/docs/commands.md"
 ANSI = re.compile(r"\x1b\[")
@@ -34,7 +33,7 @@ def trained(tmp_path_factory):
 # -----------------------------------------------------------------------------------------------------------------
 
 
-def test_help_loads_nothing_heavy():
+def test_help_loads_nothing_heavy(tmp_path):
     code = (
         "import sys\n"
         "from rnnctl.cli.app import app\n"
@@ -42,7 +41,7 @@ def test_help_loads_nothing_heavy():
         "except SystemExit: pass\n"
         "print(sorted({'torch', 'matplotlib', 'sqlite_utils', 'numpy', 'pydantic'} & set(sys.modules)))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = in_a_process(sys.executable, "-c", code, cwd=tmp_path, check=0)
     assert done.stdout.splitlines()[-1] == "[]"
 
 
@@ -353,10 +352,7 @@ def test_a_locked_database_is_told(tmp_path):
         "sys.argv = ['rnnctl', 'cancel', '--study', 'tiny', '--yes']; main()"
     )
     try:
-        command = [sys.executable, "-c", code]
-        done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=20)
-        assert done.returncode == 1
-        one_line(done, "locked")
+        one_line(in_a_process(sys.executable, "-c", code, cwd=folder, check=1), "locked")
     finally:
         lock.close()
 
@@ -377,8 +373,7 @@ def as_nobody(folder, *args):
         f"sys.argv = ['rnnctl', *{list(args)!r}, '--workspace', {str(folder)!r}]\n"
         "main()\n"
     )
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, cwd="/", env=environment(), capture_output=True, text=True, timeout=60)
+    return in_a_process(sys.executable, "-c", code, cwd=Path("/"))
 
 
 @pytest.fixture
@@ -413,11 +408,7 @@ def test_a_full_disk_is_told_and_leaves_the_workspace_whole(tmp_path):
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}));"
         "from rnnctl.cli.app import main; import sys; sys.argv = ['rnnctl', 'train']; main()"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=environment(), capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
+    done = in_a_process(sys.executable, "-c", code, cwd=folder, check=1)
     assert "full" in done.stderr
     rnnctl("train", cwd=folder, check=0)
     assert counts(folder)["done"] == 4
@@ -428,13 +419,10 @@ def test_files_of_the_users_are_not_taken_for_ours(tmp_path):
     for name in ("store", "jobs", "plots", "yaml", "queue"):
         (folder / f"{name}.py").write_text("raise RuntimeError('a file of the user')")
     code = "import sys; sys.argv = ['rnnctl', 'train']; from rnnctl.cli.app import main; main()"
-    command = [sys.executable, "-P", "-c", code]
-    done = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    done = in_a_process(sys.executable, "-P", "-c", code, cwd=folder, check=0)
     assert "4 runs: 4 budget" in done.stderr
 
 
 def test_a_closed_pipe_is_no_error(trained):
     command = f"{sys.executable} -m rnnctl examine --json | head -c 10"
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=trained, capture_output=True, text=True)
-    assert done.stderr == ""
+    assert in_a_process("bash", "-o", "pipefail", "-c", command, cwd=trained).stderr == ""

@@ -1,12 +1,11 @@
 """Shell completion: the script that a shell reads, and the words that it is given, without loading the laboratory."""
 
 import shutil
-import subprocess
 import sys
 
 import pytest
 
-from tests.cli.lab import environment
+from tests.cli.lab import in_a_process
 
 HEAVY = ("torch", "matplotlib", "sqlite_utils", "numpy", "numba")
 
@@ -24,8 +23,7 @@ def test_show_completion_prints_a_script_for_the_shell_that_asks(tmp_path):
     program = [sys.executable, "-c", COMMAND_LINE, "--show-completion"]
     # The command after it keeps bash from being replaced by the program: the shell is looked for among its parents.
     shell = ["bash", "-c", '"$@" && true', "bash", *program]
-    done = subprocess.run(shell, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    done = in_a_process(*shell, cwd=tmp_path, check=0)
     assert "complete -o default -F _rnnctl_completion rnnctl" in done.stdout
 
 
@@ -34,13 +32,6 @@ def test_show_completion_prints_a_script_for_the_shell_that_asks(tmp_path):
 )
 def test_words_are_completed_and_nothing_heavy_is_loaded(tmp_path, line, offered):
     asked = {"_RNNCTL_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)}
-    done = subprocess.run(
-        [sys.executable, "-c", COMMAND_LINE],
-        cwd=tmp_path,
-        env=environment(**asked),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    done = in_a_process(sys.executable, "-c", COMMAND_LINE, cwd=tmp_path, **asked)
     assert done.stdout.split() == offered
     assert done.stderr == "loaded:\n"

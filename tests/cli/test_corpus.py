@@ -4,13 +4,12 @@ import hashlib
 import json
 import math
 import re
-import subprocess
 import sys
 from collections import Counter
 
 import pytest
 
-from tests.cli.lab import environment, one_line, rnnctl
+from tests.cli.lab import in_a_process, one_line, rnnctl
 
 TEXT = ("Ünd die Sonne, sie machte den weiten Ritt um die Welt. " * 60).encode()
 
@@ -91,10 +90,7 @@ def without_tokenizers(folder, *args):
         f"sys.argv = ['rnnctl', *{args}];"
         "from rnnctl.cli.app import main; main()"
     )
-    return subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=environment(RNNCTL_CACHE=str(folder / "cache")),
-        capture_output=True, text=True,
-    )  # fmt: skip
+    return in_a_process(sys.executable, "-c", code, cwd=folder, RNNCTL_CACHE=str(folder / "cache"))
 
 
 def test_without_the_library_it_is_told_how_to_get_it(folder):

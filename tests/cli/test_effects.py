@@ -8,7 +8,7 @@ import pytest
 
 from rnnctl.cli.output import NOTHING, USAGE
 from store import Store, checkpoints, commits, queue, workers
-from tests.cli.lab import one_line, rnnctl, workspace
+from tests.cli.lab import in_a_process, one_line, rnnctl, workspace
 
 GRID = """\
 study: grid
@@ -147,7 +147,8 @@ def test_one_configuration_has_nothing_to_compare(grid):
 
 def test_without_the_extra_one_line_stands_where_the_forest_would(grid, tmp_path):
     (tmp_path / "sklearn.py").write_text("raise ImportError('not here')\n")
-    done = rnnctl("effects", "--no-figures", cwd=grid, check=0, PYTHONPATH=f"{tmp_path}:{':'.join(sys.path)}")
+    command = (sys.executable, "-m", "rnnctl", "effects", "--no-figures")
+    done = in_a_process(*command, cwd=grid, check=0, PYTHONPATH=f"{tmp_path}:{':'.join(sys.path)}")
     (line,) = [line for line in done.stdout.splitlines() if "forest" in line]
     assert line.endswith("pip install 'rnnctl[effects]'")
     assert "linear fit: R²" in done.stdout

@@ -16,7 +16,7 @@ from rnnctl.study.run import RunSpec
 from rnnctl.tasks import make_task
 from rnnctl.training.checks import validation_set
 from store import Store, checkpoints, history, queries
-from tests.cli.lab import TINY, environment, one_line, rnnctl, workspace
+from tests.cli.lab import PATIENCE, TINY, environment, in_a_process, one_line, rnnctl, workspace
 
 STUDY = """\
 study: cells
@@ -242,10 +242,7 @@ def test_what_cannot_be_written_is_told_and_leaves_what_was_there(folder, tmp_pa
         f"sys.argv = ['rnnctl', 'export', 'RNN seed=1', '-f', 'npz', '-o', {str(tmp_path / 'x.npz')!r}]; main()"
     )
     (tmp_path / "x.npz").write_bytes(b"old")
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=environment(), capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 1
+    done = in_a_process(sys.executable, "-c", code, cwd=folder, check=1)
     one_line(done, "no room left", "x.npz")
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
     one_line(rnnctl("export", "cells", "-f", "csv", "-o", f"{tmp_path}/x.npz/y", cwd=folder, check=1), "x.npz/y")
@@ -253,8 +250,7 @@ def test_what_cannot_be_written_is_told_and_leaves_what_was_there(folder, tmp_pa
 
 def test_a_closed_pipe_is_no_error(folder):
     command = f"{sys.executable} -m rnnctl export cells --format jsonl --traces | head -c 10"
-    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], cwd=folder, capture_output=True, text=True)
-    assert done.stderr == ""
+    assert in_a_process("bash", "-o", "pipefail", "-c", command, cwd=folder).stderr == ""
 
 
 # --- names and mistakes
@@ -337,7 +333,7 @@ def shell(tmp_path):
             env=environment(PATH=path, RNNCTL_WORKSPACE=str(tmp_path / "elsewhere")),
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=PATIENCE,
         )
         assert done.returncode == 0, done.stderr
         return empty
@@ -386,8 +382,7 @@ def test_without_tensorboard_it_is_told_how_to_get_it(folder):
         "import sys; sys.modules['tensorboard'] = None; sys.argv = ['rnnctl', 'export', 'cells', '-f', 'tensorboard'];"
         "from rnnctl.cli.app import main; main()"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=environment(), capture_output=True, text=True)
-    assert done.returncode == 1
+    done = in_a_process(sys.executable, "-c", code, cwd=folder, check=1)
     one_line(done, "pip install 'rnnctl[tensorboard]'")
 
 
@@ -406,9 +401,7 @@ def test_tensorboard_reads_what_was_exported(folder, tmp_path):
         "print(json.dumps({tag: [[e.step, e.value] for e in read.Scalars(tag)] for tag in tags['scalars']}))\n"
         "print(json.dumps(tags['histograms']))\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, events], env=environment(), capture_output=True, text=True, check=True
-    )
+    done = in_a_process(sys.executable, "-c", code, events, cwd=tmp_path, check=0)
     scalars, histograms = map(json.loads, done.stdout.splitlines())
     for name, values in past.scalars.items():
         there = np.isfinite(values)

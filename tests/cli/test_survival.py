@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from store import Store, checkpoints, queries, workers
-from tests.cli.lab import TINY, bits, counts, rnnctl, rows, start_train, wait_until, workspace
+from tests.cli.lab import PATIENCE, TINY, bits, counts, rnnctl, rows, start_train, wait_until, workspace
 
 OFTEN = ("--checkpoint-seconds", "0.2")
 
@@ -97,7 +97,7 @@ def test_kills_of_workers_at_random_moments(tmp_path):
             wait_until(lambda left=left: updates_left(folder) < left, "progress after a kill")
         else:
             time.sleep(0.05)
-    parent.wait(60)
+    parent.wait(PATIENCE)
     assert kills >= 8
     assert_unbroken(folder, unbroken, MANY_UPDATES)
 
@@ -110,7 +110,7 @@ def test_killing_everything_loses_nothing(tmp_path, unbroken):
         wait_until(lambda left=left: updates_left(folder) < left, "progress")
         for process in [*psutil.Process(parent.pid).children(recursive=True), parent]:
             kill(process.pid)
-        parent.wait(10)
+        parent.wait(PATIENCE)
     rnnctl("train", "--workers", 2, cwd=folder, check=0)
     assert_unbroken(folder, unbroken)
 
@@ -121,8 +121,8 @@ def test_workers_whose_parent_is_killed_save_and_leave(tmp_path, unbroken):
     wait_until(lambda: all(row.step for row in rows(folder)), "progress in all runs")
     children = psutil.Process(parent.pid).children()
     kill(parent.pid)
-    parent.wait(10)
-    psutil.wait_procs(children, timeout=30)
+    parent.wait(PATIENCE)
+    psutil.wait_procs(children, timeout=PATIENCE)
     assert not any(child.is_running() for child in children)
     assert counts(folder)["queued"] == 4, "released, not left to be rescued"
     assert 0 < updates_left(folder) < 4 * UPDATES, "saved on the way out"
@@ -136,7 +136,7 @@ def test_the_first_interrupt_drains(tmp_path, unbroken, signal_number):
     parent = start_train(folder, "--workers", 2, "--checkpoint-seconds", 1000, *BEATS)
     wait_until(lambda: all(row.step for row in rows(folder)), "progress in all runs")
     parent.send_signal(signal_number)
-    assert parent.wait(30) == 130
+    assert parent.wait(PATIENCE) == 130
     assert counts(folder)["queued"] == 4
     assert updates_left(folder) < 4 * UPDATES
     assert all(row.strikes == 0 for row in rows(folder))
@@ -156,8 +156,8 @@ def test_the_second_interrupt_leaves_at_once(tmp_path, unbroken):
     time.sleep(0.5)
     assert parent.poll() is None
     parent.send_signal(signal.SIGINT)
-    assert parent.wait(10) == 130
-    psutil.wait_procs(children, timeout=10)
+    assert parent.wait(PATIENCE) == 130
+    psutil.wait_procs(children, timeout=PATIENCE)
     assert not any(child.is_running() for child in children)
     rnnctl("train", "--workers", 2, cwd=folder, check=0)
     assert_unbroken(folder, unbroken)
@@ -167,7 +167,7 @@ def test_two_pools_share_a_workspace(tmp_path, unbroken):
     folder = workspace(tmp_path / "w", SHORT)
     pools = [start_train(folder, "--workers", 2), start_train(folder, "--workers", 1)]
     # The one that finds nothing left to do says so.
-    assert {pool.wait(120) for pool in pools} <= {0, 3}
+    assert {pool.wait(PATIENCE) for pool in pools} <= {0, 3}
     assert_unbroken(folder, unbroken)
 
 
@@ -182,7 +182,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_told(tmp_path, unbroken, damage
 
     wait_until(two_each, "two checkpoints of every run")
     parent.send_signal(signal.SIGINT)
-    parent.wait(30)
+    parent.wait(PATIENCE)
     with Store.open(folder, readonly=True) as store:
         by_run = {row.run_id: checkpoints.live(store, row.run_id) for row in queries.runs_of(store)}
     for kept in by_run.values():
