@@ -64,7 +64,7 @@ def _as_json(tokens: Tokens, floors: dict[str, Floors]) -> dict[str, Any]:
     return {
         "corpus": tokens.corpus.name,
         "bytes": len(tokens.corpus.text),
-        "files": len(tokens.corpus.parts),
+        "files": len(tokens.corpus.files),
         "sha256": tokens.corpus.sha256,
         "level": known.level,
         "symbols": known.symbols,
@@ -84,7 +84,7 @@ def _as_json(tokens: Tokens, floors: dict[str, Floors]) -> dict[str, Any]:
 
 def _print(tokens: Tokens, floors: dict[str, Floors]) -> None:
     found, known = tokens.corpus, tokens.vocabulary
-    out(f"{found.name}: {len(found.text):,} bytes in {counted(len(found.parts), 'file')}, sha256 {found.sha256}")
+    out(f"{found.name}: {len(found.text):,} bytes in {counted(len(found.files), 'file')}, sha256 {found.sha256}")
     out(f"level {known.level}: {known.symbols:,} symbols, sha256 {known.sha256}")
     out()
     cells = [

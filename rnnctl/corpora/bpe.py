@@ -1,16 +1,15 @@
 """Level `bpe`: byte pair encoding (Gage 1994; Sennrich, Haddow and Birch 2016) of bytes, trained by `tokenizers`.
 
-The text is cut into pieces: a word, a number or a run of other signs, each with a space before it if there is one, or
-white space; of 64 bytes at most, so that no text makes a piece that takes forever. The 256 bytes are the first
-symbols. The most frequent pair of neighbours within pieces becomes a new symbol, again and again, until there are as
-many as were asked for; a pair that occurs once becomes none. Whatever bytes a text has, its symbols stand for them.
+The text is split into pieces: a word, a number or a run of other characters, each with one preceding space if there is
+one, or a run of white space. A piece has at most 64 bytes, which bounds the time to encode it. The first 256 symbols
+are the bytes. The most frequent pair of adjacent symbols within pieces becomes a new symbol, repeatedly, until the
+vocabulary has the requested size; pairs that occur only once are not merged. Every text can be encoded.
 
-Bytes are handed to the library as the characters of the same numbers (Latin-1), which makes its characters our bytes.
-Here a byte from 128 on counts as a letter, so that no UTF-8 character lies in two pieces, but where 64 bytes end.
+The library gets bytes as the characters with the same numbers (Latin-1), so its characters are our bytes. A byte of
+128 or more counts as a letter, so that a UTF-8 character is only split between pieces at the limit of 64 bytes.
 
-A vocabulary is trained once and kept, in the folder $RNNCTL_CACHE, else $XDG_CACHE_HOME/rnnctl, else ~/.cache/rnnctl.
-The name of its file says of which text it is, by a hash of that and of the rule for pieces, how many symbols were asked
-for, and the sha256 of the file.
+A vocabulary is trained once and cached in the folder $RNNCTL_CACHE, else $XDG_CACHE_HOME/rnnctl, else ~/.cache/rnnctl.
+Its file name consists of a hash of the text and of the rule for pieces, the requested size, and the sha256 of the file.
 """
 
 from __future__ import annotations
@@ -23,27 +22,28 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
-from rnnctl.corpora.vocabulary import BLOCK, MOST, as_bytes, id_dtype
+from rnnctl.corpora.vocabulary import BLOCK, MOST_SYMBOLS, IdType, as_bytes, id_dtype
 from store.errors import StoreError
 from store.files import write_whole
 
-LEAST_PAIRS = 2  # of neighbours that become a symbol
-REMEMBERED = 1 << 20  # pieces whose symbols are remembered at a time
-# Every byte is of one of these four kinds, and what a piece is does not depend on what comes after its end.
+LEAST_PAIRS = 2  # occurrences of a pair that becomes a symbol
+REMEMBERED = 1 << 20  # greatest number of pieces whose symbols are cached in memory
+# Every byte is of one of these four kinds, and a piece does not depend on the bytes after its end.
 PIECE = re.compile(rb" ?[A-Za-z_\x80-\xff]{1,63}| ?[0-9]{1,63}| ?[^\sA-Za-z_0-9\x80-\xff]{1,63}|\s{1,64}")
-BATCH = 10_000  # pieces that are handed on at a time: joining takes 80 bytes for each
-SEPARATOR = "\u0100"  # a character that is no byte's
+BATCH = 10_000  # pieces processed at a time: joining takes 80 bytes of memory per piece
+SEPARATOR = "\u0100"  # a character that does not stand for a byte
 
 Merges = list[tuple[int, int]]
 
 
 class BytePairs:
-    """Symbols 0 to 255 are the bytes; a merge (left, right) makes the symbol that stands for what both stand for.
+    """A vocabulary of byte pairs: symbols 0 to 255 are the bytes; a merge (left, right) adds their concatenation.
 
-    content: of the file of a vocabulary. Raises ValueError where the library is missing.
+    content: the content of a vocabulary file. Raises ValueError if the library is missing.
     """
 
     level = "bpe"
@@ -61,66 +61,73 @@ class BytePairs:
         self._pieces = _Pieces(model, id_dtype(self.symbols))
 
     def encode(self, text: bytes | str) -> np.ndarray:
-        encoded = (b"".join(map(self._pieces.__getitem__, some)) for some in _batches(pieces(as_bytes(text))))
+        """Return the symbols of a text, (N,) uint16, read-only."""
+        encoded = (b"".join(map(self._pieces.__getitem__, batch)) for batch in _batches(pieces(as_bytes(text))))
         return np.frombuffer(b"".join(encoded), self._pieces.dtype)
 
     def decode(self, ids: np.ndarray) -> bytes:
+        """Return the text of symbols (N,)."""
         return b"".join([self.texts[i] for i in np.asarray(ids).tolist()])
 
 
 class _Pieces(dict[bytes, bytes]):
-    """The ids of each piece, as the bytes of an array: texts have few pieces, many times."""
+    """Cache of the ids of each piece, as the bytes of an array: a text repeats a small number of pieces.
 
-    def __init__(self, model, dtype: type[np.unsignedinteger]) -> None:
+    model: the `tokenizers.models.BPE` that encodes a piece.
+    """
+
+    def __init__(self, model: Any, dtype: type[IdType]) -> None:
         self.model, self.dtype = model, dtype
 
     def __missing__(self, piece: bytes) -> bytes:
         if len(self) >= REMEMBERED:
             self.clear()
         ids = [token.id for token in self.model.tokenize(piece.decode("latin-1"))]
-        self[piece] = found = np.array(ids, self.dtype).tobytes()
-        return found
+        self[piece] = encoded = np.array(ids, self.dtype).tobytes()
+        return encoded
 
 
 def pieces(text: bytes) -> Iterator[bytes]:
-    """What a text is cut into: together all of it."""
-    begun = b""
+    """Yield the pieces of a text, in order; joined they are the text."""
+    rest = b""
     for start in range(0, len(text), BLOCK):
-        *whole, begun = PIECE.findall(begun + text[start : start + BLOCK])  # the last could go on
-        yield from whole
-    if begun:
-        yield begun
+        *complete, rest = PIECE.findall(rest + text[start : start + BLOCK])  # the last piece may continue
+        yield from complete
+    if rest:
+        yield rest
 
 
 def _batches(all_pieces: Iterator[bytes]) -> Iterator[list[bytes]]:
-    """The same pieces, many at a time."""
-    while some := list(itertools.islice(all_pieces, BATCH)):
-        yield some
+    while batch := list(itertools.islice(all_pieces, BATCH)):
+        yield batch
 
 
 def trained(text: bytes, symbols: int) -> BytePairs:
-    """The vocabulary of `symbols` symbols of a text: read if it is kept and sound, else trained and kept.
+    """Return the vocabulary of a text with `symbols` symbols, from the cache or trained and then cached.
 
-    Two processes at once are no harm: both train, and keep the same. A file that is damaged is trained again.
+    Several processes may do this at the same time: they write the same file. If a cached file is damaged, the
+    vocabulary is trained again.
 
-    Raises ValueError, in one line: symbols is not 257 to 65,536, or more than the text yields; the library is missing;
-    the folder cannot be used; what would replace a damaged file is not the same.
+    Raises ValueError, with a message of one line, if `symbols` is not 257 to 65,536 or more than the text yields, if
+    the library is missing, if the folder cannot be used, or if the vocabulary trained instead of a damaged file is
+    different.
     """
-    if not 256 < symbols <= MOST:
-        raise ValueError(f"level bpe has 257 to {MOST:,} symbols, not {symbols:,}")
+    if not 256 < symbols <= MOST_SYMBOLS:
+        raise ValueError(f"level bpe: a vocabulary has 257 to {MOST_SYMBOLS:,} symbols, not {symbols:,}")
     folder = _folder()
     begin = f"bpe-{hashlib.sha256(PIECE.pattern + text).hexdigest()[:32]}-{symbols}-"
     try:
-        kept = sorted(folder.glob(f"{begin}{'[0-9a-f]' * 64}.json"))
-        for path in kept:
-            if (content := _sound(path)) is not None:
-                return BytePairs(content)
+        cached = sorted(folder.glob(f"{begin}{'[0-9a-f]' * 64}.json"))
+        for path in cached:
+            sound = _sound(path)
+            if sound is not None:
+                return BytePairs(sound)
         content = _content(_train(text, symbols))
         path = folder / f"{begin}{_sha256(content)}.json"
-        if kept and path not in kept:
+        if cached and path not in cached:
             raise ValueError(
-                f"{kept[0]}: damaged, and tokenizers {_library().__version__} trains another vocabulary; "
-                "remove the file to take that one, for runs that begin"
+                f"{cached[0]}: damaged, and tokenizers {_library().__version__} trains a different vocabulary; "
+                "remove the file to use that one for new runs"
             )
         write_whole(path, lambda file: file.write(content))
     except OSError as error:
@@ -132,7 +139,7 @@ def trained(text: bytes, symbols: int) -> BytePairs:
 
 
 def _train(text: bytes, symbols: int) -> Merges:
-    """Does not depend on the number of threads: pairs that are equally frequent are taken in the order of their ids."""
+    """Train the merges. The result does not depend on threads: equally frequent pairs are merged in order of ids."""
     library = _library()
     tokenizer = library.Tokenizer(library.models.BPE())
     tokenizer.pre_tokenizer = library.pre_tokenizers.Split(SEPARATOR, "removed")
@@ -142,22 +149,22 @@ def _train(text: bytes, symbols: int) -> Merges:
         initial_alphabet=[chr(byte) for byte in range(256)],
         show_progress=False,
     )
-    joined = (SEPARATOR.join(piece.decode("latin-1") for piece in some) for some in _batches(pieces(text)))
+    joined = (SEPARATOR.join(piece.decode("latin-1") for piece in batch) for batch in _batches(pieces(text)))
     tokenizer.train_from_iterator(joined, trainer)
     model = json.loads(tokenizer.to_str())["model"]
-    ids = model["vocab"]
+    ids: dict[str, int] = model["vocab"]
     if len(ids) < symbols:
         raise ValueError(
-            f"the training split, of {len(text):,} bytes, yields a bpe vocabulary of {len(ids):,} symbols, "
+            f"the training split ({len(text):,} bytes) yields a bpe vocabulary of only {len(ids):,} symbols, "
             f"not {symbols:,}"
         )
     merges = [(ids[left], ids[right]) for left, right in model["merges"]]
-    assert [name.encode("latin-1") for name in sorted(ids, key=ids.get)] == _texts(merges)
+    assert [name.encode("latin-1") for name in sorted(ids, key=ids.__getitem__)] == _texts(merges)
     return merges
 
 
 def _texts(merges: Merges) -> list[bytes]:
-    """What each symbol stands for. Two merges that stand for the same are one symbol."""
+    """Return the bytes of each symbol. Merges with the same bytes are one symbol."""
     texts = [bytes([byte]) for byte in range(256)]
     known = set(texts)
     for left, right in merges:
@@ -169,7 +176,7 @@ def _texts(merges: Merges) -> list[bytes]:
 
 
 def _content(merges: Merges) -> bytes:
-    """A vocabulary as its file has it, and as it is hashed: equal vocabularies have equal files."""
+    """Return the content of a vocabulary's file, which is also hashed: equal vocabularies have equal files."""
     value = {"level": "bpe", "merges": merges, "pieces": PIECE.pattern.decode("latin-1")}
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
@@ -179,8 +186,8 @@ def _sha256(content: bytes) -> str:
 
 
 def _folder() -> Path:
-    named = os.environ.get("RNNCTL_CACHE")
-    path = Path(named or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "rnnctl")
+    chosen = os.environ.get("RNNCTL_CACHE")
+    path = Path(chosen or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "rnnctl")
     try:
         return path.expanduser()
     except RuntimeError as error:
@@ -189,12 +196,12 @@ def _folder() -> Path:
 
 def _unusable(folder: Path, reason: object) -> ValueError:
     return ValueError(
-        f"level bpe keeps vocabularies in {folder}, which cannot be used: {reason}; set RNNCTL_CACHE to another folder"
+        f"level bpe caches vocabularies in {folder}, which cannot be used: {reason}; set RNNCTL_CACHE to another folder"
     )
 
 
 def _sound(path: Path) -> bytes | None:
-    """The file's content, or None if it is not what its name says."""
+    """Return the content of a file, or None if it does not have the hash in the file's name."""
     content = path.read_bytes()
     return content if path.stem.endswith(f"-{_sha256(content)}") else None
 

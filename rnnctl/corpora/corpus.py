@@ -1,9 +1,8 @@
-"""Where text comes from: a file, a folder of files, or the source of the running Python's standard library.
+"""Sources of text: a file, a folder of files, or the source of the running Python's standard library.
 
-A corpus is its bytes. Two that have the same bytes have the same sha256 and are the same corpus, wherever they lie and
-however they are cut into files. The files of a folder are joined with nothing between them, in the order of their
-relative POSIX paths as bytes: what `find . -type f | LC_ALL=C sort | xargs cat` prints, but for names that begin with
-a dot.
+A corpus is identified by its bytes: corpora with the same bytes have the same sha256, whatever their paths and their
+division into files. The files of a folder are concatenated in the order of their relative POSIX paths as bytes, as
+`find . -type f | LC_ALL=C sort | xargs cat` does, without the names that begin with a dot.
 """
 
 from __future__ import annotations
@@ -19,35 +18,36 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from re import Pattern
 
-STDLIB = "stdlib"  # the word; a file of that name is ./stdlib
+STDLIB = "stdlib"  # the reference of the standard library; a file with this name is ./stdlib
 HIDDEN = re.compile(r"\.")
-# Packages that were installed; tests, whose files hold much that is no source and some that is no UTF-8; and what is
-# written when an interpreter is built, with the paths of the machine that built it.
+# Not part of the corpus stdlib: installed packages; tests, which hold data and text that is not UTF-8; and files that
+# are written when an interpreter is built, with paths of the build machine.
 NOT_STDLIB = re.compile(r"\.|(site-packages|dist-packages|tests?|idle_test|__pycache__)$|_sysconfigdata|config-")
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Text as bytes, never empty."""
+    """A text as bytes, never empty."""
 
     text: bytes = field(repr=False)
     sha256: str  # of the text
-    name: str  # for people: `stdlib`, or the last part of the path
-    parts: tuple[tuple[str, int], ...] = field(repr=False)  # the files, and where in the text each begins
+    name: str  # for display: `stdlib`, or the last component of the path
+    files: tuple[tuple[str, int], ...] = field(repr=False)  # path and offset in the text of every file
 
-    def place(self, offset: int) -> str:
-        """Which byte of which file stands at an offset of the text, both counted from 0."""
-        file, start = self.parts[bisect.bisect_right(self.parts, offset, key=lambda part: part[1]) - 1]
+    def locate(self, offset: int) -> str:
+        """Return the file and the byte in it at an offset of the text, both counted from 0, as a text for messages."""
+        file, start = self.files[bisect.bisect_right(self.files, offset, key=lambda entry: entry[1]) - 1]
         return f"{file}, byte {offset - start:,}"
 
 
 def load(reference: str) -> Corpus:
-    """The corpus that a path or the word `stdlib` names.
+    """Return the corpus at a path, or the standard library for the word `stdlib`.
 
-    Of a folder, all regular files below it are taken, and links to such; not what is hidden, by a name that begins with
-    a dot, nor what lies behind a link to a folder. Nothing is decoded here, and no file is left out for what it holds.
+    A folder stands for all regular files below it and links to files, without hidden files and folders (names that
+    begin with a dot) and without links to folders. The content is not decoded.
 
-    Raises ValueError, in one line: nothing is there, it cannot be read, it holds no file or no byte.
+    Raises ValueError, with a message of one line, if there is nothing at the path, if it cannot be read, and if it has
+    no file or no byte.
     """
     try:
         return _load(reference)
@@ -59,9 +59,9 @@ def load(reference: str) -> Corpus:
 def _load(reference: str) -> Corpus:
     if reference == STDLIB:
         root = Path(sysconfig.get_path("stdlib"))
-        below = _files(root, NOT_STDLIB) if root.is_dir() else []  # it can be a zip file, or not there
-        files = [path for path in below if path.suffix == ".py"]
-        name, nothing = STDLIB, f"this Python keeps no source files in {root}"
+        candidates = _files(root, NOT_STDLIB) if root.is_dir() else []  # the library can be a zip file, or missing
+        files = [path for path in candidates if path.suffix == ".py"]
+        name, reason = STDLIB, f"this Python has no source files in {root}"
     else:
         root = Path(os.path.expanduser(reference))
         if not (reference and root.exists()):
@@ -69,9 +69,9 @@ def _load(reference: str) -> Corpus:
         if not (root.is_file() or root.is_dir()):
             raise ValueError(f"corpus {reference}: neither a file nor a folder")
         files = [root] if root.is_file() else _files(root)
-        name, nothing = root.resolve().name, "a folder without files"
+        name, reason = root.resolve().name, "a folder without files"
     if not files:
-        raise ValueError(f"corpus {reference}: {nothing}")
+        raise ValueError(f"corpus {reference}: {reason}")
     texts = [path.read_bytes() for path in files]
     starts = list(itertools.accumulate(map(len, texts), initial=0))
     if not starts[-1]:
@@ -80,17 +80,17 @@ def _load(reference: str) -> Corpus:
     return Corpus(text, hashlib.sha256(text).hexdigest(), name, tuple(zip(map(str, files), starts, strict=False)))
 
 
-def _files(root: Path, without: Pattern[str] = HIDDEN) -> list[Path]:
-    """The files below a folder, in their order, but for files and folders of names that match `without`."""
-    return sorted(_below(root, without), key=lambda path: os.fsencode(path.relative_to(root).as_posix()))
+def _files(root: Path, excluded: Pattern[str] = HIDDEN) -> list[Path]:
+    """Return the files below a folder, in order, without files and folders whose names match `excluded`."""
+    return sorted(_below(root, excluded), key=lambda path: os.fsencode(path.relative_to(root).as_posix()))
 
 
-def _below(root: Path, without: Pattern[str]) -> Iterator[Path]:
-    for folder, folders, names in os.walk(root, onerror=_raised):
-        folders[:] = [name for name in folders if not without.match(name)]
-        yield from (path for name in names if not without.match(name) and (path := Path(folder, name)).is_file())
+def _below(root: Path, excluded: Pattern[str]) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root, onerror=_raise):
+        folders[:] = [name for name in folders if not excluded.match(name)]
+        yield from (path for name in names if not excluded.match(name) and (path := Path(folder, name)).is_file())
 
 
-def _raised(error: OSError) -> None:
-    """os.walk passes over a folder that it cannot read, unless it is told otherwise."""
+def _raise(error: OSError) -> None:
+    """Raise the error of a folder that os.walk cannot read, which it would otherwise skip."""
     raise error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,13 +12,14 @@ from rnnctl.corpora.bpe import trained
 from rnnctl.corpora.corpus import Corpus
 from rnnctl.corpora.splits import FRACTIONS, Windows, cuts
 from rnnctl.corpora.vocabulary import LEVELS, Bytes, Characters, Undecodable, Vocabulary
+from rnnctl.words import did_you_mean
 
 
 @dataclass(frozen=True, eq=False)
 class Tokens:
-    """Every split of a corpus for itself in the symbols of one vocabulary.
+    """The splits of a corpus, each encoded in the symbols of the same vocabulary.
 
-    ids: by split, (N,) uint8 or uint16, to be read alone. Together they stand for the corpus, byte by byte.
+    ids: split -> (N,) uint8 or uint16, read-only. Decoded and joined, they are the corpus.
     """
 
     corpus: Corpus
@@ -27,36 +27,34 @@ class Tokens:
     ids: dict[str, np.ndarray]
 
     def windows(self, split: str, length: int) -> Windows:
-        """Windows of `length` symbols of a split. Raises ValueError if it is shorter than one."""
+        """Return windows of `length` symbols of a split. Raise ValueError if the split is shorter than a window."""
         return Windows(self.ids[split], length, split)
 
 
 def tokens_of(
     corpus: Corpus, level: str, vocabulary: int | None = None, fractions: Sequence[float | Fraction] = FRACTIONS
 ) -> Tokens:
-    """A corpus in the symbols of a level.
+    """Encode a corpus in the symbols of a level.
 
-    vocabulary: how many symbols bpe is to have; no other level is given it. The vocabulary of bpe is trained on the
-    training split alone, so that nothing of the test text shows in it.
+    vocabulary: number of symbols for level bpe, None for the other levels. The bpe vocabulary is trained on the
+    training split only, so that it contains no information about the other splits.
 
-    Raises ValueError, in one line: no such level; a split without a byte; a text that is no UTF-8 at level chars; what
-    `trained` raises for bpe.
+    Raises ValueError, with a message of one line, for an unknown level, an empty split, a text that is not UTF-8 at
+    level chars, and as `trained` does for level bpe.
     """
     if level not in LEVELS:
-        near = difflib.get_close_matches(level, LEVELS, n=1)
-        raise ValueError(
-            f"level {level}; allowed: {', '.join(LEVELS)}" + (f"; did you mean {near[0]}?" if near else "")
-        )
+        raise ValueError(f"level {level}; allowed: {', '.join(LEVELS)}{did_you_mean(level, LEVELS)}")
     if (level == "bpe") != (vocabulary is not None):
-        needs = "needs a vocabulary: how many symbols" if level == "bpe" else "takes no vocabulary: bpe does"
-        raise ValueError(f"level {level} {needs}")
-    parts = {name: corpus.text[part] for name, part in cuts(corpus.text, fractions).items()}
+        problem = "needs a vocabulary size" if level == "bpe" else "takes no vocabulary size, only bpe does"
+        raise ValueError(f"level {level} {problem}")
+    texts = {name: corpus.text[positions] for name, positions in cuts(corpus.text, fractions).items()}
+    chosen: Vocabulary
     try:
-        known = _vocabulary(corpus.text, level) if vocabulary is None else trained(parts["train"], vocabulary)
+        if vocabulary is not None:
+            chosen = trained(texts["train"], vocabulary)
+        else:
+            chosen = Bytes() if level == "bytes" else Characters(corpus.text)
     except Undecodable as error:
-        raise ValueError(f"{corpus.place(error.offset)}: no UTF-8, which level chars takes; take bytes") from error
-    return Tokens(corpus, known, {name: known.encode(part) for name, part in parts.items()})
-
-
-def _vocabulary(text: bytes, level: str) -> Vocabulary:
-    return Bytes() if level == "bytes" else Characters(text)
+        where = corpus.locate(error.offset)
+        raise ValueError(f"{where}: not valid UTF-8, which level chars needs; use level bytes") from error
+    return Tokens(corpus, chosen, {name: chosen.encode(text) for name, text in texts.items()})

@@ -64,7 +64,7 @@ def test_the_table_says_the_same_of_python_s_own_source(folder):
     [
         (["nothing"], ["corpus nothing", "no such file or folder"]),
         (["empty"], ["corpus empty: empty"]),
-        (["latin", "--level", "chars"], ["latin, byte 1:", "no UTF-8"]),
+        (["latin", "--level", "chars"], ["latin, byte 1:", "not valid UTF-8"]),
         (["a\nb"], ["a\\nb"]),
         (["text", "--level", "char"], ["level char; allowed: bytes, chars, bpe; did you mean chars?"]),
         (["text", "--level", "bpe"], ["level bpe needs a vocabulary"]),
@@ -72,8 +72,8 @@ def test_the_table_says_the_same_of_python_s_own_source(folder):
         (["text", "--level", "bpe", "--vocabulary", "30000"], ["yields a bpe vocabulary of", "not 30,000"]),
         (["text", "--split", "a,b"], ["--split a,b"]),
         (["text", "--split", ".9,.2,.1"], ["whose sum is 1"]),
-        (["one"], ["a corpus of 1 bytes leaves none"]),
-        (["short", "--split", ".6,.2,.2"], ["floors take a symbol with one that follows it"]),
+        (["one"], ["a corpus of 1 bytes is too short"]),
+        (["short", "--split", ".6,.2,.2"], ["n-gram floors need a split of at least two symbols"]),
     ],
 )
 def test_what_is_refused(folder, args, fragments):

@@ -3,7 +3,7 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """Vocabularies of tests are kept in a folder of the test's own."""
+    """The folder of the test in which vocabularies are cached."""
     folder = tmp_path / "cache"
     monkeypatch.setenv("RNNCTL_CACHE", str(folder))
     return folder

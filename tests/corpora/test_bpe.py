@@ -1,4 +1,4 @@
-"""Level bpe against byte pair encoding written out, and what is kept of it."""
+"""Level bpe against a plain implementation of byte pair encoding, and the cache of vocabularies."""
 
 import hashlib
 import os
@@ -57,7 +57,7 @@ def test_long_runs_are_cut():
 
 
 def brute_force(text, symbols):
-    """Byte pair encoding as it is defined; of pairs that are equally frequent the one of the least ids."""
+    """Byte pair encoding by its definition; of equally frequent pairs the one with the smallest ids."""
     words = Counter(tuple(piece) for piece in pieces(text))
     texts = [bytes([byte]) for byte in range(256)]
     while len(texts) < symbols:
@@ -73,18 +73,18 @@ def brute_force(text, symbols):
 
 
 def merged(word, pair, symbol):
-    found, i = [], 0
+    symbols, i = [], 0
     while i < len(word):
         if word[i : i + 2] == pair:
-            found.append(symbol)
+            symbols.append(symbol)
             i += 2
         else:
-            found.append(word[i])
+            symbols.append(word[i])
             i += 1
-    return tuple(found)
+    return tuple(symbols)
 
 
-def test_symbols_are_those_of_the_algorithm_written_out(known):
+def test_symbols_are_those_of_the_plain_algorithm(known):
     assert known.texts == brute_force(TEXT, 600)
 
 
@@ -116,43 +116,43 @@ def test_the_text_itself_comes_back_in_fewer_symbols(known):
     assert known.symbols == 600 > ids.max()
 
 
-def test_remembering_pieces_changes_nothing(known, monkeypatch):
+def test_the_cache_of_pieces_changes_nothing(known, monkeypatch):
     expected = known.encode(TEXT)
     monkeypatch.setattr(bpe, "REMEMBERED", 3)
-    forgetful = trained(TEXT, 600)
-    assert (forgetful.encode(TEXT) == expected).all()
-    assert len(forgetful._pieces) <= 3
+    small_cache = trained(TEXT, 600)
+    assert (small_cache.encode(TEXT) == expected).all()
+    assert len(small_cache._pieces) <= 3
 
 
 @settings(max_examples=25)
 @given(st.integers(0, 2**32))
 def test_two_merges_for_the_same_bytes_are_one_symbol(seed):
-    """Over few letters "ab" + "a" and "a" + "ba" both come to be merged."""
+    """With few letters, both "ab" + "a" and "a" + "ba" are merged."""
     rng = random.Random(seed)
     text = b" ".join(bytes(rng.choices(b"ab", k=rng.randint(2, 9))) for _ in range(120))
-    found = BytePairs(bpe._content(bpe._train(text, 290)))
-    assert len(set(found.texts)) == found.symbols == 290
-    assert found.decode(found.encode(text)) == text
+    vocabulary = BytePairs(bpe._content(bpe._train(text, 290)))
+    assert len(set(vocabulary.texts)) == vocabulary.symbols == 290
+    assert vocabulary.decode(vocabulary.encode(text)) == text
 
 
-def test_a_text_that_does_not_yield_so_many():
-    with pytest.raises(ValueError, match=r"the training split, of 9 bytes, yields a bpe vocabulary of 258 symbols"):
+def test_a_text_that_is_too_short_for_the_requested_size():
+    with pytest.raises(ValueError, match=r"split \(9 bytes\) yields a bpe vocabulary of only 258 symbols, not 300"):
         trained(b"abc abc d", 300)
 
 
 @pytest.mark.parametrize("symbols", [0, 256, 65_537])
-def test_sizes_that_no_vocabulary_has(symbols):
-    with pytest.raises(ValueError, match="level bpe has 257 to 65,536 symbols, not"):
+def test_sizes_outside_the_allowed_range_are_refused(symbols):
+    with pytest.raises(ValueError, match="level bpe: a vocabulary has 257 to 65,536 symbols, not"):
         trained(TEXT, symbols)
 
 
-def test_without_the_library_it_is_told_how_to_get_it(monkeypatch):
+def test_without_the_library_the_error_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "tokenizers", None)
     with pytest.raises(ValueError, match=re.escape("pip install 'rnnctl[bpe]'")):
         trained(TEXT, 600)
 
 
-# --- what is kept -----------------------------------------------------------------------------------------------------
+# --- the cache --------------------------------------------------------------------------------------------------------
 
 
 def files(folder):
@@ -193,13 +193,17 @@ def test_a_damaged_file_is_not_replaced_by_another_vocabulary(cache, monkeypatch
     path.write_bytes(b"damaged")
     train = bpe._train
     monkeypatch.setattr(bpe, "_train", lambda text, symbols: train(text[:9000], 400))
-    with pytest.raises(ValueError, match=f"{path}: damaged, and tokenizers .* trains another vocabulary"):
+    with pytest.raises(ValueError, match=f"{path}: damaged, and tokenizers .* trains a different vocabulary"):
         trained(TEXT, 600)
     assert path.read_bytes() == b"damaged"
 
 
-def test_where_it_is_kept(tmp_path, monkeypatch):
-    for variable, folder in (("RNNCTL_CACHE", "own"), ("XDG_CACHE_HOME", "xdg/rnnctl"), ("HOME", "home/.cache/rnnctl")):
+def test_the_folder_of_the_cache(tmp_path, monkeypatch):
+    for variable, folder in (
+        ("RNNCTL_CACHE", "mine"),
+        ("XDG_CACHE_HOME", "xdg/rnnctl"),
+        ("HOME", "home/.cache/rnnctl"),
+    ):
         value = tmp_path / Path(folder).parts[0]
         monkeypatch.setenv(variable, str(value))
         for other in {"RNNCTL_CACHE", "XDG_CACHE_HOME"} - {variable}:
@@ -219,7 +223,7 @@ def test_a_folder_that_cannot_be_used(tmp_path, monkeypatch):
         ("~nobody-of-that-name/cache", "there is no such home folder"),
     ):
         monkeypatch.setenv("RNNCTL_CACHE", str(folder))
-        message = f"level bpe keeps vocabularies in {folder}, which cannot be used: {reason}; set RNNCTL_CACHE to"
+        message = f"level bpe caches vocabularies in {folder}, which cannot be used: {reason}; set RNNCTL_CACHE to"
         with pytest.raises(ValueError, match=re.escape(message)):
             trained(TEXT[:9000], 300)
 
@@ -231,7 +235,9 @@ def test_a_file_that_cannot_be_written_is_not_named_but_its_folder(cache, monkey
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "replace", refused)
-    with pytest.raises(ValueError, match=f"keeps vocabularies in {re.escape(str(cache))}, which .*: Permission denied"):
+    with pytest.raises(
+        ValueError, match=f"caches vocabularies in {re.escape(str(cache))}, which .*: Permission denied"
+    ):
         trained(TEXT[:9000], 300)
 
 
@@ -246,7 +252,7 @@ def test_a_study_is_told_at_the_level_that_needs_the_folder(tmp_path, monkeypatc
     assert "RNNCTL_CACHE" in str(error.value)
 
 
-def test_a_disk_that_is_full_leaves_nothing(cache, monkeypatch):
+def test_a_full_disk_leaves_no_file(cache, monkeypatch):
     def full(handle):
         raise OSError(28, "No space left on device")
 
@@ -256,7 +262,7 @@ def test_a_disk_that_is_full_leaves_nothing(cache, monkeypatch):
     assert files(cache) == []
 
 
-def test_processes_at_once_and_other_threads_come_to_the_same(cache):
+def test_concurrent_processes_and_other_numbers_of_threads_have_the_same_result(cache):
     code = (
         "import sys; from pathlib import Path; from rnnctl.corpora.bpe import trained\n"
         "print(trained(Path(sys.argv[1]).read_bytes() * 2, 600).sha256)"

@@ -1,4 +1,4 @@
-"""Where text comes from: which bytes, in which order, and what is said where there are none."""
+"""Sources of text: which bytes, in which order, and the errors if there are none."""
 
 import hashlib
 import os
@@ -33,8 +33,8 @@ def refused(reference, *fragments):
 def test_a_file_is_its_bytes(tmp_path):
     text = bytes(range(256)) * 3
     (tmp_path / "all.bin").write_bytes(text)
-    found = load(str(tmp_path / "all.bin"))
-    assert (found.text, found.sha256, found.name) == (text, hashlib.sha256(text).hexdigest(), "all.bin")
+    corpus = load(str(tmp_path / "all.bin"))
+    assert (corpus.text, corpus.sha256, corpus.name) == (text, hashlib.sha256(text).hexdigest(), "all.bin")
 
 
 def test_a_folder_is_what_find_sort_and_cat_print(tmp_path):
@@ -59,18 +59,18 @@ def test_hidden_files_and_links_to_folders_are_left_out_and_links_to_files_are_n
     assert load(str(root)).text == b"a;linked;z;"
 
 
-def test_a_copy_elsewhere_is_the_same_corpus_however_it_is_cut_into_files(tmp_path):
-    one = load(str(tree(tmp_path / "one", a=b"first ", b=b"second")))
+def test_a_copy_elsewhere_is_the_same_corpus_however_it_is_split_into_files(tmp_path):
+    corpus = load(str(tree(tmp_path / "one", a=b"first ", b=b"second")))
     other = load(str(tree(tmp_path / "other", c__d=b"first ", c__e=b"second")))
     (tmp_path / "file").write_bytes(b"first second")
-    assert one.sha256 == other.sha256 == load(str(tmp_path / "file")).sha256
-    assert load(str(tree(tmp_path / "swapped", a=b"second", b=b"first "))).sha256 != one.sha256
+    assert corpus.sha256 == other.sha256 == load(str(tmp_path / "file")).sha256
+    assert load(str(tree(tmp_path / "swapped", a=b"second", b=b"first "))).sha256 != corpus.sha256
 
 
 def test_a_place_in_the_text_is_a_place_in_a_file(tmp_path):
-    found = load(str(tree(tmp_path / "root", a=b"12", b=b"", c=b"345")))
+    corpus = load(str(tree(tmp_path / "root", a=b"12", b=b"", c=b"345")))
     for offset, (name, byte) in enumerate([("a", 0), ("a", 1), ("c", 0), ("c", 1), ("c", 2)]):
-        assert found.place(offset) == f"{tmp_path / 'root' / name}, byte {byte}"
+        assert corpus.locate(offset) == f"{tmp_path / 'root' / name}, byte {byte}"
 
 
 def test_paths_are_taken_from_here_and_from_home(tmp_path, monkeypatch):
@@ -84,19 +84,19 @@ def test_paths_are_taken_from_here_and_from_home(tmp_path, monkeypatch):
 
 
 def test_stdlib_is_the_source_that_python_imports_from_and_the_same_twice():
-    found = load("stdlib")
+    corpus = load("stdlib")
     root = Path(sysconfig.get_path("stdlib"))
-    assert found == load("stdlib")
-    assert found.name == "stdlib"
-    assert len(found.text) > 5_000_000
-    files = [Path(file).relative_to(root).as_posix() for file, _ in found.parts]
+    assert corpus == load("stdlib")
+    assert corpus.name == "stdlib"
+    assert len(corpus.text) > 5_000_000
+    files = [Path(file).relative_to(root).as_posix() for file, _ in corpus.files]
     assert files == sorted(files)
     assert {"abc.py", "asyncio/__init__.py", "json/decoder.py", "unittest/mock.py"} <= set(files)
     for name in ("test/", "tests/", "idle_test/", "site-packages/", "dist-packages/", "__pycache__/"):
         assert not [file for file in files if f"/{name}" in f"/{file}"]
     assert all(file.endswith(".py") and not file.startswith(("_sysconfigdata", "config-")) for file in files)
-    assert found.text == b"".join((root / file).read_bytes() for file in files)
-    # Nothing else is missing: every module that Python itself lists, and that has source, is there.
+    assert corpus.text == b"".join((root / file).read_bytes() for file in files)
+    # Nothing else is missing: every module with source in Python's own list is there.
     tops = {file.split("/")[0].removesuffix(".py") for file in files}
     present = {name for name in sys.stdlib_module_names if (root / f"{name}.py").exists() or (root / name).is_dir()}
     assert {name for name in present - tops if not name.startswith("_sysconfigdata")} <= {"test"}
@@ -114,15 +114,15 @@ def test_a_python_without_source(tmp_path, monkeypatch):
     refused("stdlib", "no source files", "python311.zip")
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
+# --- errors -----------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_not_there(tmp_path):
+def test_a_path_that_does_not_exist(tmp_path):
     refused(tmp_path / "nothing", str(tmp_path / "nothing"), "no such file or folder", "stdlib")
     refused("", "no such file or folder")
 
 
-def test_what_is_empty(tmp_path):
+def test_empty_files_and_folders(tmp_path):
     (tmp_path / "empty").write_bytes(b"")
     refused(tmp_path / "empty", "empty")
     refused(tree(tmp_path / "folder", a=b"", b__c=b""), "folder", "empty")
@@ -130,7 +130,7 @@ def test_what_is_empty(tmp_path):
     refused(tmp_path / "bare", "a folder without files")
 
 
-def test_what_is_no_file(tmp_path):
+def test_pipes_sockets_and_loops(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     refused(tmp_path / "pipe", "neither a file nor a folder")
     with socket.socket(socket.AF_UNIX) as listening:
@@ -141,11 +141,11 @@ def test_what_is_no_file(tmp_path):
 
 
 @pytest.mark.parametrize("what", ["file", "a file of a folder", "folder below"])
-def test_what_cannot_be_read(what, tmp_path, monkeypatch):
+def test_files_and_folders_that_cannot_be_read(what, tmp_path, monkeypatch):
     root = tree(tmp_path / "root", a=b"a", closed__b=b"b")
     wanted = {"file": root / "a", "a file of a folder": root, "folder below": root}[what]
     closed = root / "closed" if what == "folder below" else root / "a"
-    # Permissions do not stop root, who may run this.
+    # Permissions do not stop root, who may run this test.
     read_bytes, scandir = Path.read_bytes, os.scandir
 
     def refuse(call):

@@ -32,7 +32,7 @@ def test_characters_are_those_of_the_text_in_order(text):
     assert [known[i] for i in ids] == list(text)
     assert (level.encode(text.encode()) == ids).all()
     assert level.decode(ids) == text.encode()
-    assert level.bytes_per_symbol.tolist() == [len(one.encode()) for one in known]
+    assert level.bytes_per_symbol.tolist() == [len(character.encode()) for character in known]
     assert level.sha256 == hashlib.sha256(b"chars" + "".join(known).encode()).hexdigest()
 
 
@@ -59,23 +59,23 @@ def test_too_many_characters():
     text = "".join(map(chr, points))
     assert len(text) == 65_537
     assert Characters(text[1:].encode()).symbols == 65_536
-    with pytest.raises(ValueError, match="65,537 characters, and level chars takes up to 65,536; take bytes or bpe"):
+    with pytest.raises(ValueError, match="65,537 different characters, but level chars allows 65,536; use level bytes"):
         Characters(text.encode())
 
 
 @given(st.binary(max_size=24), st.integers(1, 9))
-def test_the_first_byte_that_is_no_utf_8_is_named(text, block):
+def test_the_first_invalid_byte_is_named(text, block):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vocabulary, "BLOCK", block)
         try:
-            found = Characters(text).symbols
+            result = Characters(text).symbols
         except Undecodable as error:
-            found = f"no UTF-8 from byte {error.offset}"
+            result = f"invalid at byte {error.offset}"
     try:
         expected = len(set(text.decode()))
     except UnicodeDecodeError as error:
-        expected = f"no UTF-8 from byte {error.start}"
-    assert found == expected
+        expected = f"invalid at byte {error.start}"
+    assert result == expected
 
 
 def test_a_character_that_does_not_occur():
@@ -85,7 +85,7 @@ def test_a_character_that_does_not_occur():
     assert level.encode("").size == 0
 
 
-def test_bytes_of_a_command_line_come_back():
+def test_invalid_bytes_of_a_command_line_are_kept():
     assert Bytes().encode(b"a\xff".decode("utf-8", "surrogateescape")).tolist() == [97, 255]
 
 
