@@ -1,13 +1,13 @@
-"""Where everything is kept: one SQLite file and a folder of checkpoints.
+"""Keep everything: one SQLite file and a folder of checkpoints.
 
-Knows nothing of networks or processes. A `Store` is one connection, used by one thread; nearly every function
-takes it as first argument, and every SQL statement of the product is in one of these modules. Times are
-seconds since the epoch and durations seconds, both floats, and always handed in.
+This package knows nothing about networks or processes. A `Store` is one connection, used by one thread; nearly every
+function takes it as first argument, and every SQL statement of the program is in one of these modules. Times are
+seconds since the epoch, durations are seconds; both are floats, and the caller always passes them in.
 
     workspace     Workspace(root) .root .database .checkpoints .logs .figures; Workspace.find(start)
     connection    Store.create(path, timeout=30.0), Store.open(path, readonly=False, timeout=30.0),
                   .workspace, .close(), .engine(), `with store.transaction():`; a Store is a context manager
-    errors        StoreError, of which there are NoWorkspace, OlderWorkspace, NewerWorkspace, UnusableEngine,
+    errors        StoreError and its kinds NoWorkspace, OlderWorkspace, NewerWorkspace, UnusableEngine,
                   Unwritable, Busy, DiskFull, Corrupt, Conflict, LeaseLost, NotFound; str(error) is one line
     registry      register(store, studies, now) -> [Registered]; StudyRecord, RunRecord, Registered
                   rekey(store, keys) -> [run_id]

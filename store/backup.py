@@ -1,4 +1,4 @@
-"""A copy of a workspace that is itself a workspace, taken while training goes on."""
+"""Copy a workspace into another one while training goes on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from store.workspace import Workspace
 
 @dataclass(frozen=True)
 class BackedUp:
-    """What a backup holds."""
+    """What a backup contains."""
 
     workspace: Workspace
     checkpoints: int  # files copied
@@ -25,9 +25,9 @@ class BackedUp:
 def backup(store: Store, destination: str | Path, checkpoints: bool = False) -> BackedUp:
     """Copy the database as of this moment into a new workspace, verify it, and add the checkpoints if asked.
 
-    Without its checkpoints a run in the copy can be examined, but begins again where it is trained on; so
-    does one whose checkpoints are all missing. Raises Unwritable if destination exists and is not an empty
-    folder, DiskFull, Corrupt if the copy is not whole; then nothing is left behind.
+    A run in the copy that has no checkpoint there can be examined, but starts again from the beginning when it is
+    trained. Raises Unwritable if destination exists and is not an empty folder, DiskFull, and Corrupt if the copy is
+    damaged; then nothing is left behind.
     """
     target = Workspace(Path(destination))
     with translated(target.root):
@@ -48,20 +48,20 @@ def _copy_database(store: Store, target: Workspace) -> None:
     with Store.open(target.root) as copy:
         findings = database_findings(copy)
     if findings:
-        raise Corrupt(f"the backup of {store.workspace.database} is not whole: {findings[0].text}")
+        raise Corrupt(f"the backup of {store.workspace.database} is damaged: {findings[0].text}")
 
 
 def _copy_checkpoints(source: Workspace, target: Workspace) -> tuple[int, list[str]]:
-    """Copy each file that the copied database points to. Training goes on, and may have removed some."""
+    """Copy each file that the copied database points to; return how many, and which training has removed meanwhile."""
     with Store.open(target.root, readonly=True) as copy:
         paths = [checkpoint.path for checkpoint in live(copy)]
     missing = []
     for path in paths:
-        to = target.root / path
-        with translated(to):
-            to.parent.mkdir(parents=True, exist_ok=True)
+        destination = target.root / path
+        with translated(destination):
+            destination.parent.mkdir(parents=True, exist_ok=True)
             try:
-                shutil.copyfile(source.root / path, to)
+                shutil.copyfile(source.root / path, destination)
             except FileNotFoundError:
                 missing.append(path)
     return len(paths) - len(missing), missing

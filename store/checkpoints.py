@@ -1,7 +1,7 @@
-"""Checkpoint files: written so that a file under its final name is whole, checked before they are trusted.
+"""Write checkpoint files, and check them before a run is resumed from them.
 
-A file counts once a row in the database points to it (`commits.commit`). The row keeps size and sha256: a
-flipped bit inside a tensor loads without complaint. The newest two of a run are kept, so that there is one to
+A file counts as soon as a row in the database points to it (`commits.commit`). The row keeps size and sha256, because a
+tensor with a flipped bit loads without an error. The newest two checkpoints of a run are kept, so that there is one to
 fall back on.
 """
 
@@ -23,15 +23,15 @@ from store.files import write_whole
 from store.workspace import Workspace
 
 KEPT = 2  # sound checkpoints kept for each run
-_ATTEMPT = re.compile(r"attempt-(\d+)-")  # how the names of files begin that `write` makes
+_ATTEMPT = re.compile(r"attempt-(\d+)-")  # the beginning of every file name that `write` makes
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A file that holds all that is needed to go on with a run from a step."""
+    """A file with everything that is needed to continue a run from a step."""
 
     run_id: str
-    attempt: int  # that wrote it
+    attempt: int  # the one that wrote it
     step: int  # updates done
     path: str  # relative to the workspace, with slashes
     sha256: str
@@ -40,7 +40,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class PassedOver:
-    """A checkpoint that cannot be used, and why, in words."""
+    """A checkpoint that cannot be used, and the reason in words."""
 
     checkpoint: Checkpoint
     reason: str
@@ -48,9 +48,9 @@ class PassedOver:
 
 @dataclass(frozen=True)
 class Resumption:
-    """Where a run can go on, and what had to be passed over to get there."""
+    """Where a run can continue, and the newer checkpoints that cannot be used."""
 
-    checkpoint: Checkpoint | None  # the newest sound one; None for the beginning of the run
+    checkpoint: Checkpoint | None  # the newest sound one; None: from the beginning of the run
     passed_over: list[PassedOver]  # newest first
 
 
@@ -82,16 +82,16 @@ def _sum(path: Path) -> str:
 
 
 def discard(workspace: Workspace, checkpoint: Checkpoint) -> None:
-    """Remove a file that does not count, or no longer; if that fails, `integrity.orphans` will find it."""
+    """Remove a file that does not count (any more); if that fails, `integrity.orphans` will find it."""
     with suppress(OSError):
         (workspace.root / checkpoint.path).unlink()
 
 
 def unsoundness(workspace: Workspace, checkpoint: Checkpoint) -> str | None:
-    """Why the file is not what was written, or None if it is, bit for bit.
+    """Return why the file is not what was written, None if it is bit for bit the same.
 
-    Raises Unwritable or StoreError if that cannot be told just now (no permission, a file system that went
-    away): a sound checkpoint must not be given up for that.
+    Raises Unwritable or another StoreError if the file cannot be read at the moment (no permission, a file system that
+    is not mounted): a sound checkpoint must not be given up for that.
     """
     path = workspace.root / checkpoint.path
     try:
@@ -110,7 +110,10 @@ def unsoundness(workspace: Workspace, checkpoint: Checkpoint) -> str | None:
 
 
 def live(store: Store, run_id: str | None = None) -> list[Checkpoint]:
-    """The checkpoints that runs may be resumed from, of one run or of all, newest first, unverified."""
+    """Return the checkpoints that runs may be resumed from, of one run or of all, newest first.
+
+    Their files are not checked.
+    """
     rows = store.rows(
         f"""SELECT run_id, attempt, step, path, sha256, size FROM checkpoints
             WHERE status = 'live' {"" if run_id is None else "AND run_id = :run_id"}
@@ -121,11 +124,11 @@ def live(store: Store, run_id: str | None = None) -> list[Checkpoint]:
 
 
 def newest_sound(store: Store, run_id: str) -> Resumption:
-    """Find where a run can go on, reading its files from the newest back.
+    """Return where a run can continue; reads its files, newest first, until one is sound.
 
-    Where something was passed over, `commits.rewind` must take the run back there before it goes on.
+    If a checkpoint was passed over, `commits.rewind` must take the run back before it continues.
     """
-    passed_over = []
+    passed_over: list[PassedOver] = []
     for checkpoint in live(store, run_id):
         reason = unsoundness(store.workspace, checkpoint)
         if reason is None:
@@ -135,11 +138,11 @@ def newest_sound(store: Store, run_id: str) -> Resumption:
 
 
 def sweep(store: Store, run_id: str, attempt: int) -> list[Path]:
-    """Remove what attempts before this one left in a run's folder and no live row points to; returns it.
+    """Remove the files of earlier attempts in a run's folder that no live row points to; return them.
 
-    Nothing fences this, and nothing has to: earlier attempts are over, so that none of their files can come to
-    count any more, and a later attempt, should this one have been overtaken, has a higher number in its files'
-    names. Files with other names than `write` gives are left alone.
+    This needs no fence: earlier attempts are over, so none of their files can come to count any more. If a later
+    attempt has taken over meanwhile, its files have a higher number in their names. Files whose names `write` did not
+    make are left alone.
     """
     folder = store.workspace.checkpoints / run_id
     names = {Path(checkpoint.path).name for checkpoint in live(store, run_id)}
@@ -151,6 +154,6 @@ def sweep(store: Store, run_id: str, attempt: int) -> list[Path]:
 
 
 def _before(path: Path, attempt: int) -> bool:
-    """Whether the file's name says that an attempt before this one wrote it."""
-    written_by = _ATTEMPT.match(path.name)
-    return written_by is not None and int(written_by[1]) < attempt
+    """Return whether an earlier attempt wrote the file, by its name."""
+    match = _ATTEMPT.match(path.name)
+    return match is not None and int(match[1]) < attempt

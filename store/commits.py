@@ -1,4 +1,4 @@
-"""The commit point of a run: a checkpoint and the history up to its step land together, or not at all."""
+"""Commit a checkpoint together with the history up to its step: both are kept, or neither."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def commit(
 ) -> None:
     """Add a checkpoint, the history up to its step and the summary so far, in one fenced transaction.
 
-    checkpoint: from `checkpoints.write` in this attempt. rows: ascending, beyond the history that is kept,
-    none beyond the checkpoint's step. summary: JSON object, which replaces the one before. outcome: solved,
-    budget, early_stop or diverged ends the run as done.
+    checkpoint: from `checkpoints.write` in this attempt. rows: in ascending order, after the history that is kept and
+    up to the checkpoint's step. summary: a JSON object, which replaces the previous one. outcome: solved, budget,
+    early_stop or diverged ends the run as done.
 
-    Raises LeaseLost, and removes the checkpoint's file, if the run is no longer held. After any other
-    StoreError nothing was written either, but the file stays, so that the same commit can be tried again.
+    Raises LeaseLost, and removes the checkpoint's file, if the worker no longer holds the run. After any other
+    StoreError nothing is written either, but the file stays, so that the same commit can be tried again.
     """
-    assert (checkpoint.run_id, checkpoint.attempt) == (held.run_id, held.attempt), "not of this attempt"
+    assert (checkpoint.run_id, checkpoint.attempt) == (held.run_id, held.attempt), "a checkpoint of another attempt"
     assert all(row.step <= checkpoint.step for row in rows), "history beyond the checkpoint"
     try:
         with store.transaction():
@@ -71,7 +71,7 @@ def _update_job(
 
 
 def _supersede(store: Store, run_id: str) -> list[Checkpoint]:
-    """Mark as removed, and return, all but the newest checkpoints of a run, and those found unsound."""
+    """Mark as removed all but the newest checkpoints of a run, and those that were unsound; return them."""
     rows = store.rows(
         """UPDATE checkpoints SET status = 'removed'
            WHERE run_id = :run_id AND status <> 'removed' AND id NOT IN (
@@ -84,10 +84,10 @@ def _supersede(store: Store, run_id: str) -> list[Checkpoint]:
 
 
 def rewind(store: Store, held: Holding, to: Resumption) -> None:
-    """Take a run back to where it can go on, in one fenced transaction. Nothing else removes history.
+    """Take a run back to where it can continue, in one fenced transaction. Nothing else removes history.
 
-    History beyond the checkpoint goes (all of it, if the run has to begin again), what was passed over is
-    marked as unsound with its reason, and the attempt counts as started there. Raises LeaseLost.
+    History after the checkpoint is removed (all of it, if the run has to start again), checkpoints that were passed
+    over are marked as unsound with the reason, and the attempt counts as started there. Raises LeaseLost.
     """
     step = 0 if to.checkpoint is None else to.checkpoint.step
     with store.transaction():

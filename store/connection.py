@@ -1,4 +1,4 @@
-"""The one way to the database: the right settings, transactions, and errors that a user can read."""
+"""Open the database: the right settings, transactions, and errors that a user can read."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ OLDEST_ENGINE = (3, 37, 0)  # the first with STRICT tables
 
 
 def wal_is_safe(version: tuple[int, ...]) -> bool:
-    """Whether SQLite of this version may use write-ahead logging with several processes.
+    """Return whether this version of SQLite may use write-ahead logging with several processes.
 
-    Versions 3.7.0 to 3.51.2 have a race between commit and checkpoint that can lose committed pages, save for
-    two branches that the repair was carried back to.
+    Versions 3.7.0 to 3.51.2 have a race between commit and checkpoint that can lose committed pages, except on two
+    branches to which the fix was backported.
     """
     return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51, 0) or (3, 44, 6) <= version < (3, 45, 0)
 
@@ -29,8 +29,8 @@ def wal_is_safe(version: tuple[int, ...]) -> bool:
 class Store:
     """One connection to the database of a workspace, for one thread of one process; closed by `with`.
 
-    Outside of `transaction` only reads are possible, each of which fetches all its rows at once: without
-    write-ahead logging an open cursor would stall every writer.
+    Outside of `transaction` only reads are possible. Each read fetches all its rows at once, because an open cursor
+    would block every writer where there is no write-ahead logging.
     """
 
     def __init__(self, workspace: Workspace, connection: sqlite3.Connection, readonly: bool) -> None:
@@ -41,9 +41,9 @@ class Store:
 
     @classmethod
     def create(cls, path: str | Path, timeout: float = 30.0) -> Store:
-        """Open the workspace in the folder `path`, making folder and database where they do not exist.
+        """Open the workspace in the folder `path`; folder and database are made if they do not exist.
 
-        Raises as `open` does, save for NoWorkspace.
+        Raises the errors of `open` except NoWorkspace.
         """
         workspace = Workspace(Path(path))
         with translated(workspace.root):
@@ -54,8 +54,8 @@ class Store:
     def open(cls, path: str | Path, readonly: bool = False, timeout: float = 30.0) -> Store:
         """Open the workspace in the folder `path`; an older schema is upgraded first, in one transaction.
 
-        readonly: write nothing, upgrade nothing. timeout: seconds to wait for other processes' locks before
-        Busy. Raises NoWorkspace, NewerWorkspace, OlderWorkspace (readonly only), UnusableEngine, Unwritable,
+        readonly: write nothing, upgrade nothing. timeout: seconds to wait for the locks of other processes before Busy
+        is raised. Raises NoWorkspace, NewerWorkspace, OlderWorkspace (only if readonly), UnusableEngine, Unwritable,
         Busy, Corrupt.
         """
         workspace = Workspace(Path(path))
@@ -72,9 +72,8 @@ class Store:
                 f"SQLite {sqlite3.sqlite_version} is too old (3.37 is needed); use a Python with a newer one"
             )
         with translated(workspace.database):
-            # A read-only store opens with mode=rw too, so that what a killed writer left half done can be
-            # rolled back; query_only keeps it from changing anything else. SQLite itself falls back to
-            # reading where it may not write.
+            # A read-only store opens with mode=rw too, so that SQLite can roll back what a killed writer left half
+            # done; query_only prevents any other change. SQLite itself opens the file for reading if it may not write.
             connection = sqlite3.connect(
                 f"{workspace.database.as_uri()}?mode={mode}", uri=True, timeout=timeout, isolation_level=None
             )
@@ -93,7 +92,7 @@ class Store:
         self._pragma("synchronous = FULL")
         self._pragma("foreign_keys = ON")
         version = migrations.version(self._connection, self.workspace)
-        # The journal mode is chosen once, for a new database: never flip one that others may be using.
+        # The journal mode is chosen once, for a new database: others may be using an existing one.
         if version == 0 and wal_safe and not self.readonly:
             self._pragma("journal_mode = WAL")
         if self.value("PRAGMA journal_mode") == "wal" and not wal_safe:
@@ -111,7 +110,7 @@ class Store:
                 migrations.upgrade(self._connection, self.workspace)
 
     def _pragma(self, setting: str) -> None:
-        """Set a PRAGMA (which is no part of a transaction)."""
+        """Set a PRAGMA, which does not belong to any transaction."""
         with translated(self.workspace.database):
             self._connection.execute(f"PRAGMA {setting}").fetchall()
 
@@ -126,11 +125,10 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing: BEGIN IMMEDIATE, then COMMIT, or ROLLBACK if anything is raised.
+        """Keep all changes made inside, or none: BEGIN IMMEDIATE, then COMMIT, or ROLLBACK if anything is raised.
 
-        The lock for writing is taken at the start. A deferred BEGIN would fail with "database is locked" in
-        the middle, without waiting, whenever two processes claim at once. Raises Busy if the lock does not
-        come within the timeout.
+        The write lock is taken at the start. A deferred BEGIN would fail with "database is locked" in the middle,
+        without waiting, if two processes claim at once. Raises Busy if the lock is not free within the timeout.
         """
         assert not self.readonly, "a read-only store has no transactions"
         assert not self._connection.in_transaction, "transactions do not nest"
@@ -141,47 +139,46 @@ class Store:
             with translated(self.workspace.database):
                 self._connection.execute("COMMIT")
         except BaseException:
-            # After a full disk SQLite may have rolled back by itself; whatever a ROLLBACK says then must not
-            # hide the cause.
+            # After a full disk SQLite may have rolled back already; an error of ROLLBACK must not hide the cause.
             if self._connection.in_transaction:
                 with suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
             raise
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
-        """All rows of a query."""
+        """Return all rows of a query."""
         with translated(self.workspace.database):
             return self._connection.execute(sql, parameters).fetchall()
 
     def row(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
-        """The first row of a query, or None."""
+        """Return the first row of a query, None if there is none."""
         rows = self.rows(sql, parameters)
         return rows[0] if rows else None
 
     def value(self, sql: str, parameters: Parameters = ()) -> Any:
-        """The first column of the first row of a query, or None."""
+        """Return the first column of the first row of a query, None if there is no row."""
         row = self.row(sql, parameters)
         return None if row is None else row[0]
 
     def execute(self, sql: str, parameters: Parameters = ()) -> int:
-        """Change rows inside a transaction; returns how many."""
+        """Change rows inside a transaction; return how many."""
         assert self._connection.in_transaction, "a change belongs in a transaction"
         with translated(self.workspace.database):
             return self._connection.execute(sql, parameters).rowcount
 
     def execute_many(self, sql: str, parameters: Iterable[Parameters]) -> int:
-        """`execute` for each of the parameters; returns how many rows were changed in all."""
+        """Do `execute` for each of the parameters; return how many rows were changed in all."""
         assert self._connection.in_transaction, "a change belongs in a transaction"
         with translated(self.workspace.database):
             return self._connection.executemany(sql, parameters).rowcount
 
     def copy_to(self, path: Path) -> None:
-        """Copy the whole database, as of one moment, into a new file."""
+        """Copy the whole database, as of this moment, into a new file."""
         with translated(path), closing(sqlite3.connect(path)) as target:
             self._connection.backup(target)
 
     def engine(self) -> dict[str, Any]:
-        """How the data is kept, as the engine itself answers: version, journal mode, synchronous, schema."""
+        """Return the settings that SQLite reports: version, journal mode, synchronous, schema."""
         return {
             "sqlite": sqlite3.sqlite_version,
             "journal_mode": self.value("PRAGMA journal_mode"),

@@ -1,8 +1,8 @@
-"""How values become columns: JSON objects as text, named arrays as one blob.
+"""Turn values into columns: JSON objects into text, named arrays into one blob.
 
-A blob is the byte 1 (the format), a byte that is 1 if the rest is compressed by zlib and else 0, and the
-rest: a header's length as four bytes, the header, which is JSON `[[name, dtype, shape], ...]`, and each
-array's bytes in that order. Everything is little-endian, arrays row-major.
+A blob is the byte 1 (the format), a byte that is 1 if the rest is compressed by zlib and 0 if not, and the rest: the
+length of the header in four bytes, the header, which is the JSON `[[name, dtype, shape], ...]`, and the bytes of each
+array in the same order. Everything is little-endian, arrays are row-major.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 FORMAT = 1
 
+Array = npt.NDArray[Any]  # of numbers or booleans, of any shape
+
 
 def to_json(value: Any) -> str:
-    """Canonical JSON: equal values give equal text. Raises ValueError for numbers that are not finite."""
+    """Return canonical JSON: equal values give equal text. Raises ValueError for non-finite numbers."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -31,14 +34,12 @@ def from_json(texts: Iterable[str]) -> list[Any]:
 
 
 def digest(value: Any) -> str:
-    """A hash of the canonical JSON of a value."""
+    """Return a hash of the canonical JSON of a value, 16 hexadecimal digits."""
     return hashlib.sha256(to_json(value).encode()).hexdigest()[:16]
 
 
 def finite(value: Any) -> Any:
-    """The value as JSON can hold it: numpy scalars as Python's, and None for each number that is not
-    finite.
-    """
+    """Return the value as JSON can represent it: numpy scalars become Python's, non-finite numbers None."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):
@@ -50,19 +51,21 @@ def finite(value: Any) -> Any:
     return value
 
 
-def pack_arrays(arrays: Mapping[str, np.ndarray]) -> bytes | None:
-    """Named arrays of numbers or booleans as one blob; None if there are none. Raises ValueError for other
-    dtypes.
+def pack_arrays(arrays: Mapping[str, Array]) -> bytes | None:
+    """Return named arrays of numbers or booleans as one blob, None if there are none.
+
+    Raises ValueError for other dtypes.
     """
     if not arrays:
         return None
-    header, body = [], []
+    header: list[tuple[str, str, tuple[int, ...]]] = []
+    body: list[bytes] = []
     for name, array in arrays.items():
         array = np.asarray(array)
         if array.dtype.kind not in "biufc":
-            raise ValueError(f"trace {name!r} has dtype {array.dtype}; only numbers and booleans can be kept")
+            raise ValueError(f"trace {name!r} has dtype {array.dtype}; only numbers and booleans can be stored")
         array = array.astype(array.dtype.newbyteorder("<"), copy=False)
-        header.append([name, array.dtype.str, array.shape])
+        header.append((name, array.dtype.str, array.shape))
         body.append(array.tobytes())
     head = json.dumps(header, separators=(",", ":")).encode()
     plain = b"".join([len(head).to_bytes(4, "little"), head, *body])
@@ -70,8 +73,8 @@ def pack_arrays(arrays: Mapping[str, np.ndarray]) -> bytes | None:
     return bytes([FORMAT, 1]) + small if len(small) < len(plain) else bytes([FORMAT, 0]) + plain
 
 
-def unpack_arrays(blob: bytes | None) -> dict[str, np.ndarray]:
-    """What `pack_arrays` was given, bit for bit. Raises ValueError for anything that it did not make."""
+def unpack_arrays(blob: bytes | None) -> dict[str, Array]:
+    """Return what `pack_arrays` was given, bit for bit. Raises ValueError for anything that it did not make."""
     if blob is None:
         return {}
     if len(blob) < 2 or blob[0] != FORMAT or blob[1] not in (0, 1):
@@ -81,10 +84,10 @@ def unpack_arrays(blob: bytes | None) -> dict[str, np.ndarray]:
     except zlib.error as error:
         raise ValueError(f"a damaged trace blob: {error}") from error
     start = 4 + int.from_bytes(plain[:4], "little")
-    arrays = {}
+    arrays: dict[str, Array] = {}
     for name, dtype, shape in json.loads(plain[4:start]):
         count = math.prod(shape)
-        # copied, because an array over the blob's own memory would be read-only
+        # copied, because an array that shares the memory of the blob would be read-only
         arrays[name] = np.frombuffer(plain, dtype, count, start).reshape(shape).copy()
         start += count * arrays[name].itemsize
     if start != len(plain):

@@ -1,8 +1,7 @@
-"""What can go wrong with a workspace. str(error) is one line for its user: what happened, where, and what to
-do.
+"""What can go wrong with a workspace. str(error) is one line for the user: what happened, where, and what to do.
 
-sqlite3's and the operating system's errors become these in one place, `translated`. Errors of ours (a wrong
-statement, a closed connection) stay what they are: they should be loud.
+Errors of sqlite3 and of the operating system are turned into these in one place, `translated`. Mistakes of the program
+itself (a wrong statement, a closed connection) stay what they are: they should be loud.
 """
 
 from __future__ import annotations
@@ -21,15 +20,15 @@ class StoreError(Exception):
 
 
 class NoWorkspace(StoreError):
-    """There is no workspace where one was looked for."""
+    """There is no workspace in the folder, or above it."""
 
 
 class OlderWorkspace(StoreError):
-    """The schema is older than this program's, and the store was opened for reading only."""
+    """The schema is older than the program's, and the store was opened for reading only."""
 
 
 class NewerWorkspace(StoreError):
-    """The schema is newer than this program's."""
+    """The schema is newer than the program's."""
 
 
 class UnusableEngine(StoreError):
@@ -37,27 +36,23 @@ class UnusableEngine(StoreError):
 
 
 class Unwritable(StoreError):
-    """The folder or the file cannot be opened or written: permissions, a read-only file system, something in
-    the way.
-    """
+    """A folder or file cannot be opened or written: permissions, a read-only file system, another file in its place."""
 
 
 class Busy(StoreError):
-    """Another process held the database locked for longer than the timeout. Nothing was changed; trying again
-    may help.
-    """
+    """Another process kept the database locked for longer than the timeout. Nothing was changed; try again."""
 
 
 class DiskFull(StoreError):
-    """No room left: disk, quota or file size limit. Nothing was changed."""
+    """The disk, the quota or the file size limit is used up. Nothing was changed."""
 
 
 class Corrupt(StoreError):
-    """A file is damaged, or is something else than its name says."""
+    """A file is damaged, or is not what its name says."""
 
 
 class Conflict(StoreError):
-    """A row contradicts one that is kept already: a double history row, a reference to nothing."""
+    """A row contradicts the rows that are there: a second history row for a step, a reference to no row."""
 
 
 class LeaseLost(StoreError):
@@ -114,14 +109,14 @@ def of_system(error: OSError, path: Path, context: str = "") -> StoreError:
 
 
 def _of_sqlite(error: sqlite3.Error, path: Path) -> StoreError | None:
-    """The StoreError for an error of sqlite3, by its result code; None where it is a mistake of ours."""
+    """Return the StoreError for an error of sqlite3, by its result code; None for a mistake of the program."""
     extended = getattr(error, "sqlite_errorcode", None)
     if extended is None:
         return None
     primary = extended & 0xFF
     if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return Busy(f"{path} is locked by another program; close what holds it open, then try again")
-    # SQLite calls only ENOSPC full. A spent quota or file size limit arrives as a failed write.
+    # SQLite reports only ENOSPC as full. A used-up quota or file size limit arrives as a failed write.
     if primary == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_WRITE:
         return DiskFull(_disk_full(path))
     if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
@@ -133,7 +128,7 @@ def _of_sqlite(error: sqlite3.Error, path: Path) -> StoreError | None:
     if primary == sqlite3.SQLITE_IOERR:
         return StoreError(f"{path} could not be read or written ({error}); check the disk, then try again")
     if primary == sqlite3.SQLITE_CONSTRAINT:
-        return Conflict(f"{path} refused a row that contradicts one it keeps: {error}")
+        return Conflict(f"{path} refused a row that contradicts the rows in it: {error}")
     return None
 
 

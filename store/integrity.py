@@ -1,4 +1,4 @@
-"""Is everything that is kept still whole? Findings are returned, not raised: doctor lists them all."""
+"""Check that nothing that is kept is damaged. Findings are returned, not raised, so that doctor can list them all."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from store.errors import Corrupt, StoreError, translated
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is not as it should be."""
+    """One thing that is damaged."""
 
     kind: str  # database or checkpoint
-    subject: str  # the file it is about, relative to the workspace
+    subject: str  # the file, relative to the workspace
     text: str
 
 
 def database_findings(store: Store) -> list[Finding]:
-    """What SQLite's own checks find: damaged pages and indexes, rows that refer to nothing."""
+    """Return what the checks of SQLite find: damaged pages and indexes, rows that refer to a missing row."""
     name = store.workspace.database.name
     try:
         damage = [row[0] for row in store.rows("PRAGMA quick_check") if row[0] != "ok"]
@@ -34,21 +34,21 @@ def database_findings(store: Store) -> list[Finding]:
 
 
 def checkpoint_findings(store: Store) -> list[Finding]:
-    """Each kept checkpoint whose file is not, bit for bit, what was written. Reads all of them."""
+    """Return the live checkpoints whose files are not bit for bit what was written. Reads all files."""
     findings = []
     for checkpoint in live(store):
         try:
             reason = unsoundness(store.workspace, checkpoint)
         except StoreError as error:
             reason = str(error)
-        # One that is gone from the database as well was superseded while we were reading.
+        # A checkpoint that is no longer live was replaced by a newer one while this loop was reading.
         if reason is not None and _is_live(store, checkpoint):
             findings.append(Finding("checkpoint", checkpoint.path, reason))
     return findings
 
 
 def orphans(store: Store) -> list[Path]:
-    """Checkpoint files that no row points to: what killed attempts and cut-off removals left behind.
+    """Return checkpoint files that no row points to: killed attempts and interrupted removals left them behind.
 
     Folders of running runs are left out, because a file that is about to be committed has no row yet.
     """
@@ -61,13 +61,13 @@ def orphans(store: Store) -> list[Path]:
 
 
 def remove_orphans(store: Store) -> list[Path]:
-    """Remove what `orphans` finds, and return it. No run can be claimed meanwhile."""
+    """Remove the files that `orphans` returns, and return them. No run can be claimed meanwhile."""
     with store.transaction():
-        found = orphans(store)
-        for path in found:
+        paths = orphans(store)
+        for path in paths:
             with translated(path):
                 path.unlink(missing_ok=True)
-    return found
+    return paths
 
 
 def _is_live(store: Store, checkpoint: Checkpoint) -> bool:

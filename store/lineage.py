@@ -1,4 +1,4 @@
-"""Which run's settings were made from which other's; written with the study that a refinement makes."""
+"""Keep which run was refined from which other one; written together with the study that a refinement makes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from store.connection import Store
 
 @dataclass(frozen=True)
 class Descent:
-    """A run whose settings are those of its parent with the changes of a variant."""
+    """A run with the settings of its parent, changed by a variant."""
 
     run_id: str
     parent: str
@@ -19,30 +19,30 @@ class Descent:
 
 @dataclass(frozen=True)
 class Descended(Descent):
-    """A descent, and the study in which it came about."""
+    """A descent, and the study that the refinement made."""
 
     study: str
 
 
 def add(store: Store, study: int, descents: Iterable[Descent]) -> None:
-    """Add descents to a study, by its row's id, in the caller's transaction; what is known already stays.
+    """Add descents to a study inside the caller's transaction; known ones stay as they are.
 
-    Raises Conflict for a run that is not registered, and for one that descends from itself.
+    study: the id of its row. Raises Conflict for a run that is not registered, and for one that descends from itself.
     """
     store.execute_many(
         """INSERT INTO lineage (run_id, parent, variant, study) VALUES (?, ?, ?, ?)
            ON CONFLICT (run_id, parent, variant, study) DO NOTHING""",
-        [(one.run_id, one.parent, one.variant, study) for one in descents],
+        [(descent.run_id, descent.parent, descent.variant, study) for descent in descents],
     )
 
 
 def parents(store: Store, run_id: str) -> list[Descended]:
-    """The runs that a run was refined from, by study and order of registration."""
+    """Return the runs that a run was refined from, by study and order of registration."""
     return _descended(store, "run_id", "parent", run_id)
 
 
 def children(store: Store, run_id: str) -> list[Descended]:
-    """The runs that were refined from a run, likewise."""
+    """Return the runs that were refined from a run, by study and order of registration."""
     return _descended(store, "parent", "run_id", run_id)
 
 

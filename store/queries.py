@@ -1,9 +1,9 @@
-"""Reading for people: what examine, status and show need, in few queries, each fast with 20,000 runs."""
+"""Read what people want to see: few queries, each of them fast with 20,000 runs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -39,14 +39,14 @@ class RunRow:
     status: str
     outcome: str | None  # only of done runs
     attempt: int  # current or last, 0 before the first
-    worker: str | None  # only of running ones
-    lease_until: float | None  # likewise
+    worker: str | None  # only of running runs
+    lease_until: float | None  # only of running runs
     strikes: int
     not_before: float  # when a queued run may be claimed
     step: int  # updates done
     progress_at: float | None
     error: str | None  # of the last attempt that had one, until the run is done
-    exact: bool  # whether each attempt so far went on with the same bits
+    exact: bool  # whether every attempt so far continued with the same bits
     spec: dict[str, Any]
     summary: dict[str, Any]  # empty before the first commit
 
@@ -61,7 +61,7 @@ class KeyedRun(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class AttemptRow:
-    """One attempt at a run, and where it ran."""
+    """One attempt at a run, and where it was made."""
 
     attempt: int
     worker: str
@@ -80,7 +80,7 @@ class AttemptRow:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointRow:
-    """A checkpoint that was committed, whether or not its file is still kept."""
+    """A checkpoint that was committed; its file may have been removed since."""
 
     attempt: int
     step: int
@@ -92,7 +92,7 @@ class CheckpointRow:
 
 
 def studies(store: Store) -> list[StudyRow]:
-    """All studies, in the order of registration."""
+    """Return all studies, in the order of registration."""
     rows = store.rows(
         """SELECT name, about, source, created, updated,
                   (SELECT count(*) FROM labels WHERE study = studies.id) AS runs
@@ -102,20 +102,22 @@ def studies(store: Store) -> list[StudyRow]:
 
 
 def counts(store: Store) -> dict[str, int]:
-    """How many runs have each status; every status is a key."""
-    found = dict(store.rows("SELECT status, count(*) FROM jobs GROUP BY status"))
-    return {status: found.get(status, 0) for status in STATUSES}
+    """Return how many runs have each status; every status is a key."""
+    runs = {
+        row["status"]: row["runs"] for row in store.rows("SELECT status, count(*) AS runs FROM jobs GROUP BY status")
+    }
+    return {status: runs.get(status, 0) for status in STATUSES}
 
 
 class Queued(NamedTuple):
-    """What waits in the queue."""
+    """The size of the queue."""
 
     runs: int
     updates: int  # at most
 
 
 def queued(store: Store) -> Queued:
-    """How much waits in the queue, of all studies."""
+    """Return how many runs and updates wait in the queue, of all studies."""
     row = store.rows(
         """SELECT count(*), coalesce(sum(total - step), 0) FROM jobs JOIN runs USING (seq) WHERE status = 'queued'"""
     )[0]
@@ -123,7 +125,7 @@ def queued(store: Store) -> Queued:
 
 
 def counts_by_study(store: Store) -> dict[str, dict[str, int]]:
-    """`counts` for each study; a run that two studies share counts in both."""
+    """Return `counts` for each study; a run that two studies share counts in both."""
     result = {row["name"]: dict.fromkeys(STATUSES, 0) for row in store.rows("SELECT name FROM studies ORDER BY id")}
     rows = store.rows(
         """SELECT studies.name AS study, status, count(*) AS runs
@@ -141,10 +143,9 @@ def runs_of(
     statuses: Iterable[str] | None = None,
     run_ids: Iterable[str] | None = None,
 ) -> list[RunRow]:
-    """Runs in the order of registration, each once; None leaves a condition out.
+    """Return runs that meet all the conditions, in the order of registration, each once. None means no condition.
 
-    Without a study, study and label are those of the first study that has the run. An unknown study has no
-    runs.
+    Without a study, study and label are those of the first study that has the run. An unknown study has no runs.
     """
     if study is None:
         condition = "study = (SELECT min(study) FROM labels AS other WHERE other.run_id = runs.run_id)"
@@ -170,11 +171,12 @@ def runs_of(
     )
     specs = from_json(row["spec"] for row in rows)
     summaries = from_json(row["summary"] for row in rows)
-    # The columns stand in the order of RunRow's fields: by name, 20,000 rows take three times as long.
-    return [
-        RunRow(*row[:-3], bool(row["exact"]), spec, summary)
+    # The columns are in the order of RunRow's fields: by name, 20,000 rows take three times as long.
+    values: Iterator[tuple[Any, ...]] = (
+        (*row[:-3], bool(row["exact"]), spec, summary)
         for row, spec, summary in zip(rows, specs, summaries, strict=True)
-    ]
+    )
+    return [RunRow(*columns) for columns in values]
 
 
 def keys_to_check(store: Store) -> list[KeyedRun]:
@@ -192,7 +194,7 @@ def keys_to_check(store: Store) -> list[KeyedRun]:
 
 
 def attempts(store: Store, run_id: str) -> list[AttemptRow]:
-    """The attempts at a run, first to last."""
+    """Return the attempts at a run, first to last."""
     rows = store.rows(
         """SELECT attempt, worker, host, pid, device, environments.content AS environment, attempts.started,
                   attempts.ended, ended_as, start_step, end_step, error, exact
@@ -208,7 +210,7 @@ def attempts(store: Store, run_id: str) -> list[AttemptRow]:
 
 
 def checkpoints_of(store: Store, run_id: str) -> list[CheckpointRow]:
-    """All checkpoints that a run ever committed, oldest first."""
+    """Return all checkpoints that were ever committed for a run, oldest first."""
     rows = store.rows(
         """SELECT attempt, step, path, size, at, status, reason FROM checkpoints
            WHERE run_id = ? ORDER BY id""",
@@ -218,9 +220,9 @@ def checkpoints_of(store: Store, run_id: str) -> list[CheckpointRow]:
 
 
 def resolve_runs(store: Store, name: str) -> list[str]:
-    """The ids of the runs that a user's word stands for, in the order of registration.
+    """Return the ids of the runs that a user's word stands for, in the order of registration.
 
-    Tried in this order: a run id, study/label, a label (in any study), the beginning of a run id.
+    The word is tried in this order: a run id, study/label, a label (in any study), the beginning of a run id.
     Raises NotFound with all names that a run can be found by.
     """
     rows = store.rows(

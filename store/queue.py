@@ -1,22 +1,24 @@
-"""Who does what: the states of a job, and every change from one to another.
+"""The states of a job, and every change from one state to another.
 
     queued                         -> running      claim          a worker takes it, as a new attempt
     running                        -> done         commits.commit with an outcome
     running                        -> queued       release        handed back: no strike
     running                        -> queued       release_from   its worker was ended on purpose: no strike
-    running                        -> queued       fail, rescue   a strike, and the limit is not reached
+    running                        -> queued       fail, rescue   a strike, below the limit
     running                        -> failed       fail           an exception was the last strike
-    running                        -> quarantined  rescue         a crash or lapsed lease was the last strike
+    running                        -> quarantined  rescue         a crash or an expired lease was the last strike
     queued, running                -> cancelled    cancel         the user
-    failed, quarantined, cancelled -> queued       retry          the user; strikes are forgiven
+    failed, quarantined, cancelled -> queued       retry          the user; strikes are reset
 
-A strike is a crash or an exception. A checkpoint beyond where the attempt started takes all strikes back:
-they count failures in a row without progress. A job that one more strike may end is claimed alone
-(`alone_from`), so that what kills a worker is found and the others of its pack go on.
+A strike is a crash, an expired lease or an exception. Strikes count failures in a row without progress: a checkpoint
+beyond the step where the attempt started resets them. A job that one more strike may end is claimed alone
+(`alone_from`), so that the run that kills a worker is identified and the other runs of its pack continue.
 
-A running job belongs to one attempt of one worker until its lease ends, and only `rescue`, `release_from` and
-`cancel` may take it away. Everything the holder writes is fenced: it names run, attempt and worker, and where
-no running job fits, LeaseLost is raised and nothing is written.
+A running job belongs to one attempt of one worker until its lease ends, and only `rescue`, `release_from` and `cancel`
+may take it away. Everything the holder writes is fenced: it names run, attempt and worker, and if they are not those of
+a running job, LeaseLost is raised and nothing is written.
+
+Runs of equal shape can be trained in one pack. The shape is a text that the caller chooses: the pack key.
 """
 
 from __future__ import annotations
@@ -32,14 +34,14 @@ from store.errors import LeaseLost
 
 Backoff = Callable[[int], float]  # strikes -> seconds until the job may be claimed again
 
-# The step that a run can be resumed from, as far as the database knows.
+# The step of the newest checkpoint that the run can be resumed from, 0 without one.
 CHECKPOINTED = """(SELECT coalesce(max(step), 0) FROM checkpoints
                    WHERE run_id = jobs.run_id AND status = 'live')"""
 
 
 @dataclass(frozen=True)
 class Holding:
-    """One attempt at one run, held by one worker: what every fenced write names."""
+    """One attempt at one run by the worker that holds it; every fenced write names these three."""
 
     run_id: str
     attempt: int  # 1 for the first
@@ -48,22 +50,22 @@ class Holding:
 
 @dataclass(frozen=True)
 class Claim(Holding):
-    """What a worker gets to know of a run that it holds."""
+    """A run that a worker holds, with all that the worker needs to know."""
 
     spec: dict[str, Any]
-    shape: str
+    shape: str  # text of the pack key
     label: str  # its name in the first study that has it
     total: int  # updates, at most
     step: int  # of the newest checkpoint, 0 without one
-    exact: bool  # whether it goes on in an environment that gives the same bits as the one before
+    exact: bool  # whether this environment gives the same bits as that of the newest checkpoint
 
 
 @dataclass(frozen=True)
 class Rescued(Holding):
-    """A run that was taken from its worker, whose attempt has ended."""
+    """A run that was taken from its worker; its attempt has ended."""
 
-    ended_as: str  # crashed (the worker is dead) or lost (its lease lapsed)
-    strikes: int  # with this one
+    ended_as: str  # crashed (the worker is dead) or lost (the lease expired)
+    strikes: int  # including this one
     status: str  # queued or quarantined
 
 
@@ -76,11 +78,11 @@ def claim(
     fair: int,
     alone_from: int,
 ) -> list[Claim]:
-    """Take the first job that is due, and more of its shape: a pack of at most max_pack(shape) runs.
+    """Take the first job that is due and more jobs of its shape: a pack of at most max_pack(shape) runs.
 
-    Order is that of registration. A pack takes no more than its share of the queued jobs of its shape, if `fair`
-    workers (1 or more) are to have some. A job with `alone_from` strikes or more is taken by
-    itself. Returns [] if nothing is due. The worker must be registered (`workers.start`).
+    Jobs are taken in the order of registration. fair: number of workers (1 or more) among which the due jobs of a shape
+    are divided; a pack takes no more than its share. alone_from: a job with so many strikes is taken alone. Returns an
+    empty list if no job is due. Raises Conflict if the worker is not registered (`workers.start`).
     """
     with store.transaction():
         first = store.row(
@@ -98,8 +100,8 @@ def claim(
 
 
 def _pack(store: Store, shape: str, most: int, fair: int, alone_from: int, now: float) -> list[str]:
-    """Run ids of the next pack of a shape."""
-    # Counting further than every worker can take would change nothing, and would read the whole queue.
+    """Return the run ids of the next pack of a shape."""
+    # More jobs than all workers together can take make no difference to the share; reading them would take long.
     due = store.rows(
         """SELECT run_id FROM jobs
            WHERE status = 'queued' AND shape = ? AND strikes < ? AND not_before <= ?
@@ -143,7 +145,10 @@ def _start_attempt(store: Store, run_id: str, worker: str, now: float, lease: fl
 
 
 def same_bits(store: Store, run_id: str, worker: str) -> bool:
-    """Whether a run's newest live checkpoint, if any, comes from an environment with this worker's bits."""
+    """Return whether the newest live checkpoint of a run comes from an environment with the same bits as the worker's.
+
+    True if there is no checkpoint.
+    """
     written_in = store.value(
         """SELECT environments.bits FROM checkpoints JOIN attempts USING (run_id, attempt)
                JOIN environments ON environments.id = attempts.environment
@@ -160,16 +165,16 @@ def same_bits(store: Store, run_id: str, worker: str) -> bool:
 
 
 def update_held(store: Store, held: Holding, assignments: str, values: dict[str, Any]) -> None:
-    """Change a job that is held, inside the caller's transaction. Raises LeaseLost if it is not."""
+    """Change a job inside the caller's transaction. Raises LeaseLost if this attempt does not hold it."""
     if not _update_if_held(store, held, assignments, values):
         raise LeaseLost(
             f"run {held.run_id} is no longer held by attempt {held.attempt} of this worker: "
-            "it was cancelled, or rescued after its lease had ended"
+            "it was cancelled, or rescued after its lease had expired"
         )
 
 
 def _update_if_held(store: Store, held: Holding, assignments: str, values: dict[str, Any]) -> bool:
-    """The fence: change a job where run, attempt and worker are still these; returns whether they are."""
+    """Change a job if run, attempt and worker are still these (the fence); return whether they are."""
     changed = store.execute(
         f"""UPDATE jobs SET {assignments}
             WHERE run_id = :run_id AND attempt = :attempt AND worker = :worker AND status = 'running'""",
@@ -179,7 +184,7 @@ def _update_if_held(store: Store, held: Holding, assignments: str, values: dict[
 
 
 def end_attempt(store: Store, held: Holding, ended_as: str, step: int, now: float, error: str | None = None) -> None:
-    """Close the row of an attempt inside the caller's transaction. step: how far it came."""
+    """Close the row of an attempt inside the caller's transaction. step: the last step that it reached."""
     store.execute(
         """UPDATE attempts SET ended = ?, ended_as = ?, end_step = ?, error = ?
            WHERE run_id = ? AND attempt = ?""",
@@ -190,28 +195,29 @@ def end_attempt(store: Store, held: Holding, ended_as: str, step: int, now: floa
 def beat(
     store: Store, worker: str, held: Iterable[tuple[Holding, int]], now: float, lease: float, extend: bool
 ) -> set[str]:
-    """Say that a worker lives, and the step of each run it holds; returns the run ids that it does hold.
+    """Record that a worker is alive and the step of each run; return the ids of the runs that it still holds.
 
-    extend: whether the leases now last until now + lease. A worker that makes no progress should let go.
+    held: each run with its step. extend: whether the leases are extended to now + lease. A worker that makes no
+    progress should let them expire.
     """
-    still = set()
+    still: set[str] = set()
     with store.transaction():
         store.execute("UPDATE workers SET beat_at = ? WHERE id = ?", (now, worker))
-        for one, step in held:
+        for holding, step in held:
             if _update_if_held(
                 store,
-                one,
+                holding,
                 """lease_until = CASE WHEN :extend THEN :until ELSE lease_until END,
                    progress_at = CASE WHEN :step > step THEN :now ELSE progress_at END,
                    step = :step""",
                 {"extend": extend, "until": now + lease, "step": step, "now": now},
             ):
-                still.add(one.run_id)
+                still.add(holding.run_id)
     return still
 
 
 def pending(store: Store) -> bool:
-    """Whether any job is queued (due or not) or running. Cheap, however many there are."""
+    """Return whether any job is queued (due or not) or running. Fast for any number of jobs."""
     return bool(
         store.value(
             """SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'queued')
@@ -221,16 +227,16 @@ def pending(store: Store) -> bool:
 
 
 def release(store: Store, held: Holding, now: float) -> None:
-    """Hand a run back after a drain: queued again, no strike. Raises LeaseLost."""
+    """Put a run back into the queue without a strike, after a drain. Raises LeaseLost."""
     with store.transaction():
         _end_without_result(store, held, "released", None, now)
 
 
 def release_from(store: Store, workers: Iterable[str], now: float) -> list[Holding]:
-    """Hand back all that these workers hold, and mark them as ended: no strike. Returns what they held.
+    """Put all runs of these workers back into the queue without a strike, and mark the workers as ended.
 
-    For workers that ended, or are about to be ended, through no fault of their runs: by their user, or together
-    with their machine.
+    Return what they held. This is for workers that end for a reason that has nothing to do with their runs: the user
+    ends them, or the machine goes down.
     """
     ids = to_json(sorted(workers))
     with store.transaction():
@@ -247,9 +253,9 @@ def release_from(store: Store, workers: Iterable[str], now: float) -> list[Holdi
 
 
 def fail(store: Store, held: Holding, error: str, now: float, limit: int, backoff: Backoff) -> str:
-    """End an attempt that raised an exception: a strike. Returns the status that follows, queued or failed.
+    """End an attempt that raised an exception, with a strike. Return the new status, queued or failed.
 
-    error: the traceback, which is kept. limit: strikes that end it. Raises LeaseLost.
+    error: the traceback, which is kept. limit: number of strikes at which the run fails. Raises LeaseLost.
     """
     with store.transaction():
         status, _ = _strike(store, held, "failed", error, now, limit, backoff)
@@ -257,9 +263,10 @@ def fail(store: Store, held: Holding, error: str, now: float, limit: int, backof
 
 
 def rescue(store: Store, now: float, dead_workers: Iterable[str], limit: int, backoff: Backoff) -> list[Rescued]:
-    """Take runs from workers that are dead, or whose lease has ended: a strike each.
+    """Take runs away from dead workers, and runs whose lease has expired; each gets a strike.
 
-    dead_workers: ids of workers whose process is known to be gone; they are marked as ended.
+    dead_workers: ids of workers whose process is known to be gone; they are marked as ended. limit: number of strikes
+    at which a run is quarantined.
     """
     dead = sorted(dead_workers)
     with store.transaction():
@@ -279,16 +286,16 @@ def rescue(store: Store, now: float, dead_workers: Iterable[str], limit: int, ba
 
 
 def _mark_ended(store: Store, workers: str, now: float) -> None:
-    """workers: ids, as a JSON array."""
+    """Mark workers as ended. workers: their ids, as a JSON array."""
     store.execute(
         "UPDATE workers SET ended = ? WHERE ended IS NULL AND id IN (SELECT value FROM json_each(?))", (now, workers)
     )
 
 
 def cancel(store: Store, run_ids: Iterable[str], now: float) -> list[str]:
-    """Cancel those of the runs that are queued or running; returns them.
+    """Cancel the runs that are queued or running, leave the others alone; return the ids of the cancelled ones.
 
-    The worker of a running one notices at its next beat or commit.
+    The worker of a running run notices at its next beat or commit.
     """
     ids = to_json(list(run_ids))
     with store.transaction():
@@ -310,19 +317,19 @@ def cancel(store: Store, run_ids: Iterable[str], now: float) -> list[str]:
 
 
 def retry(store: Store, run_ids: Iterable[str] | None = None) -> list[str]:
-    """Queue again those of the runs that failed, were quarantined or cancelled; returns them.
+    """Queue the runs again that failed, were quarantined or cancelled; return their ids.
 
-    None stands for all that failed or were quarantined.
+    run_ids: None means all runs that failed or were quarantined, but not those that were cancelled.
     """
     if run_ids is None:
-        which, ids = "status IN ('failed', 'quarantined')", []
+        condition, ids = "status IN ('failed', 'quarantined')", []
     else:
-        which, ids = "status IN ('failed', 'quarantined', 'cancelled')", list(run_ids)
-        which += " AND run_id IN (SELECT value FROM json_each(:ids))"
+        condition, ids = "status IN ('failed', 'quarantined', 'cancelled')", list(run_ids)
+        condition += " AND run_id IN (SELECT value FROM json_each(:ids))"
     with store.transaction():
         queued = store.rows(
             f"""UPDATE jobs SET status = 'queued', strikes = 0, not_before = 0, error = NULL
-                WHERE {which} RETURNING run_id""",
+                WHERE {condition} RETURNING run_id""",
             {"ids": to_json(ids)},
         )
     return [row["run_id"] for row in queued]
@@ -338,9 +345,9 @@ def _end_without_result(
     strikes: int | None = None,
     not_before: float = 0.0,
 ) -> None:
-    """Close an attempt that did not finish its run; the job's step falls back to that of its checkpoint.
+    """End an attempt that did not finish its run; the job's step becomes that of its newest checkpoint.
 
-    strikes: None leaves them as they are. Raises LeaseLost.
+    strikes: None leaves their number as it is. Raises LeaseLost.
     """
     reached = store.value("SELECT step FROM jobs WHERE run_id = ?", (held.run_id,))
     update_held(
@@ -356,7 +363,7 @@ def _end_without_result(
 def _strike(
     store: Store, held: Holding, ended_as: str, error: str, now: float, limit: int, backoff: Backoff
 ) -> tuple[str, int]:
-    """End an attempt with a strike. Returns the status that follows and the strikes so far."""
+    """End an attempt with a strike. Return the new status and the strikes so far."""
     strikes = 1 + store.value("SELECT strikes FROM jobs WHERE run_id = ?", (held.run_id,))
     status = "queued"
     if strikes >= limit:

@@ -1,4 +1,4 @@
-"""Worker processes: who they are, where they run, and when they were last heard of."""
+"""Keep the worker processes: who they are, where they run, and when their last beat was."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from store.encoding import digest, to_json
 class WorkerRecord:
     """One start of one worker process."""
 
-    id: str  # unique for each start, never a host name
+    id: str  # different for each start, never a host name
     host: str
     boot_id: str
     pid: int
@@ -26,15 +26,15 @@ class WorkerRow(WorkerRecord):
     """A worker that has not ended, as far as is known."""
 
     started: float
-    beat_at: float  # last heard of
+    beat_at: float  # its last beat
     running: int  # runs it holds
 
 
 def start(store: Store, worker: WorkerRecord, environment: dict[str, Any], now: float) -> None:
-    """Write down a worker and its environment. It must have been done before its first claim.
+    """Add a worker and its environment. This must be done before the worker's first claim.
 
-    environment: a JSON object. What its key "bits" holds is compared to tell whether a run that is resumed
-    here will still have the same bits; without that key, the whole of it.
+    environment: a JSON object. The value of its key "bits" (without that key, the whole object) is compared with that
+    of an earlier attempt: equal values mean that a run which is resumed here gets the same bits.
     """
     identity = digest(environment)
     with store.transaction():
@@ -51,15 +51,13 @@ def start(store: Store, worker: WorkerRecord, environment: dict[str, Any], now: 
 
 
 def end(store: Store, worker: str, now: float) -> None:
-    """Write down that a worker has ended. What it still holds stays held until it is rescued."""
+    """Mark a worker as ended. The runs that it still holds stay held until they are rescued."""
     with store.transaction():
         store.execute("UPDATE workers SET ended = ? WHERE id = ? AND ended IS NULL", (now, worker))
 
 
 def current(store: Store) -> list[WorkerRow]:
-    """Workers that have not ended, oldest first. Some may be dead: whether a process lives is not known
-    here.
-    """
+    """Return the workers that have not ended, oldest first. Some may be dead: the store does not look at processes."""
     rows = store.rows(
         """SELECT id, host, boot_id, pid, pid_started, device, started, beat_at,
                   (SELECT count(*) FROM jobs WHERE worker = workers.id AND status = 'running') AS running

@@ -1,4 +1,4 @@
-"""The folder that holds one laboratory: database, checkpoints, logs, figures."""
+"""The folder of one workspace: database, checkpoints, logs, figures."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ DATABASE = "rnnctl.db"
 
 @dataclass(frozen=True)
 class Workspace:
-    """The paths inside one workspace folder. Naming them creates nothing."""
+    """The paths inside one workspace folder. Nothing is created by naming them."""
 
-    root: Path  # a str will do; kept absolute
+    root: Path  # made absolute
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "root", Path(self.root).absolute())
@@ -38,7 +38,7 @@ class Workspace:
 
     @classmethod
     def find(cls, start: str | Path) -> Workspace:
-        """The workspace that `start` is in: start itself or the nearest folder above with a database.
+        """Return the workspace that `start` is in: start itself, or the nearest folder above it with a database.
 
         Raises NoWorkspace.
         """

@@ -55,7 +55,7 @@ def test_a_step_that_history_has_cannot_be_committed_again_and_nothing_of_it_lan
     lab.commit(held, 20, rows(0, 10, 20))
     checkpoint = lab.write(held, 40)
     before = lab.everything()
-    with pytest.raises(Conflict, match="goes up to step 20 already: no row can be added for 20"):
+    with pytest.raises(Conflict, match="already goes up to step 20: no row can be added for 20"):
         commits.commit(lab.store, held, checkpoint, rows(20, 30), {}, 30.0)
     assert lab.everything() == before
 
@@ -179,5 +179,5 @@ def test_a_checkpoint_of_another_attempt_is_never_committed(lab, held):
     theirs = lab.write(held, 10)
     lab.rescue(1000.0)
     (again,) = lab.claim("w", now=1000.0)
-    with pytest.raises(AssertionError, match="not of this attempt"):
+    with pytest.raises(AssertionError, match="a checkpoint of another attempt"):
         commits.commit(lab.store, again, theirs, [], {}, 1000.0)
