@@ -33,18 +33,6 @@ def trained(tmp_path_factory):
 # -----------------------------------------------------------------------------------------------------------------
 
 
-def test_help_loads_nothing_heavy(tmp_path):
-    code = (
-        "import sys\n"
-        "from rnnctl.cli.app import app\n"
-        "try: app(['--help'])\n"
-        "except SystemExit: pass\n"
-        "print(sorted({'torch', 'matplotlib', 'sqlite_utils', 'numpy', 'pydantic'} & set(sys.modules)))"
-    )
-    done = in_a_process(sys.executable, "-c", code, cwd=tmp_path, check=0)
-    assert done.stdout.splitlines()[-1] == "[]"
-
-
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_and_is_in_the_reference(command, tmp_path):
     done = rnnctl(command, "--help", cwd=tmp_path, check=0)
