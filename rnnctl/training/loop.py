@@ -18,6 +18,9 @@ from rnnctl.training.pack import Pack, model_of
 from rnnctl.training.recorder import Recorder
 
 
+PackFactory = Callable[[Sequence[Member], Sequence[torch.Tensor], str], Pack]
+
+
 @dataclass(frozen=True)
 class Cadence:
     """When checkpoints are written: every so many seconds, and every so many updates where that is given."""
@@ -33,11 +36,17 @@ def train_pack(
     device: str,
     cadence: Cadence,
     clock: Callable[[], float] = time.monotonic,
+    pack_factory: PackFactory = Pack,
 ) -> None:
-    """Train runs of one shape, by run id, until each has ended, is no longer held, or the recorder drains."""
+    """Train runs of one shape until each has ended, is no longer held, or the recorder drains.
+
+    specs: run id -> spec. cadence: of checkpoints. clock: seconds, for the cadence and the time of runs. pack_factory:
+    makes the pack from its members, their weights and the device.
+    """
     started = [_start(run_id, spec, recorder) for run_id, spec in specs.items()]
+    members, weights = [member for member, _ in started], [flat for _, flat in started]
     with torch.no_grad():
-        _Loop(Pack(*zip(*started, strict=True), device), recorder, cadence, clock).run()
+        _Loop(pack_factory(members, weights, device), recorder, cadence, clock).run()
 
 
 def _start(run_id: str, spec: RunSpec, recorder: Recorder) -> tuple[Member, torch.Tensor]:
