@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -28,7 +28,7 @@ from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, USAGE, OutputCl
 from rnnctl.lab.errors import Code, LabError
 
 # The class of errors of the command line itself. Typer has a copy of its own since 0.17, and took click's before.
-_CommandLineError = typer.BadParameter.__mro__[2]
+_CommandLineError = cast(type[typer.BadParameter], typer.BadParameter.__mro__[2])
 _STATUS = {Code.USAGE: USAGE, Code.NOTHING: NOTHING, Code.FAILURE: FAILURE}
 
 app = typer.Typer(

@@ -1,97 +1,78 @@
-"""`corpus`: what a text is before anything is trained on it."""
+"""`corpus`: a text, before anything is trained on it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rnnctl.cli.options import JsonOption
-from rnnctl.cli.output import UserError, counted, number, out, out_json, table
+from rnnctl.cli.output import UserError, out, out_json, table
+from rnnctl.words import counted, number, one_line
 
 if TYPE_CHECKING:
-    from rnnctl.corpora.floors import Floors
-    from rnnctl.corpora.tokens import Tokens
-
-PREDICTORS = ("uniform", "unigram", "bigram")
+    from rnnctl.lab.corpus import CorpusFacts
 
 
 def corpus(
     reference: Annotated[
-        str, typer.Argument(metavar="FILE|FOLDER|stdlib", help="The text; stdlib: Python's own source.")
+        str,
+        typer.Argument(
+            metavar="FILE|FOLDER|stdlib", help="The text. stdlib is the source of Python's standard library."
+        ),
     ] = "stdlib",
-    level: Annotated[str, typer.Option("--level", help="What a symbol is: bytes, chars or bpe.")] = "bytes",
+    level: Annotated[str, typer.Option("--level", help="The kind of symbols: bytes, chars or bpe.")] = "bytes",
     vocabulary: Annotated[
-        int | None, typer.Option("--vocabulary", metavar="N", help="Symbols of level bpe.", show_default=False)
+        int | None,
+        typer.Option("--vocabulary", metavar="N", help="Number of symbols of level bpe.", show_default=False),
     ] = None,
     split: Annotated[
         str, typer.Option("--split", metavar="F,F,F", help="Fractions for training, validation and test.")
     ] = "0.9,0.05,0.05",
     as_json: JsonOption = False,
 ) -> None:
-    """Show a text's size, hash, symbols and splits, and what is reached on it without a network.
+    """Show the size, hash, symbols and splits of a text, and the losses that are reached on it without a network.
 
-    Unigram and bigram are fitted to the training split. Entropy is what they would pay if they had been fitted to the
-    split in question: no unigram or bigram pays less there. A vocabulary of level bpe is trained if none is kept.
+    Unigram and bigram are fitted to the training split. The entropy is the loss that they would have if they were
+    fitted to the split itself; no unigram or bigram does better there. The vocabulary of level bpe is trained on first
+    use and kept.
     """
-    from rnnctl.corpora.corpus import load
-    from rnnctl.corpora.floors import NGrams
-    from rnnctl.corpora.tokens import tokens_of
-    from rnnctl.words import one_line
+    from rnnctl.lab.corpus import describe
 
-    fractions = _fractions(split)
-    try:
-        tokens = tokens_of(load(reference), level, vocabulary, fractions)
-        grams = NGrams(tokens.ids["train"], tokens.vocabulary.bytes_per_symbol)
-        floors = {name: grams.floors(ids[:-1], ids[1:]) for name, ids in tokens.ids.items()}
-    except ValueError as error:
-        raise UserError(one_line(str(error))) from error  # a name can have a line break in it
+    facts = describe(reference, level, vocabulary, _fractions(split))
     if as_json:
-        out_json(_as_json(tokens, floors))
+        out_json(facts)
     else:
-        _print(tokens, floors)
+        _print(facts)
 
 
 def _fractions(text: str) -> list[float]:
     try:
-        return [float(part) for part in text.split(",")]
+        return [float(fraction) for fraction in text.split(",")]
     except ValueError:
         raise UserError(f"--split {text}: three fractions, separated by commas, such as 0.9,0.05,0.05") from None
 
 
-def _as_json(tokens: Tokens, floors: dict[str, Floors]) -> dict[str, Any]:
-    known = tokens.vocabulary
-    return {
-        "corpus": tokens.corpus.name,
-        "bytes": len(tokens.corpus.text),
-        "files": len(tokens.corpus.files),
-        "sha256": tokens.corpus.sha256,
-        "level": known.level,
-        "symbols": known.symbols,
-        "vocabulary_sha256": known.sha256,
-        "splits": {
-            name: {
-                "length": len(ids),
-                "bytes": int(known.bytes_per_symbol[ids].sum()),
-                **{predictor: vars(getattr(floors[name], predictor)) for predictor in PREDICTORS},
-                "unigram_entropy": floors[name].unigram_entropy,
-                "bigram_entropy": floors[name].bigram_entropy,
-            }
-            for name, ids in tokens.ids.items()
-        },
-    }
-
-
-def _print(tokens: Tokens, floors: dict[str, Floors]) -> None:
-    found, known = tokens.corpus, tokens.vocabulary
-    out(f"{found.name}: {len(found.text):,} bytes in {counted(len(found.files), 'file')}, sha256 {found.sha256}")
-    out(f"level {known.level}: {known.symbols:,} symbols, sha256 {known.sha256}")
+def _print(facts: CorpusFacts) -> None:
+    files = counted(facts.files, "file")
+    out(f"{one_line(facts.corpus)}: {facts.bytes:,} bytes in {files}, sha256 {facts.sha256}")
+    out(f"level {facts.level}: {facts.symbols:,} symbols, sha256 {facts.vocabulary_sha256}")
     out()
     cells = [
-        [name, f"{len(ids):,}", predictor, *map(number, (floor.nats, floor.bits_per_byte, 100 * floor.error)),
-         number(getattr(floors[name], f"{predictor}_entropy", None))]
-        for name, ids in tokens.ids.items()
-        for predictor in PREDICTORS
-        for floor in [getattr(floors[name], predictor)]
-    ]  # fmt: skip
+        [
+            name,
+            f"{split.length:,}",
+            predictor,
+            number(floor.nats),
+            number(floor.bits_per_byte),
+            number(100 * floor.error),
+            number(entropy),
+        ]
+        for name, split in facts.splits.items()
+        for predictor, floor, entropy in (
+            ("uniform", split.uniform, None),
+            ("unigram", split.unigram, split.unigram_entropy),
+            ("bigram", split.bigram, split.bigram_entropy),
+        )
+    ]
     out(table(["split", "symbols", "predictor", "nats", "bits per byte", "error %", "entropy"], cells))

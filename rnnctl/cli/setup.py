@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, parsed_seeds
-from rnnctl.cli.output import counted, duration, out, out_json, say, table
+from rnnctl.cli.output import duration, out, out_json, say, table
+from rnnctl.words import counted, one_line
 
 if TYPE_CHECKING:
-    from rnnctl.study.loading import Study
+    from rnnctl.lab.plan import Plan
 
 StudyNames = Annotated[
     list[str] | None,
@@ -42,22 +43,16 @@ def init(studies: StudyNames = None, seeds: SeedsOption = None, workspace: Works
 
 def studies(as_json: JsonOption = False) -> None:
     """List the studies that come with rnnctl."""
-    from rnnctl.study.errors import SpecError
-    from rnnctl.study.loading import load_study, packaged_studies
+    from rnnctl.lab.studies import packaged
 
-    found = []
-    for name, path in packaged_studies().items():
-        try:
-            study = load_study(name)
-        except SpecError as error:  # one that needs an extra, which is no reason to hide the others
-            found.append({"study": name, "runs": None, "about": f"cannot be read here: {error}", "file": str(path)})
-        else:
-            found.append({"study": name, "runs": len(study.runs), "about": study.about, "file": study.file})
+    listed = packaged()
     if as_json:
-        out_json(found)
+        out_json(listed)
         return
-    rows = [[one["study"], "-" if one["runs"] is None else one["runs"], one["about"]] for one in found]
-    out(table(["study", "runs", "about"], [[name, runs, " ".join(about.split())] for name, runs, about in rows]))
+    cells = [
+        [study.study, "-" if study.runs is None else study.runs, " ".join(study.about.split())] for study in listed
+    ]
+    out(table(["study", "runs", "about"], cells))
 
 
 def plan(
@@ -65,67 +60,38 @@ def plan(
         list[str], typer.Argument(metavar="STUDY...", help="Study files, or names of packaged studies.")
     ],
     seeds: SeedsOption = None,
-    rows: Annotated[int, typer.Option("--rows", min=0, help="How many runs to show; 0 for all.")] = 10,
+    rows: Annotated[int, typer.Option("--rows", min=0, help="Number of runs to show; 0 for all.")] = 10,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a study would register, and roughly what it would cost. Registers nothing."""
-    from rnnctl.study.loading import load_studies
+    from rnnctl.lab import plan as lab
 
-    loaded = load_studies(studies, parsed_seeds(seeds))
+    plans = lab.plan(studies, parsed_seeds(seeds))
     if as_json:
-        out_json([_planned(study) for study in loaded])
+        out_json(plans)
         return
-    for study in loaded:
-        _print_plan(study, rows)
+    for each in plans:
+        _print_plan(each, rows)
 
 
-def _planned(study: Study) -> dict:
-    from rnnctl.report.cost import core_seconds
-
-    recipe = study.recipe
-    return {
-        "study": study.name,
-        "about": study.about,
-        "warnings": list(study.warnings),
-        "core_seconds_at_most": sum(core_seconds(run.spec) for run in study.runs),
-        "refine": recipe
-        and {
-            "cut": str(recipe.cut),
-            "by": recipe.by,
-            "seeds": recipe.seeds,
-            "variants": {variant.name: variant.about for variant in recipe.variants},
-        },
-        "runs": [
-            {"label": run.label, "run": run.spec.run_id, "differences": run.differences, "spec": run.spec.canonical()}
-            for run in study.runs
-        ],
-    }
-
-
-def _print_plan(study: Study, rows: int) -> None:
-    from rnnctl.report.cost import core_seconds
+def _print_plan(plan: Plan, rows: int) -> None:
     from rnnctl.study.labels import text
 
-    configurations = len({run.spec.config_id for run in study.runs})
-    shapes = len({run.spec.shape for run in study.runs})
-    updates = sum(run.spec.train.updates for run in study.runs)
-    seconds = sum(core_seconds(run.spec) for run in study.runs)
-    out(f"{study.name}: {' '.join(study.about.split())}")
+    out(f"{plan.study}: {one_line(' '.join(plan.about.split()))}")
     out(
-        f"{counted(len(study.runs), 'run')} of {counted(configurations, 'configuration')}, "
-        f"{counted(shapes, 'shape')}, {updates:,} updates, roughly {duration(seconds)} on one core if none ends early"
+        f"{counted(len(plan.runs), 'run')} of {counted(plan.configurations, 'configuration')}, "
+        f"{counted(plan.shapes, 'shape')}, {plan.updates:,} updates, "
+        f"roughly {duration(plan.core_seconds_at_most)} on one core if none ends early"
     )
-    if study.recipe:
-        variants = ", ".join(variant.name for variant in study.recipe.variants)
-        out(f"rnnctl refine makes of its {study.recipe.cut} by {study.recipe.by}: {variants}")
-    for warning in study.warnings:
+    if plan.refine is not None:
+        out(f"rnnctl refine makes of its {plan.refine.cut} by {plan.refine.by}: {', '.join(plan.refine.variants)}")
+    for warning in plan.warnings:
         say(f"warning: {warning}")
-    shown = study.runs[:rows] if rows else study.runs
-    varied = list(study.varied)
+    shown = plan.runs[:rows] if rows else plan.runs
     cells = [
-        [run.label, run.spec.run_id, *(text(run.differences[key]) if key in run.differences else "-" for key in varied)]
+        [run.label, run.run, *(text(run.differences[key]) if key in run.differences else "-" for key in plan.varied)]
         for run in shown
     ]
-    out(table(["label", "run", *varied], cells))
-    if len(shown) < len(study.runs):
-        out(f"... and {counted(len(study.runs) - len(shown), 'more run')} (--rows 0 shows all)")
+    out(table(["label", "run", *plan.varied], cells))
+    if len(shown) < len(plan.runs):
+        out(f"... and {counted(len(plan.runs) - len(shown), 'more run')} (--rows 0 shows all)")

@@ -6,9 +6,16 @@ from collections.abc import Mapping
 from dataclasses import field, fields, is_dataclass
 from enum import Enum
 from pathlib import PurePath
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 _KEY = "record key"
+
+
+@runtime_checkable
+class _Canonical(Protocol):
+    """A spec, without the cost of importing its class."""
+
+    def canonical(self) -> dict[str, Any]: ...
 
 
 def named(key: str) -> Any:
@@ -22,7 +29,9 @@ def left_out(**options: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """Return the value with dataclasses as dicts, tuples as lists, paths as text and enums as their values."""
+    """Return the value with dataclasses as dicts, specs of runs in their canonical form, tuples as lists, paths as text
+    and enums as their values.
+    """
     if is_dataclass(value) and not isinstance(value, type):
         keys = ((item.name, item.metadata.get(_KEY, item.name)) for item in fields(value))
         return {key: plain(getattr(value, name)) for name, key in keys if key is not None}
@@ -32,4 +41,6 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, _Canonical):
+        return value.canonical()
     return str(value) if isinstance(value, PurePath) else value

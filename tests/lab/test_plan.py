@@ -1,0 +1,59 @@
+"""Plans, packaged studies and descriptions of texts."""
+
+import pytest
+
+from rnnctl.lab.corpus import describe
+from rnnctl.lab.errors import LabError
+from rnnctl.lab.plan import plan
+from rnnctl.lab.records import plain
+from rnnctl.lab.studies import packaged
+from rnnctl.study.errors import SpecError
+from tests.lab.studies import STUDY
+
+
+@pytest.fixture
+def file(tmp_path):
+    file = tmp_path / "tiny.yaml"
+    file.write_text(STUDY + "refine: {best: 50%, variants: {longer: {train.updates: 500}}}\n")
+    return file
+
+
+def test_a_plan_tells_runs_and_costs(file):
+    (tiny,) = plan([file], seeds=[1, 2, 3])
+    assert (len(tiny.runs), tiny.configurations, tiny.shapes, tiny.updates) == (6, 2, 1, 720)
+    assert tiny.core_seconds_at_most > 0
+    assert tiny.varied == ["train.omega", "seed"]
+    assert (tiny.refine.cut, tiny.refine.by) == ("best 50%", "loss")
+    record = plain(tiny)
+    assert record["runs"][0]["spec"]["train"]["updates"] == 120
+    assert record["refine"]["variants"] == {"longer": "train.updates=500"}
+    assert "shapes" not in record
+
+
+def test_a_wrong_study_has_no_plan(file):
+    file.write_text(STUDY.replace("lr: 0.05", "lr: fast"))
+    with pytest.raises(SpecError, match="train.lr"):
+        plan([file])
+
+
+def test_packaged_studies_have_runs():
+    studies = {study.study: study for study in packaged()}
+    assert studies["quickstart"].runs == 6
+    assert all(study.about for study in studies.values())
+
+
+def test_a_text_is_described(tmp_path):
+    (tmp_path / "text").write_text("abracadabra " * 100)
+    facts = describe(str(tmp_path / "text"), "chars", fractions=(0.5, 0.25, 0.25))
+    assert (facts.corpus, facts.bytes, facts.symbols) == ("text", 1200, 6)
+    assert [split.length for split in facts.splits.values()] == [600, 300, 300]
+    assert facts.splits["test"].bigram.nats < facts.splits["test"].unigram.nats
+    assert set(plain(facts)["splits"]["test"]["bigram"]) == {"nats", "bits_per_byte", "error"}
+
+
+def test_a_text_that_cannot_be_read_is_an_error(tmp_path):
+    with pytest.raises(LabError, match=r"nothing\\nhere: no such file or folder"):
+        describe(str(tmp_path / "nothing\nhere"))
+    (tmp_path / "text").write_text("abracadabra " * 100)
+    with pytest.raises(LabError, match="did you mean chars"):
+        describe(str(tmp_path / "text"), "char")
