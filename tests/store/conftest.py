@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.store.processes import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -20,6 +22,15 @@ def lab(tmp_path: Path):
     made = Lab(tmp_path / "workspace")
     yield made
     made.store.close()
+
+
+@pytest.fixture
+def held(lab):
+    """One run, claimed by worker w."""
+    lab.register("a", *lab.runs(1))
+    lab.start("w")
+    (claim,) = lab.claim("w")
+    return claim
 
 
 @pytest.fixture
@@ -47,11 +58,11 @@ def start_python() -> Iterator[Callable[..., subprocess.Popen]]:
 
 @pytest.fixture
 def run_python(start_python: Callable[..., subprocess.Popen]) -> Callable[..., str]:
-    """Run code in a fresh interpreter to its end, which must be a good one; returns what it printed."""
+    """Run code in a fresh interpreter, which must exit with status 0; return what it printed."""
 
     def run(code: str, *arguments: object) -> str:
         process = start_python(code, *arguments)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, err
         return out
 

@@ -6,15 +6,7 @@ import pytest
 
 from store import StoreError, Unwritable, Workspace, checkpoints, commits
 from store.checkpoints import PassedOver, Resumption
-
-
-@pytest.fixture
-def held(lab):
-    """One run, claimed by worker w."""
-    lab.register("a", *lab.runs(1))
-    lab.start("w")
-    (claim,) = lab.claim("w")
-    return claim
+from tests.store.processes import PATIENCE
 
 
 def truncate(path):
@@ -106,7 +98,7 @@ checkpoints.write(Workspace(sys.argv[1]), "r1-s00000", 1, 20, writer)
 def test_killed_while_writing_leaves_no_file_under_a_final_name_and_the_next_owner_sweeps(lab, held, start_python):
     kept = lab.commit(held, 10)
     process = start_python(DIE_WHILE_WRITING, lab.folder)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     assert process.returncode == -signal.SIGKILL
     (left,) = lab.everything()[1].keys() - {str(lab.folder / kept.path)}
     assert re.search(r"/attempt-0001-step-000000020-[0-9a-f]{8}\.ckpt\.[0-9a-f]{8}\.tmp$", left)

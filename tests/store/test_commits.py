@@ -9,15 +9,6 @@ from store.checkpoints import Resumption
 from tests.store.laboratory import Row
 
 
-@pytest.fixture
-def held(lab):
-    """One run, claimed by worker w."""
-    lab.register("a", *lab.runs(1))
-    lab.start("w")
-    (claim,) = lab.claim("w")
-    return claim
-
-
 def rows(*steps):
     return [Row(step, {"nll": step / 10}) for step in steps]
 

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -22,7 +22,8 @@ named = st.dictionaries(
 )
 
 
-@settings(max_examples=50, deadline=None)  # it is the many shapes and dtypes within each that count
+# Each example has many shapes and dtypes; how long that takes must not matter.
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(named)
 def test_arrays_come_back_bit_for_bit_in_any_byte_order(given_arrays):
     back = unpack_arrays(pack_arrays(given_arrays))

@@ -6,13 +6,14 @@ from collections import Counter
 import pytest
 
 from store import migrations
+from tests.store.processes import PATIENCE
 
 CLAIM_ALL = """
 import json, sys
 from store import Store, queue, workers
 
-folder, name, pack = sys.argv[1], sys.argv[2], int(sys.argv[3])
-with Store.open(folder) as store:
+folder, name, pack, patience = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+with Store.open(folder, timeout=patience) as store:
     workers.start(store, workers.WorkerRecord(name, "host", "boot", 1, 0.5, "cpu"), {}, 1.0)
     print("ready", flush=True)
     sys.stdin.readline()
@@ -28,7 +29,7 @@ from store import Store
 
 print("ready", flush=True)
 sys.stdin.readline()
-with Store.create(sys.argv[1]) as store:
+with Store.create(sys.argv[1], timeout=float(sys.argv[2])) as store:
     print(store.engine()["schema"])
 """
 
@@ -40,7 +41,7 @@ def start_together(processes):
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
-    ended = [process.communicate(timeout=60) for process in processes]
+    ended = [process.communicate(timeout=PATIENCE) for process in processes]
     assert [err for _, err in ended] == [""] * len(ended)
     return [out for out, _ in ended]
 
@@ -48,7 +49,7 @@ def start_together(processes):
 def test_eight_processes_claim_a_thousand_jobs_each_once_and_without_a_lock_error(lab, start_python):
     lab.register("a", *lab.runs(1000))
     # packs of one and of three side by side
-    processes = [start_python(CLAIM_ALL, lab.folder, f"w{n}", 1 + n % 2 * 2) for n in range(8)]
+    processes = [start_python(CLAIM_ALL, lab.folder, f"w{n}", 1 + n % 2 * 2, PATIENCE) for n in range(8)]
     claimed = [json.loads(out) for out in start_together(processes)]
     times = Counter(run_id for mine in claimed for run_id in mine)
     assert len(times) == 1000
@@ -60,7 +61,7 @@ def test_eight_processes_claim_a_thousand_jobs_each_once_and_without_a_lock_erro
 
 
 def test_processes_that_create_the_same_workspace_at_once_end_with_one(tmp_path, start_python):
-    processes = [start_python(CREATE, tmp_path / "w") for _ in range(4)]
+    processes = [start_python(CREATE, tmp_path / "w", PATIENCE) for _ in range(4)]
     assert set(start_together(processes)) == {f"{migrations.SCHEMA}\n"}
 
 
@@ -84,9 +85,10 @@ def test_a_writer_killed_in_the_middle_leaves_nothing_behind(lab, start_python, 
 
     lab.register("a", *lab.runs(3))
     before, _ = lab.everything()
+    journal = {"delete": "rnnctl.db-journal", "wal": "rnnctl.db-wal"}[lab.store.engine()["journal_mode"]]
     process = start_python(KILL_WHILE_COMMITTING, lab.folder)
-    assert process.communicate(timeout=60)[0] == "written\n"
-    assert lab.folder.joinpath("rnnctl.db-journal").stat().st_size > 0
+    assert process.communicate(timeout=PATIENCE)[0] == "written\n"
+    assert lab.folder.joinpath(journal).stat().st_size > 0
     lab.store.close()
     with Store.open(lab.folder, readonly=readonly) as store:
         assert store.value("SELECT source FROM studies") == "study: a"

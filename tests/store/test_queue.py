@@ -13,15 +13,6 @@ def now_backoff(strikes: int) -> float:
     return 0.0
 
 
-@pytest.fixture
-def held(lab):
-    """One run, claimed by worker w."""
-    lab.register("a", *lab.runs(1))
-    lab.start("w")
-    (claim,) = lab.claim("w")
-    return claim
-
-
 # --- claiming -------------------------------------------------------------------------------------
 
 

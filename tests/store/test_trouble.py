@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from store import Busy, Corrupt, NoWorkspace, Store, StoreError, Unwritable, Workspace, integrity
+from tests.store.processes import PATIENCE
 
 # --- nothing there, or something else -------------------------------------------------------------
 
@@ -211,7 +212,7 @@ def test_a_database_locked_by_another_process_is_busy_after_the_timeout_and_fine
         Store.open(lab.folder, timeout=0.05)
     expected = f"{lab.folder}/rnnctl.db is locked by another program; close what holds it open, then try again"
     assert one_line(caught.value) == expected
-    process.communicate("go\n", timeout=60)
+    process.communicate("go\n", timeout=PATIENCE)
     with Store.open(lab.folder, timeout=0.05) as store:
         assert store.value("SELECT count(*) FROM runs") == 1
 
@@ -223,7 +224,7 @@ def test_a_write_that_comes_while_another_process_writes_is_busy_and_reading_goe
         assert store.value("SELECT count(*) FROM runs") == 1
         with pytest.raises(Busy):
             store.transaction().__enter__()
-        process.communicate("go\n", timeout=60)
+        process.communicate("go\n", timeout=PATIENCE)
         with store.transaction():
             store.execute("UPDATE studies SET about = 'free again'")
     assert lab.store.value("SELECT about FROM studies") == "free again"
@@ -254,7 +255,7 @@ def test_a_commit_is_made_whole_or_taken_back_while_another_process_reads(lab, s
             with pytest.raises(Busy):
                 write(store)
             assert store.value("SELECT about FROM studies") == "about a"
-            process.communicate("go\n", timeout=60)
+            process.communicate("go\n", timeout=PATIENCE)
         write(store)
         assert store.value("SELECT about FROM studies") == "changed"
 
