@@ -1,4 +1,4 @@
-"""`bench`: rnnctl's code beside its rivals, on this machine."""
+"""`bench`: the speed of rnnctl beside plain torch, on this machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rnnctl.cli.options import JsonOption
 from rnnctl.cli.output import out, out_json, say, table
 
 if TYPE_CHECKING:
-    from rnnctl.bench.pairs import Pair
+    from rnnctl.bench.timing import Comparison
 
 
 def bench(
@@ -31,22 +31,23 @@ def bench(
         command = [sys.executable, "-P", "-m", "rnnctl", *sys.argv[1:]]
         raise typer.Exit(subprocess.run(command, env=worker_environment()).returncode)
     settle_torch()
-    from rnnctl.bench.cases import bookkeeping_share, comparisons
+    from rnnctl.bench.bookkeeping import bookkeeping_share
+    from rnnctl.bench.cases import comparisons
 
     environment = bit_environment("cpu")
-    pairs: list[Pair] = []
-    for pair in comparisons(repeats):
-        pairs.append(pair)
-        say(f"{pair.name}: {pair.ratio:.2f} x {pair.rival}")
+    measured: list[Comparison] = []
+    for comparison in comparisons(repeats):
+        measured.append(comparison)
+        say(f"{comparison.name}: {comparison.ratio:.2f} x {comparison.baseline}")
     share = bookkeeping_share()
     if as_json:
-        out_json({"environment": environment, "pairs": [p.as_json() for p in pairs], "bookkeeping_share": share})
+        out_json({"environment": environment, "pairs": [c.as_json() for c in measured], "bookkeeping_share": share})
         return
     cells = [
-        [p["name"], f"{1e3 * p['ours_seconds']:.3f}", p["rival"], f"{1e3 * p['rival_seconds']:.3f}",
-         f"{p['ratio']:.2f}", f"{p['ratio_min']:.2f} to {p['ratio_max']:.2f}"]
-        for p in (pair.as_json() for pair in pairs)
+        [row["name"], f"{1e3 * row['rnnctl_seconds']:.3f}", row["baseline"], f"{1e3 * row['baseline_seconds']:.3f}",
+         f"{row['ratio']:.2f}", f"{row['ratio_min']:.2f} to {row['ratio_max']:.2f}"]
+        for row in (comparison.as_json() for comparison in measured)
     ]  # fmt: skip
-    out(table(["what", "ms", "rival", "its ms", "ratio", "spread"], cells))
+    out(table(["what", "ms", "baseline", "its ms", "ratio", "spread"], cells))
     out(f"database, checkpoints, progress and history: {100 * share:.2f} % of a run's wall time")
     out(", ".join(f"{key} {value}" for key, value in environment.items()))

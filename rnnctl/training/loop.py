@@ -17,7 +17,6 @@ from rnnctl.training.member import Member, begin, restore
 from rnnctl.training.pack import Pack, model_of
 from rnnctl.training.recorder import Recorder
 
-
 PackFactory = Callable[[Sequence[Member], Sequence[torch.Tensor], str], Pack]
 
 

@@ -1,4 +1,4 @@
-"""What rnnctl is measured against: the ways in which one would train these networks with torch alone."""
+"""The baselines: how these networks would be trained with torch alone."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy, one_hot
 
-from rnnctl.study.run import RunSpec
+from rnnctl.study.run import Rescale, RunSpec
 from rnnctl.tasks import Batch, make_task
 
-MODULES = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
+ModuleType = type[torch.nn.RNN] | type[torch.nn.GRU] | type[torch.nn.LSTM]
+MODULES: dict[str, ModuleType] = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
 
 
 def through_time(cell: str, steps: int, batch: int, hidden: int) -> Callable[[], None]:
-    """Forward and backward of a torch.nn module over one-hot inputs, from a gradient of the last hidden state."""
+    """Return a callable that runs a torch.nn module forward over one-hot inputs, and backward from its last state.
+
+    cell: a key of MODULES. steps: T. batch: B. hidden: H.
+    """
     module = MODULES[cell](6, hidden)
     inputs = one_hot(torch.randint(6, (steps, batch)), 6).float()
     gradient = torch.randn(batch, hidden)
@@ -29,12 +33,11 @@ def through_time(cell: str, steps: int, batch: int, hidden: int) -> Callable[[],
 
 
 class Eager:
-    """A loop over time under autograd, with Omega and clipping: the paper's method written plainly, one run a
-    process.
-    """
+    """A loop over time under autograd, with Omega and clipping: a plain implementation of Pascanu et al. 2013."""
 
     def __init__(self, spec: RunSpec) -> None:
-        self.spec, self.task = spec, make_task(spec.task)
+        assert isinstance(spec.train.clip, Rescale)
+        self.spec, self.task, self.cutoff = spec, make_task(spec.task), spec.train.clip.cutoff
         self.rng = np.random.default_rng(spec.seed)
         hidden, task = spec.model.hidden, self.task
 
@@ -46,10 +49,12 @@ class Eager:
         self.weights = [self.w_uh, self.w_hh, self.w_hy, self.b_hh, self.b_hy]
 
     def update(self) -> None:
+        """Make one update."""
         train = self.spec.train
         batch = self.task.draw(self.rng, train.batch)
         projected = _one_hot(batch, self.task.n_inputs) @ self.w_uh + self.b_hh
-        h, states = torch.zeros(train.batch, self.spec.model.hidden), []
+        h = torch.zeros(train.batch, self.spec.model.hidden)
+        states: list[torch.Tensor] = []
         for step in projected:
             h = torch.tanh(step + h @ self.w_hh)
             h.retain_grad()
@@ -57,17 +62,17 @@ class Eager:
         loss = cross_entropy(h @ self.w_hy + self.b_hy, torch.from_numpy(batch.targets))
         for weight in self.weights:
             weight.grad = None
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         if train.omega.alpha:
-            self.w_hh.grad += train.omega.alpha * self._omega_gradient(states)
-        torch.nn.utils.clip_grad_norm_(self.weights, train.clip.cutoff)
+            _grad(self.w_hh).add_(self._omega_gradient(states), alpha=train.omega.alpha)
+        torch.nn.utils.clip_grad_norm_(self.weights, self.cutoff)
         with torch.no_grad():
             for weight in self.weights:
-                weight -= train.lr * weight.grad
+                weight -= train.lr * _grad(weight)
 
     def _omega_gradient(self, states: list[torch.Tensor]) -> torch.Tensor:
-        """d Omega / d W_hh with h_t and dL/dh_t held constant."""
-        d_TBH = torch.stack([h.grad for h in states])
+        """Return d Omega / d W_hh, (H, H), with h_t and dL/dh_t held constant (Pascanu et al. 2013, section 3.3)."""
+        d_TBH = torch.stack([_grad(h) for h in states])
         h_TBH = torch.stack([h.detach() for h in states])
         w = self.w_hh.detach().requires_grad_()
         carried = (d_TBH * (1 - h_TBH**2)) @ w.t()
@@ -82,28 +87,30 @@ class Module:
     """torch.nn.RNN with torch.optim.SGD and clip_grad_norm_, without Omega."""
 
     def __init__(self, spec: RunSpec) -> None:
-        self.spec, self.task = spec, make_task(spec.task)
+        assert isinstance(spec.train.clip, Rescale)
+        self.spec, self.task, self.cutoff = spec, make_task(spec.task), spec.train.clip.cutoff
         self.rng = np.random.default_rng(spec.seed)
         self.rnn = torch.nn.RNN(self.task.n_inputs, spec.model.hidden)
         self.head = torch.nn.Linear(spec.model.hidden, self.task.n_outputs)
         self.weights = [*self.rnn.parameters(), *self.head.parameters()]
-        self.optimiser = torch.optim.SGD(self.weights, lr=spec.train.lr)
+        self.optimizer = torch.optim.SGD(self.weights, lr=spec.train.lr)
         check = spec.check
         chunks = [self.task.draw(self.rng, check.chunk) for _ in range(check.samples // check.chunk)]
         self.validation = [(_one_hot(b, self.task.n_inputs), torch.from_numpy(b.targets)) for b in chunks]
 
     def update(self) -> None:
+        """Make one update."""
         batch = self.task.draw(self.rng, self.spec.train.batch)
         states, _ = self.rnn(_one_hot(batch, self.task.n_inputs))
         loss = cross_entropy(self.head(states[-1]), torch.from_numpy(batch.targets))
-        self.optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.weights, self.spec.train.clip.cutoff)
-        self.optimiser.step()
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.weights, self.cutoff)
+        self.optimizer.step()
 
     @torch.no_grad()
     def validate(self) -> float:
-        """Mean loss over the whole validation set."""
+        """Return the mean loss over the whole validation set."""
         total = 0.0
         for inputs, targets in self.validation:
             states, _ = self.rnn(inputs)
@@ -112,43 +119,63 @@ class Module:
 
 
 class GatedLayers(torch.nn.Module):
-    """The author's best gated layers (state gate, forget gate, new_state, residual) as torch.nn modules with Adam, byte
-    by byte with the state detached at each.
+    """Gated layers (state gate, forget gate, new_state, residual) as torch.nn modules with Adam, byte by byte, with the
+    state detached after each byte.
     """
 
     def __init__(self, spec: RunSpec) -> None:
         super().__init__()
+        assert spec.model.name == "gated"
+        assert spec.task.name == "text"
         self.spec, self.task, self.rng = spec, make_task(spec.task), np.random.default_rng(spec.seed)
         size = spec.model.hidden
         self.first = torch.nn.Linear(self.task.n_inputs, size)
-        self.maps = torch.nn.ModuleList(
-            torch.nn.ModuleList(torch.nn.Linear(parts * size, size) for parts in (2, 3, 3, 2))
-            for _ in range(spec.model.layers)
-        )
+        self.layers = torch.nn.ModuleList(GatedLayer(size) for _ in range(spec.model.layers))
         self.head = torch.nn.Linear(size, self.task.n_outputs)
-        self.optimiser = torch.optim.Adam(self.parameters(), lr=spec.train.lr)
-        self.at = spec.task.window
+        self.optimizer = torch.optim.Adam(self.parameters(), lr=spec.train.lr)
+        self.length = self.position = spec.task.window
 
     def update(self) -> None:
+        """Make one update, on the next byte of each sequence of the batch."""
         train = self.spec.train
-        if self.at == self.spec.task.window:
-            self.window, self.at = self.task.draw(self.rng, train.batch), 0
-            self.states = [torch.zeros(train.batch, self.spec.model.hidden) for _ in self.maps]
-        symbols, targets = (torch.from_numpy(x[self.at]).long() for x in (self.window.inputs, self.window.targets))
+        if self.position == self.length:
+            self.window, self.position = self.task.draw(self.rng, train.batch), 0
+            self.states = [torch.zeros(train.batch, self.spec.model.hidden) for _ in self.layers]
+        symbols, targets = (
+            torch.from_numpy(ids[self.position]).long() for ids in (self.window.inputs, self.window.targets)
+        )
         x = self.first(one_hot(symbols, self.task.n_inputs).float())
-        for i, (content, state_gate, forget_gate, out) in enumerate(self.maps):
-            s = self.states[i]
-            n = torch.tanh(content(torch.cat([x, s], 1)))
-            z = torch.sigmoid(state_gate(torch.cat([x, s, n], 1)))
-            n = z * n + (1 - z) * s
-            n = torch.sigmoid(forget_gate(torch.cat([x, s, n], 1))) * n
-            self.states[i] = n.detach()
-            x = torch.nn.functional.silu(out(torch.cat([n, x], 1)))
+        for i, layer in enumerate(self.layers):
+            x, self.states[i] = layer(x, self.states[i])
         loss = cross_entropy(self.head(x), targets)
-        self.optimiser.zero_grad()
-        loss.backward()
-        self.optimiser.step()
-        self.at += 1
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizer.step()
+        self.position += 1
+
+
+class GatedLayer(torch.nn.Module):
+    """One gated layer: (x, s), (B, H) each -> the output and the new, detached state, (B, H) each."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.content = torch.nn.Linear(2 * size, size)
+        self.state_gate = torch.nn.Linear(3 * size, size)
+        self.forget_gate = torch.nn.Linear(3 * size, size)
+        self.out = torch.nn.Linear(2 * size, size)
+
+    def forward(self, x: torch.Tensor, s: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        n = torch.tanh(self.content(torch.cat([x, s], 1)))
+        z = torch.sigmoid(self.state_gate(torch.cat([x, s, n], 1)))
+        n = z * n + (1 - z) * s
+        n = torch.sigmoid(self.forget_gate(torch.cat([x, s, n], 1))) * n
+        return torch.nn.functional.silu(self.out(torch.cat([n, x], 1))), n.detach()
+
+
+def _grad(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the gradient that a backward pass has left."""
+    assert tensor.grad is not None
+    return tensor.grad
 
 
 def _one_hot(batch: Batch, symbols: int) -> torch.Tensor:

@@ -1,0 +1,98 @@
+"""The share of a run's wall time that is spent on storage instead of training."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from jobs.config import Settings
+from jobs.ledger import StoreLedger
+from jobs.session import Session
+from jobs.worker import Worker
+from rnnctl.bench.cases import ec7
+from rnnctl.study.run import RunSpec
+from rnnctl.training.loop import Cadence, train_pack
+from rnnctl.training.member import Member
+from rnnctl.training.pack import Pack
+from store import Store, registry
+from store.registry import RunRecord, StudyRecord
+
+
+class TimedPack(Pack):
+    """A pack that adds up the seconds spent in updates and checks."""
+
+    def __init__(self, members: Sequence[Member], weights: Sequence[torch.Tensor], device: str) -> None:
+        super().__init__(members, weights, device)
+        self.seconds = 0.0
+
+    def update(self) -> list[Member]:
+        start = time.perf_counter()
+        try:
+            return super().update()
+        finally:
+            self.seconds += time.perf_counter() - start
+
+    def check(self, rows: Sequence[int], diverged: Sequence[Member] = ()) -> dict[int, str | None]:
+        start = time.perf_counter()
+        try:
+            return super().check(rows, diverged)
+        finally:
+            self.seconds += time.perf_counter() - start
+
+
+class TimedTraining:
+    """Trains the runs of a worker's sessions, as the worker's `execute`, and keeps the time."""
+
+    def __init__(self) -> None:
+        self.packs: list[TimedPack] = []
+        self.seconds = 0.0  # of whole sessions, from the claim to the commit of the result
+
+    def __call__(self, session: Session) -> None:
+        start = time.perf_counter()
+        specs = {claim.run_id: RunSpec.model_validate(claim.spec) for claim in session.claims}
+        train_pack(specs, session, device="cpu", cadence=Cadence(2.0), pack_factory=self._pack)
+        self.seconds += time.perf_counter() - start
+
+    def _pack(self, members: Sequence[Member], weights: Sequence[torch.Tensor], device: str) -> Pack:
+        self.packs.append(TimedPack(members, weights, device))
+        return self.packs[-1]
+
+    @property
+    def bookkeeping_share(self) -> float:
+        """The share of the time outside updates and checks."""
+        return 1 - sum(pack.seconds for pack in self.packs) / self.seconds
+
+
+def bookkeeping_share(updates: int = 3000) -> float:
+    """Return the share of a run's wall time spent on database, checkpoints, progress and history.
+
+    A worker in this process trains one run of EC7 in a temporary workspace, with screened checks every 20 updates and a
+    checkpoint every 2 seconds.
+    """
+    plain = ec7(screen=1000, diagnose_every=200).canonical()
+    spec = RunSpec.model_validate({**plain, "train": {**plain["train"], "updates": updates}})
+    training = TimedTraining()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        record = RunRecord(spec.run_id, spec.config_id, spec.shape, spec.canonical(), "bench", updates)
+        with Store.create(root) as store:
+            registry.register(store, [StudyRecord("bench", "", "", [record])], time.time())
+        worker = Worker(
+            StoreLedger(root),
+            training,
+            Settings(),
+            max_pack=lambda shape: 1,
+            environment={},
+            device="cpu",
+            events=lambda event: None,
+            stop=threading.Event(),
+            abandon=lambda: None,
+        )
+        with worker:
+            worker.run()
+    return training.bookkeeping_share

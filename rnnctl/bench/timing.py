@@ -1,0 +1,80 @@
+"""Alternating timings of two callables."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+LEAST_SECONDS = 0.05  # a timing repeats the call for about this long
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Seconds per unit of work of rnnctl and of a baseline, one pair of timings per repeat."""
+
+    name: str
+    baseline: str
+    rnnctl_seconds: list[float]
+    baseline_seconds: list[float]
+
+    @property
+    def ratios(self) -> list[float]:
+        """How many times faster rnnctl was, pair by pair, in ascending order."""
+        pairs = zip(self.rnnctl_seconds, self.baseline_seconds, strict=True)
+        return sorted(baseline / rnnctl for rnnctl, baseline in pairs)
+
+    @property
+    def ratio(self) -> float:
+        """The median of the ratios."""
+        return statistics.median(self.ratios)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return medians and extremes as a JSON object."""
+        return {
+            "name": self.name,
+            "baseline": self.baseline,
+            "rnnctl_seconds": statistics.median(self.rnnctl_seconds),
+            "baseline_seconds": statistics.median(self.baseline_seconds),
+            "ratio": self.ratio,
+            "ratio_min": self.ratios[0],
+            "ratio_max": self.ratios[-1],
+            "pairs": len(self.ratios),
+        }
+
+
+def compare(
+    name: str,
+    rnnctl: Callable[[], Any],
+    baseline_name: str,
+    baseline: Callable[[], Any],
+    *,
+    repeats: int,
+    rnnctl_units: int = 1,
+    baseline_units: int = 1,
+) -> Comparison:
+    """Time both callables alternately, `repeats` times, after a warm-up.
+
+    rnnctl_units, baseline_units: units of work that one call does.
+    """
+    rnnctl_calls, baseline_calls = _calls(rnnctl), _calls(baseline)
+    rnnctl_seconds, baseline_seconds = [], []
+    for _ in range(repeats):
+        rnnctl_seconds.append(_seconds(rnnctl, rnnctl_calls) / (rnnctl_calls * rnnctl_units))
+        baseline_seconds.append(_seconds(baseline, baseline_calls) / (baseline_calls * baseline_units))
+    return Comparison(name, baseline_name, rnnctl_seconds, baseline_seconds)
+
+
+def _calls(work: Callable[[], Any]) -> int:
+    """Return the number of calls that take about LEAST_SECONDS."""
+    work()  # compiles, allocates, fills caches
+    return max(1, round(LEAST_SECONDS / _seconds(work, 1)))
+
+
+def _seconds(work: Callable[[], Any], calls: int) -> float:
+    start = time.perf_counter()
+    for _ in range(calls):
+        work()
+    return time.perf_counter() - start
