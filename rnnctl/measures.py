@@ -5,8 +5,8 @@ Options (`--by`, `--sort`) and recipes (`refine.by`) name them by their keys; ta
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rnnctl.words import did_you_mean
@@ -36,43 +36,36 @@ class Measure:
     hint: str = ""  # what the help of an option says beside the key
     history: str  # the scalar of the history from which it is taken
     moment: Literal["best", "last"]  # the check from which it is taken
+    kept: str = field(init=False)  # the key under which the summary of a run, or of its last check, has it
     unit: Literal["loss", "bits per byte", "share"]  # loss: in the unit of the task's loss
     reference: Reference
     scale: float = 1.0  # tables multiply it by this
 
+    def __post_init__(self) -> None:
+        best = f"best_{self.history.removeprefix('valid_')}"
+        object.__setattr__(self, "kept", best if self.moment == "best" else self.history)
+
     def read(self, summary: Mapping[str, Any]) -> float | None:
         """Return the measure from a run's summary; None before the first check, or where the task has no such value."""
-        if self.moment == "last":
-            value: float | None = (summary.get("last") or {}).get(self.history)
-        else:
-            value = summary.get(f"best_{self.history.removeprefix('valid_')}")
-        return value
+        values: Mapping[str, float | None] = (summary.get("last") or {}) if self.moment == "last" else summary
+        return values.get(self.kept)
 
     def scaled(self, value: float | None) -> float | None:
         """Return a value of this measure as tables show it: shares in per cent."""
         return None if value is None else self.scale * value
 
 
-class Measures(Mapping[str, Measure]):
+class Measures(dict[str, Measure]):
     """Measures by key, in the order in which help texts and records list them."""
 
     def __init__(self, *measures: Measure) -> None:
-        self._by_key = {measure.key: measure for measure in measures}
-
-    def __getitem__(self, key: str) -> Measure:
-        return self._by_key[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._by_key)
-
-    def __len__(self) -> int:
-        return len(self._by_key)
+        super().__init__((measure.key, measure) for measure in measures)
 
     def named(self, key: str) -> Measure:
         """Return the measure of this key. Raise ValueError, with the nearest key, if there is none."""
-        if key not in self._by_key:
+        if key not in self:
             raise ValueError(f"there is no such measure; allowed: {', '.join(self)}{did_you_mean(key, self)}")
-        return self._by_key[key]
+        return self[key]
 
     def help(self) -> str:
         """Return the keys as the help of an option lists them: `loss (the best), last_loss or error (a share)`."""

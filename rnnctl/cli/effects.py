@@ -69,32 +69,31 @@ class _Effects:
         self, store: Store, rows: list[RunRow], study: str | None, by: str, below: float | None, *, whole: bool
     ) -> None:
         from rnnctl.report.effects.analysis import analyse
-        from rnnctl.report.leaderboard import result
+        from rnnctl.report.results import Result, common_value
         from rnnctl.report.units import check_comparable, measure_label
 
         every = {row.run_id: row for row in rows}  # one that several studies share counts once
         finished = [row for row in every.values() if row.outcome is not None]
         if not finished:
             raise UserError(f"{study or 'all studies'}: no run has finished yet", NOTHING)
-        self.results, self.specs = [result(row) for row in finished], [row.spec for row in finished]
+        self.results = [Result.of(row) for row in finished]
         try:
-            check_comparable(by, self.specs)
+            check_comparable(by, self.results)
         except ValueError as error:
             raise UserError(f"--by {by}: {error}; or name a study, or --where task=...") from None
         self.store, self.study, self.by, self.below, self.whole = store, study, by, below, whole
-        self.label = measure_label(by, self.specs)
+        self.label = measure_label(by, self.results)
         self.unfinished = len(every) - len(finished)
-        self.found: Analysis = analyse(self.results, self.specs, by, below)
+        self.found: Analysis = analyse(self.results, by, below)
         reference = MEASURES[by].reference
-        levels = {run[reference.field] for run in self.results}
-        self.floor = levels.pop() if len(levels) == 1 else None
+        self.floor = common_value(self.results, reference.field)
         self.floor_label = f"{reference.label} {number(self.floor)}"
         self.lost = len(finished) - len(self.found.trials.values)
 
     # --- tables
 
     def print(self) -> None:
-        trials, many = self.found.trials, len({run["study"] for run in self.results}) > 1
+        trials, many = self.found.trials, len({run.study for run in self.results}) > 1
         runs, configurations = len(trials.values), int((trials.counts > 0).sum())
         of = f"{counted(runs, 'finished run')} of {counted(configurations, 'configuration')}"
         compared = "" if self.floor is None else f", {self.floor_label}"
@@ -272,7 +271,7 @@ class _Effects:
                 self.found, xlabel=self.label, floor=self.floor, floor_label=self.floor_label, title=f"{title}: effects"
             )
         }
-        runs = Runs(self.results, self.specs, lambda *_: {}, title=title, by=self.by, below=self.below)
+        runs = Runs(self.results, lambda *_: {}, title=title, by=self.by, below=self.below)
         for name in ("hyperparameters", "hyperparameters_below"):
             with suppress(NothingToDraw):
                 drawn[name] = KINDS[name].draw(runs)

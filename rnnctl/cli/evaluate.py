@@ -112,13 +112,14 @@ def _as_json(row: RunRow, found: Evaluation) -> dict[str, Any]:
 def _print(rows: Sequence[RunRow], found: Sequence[Evaluation], lengths: Sequence[int]) -> None:
     """A row a run, its figure at each length; and a row for what each task's predictor without memory has."""
     from rnnctl.report.generalisation import measure_of, sequences
+    from rnnctl.report.specs import read_spec
 
     measure, at = measure_of(found), {(e.run_id, e.length): e for e in found}
     steps = {e.run_id: e.step for e in found}
     columns = ["label", "best weights of", *(f"{measure.column} at {length:,}" for length in lengths)]
     lines, without = [], {}
     shown = [row for row in rows if row.run_id in steps]
-    for row, of in zip(shown, sequences([row.spec for row in shown]), strict=True):
+    for row, of in zip(shown, sequences([read_spec(row.spec) for row in shown]), strict=True):
         own = [at[row.run_id, n] for n in lengths]
         lines.append([row.label, f"{steps[row.run_id]:,}", *(number(measure.shown(e), 3) for e in own)])
         without.setdefault(of, [number(measure.shown_without(e), 3) for e in own])
@@ -132,9 +133,9 @@ def _print(rows: Sequence[RunRow], found: Sequence[Evaluation], lengths: Sequenc
 
 def _draw(store: Store, what: str, rows: Sequence[RunRow], found: Sequence[Evaluation]) -> None:
     from rnnctl.report.generalisation import by_length
-    from rnnctl.report.leaderboard import result
+    from rnnctl.report.results import Result
 
-    figure = by_length([result(row) for row in rows], found, [row.spec for row in rows], f"{what}: generalisation")
+    figure = by_length([Result.of(row) for row in rows], found, f"{what}: generalisation")
     path = store.workspace.figures / f"{safe_name(what)}-generalisation.png"
     save(figure, path)
     out(f"figure: {path}")

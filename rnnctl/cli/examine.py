@@ -21,6 +21,7 @@ from rnnctl.measures import MEASURES
 
 if TYPE_CHECKING:
     from rnnctl.report.leaderboard import Configuration, Spread
+    from rnnctl.report.results import Result
     from store import Store
     from store.queries import RunRow
 
@@ -86,34 +87,38 @@ class _Examination:
         top: int,
         whole: bool,
     ) -> None:
-        from rnnctl.report.leaderboard import SORTABLE, configurations, rank, result
-        from rnnctl.report.parameters import complete_key, parameters
+        from rnnctl.report.leaderboard import SORTABLE, configurations, rank
+        from rnnctl.report.parameters import complete_key
+        from rnnctl.report.results import Result
         from rnnctl.report.units import best_measure
 
-        self.store, self.rows, self.study, self.below, self.whole = store, rows, study, below, whole
-        self.results = [result(row) for row in rows]
-        self.by = best_measure([row.spec for row in rows])
+        self.store, self.study, self.below, self.whole = store, study, below, whole
+        results = [Result.of(row) for row in rows]
+        self.by = best_measure(results)
         sort = sort or self.by
-        flat = [] if sort in SORTABLE else [parameters(row.spec) for row in rows]
-        if flat:
+        groups = configurations(results)
+        if sort not in SORTABLE:
+            names = dict.fromkeys(name for group in groups for name in group.runs[0].parameters)
             try:
-                sort = complete_key(sort, [*SORTABLE, *dict.fromkeys(key for one in flat for key in one)])
+                sort = complete_key(sort, [*SORTABLE, *names])
             except ValueError as error:
                 raise UserError(f"--sort: {error}") from None
-        ranked = rank(configurations(self.results, flat), sort)
+        ranked = rank(groups, sort)
         self.left_out = max(0, len(ranked) - top) if top else 0
         self.groups = ranked[:top] if top else ranked
         self.runs = [run for group in self.groups for run in group.runs]
         self.found = sorted(
-            (run for run in self.runs if below is not None and run[self.by] is not None and run[self.by] < below),
-            key=lambda run: run[self.by],
+            (run for run in self.runs if below is not None and run.is_below(below, self.by)),
+            key=lambda run: run.value(self.by) or 0.0,
         )
 
     def show(self, as_json: bool, as_csv: bool, figures: bool) -> None:
+        from rnnctl.report.results import COLUMNS
+
         if as_json:
             out_json(self._as_json())
         elif as_csv:
-            out_csv(list(self.runs[0]), self.found if self.below is not None else self.runs)
+            out_csv(COLUMNS, self._records())
         else:
             self._print()
             if figures:
@@ -135,9 +140,12 @@ class _Examination:
                 }
                 for group in self.groups
             ],
-            "runs": self.found if self.below is not None else self.runs,
+            "runs": self._records(),
             "below": self.below,
         }
+
+    def _records(self) -> list[dict[str, Any]]:
+        return [run.as_dict() for run in (self.found if self.below is not None else self.runs)]
 
     def _print(self) -> None:
         many = len({group.study for group in self.groups}) > 1
@@ -151,7 +159,7 @@ class _Examination:
         out(table(columns, [[group.study] * many + self._line(group, text) for group in self.groups]))
         if self.left_out:
             out(f"... and {counted(self.left_out, 'more configuration')} (--top 0 shows all)")
-        if not all(run["exact"] for run in self.runs):
+        if not all(run.exact for run in self.runs):
             out("note: some runs went on in another environment than they began in; rnnctl show RUN says which")
         if self.below is None:
             return
@@ -160,7 +168,7 @@ class _Examination:
         if self.found:
             measures = [MEASURES[key].heading for key in (self.by, "last_loss", "error")]
             columns = ["study"] * many + ["run", "id", measures[0], "at update", *measures[1:], "ended"]
-            out(table(columns, [[run["study"]] * many + self._below_line(run) for run in self.found]))
+            out(table(columns, [[run.study] * many + self._below_line(run) for run in self.found]))
 
     @staticmethod
     def _line(group: Configuration, text: bool) -> list[str]:
@@ -182,15 +190,15 @@ class _Examination:
             duration(seconds and seconds.mean),
         ]
 
-    def _below_line(self, run: dict[str, Any]) -> list[str]:
+    def _below_line(self, run: Result) -> list[str]:
         return [
-            run["label"],
-            run["run"],
-            number(run[self.by]),
-            f"{run['best_at']:,}",
-            number(run["last_loss"]),
-            number(MEASURES["error"].scaled(run["error"])),
-            run["ended"],
+            run.label,
+            run.run,
+            number(run.value(self.by)),
+            f"{run.best_at:,}",
+            number(run.last_loss),
+            number(MEASURES["error"].scaled(run.error)),
+            run.ended,
         ]
 
     def _draw(self) -> None:
@@ -199,11 +207,9 @@ class _Examination:
         from store.errors import translated
 
         gc.enable()  # figures are full of cycles
-        by_id = {row.run_id: row for row in self.rows}
         title, folder = figures_of(self.store, self.study, self.runs)
         runs = Runs(
             self.runs,
-            [by_id[run["run"]].spec for run in self.runs],
             lambda run_ids, traces: history.read(self.store, run_ids, traces),
             title=title if self.whole else f"{title} (a selection)",
             by=self.by,

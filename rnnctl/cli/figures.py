@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
-    from typing import Any
 
     from matplotlib.figure import Figure
 
+    from rnnctl.report.results import Result
     from store import Store
 
 DPI = 130
@@ -29,7 +29,7 @@ def save(figure: Figure, path: Path) -> None:
     write_whole(path, lambda file: figure.savefig(file, dpi=DPI, format=path.suffix[1:]), durable=False)
 
 
-def figures_of(store: Store, study: str | None, results: Sequence[Mapping[str, Any]]) -> tuple[str, Path]:
+def figures_of(store: Store, study: str | None, results: Sequence[Result]) -> tuple[str, Path]:
     """What these runs are called together, and the folder for their figures."""
-    title = study or (results[0]["study"] if len({run["study"] for run in results}) == 1 else "all studies")
+    title = study or (results[0].study if len({run.study for run in results}) == 1 else "all studies")
     return title, store.workspace.figures / title.replace(" ", "-")

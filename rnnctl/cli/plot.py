@@ -144,13 +144,12 @@ def _destination(out_: str | None, kind: str) -> tuple[Path | None, Path | None]
 
 def _runs(store: Store, rows: Sequence[RunRow], whole: bool, at: list[float] | None, layout: str | None) -> Runs:
     from rnnctl.report.figures import Runs
-    from rnnctl.report.leaderboard import result
+    from rnnctl.report.results import Result
     from store import history
 
     title = rows[0].study if whole else f"{rows[0].study}/{rows[0].label}"
     runs = Runs(
-        [result(row) for row in rows],
-        [row.spec for row in rows],
+        [Result.of(row) for row in rows],
         lambda run_ids, traces: history.read(store, run_ids, traces),
         title=title,
         at=at,

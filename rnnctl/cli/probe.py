@@ -304,9 +304,9 @@ def _used(found: Ablation) -> str:
 
 def _draw(store: Store, what: str, asked: Sequence[tuple[RunRow, int, Ablation]]) -> None:
     from rnnctl.report.ablation import context_figure
-    from rnnctl.report.leaderboard import result
+    from rnnctl.report.results import Result
 
-    figure = context_figure([(result(row), found) for row, _, found in asked], f"{what}: loss by context")
+    figure = context_figure([(Result.of(row), found) for row, _, found in asked], f"{what}: loss by context")
     path = store.workspace.figures / f"{safe_name(what)}-state-ablation.png"
     save(figure, path)
     out(f"figure: {path}")

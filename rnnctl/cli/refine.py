@@ -125,13 +125,14 @@ class _Refinement:
         from rnnctl.refine.file import written
         from rnnctl.refine.offspring import cases, offspring
         from rnnctl.refine.selection import select
+        from rnnctl.report.results import Result
         from rnnctl.report.units import check_comparable
         from store import queries
 
         self.store, self.study, self.recipe, self.name = store, study, recipe, name
         rows = queries.runs_of(store, study)
         try:
-            check_comparable(recipe.by, [row.spec for row in rows])
+            check_comparable(recipe.by, map(Result.of, rows))
         except ValueError as error:
             raise UserError(f"study {study}, by {recipe.by}: {error}") from None
         self.selection = select(rows, recipe.cut, recipe.by)

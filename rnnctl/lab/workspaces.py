@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnnctl.lab.errors import Code, LabError
-from rnnctl.report.leaderboard import result
-from rnnctl.report.parameters import complete_key, equal, parameters, parse_condition
+from rnnctl.report.parameters import complete_key, equal, parse_condition
+from rnnctl.report.results import Result
 from rnnctl.words import did_you_mean
 from store import NotFound, Store, Workspace, queries
 from store.queries import RunRow
@@ -139,7 +139,7 @@ def _matching(rows: Sequence[RunRow], where: Sequence[str]) -> list[RunRow]:
     try:
         conditions = [parse_condition(text) for text in where]
         # Where a result and a hyper-parameter have the same name, the result counts.
-        values = [{**parameters(row.spec), **result(row)} for row in rows]
+        values = [{**result.parameters, **result.as_dict()} for result in map(Result.of, rows)]
         known = list(dict.fromkeys(key for run in values for key in run))
         conditions = [(complete_key(key, known), wanted) for key, wanted in conditions]
     except ValueError as error:

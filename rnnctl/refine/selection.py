@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rnnctl.report.leaderboard import Configuration, Spread, configurations, rank, result
+from rnnctl.report.leaderboard import Configuration, Spread, configurations, rank
+from rnnctl.report.results import Result, group_label
 
 if TYPE_CHECKING:
     from rnnctl.study.recipe import Cut
@@ -47,20 +48,20 @@ class Selection:
 
 
 def select(rows: Sequence[RunRow], cut: Cut, by: str) -> Selection:
-    """Choose among the configurations of one study. by: a figure of `leaderboard.result`, of which less is better.
+    """Choose among the configurations of one study. by: the key of a measure.
 
     Equals keep their order in the study. Unfinished and failed runs do not count against a configuration, and neither
     does one that has no figure because it diverged before its first check: the others judge it.
     """
-    finished = [result(row) for row in rows if row.status == "done"]
-    groups = {group.config: group for group in configurations([run for run in finished if run[by] is not None])}
+    finished = [Result.of(row) for row in rows if row.status == "done"]
+    groups = {group.config: group for group in configurations(run for run in finished if run.value(by) is not None)}
     ranked = rank(list(groups.values()), by)
     count = cut.of([group.spread(by).mean for group in ranked])
     of_config: dict[str, list[RunRow]] = {}
     for row in rows:
         of_config.setdefault(row.config_id, []).append(row)
     without = {
-        configurations([result(of[0])])[0].label: any(row.status == "done" for row in of)
+        group_label(of[0].label): any(row.status == "done" for row in of)
         for config, of in of_config.items()
         if config not in groups
     }
@@ -69,6 +70,6 @@ def select(rows: Sequence[RunRow], cut: Cut, by: str) -> Selection:
 
 
 def _chosen(group: Configuration, rows: Sequence[RunRow], by: str) -> Chosen:
-    figures = {run["run"]: run[by] for run in group.runs}
+    figures = {run.run: run.value(by) for run in group.runs}
     best_first = sorted(rows, key=lambda row: figures.get(row.run_id, float("inf")))
     return Chosen(group.label, group.spread(by), tuple(best_first), len(figures))

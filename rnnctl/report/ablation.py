@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from plots.context import ByContext, by_context
@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from rnnctl.probes.ablation import Ablation
+    from rnnctl.report.results import Result
 
 
-def context_figure(asked: Sequence[tuple[Mapping[str, Any], Ablation]], title: str) -> Figure:
-    """asked: runs, as rnnctl.report.leaderboard.result has them, with what was found of each.
+def context_figure(asked: Sequence[tuple[Result, Ablation]], title: str) -> Figure:
+    """Draw the ablations of these runs.
 
     Losses are in bits per byte where the runs' symbols are not the same, else in nats. Floors are drawn where all runs
     have them in common.
@@ -30,7 +31,7 @@ def context_figure(asked: Sequence[tuple[Mapping[str, Any], Ablation]], title: s
     for run, found in asked:
         losses, errors = zip(*map(point, found.contexts.values()), strict=True)
         states = {name: point(getattr(found.late, way)) for way, name in WAYS.items()}
-        lines.append(ByContext(run["label"], run["group"], list(found.contexts), losses, errors, states))
+        lines.append(ByContext(run.label, run.group, list(found.contexts), losses, errors, states))
     levels = {
         tuple((getattr(getattr(found.late, gram), unit), gram) for gram in ("unigram", "bigram")) for _, found in asked
     }

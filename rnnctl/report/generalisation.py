@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from plots.generalisation import ByLength, generalisation
 from rnnctl.corpora.floors import bits_per_byte
@@ -14,6 +14,8 @@ from rnnctl.report.units import symbol
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from rnnctl.report.results import Result
+    from rnnctl.study.run import RunSpec
     from store.evaluations import Evaluation
 
 SAME = 0.03  # what a predictor without memory has differs a little from one sample of sequences to the next
@@ -62,27 +64,24 @@ def measure_of(found: Sequence[Evaluation]) -> Measure:
     return BITS if all(e.bytes_per_answer is not None for e in found) else ERROR
 
 
-def sequences(specs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What tells the runs' sequences apart, of canonical specs: the task, and of text what a symbol is and the corpus,
-    as far as they differ.
-    """
-    parts = [(spec["task"]["name"], symbol(spec), spec["task"].get("sha256", "")[:8]) for spec in specs]
+def sequences(specs: Sequence[RunSpec]) -> list[str]:
+    """Return what tells the runs' sequences apart: the task, the symbol and the corpus, as far as they differ."""
+    parts = [(spec.task.name, symbol(spec), getattr(spec.task, "sha256", "")[:8]) for spec in specs]
     differ = [i for i in range(3) if len({part[i] for part in parts}) > 1]
     return [", ".join(str(part[i]) for i in differ if part[i]) for part in parts]
 
 
-def by_length(
-    results: Sequence[Mapping[str, Any]], found: Sequence[Evaluation], specs: Sequence[Mapping], title: str
-) -> Figure:
-    """results, specs: of the runs in question, run by run; found: their evaluations, of one number of samples."""
+def by_length(results: Sequence[Result], found: Sequence[Evaluation], title: str) -> Figure:
+    """Draw the evaluations of these runs, of one number of samples, against the length of sequences."""
     measure, lines = measure_of(found), []
     for run in results:
-        own = sorted((e for e in found if e.run_id == run["run"]), key=lambda e: e.length)
+        own = sorted((e for e in found if e.run_id == run.run), key=lambda e: e.length)
         if own:
-            lines.append(ByLength(run["label"], run["group"], [e.length for e in own], [measure.of(e) for e in own]))
+            lines.append(ByLength(run.label, run.group, [e.length for e in own], [measure.of(e) for e in own]))
     without = [measure.of_without(e) for e in found]
     level = fmean(without) if max(without) - min(without) <= SAME * max(without) else None
-    trained = {(task.get("min_length"), task.get("max_length")) for task in (spec["task"] for spec in specs)}
+    tasks = [run.spec.task for run in results]
+    trained = {(getattr(task, "min_length", None), getattr(task, "max_length", None)) for task in tasks}
     low, high = trained.pop() if len(trained) == 1 else (None, None)
     return generalisation(
         lines,

@@ -1,25 +1,27 @@
-"""A run's spec as flat hyper-parameters, and runs selected by them.
+"""A run's spec as flat hyper-parameters, and conditions on them.
 
-A section that has a short form in study files goes by it: `train.clip` is a cut-off or `none`, `train.omega` is
-alpha, `model.init` and `task` are names. The other keys are as written: `train.lr`, `model.init.connections`,
-`train.omega.decay`.
+A section with a short form in study files has it here: `train.clip` is a cut-off or `none`, `train.omega` is alpha,
+`model.init` and `task` are names. Other keys are as written: `train.lr`, `model.init.connections`, `train.omega.decay`.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-# Where a leaf of the spec stands for its whole section.
-SHORT = {"name": "", "style": "", "cutoff": "", "alpha": ""}
+if TYPE_CHECKING:
+    from rnnctl.study.run import RunSpec
+
+# Keys whose value stands for the whole section in its short form.
+SHORT = frozenset({"name", "style", "cutoff", "alpha"})
 
 
-def parameters(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Hyper-parameters of a canonical spec by dotted key, in the spec's order; the seed is none of them."""
+def parameters(spec: RunSpec) -> dict[str, Any]:
+    """Return the hyper-parameters of a run by dotted key, in the order of the spec and without the seed."""
     flat: dict[str, Any] = {}
-    _flatten(spec, (), flat)
-    flat.pop("seed", None)
+    _flatten(spec.canonical(), (), flat)
+    del flat["seed"]
     return flat
 
 
@@ -34,13 +36,13 @@ def _flatten(section: Mapping[str, Any], path: tuple[str, ...], flat: dict[str, 
 
 
 def varying(specs: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Hyper-parameters that do not have one and the same value in all of these flat specs."""
+    """Return the hyper-parameters that differ among these flat specs."""
     names = dict.fromkeys(name for spec in specs for name in spec)
     return [name for name in names if len({repr(spec.get(name)) for spec in specs}) > 1]
 
 
 def parse_condition(text: str) -> tuple[str, Any]:
-    """`train.lr=0.01` -> ("train.lr", 0.01). Raises ValueError for anything else than key=value."""
+    """Return key and value of `train.lr=0.01`. Raise ValueError if the text is not of this form."""
     key, equals, value = text.partition("=")
     if not equals or not key.strip() or not value.strip():
         raise ValueError(f"{text!r} is not of the form key=value, such as train.lr=0.01")
@@ -60,19 +62,19 @@ def _scalar(text: str) -> Any:
 
 
 def complete_key(key: str, known: Iterable[str]) -> str:
-    """The one known key that `key` is, or is the end of (`lr` for `train.lr`).
+    """Return the known key that `key` is, or is the end of (`lr` for `train.lr`).
 
-    Raises ValueError, with the nearest names, where there is none or more than one.
+    Raise ValueError, with the nearest names, if there is none or more than one.
     """
     known = list(dict.fromkeys(known))
     if key in known:
         return key
-    # The leaf that a short form stands for is that short form: train.clip.cutoff, model.init.name.
+    # train.clip.cutoff and model.init.name are known by their short forms.
     section, _, leaf = key.rpartition(".")
     if leaf in SHORT and leaf != "style" and section in known:
         return section
     if key == "seed":
-        raise ValueError("replicates differ in their seed, so a configuration has none")
+        raise ValueError("a configuration has no seed: its replicates differ in it")
     ends = [name for name in known if name.endswith(f".{key}")]
     if len(ends) == 1:
         return ends[0]
@@ -80,12 +82,12 @@ def complete_key(key: str, known: Iterable[str]) -> str:
         raise ValueError(f"key {key!r} could be {' or '.join(ends)}")
     by_tail = {name.rpartition(".")[2]: name for name in known} | {name: name for name in known}
     near = difflib.get_close_matches(key, by_tail, n=1, cutoff=0.5)
-    hint = f"; did you mean {by_tail[near[0]]}?" if near else f"; there is {', '.join(known)}"
+    hint = f"; did you mean {by_tail[near[0]]}?" if near else f"; allowed: {', '.join(known)}"
     raise ValueError(f"no run has a key {key!r}{hint}")
 
 
 def equal(value: Any, wanted: Any) -> bool:
-    """Equality as a user means it: 1 is 1.0, but true is not 1, and none is none however it is written."""
+    """Return whether a value equals one that a user wrote: 1 equals 1.0, true does not equal 1, none is null."""
     if isinstance(value, bool) or isinstance(wanted, bool):
         return value is wanted
     return value == wanted or (value is None and wanted == "none")

@@ -70,7 +70,7 @@ def test_the_formula_comes_back_as_json(grid):
     found = json.loads(rnnctl("effects", "grid", "--below", "0.6", "--json", cwd=grid, check=0).stdout)
     assert (found["runs"], found["configurations"], found["unfinished"], found["without_result"]) == (54, 18, 0, 0)
     assert [each["name"] for each in found["hyperparameters"]] == [
-        "model.hidden", "train.clip", "train.lr", "train.omega",
+        "model.hidden", "train.lr", "train.clip", "train.omega",
     ]  # fmt: skip
     pairs = {(each["name"], each["from"], each["to"]): each for each in found["comparisons"]}
     clip, omega = pairs["train.clip", 1.0, "none"], pairs["train.omega", 0.0, 2.0]

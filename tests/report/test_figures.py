@@ -8,10 +8,10 @@ import pytest
 
 from rnnctl.diagnostics.histogram import LOG10_EDGES
 from rnnctl.report.figures import EXAMINED, KINDS, NothingToDraw, Runs, choose, examination
-from rnnctl.report.leaderboard import result
+from rnnctl.report.results import Result
 from rnnctl.study.run import RunSpec
 from store.history import History
-from tests.report.test_leaderboard import row
+from tests.report.rows import row
 
 CHECKS, STEPS, BATCH = 4, 6, 5
 GATES = {"rnn": "", "gru": "zr", "lstm": "ifo"}
@@ -61,8 +61,9 @@ def runs(rows, histories, specs=None, **options):
         found = {run: histories[run] for run in run_ids if run in histories}
         return found if traces else {run: History(h.steps, h.scalars, {}) for run, h in found.items()}
 
-    specs = specs or [spec()] * len(rows)
-    return Runs([result(one) for one in rows], specs, read, **{"title": "t", **options})
+    for one, of in zip(rows, specs or [spec()] * len(rows), strict=True):
+        one.spec = {**of, "seed": one.spec["seed"]}
+    return Runs([Result.of(one) for one in rows], read, **{"title": "t", **options})
 
 
 def one_of_each(**options):
@@ -167,8 +168,8 @@ def test_labels_over_several_studies_say_which():
 
 def test_the_first_replicate_of_each_configuration_is_chosen_first():
     rows = [row(f"{config} seed={seed}", config, seed) for config in "abc" for seed in (1, 2, 3)]
-    chosen = choose([result(one) for one in rows], 4)
-    assert [run["label"] for run in chosen] == ["a seed=1", "a seed=2", "b seed=1", "c seed=1"]
+    chosen = choose([Result.of(one) for one in rows], 4)
+    assert [run.label for run in chosen] == ["a seed=1", "a seed=2", "b seed=1", "c seed=1"]
 
 
 def test_gates_are_those_of_gated_runs_a_row_a_run():

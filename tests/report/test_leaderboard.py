@@ -1,39 +1,13 @@
 """Groups, spreads and ranks."""
 
 import statistics
-from types import SimpleNamespace
 
 import pytest
 
-from rnnctl.report.leaderboard import Spread, configurations, group_label, rank, result
-
-
-def row(label="a seed=1", config="c1", seed=1, study="s", loss=1.0, **summary):
-    """A row as the store gives it, with what a finished run leaves in its summary."""
-    full = {
-        "best_loss": loss,
-        "best_error": 0.5,
-        "floor": 1.386,
-        "chance_error": 0.75,
-        "best_step": 10,
-        "broke_floor_at": None,
-        "seconds": 2.0,
-        "last": {"valid_loss": loss, "valid_error": 0.5, "valid_samples": 100},
-        **summary,
-    }
-    return SimpleNamespace(
-        study=study,
-        label=label,
-        run_id=f"r1-{label}",
-        config_id=config,
-        spec={"seed": seed},
-        outcome="budget",
-        status="done",
-        step=100,
-        total=100,
-        summary=full if loss is not None else {},
-        exact=True,
-    )
+from rnnctl.report.leaderboard import Spread, configurations, rank
+from rnnctl.report.results import Result, group_label
+from rnnctl.study.run import RunSpec
+from tests.report.rows import row
 
 
 @pytest.mark.parametrize(
@@ -63,7 +37,7 @@ def test_spread_is_mean_and_sample_standard_deviation():
 
 def test_replicates_are_grouped_and_studies_kept_apart():
     rows = [row("a seed=1"), row("a seed=2", seed=2), row("b seed=1", "c2"), row("a seed=1", study="other")]
-    groups = configurations([result(one) for one in rows])
+    groups = configurations(map(Result.of, rows))
     assert [(group.study, group.label, len(group.runs)) for group in groups] == [
         ("s", "a", 2),
         ("s", "b", 1),
@@ -74,20 +48,23 @@ def test_replicates_are_grouped_and_studies_kept_apart():
 
 def test_ranking_puts_what_is_missing_last_and_keeps_order_among_equals():
     rows = [row("none", "c1", loss=None), row("high", "c2", loss=1.2), row("low", "c3", loss=0.1), row("too", "c4")]
-    groups = configurations([result(one) for one in rows])
+    groups = configurations(map(Result.of, rows))
     assert [group.label for group in rank(groups, "loss")] == ["low", "too", "high", "none"]
     assert [group.label for group in rank(groups, "label")] == ["high", "low", "none", "too"]
 
 
 def test_ranking_by_a_hyper_parameter_takes_numbers_before_words():
-    groups = configurations(
-        [result(row(label, f"c{label}")) for label in "abcd"],
-        [{"clip": value} for value in (1.0, "none", 0.5, None)],
-    )
-    assert [group.label for group in rank(groups, "clip")] == ["c", "a", "b", "d"]
+    specs = [
+        RunSpec.model_validate({"task": "temporal_order", **sections}).canonical()
+        for sections in ({"train": {"clip": 1.0}}, {"train": {"clip": "none"}}, {"train": {"clip": 0.5}})
+    ]
+    rows = [row(label, f"c{label}", spec=spec) for label, spec in zip("abc", specs, strict=True)]
+    groups = configurations(map(Result.of, rows))
+    assert [group.label for group in rank(groups, "train.clip")] == ["c", "a", "b"]
+    assert [group.label for group in rank(groups, "model.update_bias")] == ["a", "b", "c"]  # no run has it
 
 
 def test_the_floor_broke_only_in_those_runs_where_it_did():
     rows = [row(f"a seed={n}", broke_floor_at=at) for n, at in ((1, 500), (2, None), (3, 100))]
-    (group,) = configurations([result(one) for one in rows])
+    (group,) = configurations(map(Result.of, rows))
     assert group.broke_floor == [100, 500]

@@ -6,8 +6,9 @@ import sys
 import pytest
 
 from rnnctl.measures import MEASURES
-from rnnctl.report.leaderboard import SORTABLE, result
-from tests.report.test_leaderboard import row
+from rnnctl.report.leaderboard import SORTABLE
+from rnnctl.report.results import COLUMNS, Result
+from tests.report.rows import row
 
 SUMMARY = {
     "best_loss": 0.1,
@@ -28,10 +29,11 @@ def test_a_run_without_a_check_has_no_measure(summary):
 
 
 def test_every_measure_and_its_reference_is_in_a_result_and_can_be_sorted_by():
-    record = result(row())
+    result = Result.of(row(best_bits_per_byte=0.7))
     for key, measure in MEASURES.items():
-        assert record[key] == measure.read(row().summary)
-        assert measure.reference.field in record
+        assert result.value(key) == measure.read(row(best_bits_per_byte=0.7).summary)
+        assert result.value(measure.reference.field) is not None
+        assert {key, measure.reference.field} <= set(COLUMNS)
         assert key in SORTABLE
 
 

@@ -7,7 +7,7 @@ from rnnctl.study.run import RunSpec
 
 
 def flat(**sections):
-    return parameters(RunSpec.model_validate({"task": "temporal_order", **sections}).canonical())
+    return parameters(RunSpec.model_validate({"task": "temporal_order", **sections}))
 
 
 def test_sections_go_by_their_short_forms():

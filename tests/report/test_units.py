@@ -9,10 +9,17 @@ from rnnctl.report.units import (
     measure_label,
     with_loss_unit,
 )
+from rnnctl.study.run import RunSpec
+from tests.report.rows import blank
 
-ORDER, PRODUCT = (
-    {"task": {"name": name, "min_length": 20, "max_length": 30}} for name in ("temporal_order", "multiplication")
-)
+
+def result(task, **known):
+    """A result of a run of this task, which is a configuration of its own."""
+    spec = RunSpec.model_validate({"task": task}).canonical()
+    return blank(config=str(task), stored_spec=spec, loss=1.0, **known)
+
+
+ORDER, PRODUCT = map(result, ("temporal_order", "multiplication"))
 
 
 @pytest.mark.parametrize(
@@ -28,16 +35,18 @@ ORDER, PRODUCT = (
     ],
 )
 def test_sums_and_products_are_measured_by_squared_error_and_all_else_in_nats(task, unit):
-    assert loss_unit({"task": {"name": task}}) == unit
+    assert loss_unit(result(task).spec) == unit
 
 
-def text(level, vocabulary=None, **more):
-    return {"task": {"name": "text", "level": level, "vocabulary": vocabulary, "corpus": "/no/such", **more}}
+def text(level, vocabulary=None):
+    hashes = {"sha256": "0" * 64, "vocabulary_sha256": vocabulary and "1" * 64}
+    task = {"name": "text", "level": level, "vocabulary": vocabulary, "corpus": "/no/such", **hashes}
+    return result(task, bits_per_byte=1.0)
 
 
 def test_texts_at_several_levels_compare_in_bits_per_byte_alone():
     bytes_, bpe = text("bytes"), text("bpe", 512)
-    assert [loss_unit(one) for one in (bytes_, text("chars"), bpe)] == [
+    assert [loss_unit(one.spec) for one in (bytes_, text("chars"), bpe)] == [
         "nats per byte",
         "nats per character",
         "nats per token of 512",

@@ -9,7 +9,7 @@ import torch
 
 from rnnctl.corpora.corpus import load
 from rnnctl.corpora.splits import cuts
-from rnnctl.report.leaderboard import result
+from rnnctl.report.results import Result
 from rnnctl.study.run import RunSpec
 from rnnctl.tasks import Baseline, make_task
 from rnnctl.training.checks import Checker, validation_set
@@ -143,8 +143,8 @@ def test_the_best_check_keeps_the_bits_of_its_own_samples(poem):
         study="s", label="a", run_id="r", config_id="c", spec={"seed": 1}, outcome=None, status="running",
         step=0, total=12, exact=True, summary=summary,
     )  # fmt: skip
-    found = result(row)
-    assert (found["bits_per_byte"], found["floor_bits_per_byte"]) == (1.4, pytest.approx(3.0 * 1.4 / 2.0))
+    found = Result.of(row)
+    assert (found.bits_per_byte, found.floor_bits_per_byte) == (1.4, pytest.approx(3.0 * 1.4 / 2.0))
 
 
 def test_the_same_bytes_elsewhere_are_the_same_run_and_other_bytes_another(poem, tmp_path):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rnnctl.report.effects.forest import Forest, Missing, forest
 from rnnctl.report.effects.importance import Linear, Table, TooFew, linear
@@ -15,6 +15,8 @@ from rnnctl.report.effects.trials import Trials, value_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from rnnctl.report.results import Result
 
 
 @dataclass(frozen=True)
@@ -31,13 +33,9 @@ class Analysis:
     missing: dict[str, str]
 
 
-def analyse(
-    results: Sequence[Mapping[str, Any]], specs: Sequence[Mapping[str, Any]], by: str, below: float | None = None
-) -> Analysis:
-    """by: a key of rnnctl.measures.MEASURES. below: a threshold on it. Results and specs run
-    by run.
-    """
-    trials = Trials.of(results, specs, by)
+def analyse(results: Iterable[Result], by: str, below: float | None = None) -> Analysis:
+    """Analyse one measure of these runs. below: a threshold on it."""
+    trials = Trials.of(results, by)
     missing: dict[str, str] = {}
     table = of_line = of_forest = None
     try:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from plots import parameter_axis
-from rnnctl.report.parameters import parameters, varying
+from rnnctl.report.parameters import varying
+
+if TYPE_CHECKING:
+    from rnnctl.report.results import Result
 
 MANY = 8  # more different numbers than this are drawn, not chosen: no two runs share one
 GROUPS = 4  # as many groups of neighbours are then compared instead
@@ -93,36 +96,29 @@ class Trials:
     factors: list[Factor]
 
     @classmethod
-    def of(
-        cls,
-        results: Sequence[Mapping[str, Any]],
-        specs: Sequence[Mapping[str, Any]],
-        figure: str,
-        *,
-        empty: bool = False,
-    ) -> Trials:
-        """Of one figure of results (see rnnctl.report.leaderboard.result) and their canonical specs, run by run.
+    def of(cls, results: Iterable[Result], key: str, *, empty: bool = False) -> Trials:
+        """Return one measure of these runs as a table.
 
-        Runs that do not have it as a finite number are left out, and one that several studies share counts once. empty:
-        whether configurations none of whose runs has it are kept.
+        Runs without a finite value are left out. A run that several studies share counts once. empty: whether to keep
+        configurations without any value.
         """
         index: dict[str, int] = {}
         labels: list[str] = []
-        flat: list[dict[str, Any]] = []
+        flat: list[Mapping[str, Any]] = []
         seen: set[str] = set()
         rows = []
-        for run, spec in zip(results, specs, strict=True):
-            value = run[figure]
+        for run in results:
+            value = run.value(key)
             finite = value is not None and math.isfinite(value)
-            if run["run"] in seen or not (finite or empty):
+            if run.run in seen or not (finite or empty):
                 continue
-            seen.add(run["run"])
-            if run["config"] not in index:
-                index[run["config"]] = len(labels)
-                labels.append(run["group"])
-                flat.append(parameters(spec))
+            seen.add(run.run)
+            if run.config not in index:
+                index[run.config] = len(labels)
+                labels.append(run.group)
+                flat.append(run.parameters)
             if finite:
-                rows.append((value, index[run["config"]], run["seed"]))
+                rows.append((value, index[run.config], run.seed))
         values, config, seed = zip(*rows, strict=True) if rows else ((), (), ())
         return cls(
             np.array(values, dtype=float), np.array(config, dtype=int), np.array(seed, dtype=int), labels, factors(flat)

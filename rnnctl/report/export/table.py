@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rnnctl.report.parameters import parameters, varying
+from rnnctl.report.parameters import varying
+from rnnctl.report.specs import read_parameters
 
 if TYPE_CHECKING:
     from store.history import History
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 def identities(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
     """study, label, run, seed of each run, and the hyper-parameters in which these runs differ, by dotted key."""
-    flat = [parameters(row.spec) for row in rows]
+    flat = [read_parameters(row.spec) for row in rows]
     names = varying(flat)
     return [
         {

@@ -13,6 +13,7 @@ import plots
 from plots import Histogram, Series, Trace
 from rnnctl.diagnostics.histogram import LOG10_EDGES
 from rnnctl.diagnostics.verdict import verdict
+from rnnctl.report.results import Result, common_value
 from rnnctl.report.units import loss_unit, task_of
 from rnnctl.words import one_line
 
@@ -27,7 +28,6 @@ MOST_PARTS = 6  # panels for runs that cannot be compared with one another
 GATES = {"gru": ("z", "r"), "lstm": ("i", "f", "o")}
 GATE_LIMIT = 0.5  # the greatest distance of a gate
 
-Result = Mapping[str, Any]
 Histories = Callable[[Sequence[str], bool], Mapping[str, "History"]]  # run ids, traces wanted -> histories
 Layout = Literal["overlay", "panels"]
 
@@ -45,26 +45,20 @@ class Part:
     floor: float | None
     chance: float | None
 
-    @property
-    def specs(self) -> list[Mapping[str, Any]]:
-        return [run["spec"] for run in self.runs]
-
 
 class Runs:
-    """results (see rnnctl.report.leaderboard.result) and their canonical specs, run by run.
+    """The runs of one or several figures.
 
-    read: histories by run id. title: what they are called together. by: the figure of the result that runs are compared
-    by. below: a threshold on it. at: the updates
-    whose checks are wanted, inf for the last, instead of a few from early to late. layout: all runs in one panel, or
-    one panel each, instead of what is usual for the figure.
+    read: returns histories by run id. title: the name of these runs together. by: the measure by which they are
+    compared. below: a threshold on it. at: the updates whose checks are wanted, inf for the last, instead of a few from
+    early to late. layout: all runs in one panel, or a panel for each run, instead of the figure's usual layout.
 
-    notes: what figures had to leave out, a line each, filled while they are drawn.
+    notes: what figures had to leave out, a line each; filled while they are drawn.
     """
 
     def __init__(
         self,
         results: Sequence[Result],
-        specs: Sequence[Mapping[str, Any]],
         read: Histories,
         *,
         title: str,
@@ -73,15 +67,10 @@ class Runs:
         at: Sequence[float] | None = None,
         layout: Layout | None = None,
     ) -> None:
-        several = len({run["study"] for run in results}) > 1
-        names = [
-            {name: f"{run['study']}/{run[name]}" if several else run[name] for name in ("label", "group")}
-            for run in results
-        ]
-        self.all = [{**run, **name, "spec": spec} for run, name, spec in zip(results, names, specs, strict=True)]
+        several = len({run.study for run in results}) > 1
+        self.all = [_with_study(run) for run in results] if several else list(results)
         self.title, self.by, self.below, self.at, self.layout, self._read = title, by, below, at, layout, read
-        # A run has been checked once it knows its floor; one that diverged at once has no loss to show, and is shown.
-        self.checked = [run for run in self.all if run["floor"] is not None]
+        self.checked = [run for run in self.all if run.checked]
         self._scalars: dict[str, History] | None = None
         self._traces: dict[str, History] = {}
         self.notes: list[str] = []
@@ -105,7 +94,7 @@ class Runs:
     @cached_property
     def groups(self) -> list[str]:
         """All configurations, so that one has the same colour in every figure."""
-        return list(dict.fromkeys(run["group"] for run in self.checked))
+        return list(dict.fromkeys(run.group for run in self.checked))
 
     # --- curves
 
@@ -123,38 +112,37 @@ class Runs:
         diagnosis only where one was made.
         """
         if self._scalars is None:
-            self._scalars = dict(self._read([run["run"] for run in self.drawn], False))
-        wanted = None if of is None else {run["run"] for run in of}
-        found = []
+            self._scalars = dict(self._read([run.run for run in self.drawn], False))
+        wanted = None if of is None else {run.run for run in of}
+        series = []
         for run in self.drawn:
-            history = self._scalars.get(run["run"])
-            missing = history is None or keys[0] not in history.scalars
-            if missing or (wanted is not None and run["run"] not in wanted):
+            history = self._scalars.get(run.run)
+            if history is None or keys[0] not in history.scalars or (wanted is not None and run.run not in wanted):
                 continue
             at = np.isfinite(history.scalars["reach"]) if diagnosed else slice(None)
             values, *band = (history.scalars[key][at] for key in keys)
-            found.append(Series(run["label"], run["group"], history.steps[at], values, _end(run), *band))
-        return found
+            series.append(Series(run.label, run.group, history.steps[at], values, end(run), *band))
+        return series
 
     def parts(self) -> list[Part]:
         """The checked runs by task, floor and chance error; where these are too many, by the unit of their loss."""
-        parts = self._parted(lambda run: (run["spec"]["task"]["name"], run["floor"], run["chance_error"]))
+        parts = self._parted(lambda run: (run.spec.task.name, run.floor, run.chance_error))
         if len(parts) > MOST_PARTS:
-            parts = self._parted(lambda run: loss_unit(run["spec"]))
+            parts = self._parted(lambda run: loss_unit(run.spec))
         return parts
 
     def plateaus(self, part: Part) -> tuple[tuple[float, str], ...]:
         """Losses with a meaning, of a task that is the same for all; none, and a note, where its text cannot be read:
         the runs have ended, and all else about them is known.
         """
-        tasks = {str(spec["task"]): spec for spec in part.specs}
-        if len(tasks) > 1:
+        specs = {run.spec.task: run.spec for run in part.runs}
+        if len(specs) > 1:
             return ()
-        (spec,) = tasks.values()
+        (spec,) = specs.values()
         try:
             return task_of(spec).plateaus
         except ValueError as error:
-            note = one_line(f"no lines of a uniform guess and the unigram of {spec['task']['corpus']}: {error}")
+            note = one_line(f"no lines for known levels of the loss: {error}")
             if note not in self.notes:
                 self.notes.append(note)
             return ()
@@ -163,10 +151,14 @@ class Runs:
         together: dict[Any, list[Result]] = {}
         for run in self.checked:
             together.setdefault(key(run), []).append(run)
-        if len(together) == 1:
-            return [Part(self.checked, "", common(self.checked, "floor"), common(self.checked, "chance_error"))]
         return [
-            Part(runs, _names(runs), common(runs, "floor"), common(runs, "chance_error")) for runs in together.values()
+            Part(
+                runs,
+                _task_names(runs) if len(together) > 1 else "",
+                common_value(runs, "floor"),
+                common_value(runs, "chance_error"),
+            )
+            for runs in together.values()
         ]
 
     # --- panels
@@ -176,11 +168,11 @@ class Runs:
     ) -> list[tuple[Result, History]]:
         """The runs of a figure with a panel a run, of `runs` or all that were checked, that have this trace."""
         chosen = choose(self.checked if runs is None else runs, MOST_OVERLAID if self.overlay else most)
-        missing = [run["run"] for run in chosen if run["run"] not in self._traces]
+        missing = [run.run for run in chosen if run.run not in self._traces]
         if missing:
             self._traces |= self._read(missing, True)
-        found = [(run, self._traces[run["run"]]) for run in chosen if run["run"] in self._traces]
-        return [(run, history) for run, history in found if name in history.traces]
+        pairs = [(run, self._traces[run.run]) for run in chosen if run.run in self._traces]
+        return [(run, history) for run, history in pairs if name in history.traces]
 
     def panel_heading(self, words: str, shown: Sequence, runs: Sequence[Result] | None = None) -> str:
         """The title of a figure with a panel a run."""
@@ -188,7 +180,7 @@ class Runs:
 
     def gated(self) -> list[Result]:
         """The checked runs of cells with gates."""
-        return [run for run in self.checked if run["spec"]["model"]["name"] in GATES]
+        return [run for run in self.checked if gates_of(run)]
 
     def _heading(self, words: str, shown: int, of: int) -> str:
         return f"{self.title}: {words}" + ("" if shown == of else f" ({shown} of {of} runs)")
@@ -196,7 +188,7 @@ class Runs:
 
 def choose(results: Sequence[Result], most: int) -> list[Result]:
     """At most `most` runs, the first replicate of every configuration before the second of any, order kept."""
-    positions = plots.first_of_each([(run["study"], run["config"]) for run in results], most)
+    positions = plots.first_of_each([(run.study, run.config) for run in results], most)
     return [results[position] for position in positions]
 
 
@@ -206,7 +198,7 @@ def trace(run: Result, history: History, name: str, part: str = "") -> Trace:
     values = np.full((len(rows), max(map(len, rows.values()), default=1)), np.nan)
     for line, row in zip(values, rows.values(), strict=True):
         line[: len(row)] = row
-    return Trace(run["label"], run["group"], history.steps[list(rows)], values, part)
+    return Trace(run.label, run.group, history.steps[list(rows)], values, part)
 
 
 def distances(run: Result, history: History, name: str, limit: float, part: str = "") -> Histogram:
@@ -214,7 +206,7 @@ def distances(run: Result, history: History, name: str, limit: float, part: str 
     rows = _rows(history, name)
     counts = np.array(list(rows.values()), dtype=float)
     edges = np.linspace(0, limit, counts.shape[1] + 1)
-    return Histogram(run["label"], run["group"], history.steps[list(rows)], edges, counts, quantity=part)
+    return Histogram(run.label, run.group, history.steps[list(rows)], edges, counts, quantity=part)
 
 
 def gradients(run: Result, history: History) -> Histogram:
@@ -222,13 +214,13 @@ def gradients(run: Result, history: History) -> Histogram:
     rows = _rows(history, "grad_hist")
     at = list(rows)
     counts = np.stack(list(rows.values())).astype(float)
-    batch = run["spec"]["check"]["diagnostic_batch"]
+    batch = run.spec.check.diagnostic_batch
     values = np.array([batch * len(history.traces["grad_time"][i]) for i in at])
     share = np.clip(np.nan_to_num(history.scalars["grad_zero_share"][at]), 0, 1)
     zeros = np.round(share * values)
     lost = np.maximum(0, values - zeros - counts.sum(1))  # what is no number any more
     words = str(verdict(counts[-1], float(share[-1]), int(values[-1])))
-    return Histogram(run["label"], run["group"], history.steps[at], LOG10_EDGES, counts, zeros, lost, remark=words)
+    return Histogram(run.label, run.group, history.steps[at], LOG10_EDGES, counts, zeros, lost, remark=words)
 
 
 def _rows(history: History, name: str) -> dict[int, np.ndarray]:
@@ -236,15 +228,19 @@ def _rows(history: History, name: str) -> dict[int, np.ndarray]:
     return {i: row for i, row in enumerate(history.traces[name]) if row is not None}
 
 
-def _names(runs: Sequence[Result]) -> str:
-    return ", ".join(dict.fromkeys(run["spec"]["task"]["name"] for run in runs))
+def _task_names(runs: Sequence[Result]) -> str:
+    return ", ".join(dict.fromkeys(run.spec.task.name for run in runs))
 
 
-def _end(run: Result) -> str | None:
-    return run["ended"] if run["ended"] in plots.ENDS else None
+def _with_study(run: Result) -> Result:
+    return run.named(label=f"{run.study}/{run.label}", group=f"{run.study}/{run.group}")
 
 
-def common(results: Sequence[Result], key: str) -> float | None:
-    """A figure that all runs share; None where they differ: one line in a figure would then be wrong for some."""
-    values = {run[key] for run in results if run[key] is not None}
-    return values.pop() if len(values) == 1 else None
+def gates_of(run: Result) -> tuple[str, ...]:
+    """Return the names of the gates that are measured in a run's cell."""
+    return GATES.get(run.spec.model.name, ())
+
+
+def end(run: Result) -> str | None:
+    """Return how a run ended, if figures have a mark for it."""
+    return run.ended if run.ended in plots.ENDS else None

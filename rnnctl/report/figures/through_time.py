@@ -11,8 +11,9 @@ import plots
 from plots import Histogram, Trace
 from rnnctl.diagnostics.verdict import EXPLODED, VANISHED
 from rnnctl.report.figures.kind import kind
-from rnnctl.report.figures.runs import GATE_LIMIT, GATES, NothingToDraw, Result, Runs, distances, gradients, trace
+from rnnctl.report.figures.runs import GATE_LIMIT, NothingToDraw, Runs, distances, gates_of, gradients, trace
 from rnnctl.report.figures.training import NO_GATES, threshold
+from rnnctl.report.results import Result
 
 if TYPE_CHECKING:
     from store.history import History
@@ -85,11 +86,7 @@ def saturation_image(runs: Runs) -> Figure:
 def gate_through_time(runs: Runs) -> Figure:
     shown = _gated(runs)
     return plots.saturation_through_time(
-        [
-            trace(run, history, f"gate_{gate}_time", f"gate {gate}")
-            for run, history in shown
-            for gate in GATES[run["spec"]["model"]["name"]]
-        ],
+        [trace(run, history, f"gate_{gate}_time", f"gate {gate}") for run, history in shown for gate in gates_of(run)],
         **runs.places,
         ylabel=GATE_DISTANCE,
         limit=GATE_LIMIT,
@@ -123,7 +120,7 @@ def gate_image(runs: Runs) -> Figure:
 
 def hidden_limit(run: Result) -> float:
     """The greatest saturation distance of a run's hidden units."""
-    return 0.5 if run["spec"]["model"].get("activation") == "sigmoid" else 1.0
+    return 0.5 if getattr(run.spec.model, "activation", "") == "sigmoid" else 1.0
 
 
 def _distance(runs: Sequence[Result]) -> str:
@@ -147,7 +144,7 @@ def _gated(runs: Runs) -> list[tuple[Result, History]]:
     shown = [
         (run, history)
         for run, history in runs.traced("grad_time", gated, MOST_GATED)
-        if all(f"gate_{gate}_hist" in history.traces for gate in GATES[run["spec"]["model"]["name"]])
+        if all(f"gate_{gate}_hist" in history.traces for gate in gates_of(run))
     ]
     if not shown:
         raise NothingToDraw("no check of these runs has kept its gates")
@@ -162,5 +159,5 @@ def _gate_histograms(shown: Sequence[tuple[Result, History]]) -> list[Histogram]
     return [
         distances(run, history, f"gate_{gate}_hist", GATE_LIMIT, f"gate {gate}")
         for run, history in shown
-        for gate in GATES[run["spec"]["model"]["name"]]
+        for gate in gates_of(run)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,8 +14,8 @@ from rnnctl.measures import MEASURES
 from rnnctl.report.effects.levels import at
 from rnnctl.report.effects.trials import Trials
 from rnnctl.report.figures.kind import kind
-from rnnctl.report.figures.runs import GATES, NothingToDraw, Result, Runs, common
-from rnnctl.report.parameters import parameters
+from rnnctl.report.figures.runs import NothingToDraw, Runs, end, gates_of
+from rnnctl.report.results import Result, common_value
 from rnnctl.report.units import measure_label, with_loss_unit
 
 
@@ -45,7 +46,7 @@ def _losses(runs: Runs, key: str, which: str) -> Figure:
     shown = [
         Curves(
             runs.series(key, of=part.runs),
-            with_loss_unit(f"{which} loss", part.specs).replace(" (", between),
+            with_loss_unit(f"{which} loss", part.runs).replace(" (", between),
             title=part.title,
             floor=part.floor,
             floor_label=_floor_label(part.floor),
@@ -65,7 +66,7 @@ def hyperparameters(runs: Runs) -> Figure:
 def hyperparameters_below(runs: Runs) -> Figure:
     if runs.below is None:
         raise NothingToDraw("no threshold was given")
-    chosen = [run for run in runs.all if run[runs.by] is not None and run[runs.by] < runs.below]
+    chosen = [run for run in runs.all if run.is_below(runs.below, runs.by)]
     return _scatter(runs, chosen, f"{runs.title}: the {len(chosen)} of {len(runs.all)} runs below {runs.below:g}")
 
 
@@ -74,15 +75,15 @@ def _scatter(runs: Runs, chosen: Sequence[Result], title: str) -> Figure:
     if len(runs.all) < 2:
         raise NothingToDraw("one run has nothing to be compared with")
     reference = MEASURES[runs.by].reference
-    floor = common(runs.checked, reference.field)
-    trials = Trials.of(chosen, [run["spec"] for run in chosen], runs.by, empty=True)
+    floor = common_value(runs.checked, reference.field)
+    trials = Trials.of(chosen, runs.by, empty=True)
     return plots.hyperparameters(
         [_point(run, runs.by) for run in chosen],
         [factor.name for factor in trials.factors] or None,
         floor=floor,
         floor_label=None if floor is None else f"{reference.label} {floor:.4g}",
         threshold=runs.below,
-        ylabel=measure_label(runs.by, [run["spec"] for run in runs.checked]),
+        ylabel=measure_label(runs.by, runs.checked),
         title=title,
         means={
             factor.name: {
@@ -106,7 +107,7 @@ def gradient_norm(runs: Runs) -> Figure:
 
 @kind("share of updates that were clipped, and of those that the guard stopped", examined=True, layouts=True)
 def clip_share(runs: Runs) -> Figure:
-    clipping = [run for run in runs.drawn if run["spec"]["train"]["clip"]["style"] != "none"]
+    clipping = [run for run in runs.drawn if run.spec.train.clip.style != "none"]
     if not clipping:
         raise NothingToDraw("train.clip is none, so that no update is clipped")
     words = {"clip_share": "share of updates clipped", "guard_share": "share of updates guarded"}
@@ -178,7 +179,7 @@ def _of_gates(runs: Runs, *endings: str, bands: bool = False) -> dict[str, list[
     if not runs.gated():
         raise NothingToDraw(NO_GATES)
     found = {}
-    for gate in dict.fromkeys(gate for gates in GATES.values() for gate in gates):
+    for gate in dict.fromkeys(gate for run in runs.gated() for gate in gates_of(run)):
         keys = [
             (f"gate_{gate}{e}", *((f"gate_{gate}{e}_p10", f"gate_{gate}{e}_p90") if bands else ())) for e in endings
         ]
@@ -200,8 +201,8 @@ NO_GATES = "only a gru or an lstm has gates"
 
 def threshold(runs: Runs) -> float | None:
     """The distance below which a value counts as saturated, if all runs have the same."""
-    found = {run["spec"]["check"]["saturation"] for run in runs.checked}
-    return found.pop() if len(found) == 1 else None
+    thresholds = {run.spec.check.saturation for run in runs.checked}
+    return thresholds.pop() if len(thresholds) == 1 else None
 
 
 @kind("spectral radius and largest singular value of W_hh", examined=True, layouts=True)
@@ -228,6 +229,5 @@ def _floor_label(floor: float | None) -> str | None:
 
 
 def _point(run: Result, by: str) -> Point:
-    value = float("nan") if run[by] is None else run[by]
-    ended = run["ended"] if run["ended"] in plots.ENDS else None
-    return Point(run["label"], run["group"], run["seed"], value, parameters(run["spec"]), ended)
+    value = run.value(by)
+    return Point(run.label, run.group, run.seed, math.nan if value is None else value, run.parameters, end(run))

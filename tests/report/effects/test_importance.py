@@ -17,7 +17,7 @@ BITS = {f"train.{name}": [0, 1] for name in "abcdef"}
 
 
 def table(*args, **kwargs):
-    return Table.of(Trials.of(*study(*args, **kwargs), "loss"))
+    return Table.of(Trials.of(study(*args, **kwargs), "loss"))
 
 
 def test_columns_of_numbers_magnitudes_words_and_both():
@@ -144,11 +144,11 @@ def test_r_squared_by_its_definition():
 def test_columns_that_change_together_are_told():
     # c = a + b, though neither alone says it.
     rows = [{"a": a, "b": b} for a in range(4) for b in range(4)]
-    results, specs = study(lambda seed, a, b: 1.0 + a, {"a": [0, 1, 2, 3], "b": [0, 1, 2, 3]})
-    assert linear(Table.of(Trials.of(results, specs, "loss"))).determined
-    for spec in specs:
-        spec["c"] = spec["a"] + spec["b"]
-    found = Table.of(Trials.of(results, specs, "loss"))
+    results = study(lambda seed, a, b: 1.0 + a, {"a": [0, 1, 2, 3], "b": [0, 1, 2, 3]})
+    assert linear(Table.of(Trials.of(results, "loss"))).determined
+    for run in results:
+        run.stored_spec["c"] = run.stored_spec["a"] + run.stored_spec["b"]
+    found = Table.of(Trials.of(results, "loss"))
     assert len(found.names) == 3
     assert len(rows) == len(found.y)
     fit = linear(found)
@@ -178,10 +178,10 @@ def test_more_columns_than_a_fit_can_have_are_said():
 def test_without_the_extra_there_is_one_line_and_all_the_rest(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
     draw = noise(3)
-    results, specs = study(lambda seed, a, **rest: a + draw(), BITS)
+    results = study(lambda seed, a, **rest: a + draw(), BITS)
     with pytest.raises(Missing, match=r"pip install 'rnnctl\[effects\]'"):
-        forest(Table.of(Trials.of(results, specs, "loss")))
-    found = analyse(results, specs, "loss")
+        forest(Table.of(Trials.of(results, "loss")))
+    found = analyse(results, "loss")
     assert found.forest is None
     assert list(found.missing) == ["forest"]
     assert "rnnctl[effects]" in found.missing["forest"]
@@ -190,7 +190,7 @@ def test_without_the_extra_there_is_one_line_and_all_the_rest(monkeypatch):
 
 
 def test_an_analysis_of_few_runs_says_what_it_cannot_say():
-    found = analyse(*study(lambda seed, a: float(a), {"a": [1, 2]}, seeds=(1,)), "loss")
+    found = analyse(study(lambda seed, a: float(a), {"a": [1, 2]}, seeds=(1,)), "loss")
     assert (found.table, found.linear, found.forest, found.stability) == (None, None, None, None)
     assert set(found.missing) == {"importance", "stability"}
     assert len(found.main) == 2

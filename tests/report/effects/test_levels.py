@@ -2,6 +2,7 @@
 
 import math
 import statistics
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ FLAGS = {"train.a": [0, 1], "train.b": [10, 20, 30], "model.c": ["x", "y"]}
 
 
 def trials(*args, **kwargs):
-    return Trials.of(*study(*args, **kwargs), "loss")
+    return Trials.of(study(*args, **kwargs), "loss")
 
 
 def test_means_and_errors_of_a_design_with_known_effects_are_those_of_its_analysis_of_variance():
@@ -102,16 +103,15 @@ def test_runs_below_a_threshold_are_counted_at_each_value():
 
 
 def test_runs_without_a_finite_result_and_second_namings_of_a_run_are_left_out():
-    results, specs = study(lambda seed, a, b, c: float(a), FLAGS)
-    results[0] |= {"loss": None}
-    results[1] |= {"loss": math.nan}
-    found = Trials.of([*results, *results], [*specs, *specs], "loss")
+    results = study(lambda seed, a, b, c: float(a), FLAGS)
+    results[0] = replace(results[0], loss=None)
+    results[1] = replace(results[1], loss=math.nan)
+    found = Trials.of([*results, *results], "loss")
     assert len(found.values) == len(results) - 2
     assert len(found.labels) == 12
-    for run in results[:3]:
-        run["loss"] = None
-    assert len(Trials.of(results, specs, "loss").labels) == 11
-    kept = Trials.of(results, specs, "loss", empty=True)
+    results[:3] = [replace(run, loss=None) for run in results[:3]]
+    assert len(Trials.of(results, "loss").labels) == 11
+    kept = Trials.of(results, "loss", empty=True)
     assert (len(kept.labels), kept.counts[0], len(kept.values)) == (12, 0, 33)
 
 

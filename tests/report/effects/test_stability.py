@@ -31,7 +31,7 @@ def test_spearman_is_one_minus_six_sums_of_squared_rank_differences_where_none_a
 def of(table, labels="abcd"):
     """table[label][seed]"""
     found = study(lambda seed, x: table[x].get(seed), {"x": list(table)}, seeds=(1, 2, 3))
-    return stability(Trials.of(*found, "loss"))
+    return stability(Trials.of(found, "loss"))
 
 
 def test_the_mean_over_pairs_of_seeds_and_the_best_of_each():

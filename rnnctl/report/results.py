@@ -1,0 +1,138 @@
+"""The results of runs: one record per run, from which tables, figures, JSON and CSV are made."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from rnnctl.measures import MEASURES
+from rnnctl.report.specs import read_parameters, read_spec
+
+if TYPE_CHECKING:
+    from rnnctl.study.run import RunSpec
+    from store.queries import RunRow
+
+LOSS, BITS, LAST_LOSS, ERROR, LAST_ERROR = (
+    MEASURES[key] for key in ("loss", "bits_per_byte", "last_loss", "error", "last_error")
+)
+_SEED = re.compile(r"(?:^|\s)seed=\d+(?=\s|$)")
+
+
+def group_label(label: str) -> str:
+    """Return a run's label without its seed: the label that its replicates share."""
+    # The usual label, with the seed at its end, takes no regular expression: leaderboards have thousands of labels.
+    head, _, seed = label.rpartition(" seed=")
+    if not (seed.isdecimal() and "seed=" not in head):
+        head = _SEED.sub("", label)
+    return head.strip() or "all"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Who a run is, how it ended and what it reached.
+
+    Losses are in the unit of the task's loss, errors are shares in [0, 1]. A value is None before it is known, and for
+    tasks that have no such value.
+    """
+
+    study: str
+    label: str
+    group: str  # the label of the configuration
+    run: str
+    config: str
+    seed: int
+    ended: str  # the outcome of a finished run, the status of any other
+    updates: int  # done
+    budget: int  # updates, at most
+    loss: float | None
+    bits_per_byte: float | None
+    last_loss: float | None
+    floor: float | None
+    floor_bits_per_byte: float | None
+    error: float | None
+    last_error: float | None
+    chance_error: float | None
+    best_at: int | None  # the update of the best validation loss
+    broke_floor_at: int | None  # the update of the first check below the floor
+    samples: int | None  # on which the last validation rests
+    seconds: float | None  # of training
+    exact: bool  # whether every attempt went on with the same bits
+    stored_spec: Mapping[str, Any] = field(repr=False, compare=False)  # plain JSON values; `spec` reads them
+
+    @classmethod
+    def of(cls, row: RunRow) -> Result:
+        """Return the result of a run as the store has it."""
+        summary = row.summary
+        floor, loss = summary.get("floor"), LOSS.read(summary)
+        bits = BITS.read(summary)
+        # By position: leaderboards make thousands of these, and names take twice as long.
+        return cls(
+            row.study,
+            row.label,
+            group_label(row.label),
+            row.run_id,
+            row.config_id,
+            row.spec["seed"],
+            row.outcome or row.status,
+            row.step,
+            row.total,
+            loss,
+            bits,
+            LAST_LOSS.read(summary),
+            floor,
+            floor * bits / loss if bits and loss and floor is not None else None,
+            ERROR.read(summary),
+            LAST_ERROR.read(summary),
+            summary.get("chance_error"),
+            summary.get("best_step"),
+            summary.get("broke_floor_at"),
+            (summary.get("last") or {}).get("valid_samples"),
+            summary.get("seconds"),
+            row.exact,
+            row.spec,
+        )
+
+    @property
+    def spec(self) -> RunSpec:
+        """The run's spec. Raise SpecError if this version cannot read it."""
+        return read_spec(self.stored_spec)
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The hyper-parameters by dotted key, without the seed (see rnnctl.report.parameters)."""
+        return read_parameters(self.stored_spec)
+
+    @property
+    def checked(self) -> bool:
+        """Whether the run has been checked: a run that diverged at its first check has a floor and no loss."""
+        return self.floor is not None
+
+    def value(self, key: str) -> float | None:
+        """Return a measure, or another number of the record (`updates`, `seconds`, `floor`), by its key."""
+        number: float | None = getattr(self, key)
+        return number
+
+    def is_below(self, threshold: float, key: str) -> bool:
+        """Return whether a measure is known and below a threshold."""
+        value = self.value(key)
+        return value is not None and value < threshold
+
+    def named(self, *, label: str, group: str) -> Result:
+        """Return the same result under other labels."""
+        return dataclasses.replace(self, label=label, group=group)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the record as JSON and CSV have it: all fields in their order, without the spec."""
+        return {name: getattr(self, name) for name in COLUMNS}
+
+
+COLUMNS = tuple(each.name for each in dataclasses.fields(Result) if each.name != "stored_spec")
+
+
+def common_value(results: Iterable[Result], key: str) -> float | None:
+    """Return the number that all results have which have one; None if they differ or none has one."""
+    values = {value for result in results if (value := result.value(key)) is not None}
+    return values.pop() if len(values) == 1 else None

@@ -1,0 +1,56 @@
+"""Stored specs as RunSpec: the one place where the report reads them.
+
+Thousands of runs share a configuration, so each configuration is validated once per process. Nothing is validated
+before somebody asks for a spec.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from rnnctl.report.parameters import parameters
+
+if TYPE_CHECKING:
+    from rnnctl.study.run import RunSpec
+
+CONFIGURATIONS = 50_000  # kept in memory, a few kB each
+
+
+def read_spec(stored: Mapping[str, Any]) -> RunSpec:
+    """Return a spec that the store keeps as plain JSON values. Raise SpecError if this version cannot read it."""
+    return _configuration(_settings(stored)).model_copy(update={"seed": stored["seed"]})
+
+
+def read_parameters(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the hyper-parameters of a stored spec by dotted key. Raise SpecError if this version cannot read it."""
+    return _parameters(_settings(stored))
+
+
+def _settings(stored: Mapping[str, Any]) -> str:
+    """Return the text that the runs of a configuration share: their spec without its seed."""
+    return json.dumps({key: value for key, value in stored.items() if key != "seed"}, sort_keys=True)
+
+
+@lru_cache(maxsize=CONFIGURATIONS)
+def _configuration(settings: str) -> RunSpec:
+    from pydantic import ValidationError
+
+    from rnnctl.study.errors import SpecError
+    from rnnctl.study.run import RunSpec
+
+    try:
+        return RunSpec.model_validate(json.loads(settings))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise SpecError(
+            f"a registered run cannot be read by this version of rnnctl: {problem['msg']}", key=where
+        ) from None
+
+
+@lru_cache(maxsize=CONFIGURATIONS)
+def _parameters(settings: str) -> Mapping[str, Any]:
+    return parameters(_configuration(settings))
