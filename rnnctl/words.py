@@ -55,3 +55,10 @@ def counted(n: int, noun: str) -> str:
     """Return a number of things: 1 run, 2 runs, 3 studies."""
     plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
     return f"{n:,} {noun if n == 1 else plural}"
+
+
+def headline(error: str) -> str:
+    """Return type and first line of the message of the last exception in a traceback, or the first line of a text."""
+    lines = error.strip().splitlines() or [""]
+    frames = [i for i, line in enumerate(lines) if line.startswith("  ")]
+    return lines[frames[-1] + 1] if frames and frames[-1] + 1 < len(lines) else lines[0]

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 from rnnctl.words import counted as counted
+from rnnctl.words import headline as headline
 from rnnctl.words import number as number
 from rnnctl.words import one_line
 
@@ -99,10 +100,3 @@ def duration(seconds: float | None) -> str:
         return f"{whole} s"
     minutes, rest = divmod(whole, 60)
     return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
-
-
-def headline(error: str) -> str:
-    """Type and first line of the message of the last exception in a traceback, or the first line of any other text."""
-    lines = error.strip().splitlines() or [""]
-    frames = [i for i, line in enumerate(lines) if line.startswith("  ")]
-    return lines[frames[-1] + 1] if frames and frames[-1] + 1 < len(lines) else lines[0]

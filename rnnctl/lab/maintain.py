@@ -1,0 +1,131 @@
+"""Keep a workspace in order: cancel and retry runs, look for damage, make backups."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rnnctl.lab.errors import Code, LabError
+from rnnctl.lab.workspaces import one_run, study_named
+from store import Store, queries, queue
+from store.backup import backup as copy
+from store.integrity import Finding
+
+NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smbfs", "sshfs", "fuse.sshfs", "9p", "lustre", "glusterfs"}
+
+
+def chosen(store: Store, runs: Sequence[str] = (), study: str | None = None) -> list[str]:
+    """Return the ids of these runs (see `one_run`) and of all runs of a study, each once. Raises LabError."""
+    ids = [one_run(store, name) for name in runs]
+    if study is not None:
+        ids += [row.run_id for row in queries.runs_of(store, study_named(store, study))]
+    return list(dict.fromkeys(ids))
+
+
+def retry(store: Store, run_ids: Sequence[str] | None = None) -> list[str]:
+    """Put runs that failed, were quarantined or cancelled back into the queue, and return their ids.
+
+    run_ids: None for all that failed or were quarantined. Raises LabError if there is nothing to retry.
+    """
+    retried = queue.retry(store, run_ids)
+    if not retried:
+        raise LabError("nothing to retry: only failed, quarantined and cancelled runs can be", Code.NOTHING)
+    return retried
+
+
+def cancel(store: Store, run_ids: Sequence[str]) -> list[str]:
+    """Take runs out of the queue, and return their ids. Running ones stop at the next beat of their worker.
+
+    Raises LabError if there is nothing to cancel.
+    """
+    cancelled = queue.cancel(store, run_ids, time.time())
+    if not cancelled:
+        raise LabError("nothing to cancel: only queued and running runs can be", Code.NOTHING)
+    return cancelled
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The state of a workspace. wrong: what is damaged. orphans: files that nothing refers to, which do no harm."""
+
+    facts: dict[str, Any]
+    wrong: list[Finding]
+    orphans: list[str]
+
+
+def diagnose(store: Store) -> Diagnosis:
+    """Check the database and all checkpoints, and tell which versions of everything are in use. Loads torch."""
+    from store import integrity
+
+    return Diagnosis(
+        _facts(store),
+        [*integrity.database_findings(store), *integrity.checkpoint_findings(store)],
+        [str(path) for path in integrity.orphans(store)],
+    )
+
+
+def remove_orphans(store: Store) -> list[Path]:
+    """Remove the checkpoint files that nothing refers to, and return them."""
+    from store import integrity
+
+    return integrity.remove_orphans(store)
+
+
+def _facts(store: Store) -> dict[str, Any]:
+    import numpy
+    import torch
+
+    from jobs.identity import alive, here
+    from rnnctl import __version__
+    from rnnctl.determinism import kernel_compiler
+    from store import workers
+
+    current = workers.current(store)
+    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    without_compiler = "none: without numba, training on the CPU goes through torch, several times slower"
+    return {
+        "workspace": str(store.workspace.root),
+        "file system": _file_system(store.workspace.root),
+        **store.engine(),
+        "rnnctl": __version__,
+        "python": sys.version.split()[0],
+        "torch": torch.__version__,
+        "numpy": numpy.__version__,
+        "kernels": kernel_compiler() or without_compiler,
+        "gpu": ", ".join(gpus) or "none",
+        "host": here().host,
+        "workers": len(current),
+        "dead workers": sum(alive(worker) is False for worker in current),
+    }
+
+
+def _file_system(folder: Path) -> str:
+    """Return the type of the file system that holds a folder, with a warning if it is on a network."""
+    import psutil
+
+    mounts = sorted(psutil.disk_partitions(all=True), key=lambda mount: -len(mount.mountpoint))
+    resolved = folder.resolve()
+    kind = next((mount.fstype for mount in mounts if resolved.is_relative_to(mount.mountpoint)), "unknown")
+    if kind in NETWORK_FILE_SYSTEMS:
+        return f"{kind} (a network file system: its locks may fail; keep the workspace on a local disk)"
+    return kind
+
+
+@dataclass(frozen=True)
+class Backup:
+    """A copy of a workspace. notes: checkpoints that were replaced while it was made."""
+
+    folder: Path
+    checkpoints: int
+    notes: list[str]
+
+
+def backup(store: Store, destination: Path, *, checkpoints: bool = True) -> Backup:
+    """Copy a workspace into a new folder, and verify the copy. Raises StoreError."""
+    made = copy(store, destination, checkpoints)
+    notes = [f"{path} was replaced by a newer one while the copy was made" for path in made.missing]
+    return Backup(made.workspace.root, made.checkpoints, notes)

@@ -1,0 +1,153 @@
+"""The state of a workspace: its queue and workers, and the runs that are running, waiting or wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from jobs.identity import alive
+from rnnctl.lab.records import named
+from rnnctl.words import headline
+from store import Store, queries, workers
+from store.queries import RunRow
+
+PROCESS = {True: "alive", False: "dead", None: "on another host"}
+
+
+@dataclass(frozen=True)
+class WorkerState:
+    """A worker that has not ended, as far as the database knows."""
+
+    worker: str
+    host: str
+    pid: int
+    device: str
+    process: str  # a value of PROCESS
+    beat_seconds_ago: float
+    running: int  # runs
+
+
+@dataclass(frozen=True)
+class RunningRun:
+    """A run that a worker is training."""
+
+    run: str
+    label: str  # STUDY/LABEL
+    worker: str | None
+    step: int
+    total: int
+    attempt: int
+    moved_seconds_ago: float | None
+    lease_left_seconds: float | None
+    loss: float | None  # the best
+    floor: float | None
+
+
+@dataclass(frozen=True)
+class WaitingRun:
+    """A queued run that is tried again after a failure. seconds: until it may be claimed, negative if it may be now."""
+
+    run: str
+    label: str
+    strikes: int
+    seconds: float = named("in")
+
+
+@dataclass(frozen=True)
+class WrongRun:
+    """A run that failed or was quarantined. error: the headline of its traceback."""
+
+    run: str
+    label: str
+    status: str
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """The state of a workspace at one moment. counts, studies: runs by status, of all studies and of each."""
+
+    workspace: str
+    at: float  # seconds since the epoch
+    counts: dict[str, int]
+    studies: dict[str, dict[str, int]]
+    updates_left_at_most: int
+    updates_per_second: float
+    seconds_left_at_most: float | None
+    workers: list[WorkerState]
+    running: list[RunningRun]
+    waiting_to_be_tried_again: list[WaitingRun]
+    wrong: list[WrongRun]
+
+
+def status(store: Store, now: float) -> Status:
+    """Return the state of a workspace. now: seconds since the epoch."""
+    rows = queries.runs_of(store, statuses=("queued", "running", "failed", "quarantined"))
+    by_status: dict[str, list[RunRow]] = {}
+    for row in rows:
+        by_status.setdefault(row.status, []).append(row)
+    running = by_status.get("running", [])
+    left = sum(row.total - row.step for row in rows if row.status in ("queued", "running"))
+    rate = sum(_rate(store, row) for row in running)
+    return Status(
+        workspace=str(store.workspace.root),
+        at=now,
+        counts=queries.counts(store),
+        studies=queries.counts_by_study(store),
+        updates_left_at_most=left,
+        updates_per_second=rate,
+        seconds_left_at_most=left / rate if rate > 0 else None,
+        workers=_workers(store, now),
+        running=[_running(row, now) for row in running],
+        waiting_to_be_tried_again=[
+            WaitingRun(row.run_id, _name(row), row.strikes, row.not_before - now)
+            for row in by_status.get("queued", [])
+            if row.strikes
+        ],
+        wrong=_wrong([*by_status.get("failed", []), *by_status.get("quarantined", [])]),
+    )
+
+
+def _name(row: RunRow) -> str:
+    return f"{row.study}/{row.label}"
+
+
+def _workers(store: Store, now: float) -> list[WorkerState]:
+    return [
+        WorkerState(
+            worker=worker.id,
+            host=worker.host,
+            pid=worker.pid,
+            device=worker.device,
+            process=PROCESS[alive(worker)],
+            beat_seconds_ago=now - worker.beat_at,
+            running=worker.running,
+        )
+        for worker in workers.current(store)
+    ]
+
+
+def _running(row: RunRow, now: float) -> RunningRun:
+    return RunningRun(
+        run=row.run_id,
+        label=_name(row),
+        worker=row.worker,
+        step=row.step,
+        total=row.total,
+        attempt=row.attempt,
+        moved_seconds_ago=None if row.progress_at is None else now - row.progress_at,
+        lease_left_seconds=None if row.lease_until is None else row.lease_until - now,
+        loss=row.summary.get("best_loss"),
+        floor=row.summary.get("floor"),
+    )
+
+
+def _wrong(rows: Sequence[RunRow]) -> list[WrongRun]:
+    return [WrongRun(row.run_id, _name(row), row.status, headline(row.error) if row.error else None) for row in rows]
+
+
+def _rate(store: Store, row: RunRow) -> float:
+    """Return the updates per second of a run from the start of its attempt to its last sign of progress, at first 0."""
+    attempt = queries.attempts(store, row.run_id)[-1]
+    seconds = 0.0 if row.progress_at is None else row.progress_at - attempt.started
+    return (row.step - attempt.start_step) / seconds if seconds > 0 else 0.0

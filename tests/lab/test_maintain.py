@@ -1,0 +1,45 @@
+"""Keeping a workspace in order."""
+
+import pytest
+
+from rnnctl.lab import maintain
+from rnnctl.lab.errors import Code, LabError
+from store import Store, StoreError, queries
+
+
+def test_cancelled_runs_come_back(store):
+    ids = maintain.chosen(store, ["omega=1.0 seed=1"], "tiny")
+    assert len(ids) == 4
+    assert sorted(maintain.cancel(store, ids[:2])) == sorted(ids[:2])
+    assert queries.counts(store)["cancelled"] == 2
+    assert sorted(maintain.retry(store, ids)) == sorted(ids[:2])
+    assert queries.counts(store)["queued"] == 4
+
+
+def test_nothing_to_do_is_an_error(store):
+    for attempt in (lambda: maintain.retry(store), lambda: maintain.cancel(store, [])):
+        with pytest.raises(LabError, match="nothing to") as error:
+            attempt()
+        assert error.value.code is Code.NOTHING
+    with pytest.raises(LabError, match="did you mean tiny"):
+        maintain.chosen(store, study="tinny")
+
+
+def test_a_stray_file_is_found_and_removed(store):
+    stray = store.workspace.checkpoints / "r1-nobody" / "a1-s5.pt"
+    stray.parent.mkdir(parents=True)
+    stray.write_bytes(b"x")
+    diagnosis = maintain.diagnose(store)
+    assert (diagnosis.wrong, diagnosis.orphans) == ([], [str(stray)])
+    assert diagnosis.facts["workspace"] == str(store.workspace.root)
+    assert maintain.remove_orphans(store) == [stray]
+    assert not stray.exists()
+
+
+def test_a_backup_is_a_workspace(store, tmp_path):
+    made = maintain.backup(store, tmp_path / "copy")
+    assert (made.folder, made.checkpoints, made.notes) == (tmp_path / "copy", 0, [])
+    with Store.open(made.folder) as copy:
+        assert queries.counts(copy) == queries.counts(store)
+    with pytest.raises(StoreError, match="exists already"):
+        maintain.backup(store, tmp_path / "copy")
