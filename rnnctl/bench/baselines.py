@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy, one_hot
 
-from rnnctl.study.run import Rescale, RunSpec
-from rnnctl.tasks import Batch, make_task
+from rnnctl.study.run import RunSpec
+from rnnctl.study.train import Rescale
+from rnnctl.tasks.base import Batch
 
 ModuleType = type[torch.nn.RNN] | type[torch.nn.GRU] | type[torch.nn.LSTM]
 MODULES: dict[str, ModuleType] = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
@@ -37,7 +38,7 @@ class Eager:
 
     def __init__(self, spec: RunSpec) -> None:
         assert isinstance(spec.train.clip, Rescale)
-        self.spec, self.task, self.cutoff = spec, make_task(spec.task), spec.train.clip.cutoff
+        self.spec, self.task, self.cutoff = spec, spec.task.make(), spec.train.clip.cutoff
         self.rng = np.random.default_rng(spec.seed)
         hidden, task = spec.model.hidden, self.task
 
@@ -88,7 +89,7 @@ class Module:
 
     def __init__(self, spec: RunSpec) -> None:
         assert isinstance(spec.train.clip, Rescale)
-        self.spec, self.task, self.cutoff = spec, make_task(spec.task), spec.train.clip.cutoff
+        self.spec, self.task, self.cutoff = spec, spec.task.make(), spec.train.clip.cutoff
         self.rng = np.random.default_rng(spec.seed)
         self.rnn = torch.nn.RNN(self.task.n_inputs, spec.model.hidden)
         self.head = torch.nn.Linear(spec.model.hidden, self.task.n_outputs)
@@ -127,7 +128,7 @@ class GatedLayers(torch.nn.Module):
         super().__init__()
         assert spec.model.name == "gated"
         assert spec.task.name == "text"
-        self.spec, self.task, self.rng = spec, make_task(spec.task), np.random.default_rng(spec.seed)
+        self.spec, self.task, self.rng = spec, spec.task.make(), np.random.default_rng(spec.seed)
         size = spec.model.hidden
         self.first = torch.nn.Linear(self.task.n_inputs, size)
         self.layers = torch.nn.ModuleList(GatedLayer(size) for _ in range(spec.model.layers))

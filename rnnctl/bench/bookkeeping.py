@@ -15,6 +15,7 @@ from jobs.ledger import StoreLedger
 from jobs.session import Session
 from jobs.worker import Worker
 from rnnctl.bench.cases import ec7
+from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
 from rnnctl.training.loop import Cadence, train_pack
 from rnnctl.training.member import Member
@@ -79,7 +80,7 @@ def bookkeeping_share(updates: int = 3000) -> float:
     training = TimedTraining()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        record = RunRecord(spec.run_id, spec.config_id, spec.shape, spec.canonical(), "bench", updates)
+        record = RunRecord(spec.run_id, spec.config_id, PackKey.of(spec).text, spec.canonical(), "bench", updates)
         with Store.create(root) as store:
             registry.register(store, [StudyRecord("bench", "", "", [record])], time.time())
         worker = Worker(

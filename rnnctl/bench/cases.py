@@ -11,9 +11,8 @@ from rnnctl.bench import baselines
 from rnnctl.bench.timing import Comparison, compare
 from rnnctl.cells.base.passes import make_tape
 from rnnctl.study.run import RunSpec
-from rnnctl.tasks import make_task
-from rnnctl.training.member import begin
-from rnnctl.training.pack import Pack, model_of
+from rnnctl.training.member import begin, network_of
+from rnnctl.training.pack import Pack
 
 # Cell, time steps, batch size, hidden units.
 SHAPES = (
@@ -63,8 +62,8 @@ def gated(hidden: int, batch: int, seed: int = 1) -> RunSpec:
 
 def pack_of(specs: list[RunSpec]) -> Pack:
     """Return a pack of new runs, at update 0."""
-    task = make_task(specs[0].task)
-    started = [begin(str(i), spec, task, model_of(spec, task)) for i, spec in enumerate(specs)]
+    task = specs[0].task.make()
+    started = [begin(str(i), spec, task, network_of(spec.model, task)) for i, spec in enumerate(specs)]
     return Pack([member for member, _ in started], [flat for _, flat in started], "cpu")
 
 
@@ -82,7 +81,7 @@ def _through_time(cell: str, steps: int, batch: int, hidden: int, repeats: int) 
     data = {**_spec(hidden, (50, 200), samples=1000), "model": {"name": cell, "hidden": hidden}}
     data["train"] = {"omega": 0}
     spec = RunSpec.model_validate(data)
-    model = model_of(spec, make_task(spec.task))
+    model = network_of(spec.model, spec.task.make())
     tape = make_tape(model, 1, steps, batch, dtype=torch.float32, device="cpu")
     flat = 0.1 * torch.randn(1, model.layout.size)
     weights, grads = model.layout.views(flat), model.layout.views(torch.zeros_like(flat))

@@ -171,8 +171,7 @@ def _trained(store: Store, what: str, rows: Sequence[RunRow]) -> Iterator[Traine
     import torch
 
     from rnnctl.study.run import RunSpec
-    from rnnctl.tasks import make_task
-    from rnnctl.training.pack import model_of
+    from rnnctl.training.member import network_of
 
     torch.set_num_threads(1)  # products this small only wait for each other
     found, diverged = 0, 0
@@ -186,7 +185,7 @@ def _trained(store: Store, what: str, rows: Sequence[RunRow]) -> Iterator[Traine
         found += 1
         spec = RunSpec.model_validate(row.spec)
         try:
-            model_of(spec, make_task(spec.task))  # reads the text
+            network_of(spec.model, spec.task.make())  # reads the text
         except ValueError as error:
             raise UserError(f"{row.label}: {error}", FAILURE) from error
         yield row, spec, state["best_weights"], state["best"]["step"]

@@ -37,3 +37,11 @@ def through_time(norms_TB: torch.Tensor) -> tuple[dict[str, float], dict[str, np
         "grad_decay": float(np.log10(first / last) / steps) if sound else float("nan"),
     }
     return scalars, {"grad_time": g_t, "grad_hist": log10_histogram(values)}
+
+
+def reach(d_TBH: torch.Tensor, bound: float) -> torch.Tensor:
+    """Return the share of steps and sequences that the gradient reaches, (), from dL/dh_t for t = 0..T, (T + 1, B, H).
+
+    It reaches a step of a sequence where its squared norm is `bound` or more.
+    """
+    return (d_TBH[1:].square().sum(2) >= bound).double().mean()

@@ -10,6 +10,7 @@ from typing import Any
 from rnnctl.lab.records import left_out
 from rnnctl.report.cost import core_seconds
 from rnnctl.study.loading import Study, load_studies
+from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
 
 
@@ -69,7 +70,7 @@ def _plan(study: Study) -> Plan:
         ),
         runs=[PlannedRun(run.label, run.spec.run_id, run.differences, run.spec) for run in study.runs],
         configurations=len({spec.config_id for spec in specs}),
-        shapes=len({spec.shape for spec in specs}),
+        shapes=len({PackKey.of(spec) for spec in specs}),
         updates=sum(spec.train.updates for spec in specs),
         varied=list(study.varied),
     )

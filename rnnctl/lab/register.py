@@ -10,6 +10,7 @@ from typing import Any
 
 from rnnctl.lab.errors import LabError
 from rnnctl.study.loading import Study, load_studies
+from rnnctl.study.pack_key import PackKey
 from store import Store, queries, registry
 from store.lineage import Descent
 from store.registry import RunRecord, StudyRecord
@@ -96,7 +97,7 @@ def study_record(study: Study, descents: Iterable[Descent] = ()) -> StudyRecord:
         RunRecord(
             run_id=run.spec.run_id,
             config_id=run.spec.config_id,
-            shape=run.spec.shape,
+            shape=PackKey.of(run.spec).text,
             spec=run.spec.canonical(),
             label=run.label,
             total=run.spec.train.updates,

@@ -1,6 +1,4 @@
-"""Adam of rnnctl.training.optimizers in one pass over the weights. Torch's seven passes take longer than the products
-of a small network.
-"""
+"""Adam in one pass over the weights. Torch takes seven, which last longer than the products of a small network."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ from rnnctl.corpora.floors import Floor, NGrams, bits_per_byte
 from rnnctl.probes.lengths import chunk_of
 from rnnctl.probes.stepper import Stepper
 from rnnctl.study.run import RunSpec
-from rnnctl.tasks import Batch, make_task
+from rnnctl.tasks.base import Batch
 
 TARGETS = 8  # of a window at most, for which contexts are compared: each takes a pass of its own
 # Nats by which a context may cost more than the state as trained and still be called enough. Networks of source text in
@@ -117,14 +117,14 @@ def ablation(
     """Ask the network of a spec of task text, with these weights, about `samples` windows of a split.
 
     Raises ValueError: contexts that are none or do not fit the window; fewer than two samples, or a number of them that
-    chunk_of refuses; and what make_task raises where the corpus is another one.
+    chunk_of refuses; and ValueError where the corpus is another one.
     """
     window = spec.task.window
     if not contexts or min(contexts) < 0 or max(contexts) >= window:
         raise ValueError(f"windows of {window:,} symbols have contexts from 0 to {window - 1:,}")
     if samples < 2:
         raise ValueError("states are shuffled among two samples and more")
-    chunk, task = chunk_of(samples), make_task(spec.task).split(split)
+    chunk, task = chunk_of(samples), spec.task.make().split(split)
     contexts, steps = sorted(set(contexts)), asked_steps(window, max(contexts))
     drawn, shuffles = seeds.generator(seed, seeds.EVALUATION), seeds.generator(seed, seeds.SHUFFLING)
     network = Stepper(spec, task, weights_N, chunk)

@@ -15,7 +15,6 @@ from rnnctl import seeds
 from rnnctl.corpora.vocabulary import Vocabulary
 from rnnctl.probes.stepper import Stepper
 from rnnctl.study.run import RunSpec
-from rnnctl.tasks import make_task
 
 
 def generated(
@@ -25,12 +24,12 @@ def generated(
 
     An empty prompt begins with a symbol drawn from the unigram of the training split, the first of `symbols`. The same
     arguments give the same text. Raises ValueError for a character that the vocabulary lacks, a temperature that is no
-    finite number from 0 on, and what make_task raises where the corpus is another one; FloatingPointError where the
+    finite number from 0 on, and ValueError where the corpus is another one; FloatingPointError where the
     network's outputs are no numbers.
     """
     if not (math.isfinite(temperature) and temperature >= 0):
         raise ValueError(f"temperature {temperature:g}: a finite number, 0 or more")
-    task, rng = make_task(spec.task), seeds.generator(seed, seeds.GENERATION)
+    task, rng = spec.task.make(), seeds.generator(seed, seeds.GENERATION)
     vocabulary: Vocabulary = task.known.tokens.vocabulary
     ids = vocabulary.encode(prompt).tolist()
     wanted = len(ids) + symbols

@@ -10,9 +10,8 @@ import torch
 
 from rnnctl import seeds
 from rnnctl.study.run import RunSpec
-from rnnctl.tasks import make_task
 from rnnctl.tasks.base import Baseline
-from rnnctl.training.pack import model_of
+from rnnctl.training.member import network_of
 from rnnctl.training.validation import Validator
 
 CHUNK = 1000  # sequences at a time
@@ -43,8 +42,8 @@ def at_length(spec: RunSpec, weights_N: torch.Tensor, length: int, samples: int,
     length.
     """
     chunk = chunk_of(samples)
-    task = make_task(spec.task.at_length(length)).split("test")
-    rng, model = seeds.generator(seed, seeds.EVALUATION), model_of(spec, task)
+    task = spec.task.at_length(length).make().split("test")
+    rng, model = seeds.generator(seed, seeds.EVALUATION), network_of(spec.model, task)
     dtype = getattr(torch, spec.train.dtype)
     validator = Validator(task.question, model, task.max_steps, chunk, dtype=dtype, device="cpu")
     weights = model.layout.views(weights_N.unsqueeze(0))

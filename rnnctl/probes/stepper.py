@@ -8,8 +8,8 @@ import torch
 from rnnctl.cells.base.heads import losses, read, wrong
 from rnnctl.cells.base.passes import make_tape
 from rnnctl.study.run import RunSpec
-from rnnctl.tasks import Task
-from rnnctl.training.pack import model_of
+from rnnctl.tasks.base import Task
+from rnnctl.training.member import network_of
 from rnnctl.training.validation import as_tensor
 
 ROOM = 1 << 24  # outputs that are judged at a time: a large vocabulary's of all sequences would not fit into memory
@@ -19,7 +19,7 @@ class Stepper:
     """The network of a spec with weights (N,), for `batch` sequences B side by side. Keeps no state of its own."""
 
     def __init__(self, spec: RunSpec, task: Task, weights_N: torch.Tensor, batch: int) -> None:
-        model = model_of(spec, task)
+        model = network_of(spec.model, task)
         self.question = task.question
         self.weights = model.layout.views(weights_N.unsqueeze(0))
         self.to = {"dtype": getattr(torch, spec.train.dtype), "device": "cpu"}

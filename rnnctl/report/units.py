@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rnnctl.report.results import Result
     from rnnctl.study.run import RunSpec
     from rnnctl.study.tasks import TaskSpec
-    from rnnctl.tasks import Task
+    from rnnctl.tasks.base import Task
 
 UNITS = {"cross_entropy": "nats", "squared_error": "mean squared error"}
 
@@ -39,9 +39,8 @@ def task_of(spec: RunSpec) -> Task:
 
 @lru_cache(maxsize=256)
 def _task(section: TaskSpec) -> Task:
-    from rnnctl.tasks import make_task
 
-    return make_task(section)
+    return section.make()
 
 
 def loss_units(results: Iterable[Result]) -> list[str]:

@@ -80,8 +80,10 @@ class Expansion(NamedTuple):
     warnings: list[tuple[Place, str]]
 
 
-def expand(plan: Plan) -> Expansion:
+def expand(plan: Plan, *, identify: bool) -> Expansion:
     """The runs, the dotted keys that vary among them, and warnings, each with its place.
+
+    identify: whether the data of each run's task is identified, for which files may be read.
 
     Raises SpecError for a run that cannot be, at the place of the value that is wrong; for too many runs; for none.
     """
@@ -90,7 +92,7 @@ def expand(plan: Plan) -> Expansion:
         place = max(plan.axes, key=lambda axis: len(axis.options)).place
         what = f"the study would have {combinations:,} runs, more than {MAX_RUNS:,}"
         raise SpecError(what, line=place.line, key=place.key)
-    crossing = _Crossing(plan)
+    crossing = _Crossing(plan, identify)
     candidates = list(crossing.candidates())
     if not candidates:
         place = plan.exclude[0].place
@@ -108,8 +110,9 @@ def expand(plan: Plan) -> Expansion:
 class _Crossing:
     """One pass over all combinations, with the counts that tell afterwards what had no effect."""
 
-    def __init__(self, plan: Plan):
+    def __init__(self, plan: Plan, identify: bool):
         self.plan = plan
+        self.identify = identify
         self.axis_paths = [path for axis in plan.axes for path in axis.paths]
         case_paths = [change.path for case in plan.cases for change in case.changes if not change.opens]
         self.paths = list(dict.fromkeys([*case_paths, *self.axis_paths]))
@@ -134,6 +137,8 @@ class _Crossing:
                 settings = overlay.with_changes(outermost_first(itertools.chain(*options)))
                 try:
                     spec, dropped = resolve(settings, self.plan.when)
+                    if self.identify:
+                        spec = settings.identified(spec)
                 except SpecError:
                     # What cannot be a run is no mistake where it is excluded by what is set.
                     if self._is_excluded(settings.values):

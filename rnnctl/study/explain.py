@@ -83,13 +83,17 @@ def _problem(path: Path, model: type[Section] | None, tag: str, details: dict[st
     if kind in ("model_type", "model_attributes_type", "union_tag_not_found", "dict_type"):
         return Problem(path, f"must be {_short_forms(KEYS[path])}, not {shown(value)}", tuple(tags_of(KEYS[path])))
     if kind == "value_error":
-        words = (tuple(found[0].split(".")) for found in _DOTTED.finditer(str(context["error"])))
-        mentions = tuple((*path, *word) for word in words if (*path, *word) in KEYS)
-        return Problem(path, str(context["error"]), mentions=mentions)
+        return disagreement(path, str(context["error"]))
     message = _MESSAGES.get(kind)
     if message is None:
         return Problem(path, f"{details['msg'][:1].lower()}{details['msg'][1:]}, not {shown(value)}")
     return Problem(path, f"{message(context)}, not {shown(value)}", meant=_number_meant(value, kind))
+
+
+def disagreement(path: Path, message: str) -> Problem:
+    """Return the problem that a message tells of the section at `path`: the keys that it names disagree."""
+    words = (tuple(match[0].split(".")) for match in _DOTTED.finditer(message))
+    return Problem(path, message, mentions=tuple((*path, *word) for word in words if (*path, *word) in KEYS))
 
 
 _MESSAGES: dict[str, Callable[[dict[str, Any]], str]] = {

@@ -10,7 +10,6 @@ from typing import Any
 from pydantic import ValidationError
 
 from rnnctl.study.schema import KEYS, Path, short_name, value_at
-from rnnctl.study.texts import HASHES
 
 NOTHING_VARIES = "base"
 
@@ -59,7 +58,11 @@ def _compact_section(path: Path, section_json: str, apart: frozenset[Path]) -> s
     except ValidationError:  # the section has keys without a default
         defaults = {}
     # Hashes would make a label unreadable, and follow from what it tells.
-    told = {name: below for name, below in wanted.items() if name not in HASHES and defaults.get(name) != below}
+    told = {
+        name: below
+        for name, below in wanted.items()
+        if not KEYS[*path, name].derived and defaults.get(name) != below
+    }
     return json.dumps(tag | told)
 
 

@@ -58,14 +58,16 @@ class Study:
     recipe: Recipe | None = None
 
 
-def load_studies(references: Iterable[str | FilePath], seeds: Sequence[int] | None = None) -> list[Study]:
+def load_studies(
+    references: Iterable[str | FilePath], seeds: Sequence[int] | None = None, *, identify: bool = True
+) -> list[Study]:
     """Studies from paths or names of packaged studies: all of them, or SpecError for the first that is wrong.
 
     seeds: instead of each study's own. Two files with one study name are an error too.
     """
     studies: dict[str, Study] = {}
     for reference in references:
-        study = load_study(reference, seeds)
+        study = load_study(reference, seeds, identify=identify)
         if study.name in studies:
             what = f'the study "{study.name}" is also in {studies[study.name].file}; give one of them another name'
             raise SpecError(what, file=study.file, key="study")
@@ -73,7 +75,7 @@ def load_studies(references: Iterable[str | FilePath], seeds: Sequence[int] | No
     return list(studies.values())
 
 
-def load_study(reference: str | FilePath, seeds: Sequence[int] | None = None) -> Study:
+def load_study(reference: str | FilePath, seeds: Sequence[int] | None = None, *, identify: bool = True) -> Study:
     """A study from a path, or by the name of a packaged one (then a file of that name is meant by ./NAME).
 
     seeds: instead of its own. Raises SpecError if the file cannot be read or is wrong.
@@ -91,7 +93,7 @@ def load_study(reference: str | FilePath, seeds: Sequence[int] | None = None) ->
         raise SpecError(what, file=str(reference), allowed=packaged, meant=meant) from None
     except SpecError as error:
         raise error.at(file=str(reference)) from None
-    return read_study(text, str(reference))
+    return read_study(text, str(reference), identify=identify)
 
 
 def load_recipe(path: str | FilePath) -> Recipe:
@@ -148,10 +150,14 @@ def packaged_studies() -> dict[str, FilePath]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)}
 
 
-def read_study(source: str, file: str) -> Study:
-    """The study in a text. file: its name in messages. Raises SpecError, with file, line and key, for what is wrong."""
+def read_study(source: str, file: str, *, identify: bool = True) -> Study:
+    """Return the study in a text. Raise SpecError, with file, line and key, for what is wrong.
+
+    file: its name in messages. identify: whether the data of each run's task is identified, for which the texts that a
+    study names are read; without, their runs have no ids to be registered under.
+    """
     try:
-        return _Reader(yaml.parse(source).value, file).study(source)
+        return _Reader(yaml.parse(source).value, file).study(source, identify)
     except SpecError as error:
         raise error.at(file=file) from None
 
@@ -164,14 +170,14 @@ class _Reader:
         self.file = file
         self.notes: list[tuple[Place, str]] = []  # warnings
 
-    def study(self, source: str) -> Study:
+    def study(self, source: str, identify: bool) -> Study:
         self._check_sections()
         name, about = self._name(), self._about()
         axes = [*self._zip(), *self._grid(), *self._random(), *self._seeds()]
         _check_varied_once(axes)
         recipe = _recipe(self.sections, self.file)
         runs, varied, notes = expand(
-            Plan(self._base(), self._cases(), axes, exclude=self._exclude(), when=self._when())
+            Plan(self._base(), self._cases(), axes, exclude=self._exclude(), when=self._when()), identify=identify
         )
         notes = sorted([*self.notes, *notes, *self._oddities(runs)], key=lambda note: note[0].line)
         warnings = (str(SpecError(what, file=self.file, line=at.line, key=at.key)) for at, what in notes)

@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from rnnctl.section import WRITTEN
 from rnnctl.study.errors import SpecError
-from rnnctl.study.explain import MISSING, Problem, problems
+from rnnctl.study.explain import MISSING, Problem, disagreement, problems
 from rnnctl.study.run import RunSpec
 from rnnctl.study.schema import Key, Path, UnknownKey, lookup
 from rnnctl.study.yaml import Node
@@ -136,11 +135,22 @@ class Overlay:
     def resolve(self) -> RunSpec:
         """The run that these settings make. Raises SpecError at the place of what is wrong."""
         try:
-            return RunSpec.model_validate(self.values, context=WRITTEN)
+            return RunSpec.model_validate(self.values)
         except ValidationError as error:
             located = [(self._place(problem), problem) for problem in problems(error)]
             place, problem = min(located, key=lambda pair: pair[0].line)
             raise _spec_error(problem, place) from None
+
+    def identified(self, spec: RunSpec) -> RunSpec:
+        """Return the run that these settings make with the data of its task identified: files may be read.
+
+        Raise SpecError at the place of what is wrong, such as a text that is missing.
+        """
+        try:
+            return spec.identified()
+        except ValueError as error:
+            problem = disagreement(("task",), str(error))
+            raise _spec_error(problem, self._place(problem)) from None
 
     def _lay(self, change: Change) -> None:
         section = self._open(change.path[:-1])

@@ -31,7 +31,6 @@ from rnnctl.study.names import check_name
 from rnnctl.study.overlay import Change, Overlay, Place, read_changes
 from rnnctl.study.run import RunSpec
 from rnnctl.study.schema import KEYS
-from rnnctl.study.texts import HASHES
 from rnnctl.study.values import read_list
 from rnnctl.study.yaml import Node
 from rnnctl.words import nearest, shown
@@ -83,23 +82,17 @@ class Variant:
         return self.condition is None or self.condition.holds(spec.canonical())
 
     def of(self, spec: RunSpec) -> RunSpec:
-        """The run with the changes; its text is found anew, and must be the run's own unless they name a corpus.
+        """Return the run with the changes, its data identified again: it must be the run's own unless they name other.
 
-        Raises SpecError at the place of the change that cannot be made to it.
+        Raise SpecError at the place of the change that cannot be made to it.
         """
         settings = spec.canonical()
-        own = {key: settings["task"].pop(key, None) for key in HASHES}
-        changed = Overlay(settings, {(): self.place}).with_changes(self.changes).resolve()
-        written = {change.path for change in self.changes if not change.opens}
-        if own["sha256"] is None or changed.task.name != "text" or written & {("task",), ("task", "corpus")}:
-            return changed
-        if any(path[0] == "task" for path in written):
-            del own["vocabulary_sha256"]  # it goes by level, size and splits
-        for key, before in own.items():
-            if (now := getattr(changed.task, key)) != before:
-                what = f"corpus {changed.task.corpus} is another than the run's: {key} {now}, not {before}"
-                raise SpecError(what, line=self.place.line, key=self.place.key)
-        return changed
+        changed = {change.path[1] for change in self.changes if change.path[0] == "task" and len(change.path) > 1}
+        for key in set(settings["task"]) - spec.task.holds_after(changed):
+            if KEYS["task", key].derived:
+                del settings["task"][key]
+        overlay = Overlay(settings, {(): self.place}).with_changes(self.changes)
+        return overlay.identified(overlay.resolve())
 
 
 @dataclass(frozen=True)

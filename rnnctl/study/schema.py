@@ -16,12 +16,12 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BeforeValidator, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
-from rnnctl.section import Section
+from rnnctl.section import DERIVED, Path, Section
 from rnnctl.study.errors import SpecError
+from rnnctl.study.former import FORMER
 from rnnctl.study.run import RunSpec
 from rnnctl.words import nearest
 
-Path = tuple[str, ...]
 TAGS = ("name", "style")
 
 
@@ -49,6 +49,11 @@ class Key:
     def tag(self) -> str | None:
         """The key that names the variant of this section."""
         return next((tag for tag in TAGS if any(tag in model.model_fields for model in self.variants)), None)
+
+    @property
+    def derived(self) -> bool:
+        """Whether its value follows from other keys and the data that they name."""
+        return any(DERIVED in info.metadata for info in self.fields)
 
     @property
     def takes_whole_numbers(self) -> bool:
@@ -96,7 +101,7 @@ class Key:
         first_error = None
         for probe in _probes(self):
             try:
-                return probe.model_validate({"value": value}).model_dump(mode="json")["value"]
+                return probe.model_validate({"value": value}).canonical()["value"]
             except ValidationError as error:
                 first_error = first_error or error
         raise first_error
@@ -158,6 +163,8 @@ def lookup(path: Path) -> Key:
     depth = next(d for d in range(len(path)) if path[: d + 1] not in KEYS)
     siblings = names_below(path[:depth])
     wrong = path[depth]
+    if path in FORMER:
+        raise UnknownKey("has another name now", meant=".".join(FORMER[path]))
     elsewhere = {key[-1]: ".".join(key) for key in reversed(KEYS)}
     meant = nearest(wrong, siblings) or elsewhere.get(wrong) or elsewhere.get(nearest(wrong, elsewhere))
     where = f" under {'.'.join(path[:depth])}" if depth else ""

@@ -16,12 +16,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from rnnctl.question import Question
 from rnnctl.tasks.base import Baseline, Batch, Made
 from rnnctl.tasks.lengths import drawn_length
+from rnnctl.tasks.section import LengthsSection
 
 MARK, VALUE = range(2)  # the two inputs
 FIRST, SECOND = 0.1, 0.4  # the two windows' share of the steps
@@ -30,10 +33,39 @@ MEANS = {"addition": 0.5, "multiplication": 0.25}  # of the target
 ONE_KNOWN = {"addition": 1 / 48, "multiplication": 1 / 36}
 
 
+class MarkedSection(LengthsSection):
+    """Half the sum, or the product, of two marked values. Sequences are up to a tenth longer than the length drawn.
+
+    The default tolerance is the original program's squared error above .04. Hochreiter and Schmidhuber (1997) and
+    Martens and Sutskever (2011) ask for an absolute error of .04, five times as strict.
+    """
+
+    name: Literal["addition", "multiplication"]
+    tolerance: float = Field(0.2, gt=0, description="absolute error beyond which an answer is wrong")
+
+    LEAST: ClassVar[int] = 10
+    real_inputs: ClassVar[bool] = True
+
+    def make(self) -> Marked:
+        return Marked(self.name, self.min_length, self.max_length, self.tolerance)
+
+
+class XorSection(LengthsSection):
+    """The exclusive or of two marked bits, laid out as in addition. Martens and Sutskever 2011."""
+
+    name: Literal["xor"]
+
+    LEAST: ClassVar[int] = 10
+    real_inputs: ClassVar[bool] = True
+
+    def make(self) -> Marked:
+        return Marked(self.name, self.min_length, self.max_length)
+
+
 class Marked(Made):
     """Two marked values, one answer. L in [min_length, max_length), or fixed where the two are equal.
 
-    tolerance: of addition and multiplication, the absolute error from which an answer is wrong.
+    tolerance: absolute error beyond which a sum or a product is wrong.
     """
 
     n_inputs = 2

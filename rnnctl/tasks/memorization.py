@@ -10,20 +10,74 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
+from pydantic import Field, model_validator
 
 from rnnctl.question import Question
 from rnnctl.tasks.base import Baseline, Batch, Made
 from rnnctl.tasks.lengths import drawn_length
+from rnnctl.tasks.section import BYTE, LengthsSection
+
+MAX_PATTERNS = 2**20
+
+
+class MemorizationSection(LengthsSection):
+    """A pattern of symbols, to be repeated after a blank time of the length drawn.
+
+    The whole sequence has length + 2 positions steps.
+    """
+
+    name: Literal["memorization"]
+    # Two symbols more are taken by the blank and the trigger.
+    values: int = Field(5, ge=2, le=BYTE - 2, description="number of different symbols in a pattern")
+    positions: int = Field(10, ge=1, description="number of symbols in a pattern")
+    patterns: Literal["random", "all"] = Field(
+        "random", description="drawn at random, or all that there are, equally often in each batch"
+    )
+    judged: Literal["any", "last"] = Field(
+        "any", description="a sequence is wrong if any of its steps is, or if its last one is"
+    )
+
+    LEAST: ClassVar[int] = 0
+    real_inputs: ClassVar[bool] = False
+
+    @property
+    def count(self) -> int:
+        """How many patterns there are."""
+        return self.values**self.positions
+
+    @model_validator(mode="after")
+    def _all_are_not_too_many(self) -> Self:
+        # No power is taken of a number of positions that would make it a number without end.
+        too_many = self.positions > MAX_PATTERNS.bit_length() or self.count > MAX_PATTERNS
+        if self.patterns == "all" and too_many:
+            raise ValueError(
+                f"patterns all means batches of {self.values} ** {self.positions} sequences (values ** positions), "
+                f"and the most is {MAX_PATTERNS:,}"
+            )
+        return self
+
+    @property
+    def batch_multiple(self) -> tuple[int, str] | None:
+        if self.patterns == "random":
+            return None
+        why = (
+            f"where task.patterns is all, each of the {self.values} ** {self.positions} patterns is in it equally often"
+        )
+        return self.count, why
+
+    def make(self) -> Memorization:
+        lengths = self.min_length, self.max_length
+        return Memorization(*lengths, self.values, self.positions, self.patterns, self.judged)
 
 
 class Memorization(Made):
     """L in [min_length, max_length), or fixed where the two are equal.
 
-    patterns: drawn at `random`, or `all` values^positions in turn. judged: a sequence is wrong if `any` of its steps
-    is, or if its `last` one is.
+    patterns: drawn at `random`, or `all` values^positions in turn. judged: a sequence is wrong if `any` of its
+    steps is, or if its `last` one is.
     """
 
     def __init__(

@@ -9,15 +9,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
+from pydantic import Field
 
 from rnnctl.question import Question
 from rnnctl.tasks.base import Baseline, Batch, Made
 from rnnctl.tasks.lengths import drawn_length
+from rnnctl.tasks.section import BYTE, LengthsSection
 
 FIRST = 2  # symbols that can be the first; the others are those from here on
+
+
+class PermutationSection(LengthsSection):
+    """The first symbol, 0 or 1, is to be named after a sequence of others."""
+
+    name: Literal["permutation"]
+    symbols: int = Field(100, ge=3, le=BYTE, description="number of different symbols")
+    predict: Literal["last", "every"] = Field(
+        "last", description="answer at the last step alone, or the next symbol at every step"
+    )
+
+    LEAST: ClassVar[int] = 2
+    real_inputs: ClassVar[bool] = False
+
+    def make(self) -> Permutation:
+        return Permutation(self.min_length, self.max_length, self.symbols, self.predict)
 
 
 class Permutation(Made):

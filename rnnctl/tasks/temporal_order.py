@@ -10,16 +10,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import ClassVar, Literal
 
 import numpy as np
 
 from rnnctl.question import Question
 from rnnctl.tasks.base import Baseline, Batch, Made
 from rnnctl.tasks.lengths import drawn_length
+from rnnctl.tasks.section import LengthsSection
 
 RELEVANT, SYMBOLS = 2, 6
 WINDOW = 0.1
 STARTS = {"temporal_order": (0.1, 0.5), "temporal_order_3": (0.1, 0.3, 0.6)}
+
+
+class TemporalOrderSection(LengthsSection):
+    """Which two (or three) symbols were there, in their order? Pascanu, Mikolov and Bengio 2013, section 4.1."""
+
+    name: Literal["temporal_order", "temporal_order_3"]
+
+    LEAST: ClassVar[int] = 10
+    real_inputs: ClassVar[bool] = False
+
+    def make(self) -> TemporalOrder:
+        return TemporalOrder(self.name, self.min_length, self.max_length)
 
 
 class TemporalOrder(Made):

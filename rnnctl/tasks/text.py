@@ -10,29 +10,146 @@ split, on these very windows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cached_property, lru_cache
+from collections.abc import Callable, Collection, Sequence
+from functools import cached_property, lru_cache, partial
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
+from pydantic import Field, model_validator
 
-from rnnctl.corpora.corpus import load
+from rnnctl.corpora.corpus import STDLIB, load
 from rnnctl.corpora.floors import NGrams
-from rnnctl.corpora.splits import Windows, fractions_of
+from rnnctl.corpora.splits import SPLITS, Windows, fractions_of
 from rnnctl.corpora.tokens import Tokens, tokens_of
 from rnnctl.question import Question
+from rnnctl.section import DERIVED, PLACE, Mark
 from rnnctl.tasks.base import Baseline, Batch
+from rnnctl.tasks.section import BYTE, TaskSection
+
+QUESTION = Question(every_step=True, judged="each")
+
+
+class TextSection(TaskSection):
+    """The next symbol of a text, at every step of windows of `window` symbols.
+
+    A text is told from others by the hash of its bytes, which is found when a study is registered. Where it lies is no
+    part of a run's identity. A spec that is read back is left as it is, whatever lies at that place by then.
+    """
+
+    name: Literal["text"]
+    corpus: Annotated[str, PLACE] = Field(
+        STDLIB, description="a file, a folder, or stdlib, the source of Python's standard library"
+    )
+    sha256: Annotated[str | None, DERIVED] = Field(
+        None, description="hash of the text; found when the study is registered"
+    )
+    level: Literal["bytes", "chars", "bpe"] = Field(
+        "bytes", description="what a symbol is: a byte, a character, or a token of byte pair encoding"
+    )
+    vocabulary: int | None = Field(None, gt=BYTE, le=2**16, description="number of tokens of level bpe")
+    vocabulary_sha256: Annotated[str | None, DERIVED] = Field(
+        None, description="hash of the vocabulary of level bpe; found when the study is registered"
+    )
+    window: int = Field(100, ge=1, description="symbols in a window")
+    state: Literal["reset", "carried"] = Field(
+        "reset", description="whether training windows begin without a state or go on from the window before"
+    )
+    validation: float = Field(0.05, gt=0, lt=1, description="share of the text held out for validation")
+    test: float = Field(0.05, gt=0, lt=1, description="share of the text held out for test")
+
+    real_inputs: ClassVar[bool] = False
+    hashes: ClassVar[tuple[str, ...]] = ("sha256", "vocabulary_sha256")
+
+    @model_validator(mode="after")
+    def _level_and_shares_fit(self) -> Self:
+        if (self.level == "bpe") != (self.vocabulary is not None):
+            raise ValueError(f"level {self.level} {'needs' if self.level == 'bpe' else 'takes no'} vocabulary")
+        if self.validation + self.test >= 1:
+            raise ValueError(f"validation {self.validation:g} and test {self.test:g} leave nothing to train on")
+        return self
+
+    def _plain(self, without: Mark | None) -> dict[str, Any]:
+        """As all sections do it; without a hash, only its place tells a text from others."""
+        plain = super()._plain(without)
+        return {**plain, "corpus": self.corpus} if self.sha256 is None else plain
+
+    def holds_after(self, changed: Collection[str]) -> frozenset[str]:
+        if "corpus" in changed:
+            return frozenset()
+        return frozenset({"sha256"} if changed else self.hashes)
+
+    def identified(self) -> Self:
+        text = identify(self.corpus, self.level, self.vocabulary, self.window, self.validation, self.test)
+        for key in self.hashes:
+            told = getattr(self, key)
+            if told not in (None, getattr(text, key)):
+                raise ValueError(f"{key} {told} is not that of corpus {self.corpus}, which is {getattr(text, key)}")
+        # The other levels' vocabularies follow from the text.
+        vocabulary = text.vocabulary_sha256 if self.level == "bpe" else None
+        hashes: dict[str, Any] = {"corpus": text.corpus, "sha256": text.sha256, "vocabulary_sha256": vocabulary}
+        return self.model_copy(update=hashes)
+
+    @property
+    def question(self) -> Question:
+        return QUESTION
+
+    def at_length(self, length: int) -> Self:
+        return type(self).model_validate({**self.model_dump(), "window": length})
+
+    def mean_steps(self, piece: int | None) -> float:
+        return float(min(piece or self.window, self.window))
+
+    @property
+    def symbol(self) -> str:
+        return {"bytes": "byte", "chars": "character", "bpe": f"token of {self.vocabulary}"}[self.level]
+
+    def make(self) -> Text:
+        """Return the source of windows; without a hash, of whatever text lies at its place."""
+        key = self.corpus, self.sha256, self.level, self.vocabulary, self.vocabulary_sha256
+        return Text(partial(known_text, *key, self.validation, self.test), self.window, self.state == "carried")
+
+
+class Identity(NamedTuple):
+    """Where a corpus lies, as an absolute path, its hash, and that of its vocabulary at a level."""
+
+    corpus: str
+    sha256: str
+    vocabulary_sha256: str
+
+
+@lru_cache(maxsize=64)
+def identify(
+    reference: str, level: str, vocabulary: int | None, window: int, validation: float, test: float
+) -> Identity:
+    """Return which text a corpus is.
+
+    Raise ValueError, in one line, where there is no such corpus, it cannot be had at this level, or one of its splits
+    is shorter than a window.
+    """
+    corpus = load(reference)
+    tokens = tokens_of(corpus, level, vocabulary, fractions_of(validation, test))
+    for split in SPLITS:
+        tokens.windows(split, window)
+    place = STDLIB if reference == STDLIB else str(Path(reference).expanduser().resolve())
+    return Identity(place, corpus.sha256, tokens.vocabulary.sha256)
 
 
 @lru_cache(maxsize=4)
 def known_text(
-    reference: str, sha256: str, level: str, vocabulary: int | None, vocabulary_sha256: str | None, *held_out: float
+    reference: str,
+    sha256: str | None,
+    level: str,
+    vocabulary: int | None,
+    vocabulary_sha256: str | None,
+    *held_out: float,
 ) -> KnownText:
     """A corpus as symbols, once for all runs of a process. held_out: the shares of validation and test.
 
     Raises ValueError where the corpus, or the vocabulary that is kept of it, is another than when the run was made.
     """
     corpus = load(reference)
-    if corpus.sha256 != sha256:
+    if sha256 is not None and corpus.sha256 != sha256:
         raise ValueError(
             f"corpus {reference} is another than the run's: sha256 {corpus.sha256[:12]}..., not {sha256[:12]}..."
         )
@@ -63,7 +180,7 @@ class Text:
     text, and so what its losses are measured in, is known of a run whose corpus has gone.
     """
 
-    question = Question(every_step=True, judged="each")
+    question = QUESTION
 
     def __init__(self, read: Callable[[], KnownText], window: int, carries: bool, split: str = "train") -> None:
         self.max_steps, self.carries, self.of = window, carries, split

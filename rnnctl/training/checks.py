@@ -12,14 +12,13 @@ import torch
 from rnnctl import seeds
 from rnnctl.cells.base.cell import Cell
 from rnnctl.cells.base.passes import backpropagate, make_tape
-from rnnctl.cells.rnn.equations import Rnn
-from rnnctl.cells.rnn.omega import omega, reach
 from rnnctl.corpora.floors import bits_per_byte
-from rnnctl.diagnostics.gradients import gradient_norms, through_time
+from rnnctl.diagnostics.gradients import gradient_norms, reach, through_time
 from rnnctl.diagnostics.saturation import gate_saturation, saturation
 from rnnctl.diagnostics.spectrum import spectrum
-from rnnctl.study.run import Check, RunSpec
-from rnnctl.tasks import Batch, Task
+from rnnctl.study.check import Check
+from rnnctl.study.pack_key import PackKey
+from rnnctl.tasks.base import Batch, Task
 from rnnctl.training.validation import Validator
 
 
@@ -49,23 +48,24 @@ def _parts(batches: Sequence[Batch], check: Check) -> tuple[list[Batch], list[Ba
 
 
 class Checker:
-    """Validates and diagnoses up to `runs` runs at once. All runs share `spec`'s task, model and check sections."""
+    """Validates and diagnoses up to `runs` runs of one pack key at once."""
 
-    def __init__(self, spec: RunSpec, task: Task, model: Cell, runs: int, device: str) -> None:
-        self.model, self.check, self.question = model, spec.check, task.question
-        to = {"dtype": getattr(torch, spec.train.dtype), "device": device}
-        batches = validation_set(task, spec.check)
-        screen, others = _parts(batches, spec.check)
+    def __init__(self, key: PackKey, task: Task, model: Cell, runs: int, device: str) -> None:
+        check = key.check
+        self.model, self.check, self.question = model, check, task.question
+        to = {"dtype": getattr(torch, key.train.dtype), "device": device}
+        batches = validation_set(task, check)
+        screen, others = _parts(batches, check)
         # By the number of samples that a figure rests on.
-        self.baselines = {spec.check.samples: task.baseline(batches)}
+        self.baselines = {check.samples: task.baseline(batches)}
         if others:
-            self.baselines[spec.check.screen] = task.baseline(screen)
+            self.baselines[check.screen] = task.baseline(screen)
         parts = [*screen, *others]
         least = min(len(part.targets.T) for part in parts)
         self.validator = Validator(task.question, model, task.max_steps, least, **to)
         self.validation = [self.validator.tensors(part) for part in parts]
-        self.inputs, self.targets = self.validator.tensors(diagnostic_set(task, spec.check))
-        self.tape = make_tape(model, runs, task.max_steps, spec.check.diagnostic_batch, **to)
+        self.inputs, self.targets = self.validator.tensors(diagnostic_set(task, check))
+        self.tape = make_tape(model, runs, task.max_steps, check.diagnostic_batch, **to)
 
     def validate(self, flat_RN: torch.Tensor, beyond: Sequence[int | None]) -> list[dict[str, float]]:
         """valid_loss, valid_error (share in [0, 1]), the valid_samples that they rest on and their floor, of each run,
@@ -124,8 +124,9 @@ class Checker:
         gradient, gradient_traces = through_time(gradient_norms(d_TBH))
         hidden, hidden_traces = saturation(h_TBH, self.model.phi, self.check.saturation)
         measured = {"reach": float(reach(d_TBH, bound))}
-        if isinstance(self.model, Rnn):  # of other cells, Omega is not defined
-            measured["omega"] = float(omega(d_TBH, self.tape.carried(i), bound).value)
+        omega = self.tape.omega(i, bound)
+        if omega is not None:
+            measured["omega"] = omega
         gates, gate_traces = gate_saturation(self.tape.gates(i), self.check.saturation)
         spectral = spectrum(w_HH.cpu().numpy())
         scalars = gradient | measured | hidden | gates | spectral

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rnnctl.tasks import Batch, Task
+from rnnctl.tasks.base import Batch, Task
 
 
 class Feed:

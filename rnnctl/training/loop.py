@@ -12,9 +12,8 @@ from typing import Any, BinaryIO
 import torch
 
 from rnnctl.study.run import RunSpec
-from rnnctl.tasks import make_task
-from rnnctl.training.member import Member, begin, restore
-from rnnctl.training.pack import Pack, model_of
+from rnnctl.training.member import Member, begin, network_of, restore
+from rnnctl.training.pack import Pack
 from rnnctl.training.recorder import Recorder
 
 PackFactory = Callable[[Sequence[Member], Sequence[torch.Tensor], str], Pack]
@@ -37,7 +36,7 @@ def train_pack(
     clock: Callable[[], float] = time.monotonic,
     pack_factory: PackFactory = Pack,
 ) -> None:
-    """Train runs of one shape until each has ended, is no longer held, or the recorder drains.
+    """Train runs of one pack key until each has ended, is no longer held, or the recorder drains.
 
     specs: run id -> spec. cadence: of checkpoints. clock: seconds, for the cadence and the time of runs. pack_factory:
     makes the pack from its members, their weights and the device.
@@ -49,10 +48,10 @@ def train_pack(
 
 
 def _start(run_id: str, spec: RunSpec, recorder: Recorder) -> tuple[Member, torch.Tensor]:
-    task = make_task(spec.task)
+    task = spec.task.make()
     path = recorder.resume(run_id)
     if path is None:
-        return begin(run_id, spec, task, model_of(spec, task))
+        return begin(run_id, spec, task, network_of(spec.model, task))
     state = torch.load(path, map_location="cpu", weights_only=True)
     return restore(state, run_id, spec, task)
 

@@ -12,11 +12,10 @@ import torch
 
 from rnnctl import seeds
 from rnnctl.cells.base.cell import Cell
-from rnnctl.cells.base.inits import draw_linear, draw_weights
+from rnnctl.cells.base.section import CellSection
 from rnnctl.study.run import RunSpec
-from rnnctl.tasks import Baseline, Task
+from rnnctl.tasks.base import Baseline, Task
 from rnnctl.training.feed import Feed
-from rnnctl.training.optimizers import slots
 from rnnctl.training.recorder import HistoryRow
 
 STATE_FORMAT = 4
@@ -176,22 +175,23 @@ class Member:
         }
 
 
-def begin(run_id: str, spec: RunSpec, task: Task, model: Cell) -> tuple[Member, torch.Tensor]:
-    """A run at update 0 and its initial weights, (N,) on the CPU."""
-    layout = model.layout
+def network_of(model: CellSection, task: Task) -> Cell:
+    """Return the network that a cell's section describes for a task."""
+    return model.network(task.n_inputs, task.n_outputs)
+
+
+def begin(run_id: str, spec: RunSpec, task: Task, network: Cell) -> tuple[Member, torch.Tensor]:
+    """Return a run at update 0 and its initial weights, (N,) on the CPU."""
+    layout = network.layout
     flat = torch.zeros(1, layout.size, dtype=getattr(torch, spec.train.dtype))
     views = layout.views(flat)
     rng = seeds.generator(spec.seed, seeds.INITIAL_WEIGHTS)
-    if spec.model.init.name == "linear":
-        drawn = draw_linear(rng, layout.shapes)
-    else:
-        drawn = draw_weights(spec.model.init, rng, model.matrices)
-    for name, matrix in drawn.items():
-        views[name][0].copy_(torch.from_numpy(matrix))
-    for name, value in model.biases.items():
+    for name, weight in spec.model.init.draw(rng, layout.shapes, network.recurrent).items():
+        views[name][0].copy_(torch.from_numpy(weight))
+    for name, value in spec.model.biases.items():
         views[name].fill_(value)
-    count = slots(spec.train)
-    kept = torch.zeros(count, layout.size, dtype=flat.dtype) if count else None
+    slots = spec.train.optimizer.slots
+    kept = torch.zeros(slots, layout.size, dtype=flat.dtype) if slots else None
     return Member(run_id, spec, task, _feed(spec, task), best_weights=flat[0].clone(), kept=kept), flat[0]
 
 

@@ -1,7 +1,8 @@
-"""A pack: runs of equal shape that make their updates in lockstep, as one batched program.
+"""A pack: runs of one pack key that make their updates in lockstep, as one batched program.
 
-Every weight and gradient carries a leading run axis; rate, cut-off, alpha, step and fate are each run's own. A run's
-bits do not depend on who else is in the pack (see rnnctl.cells.base.tape), so runs may join and leave at will.
+Every weight and gradient carries a leading run axis. What the runs have in common is read from the pack key, all else
+(rate, cut-off, alpha, moments of the optimizer, step, outcome) from each run's own spec. A run's bits do not depend on
+who else is in the pack (see rnnctl.cells.base.tape), so runs may join and leave at will.
 """
 
 from __future__ import annotations
@@ -11,18 +12,12 @@ from collections.abc import Sequence
 
 import torch
 
-from rnnctl.cells.base.cell import Cell
 from rnnctl.cells.base.passes import backpropagate, make_tape
 from rnnctl.cells.base.tape import Regularisers
-from rnnctl.cells.gated.equations import Gated
-from rnnctl.cells.gru.equations import Gru
-from rnnctl.cells.lstm.equations import Lstm
-from rnnctl.cells.rnn.equations import Rnn
-from rnnctl.study.run import Rescale, RunSpec
-from rnnctl.tasks import Task
+from rnnctl.study.pack_key import PackKey
+from rnnctl.study.train import Rescale
 from rnnctl.training.checks import Checker
-from rnnctl.training.member import Member
-from rnnctl.training.optimizers import make_optimizer
+from rnnctl.training.member import Member, network_of
 from rnnctl.training.validation import as_tensor
 
 # The guard of the authors' program: a gradient that is no number, or longer than this, is replaced by this share of
@@ -30,38 +25,31 @@ from rnnctl.training.validation import as_tensor
 GUARD_NORM, GUARD_SHRINK = 1e10, 0.02
 
 
-def model_of(spec: RunSpec, task: Task) -> Cell:
-    """The network that a spec describes for a task."""
-    model, sizes = spec.model, (task.n_inputs, spec.model.hidden, task.n_outputs)
-    match model.name:
-        case "rnn":
-            return Rnn(*sizes, model.activation)
-        case "gru":
-            return Gru(*sizes, model.update_bias)
-        case "lstm":
-            return Lstm(*sizes, model.forget_bias)
-        case "gated":
-            return Gated(*sizes, model.layers, model.flags)
-
-
 class Pack:
-    """Members and their weights, flat_RN: (R, N) on the device, row r being member r's."""
+    """Members and their weights, flat_RN: (R, N) on the device, row r being member r's.
+
+    Raise ValueError for runs that do not have one pack key.
+    """
 
     def __init__(self, members: Sequence[Member], weights: Sequence[torch.Tensor], device: str) -> None:
-        spec, task = members[0].spec, members[0].task
-        assert all(m.spec.shape == spec.shape for m in members)
-        self.members, self.device, self.batch, self.question = list(members), device, spec.train.batch, task.question
-        self.model = model_of(spec, task)
+        keys = {PackKey.of(member.spec) for member in members}
+        if len(keys) > 1:
+            raise ValueError(f"runs of {len(keys)} pack keys cannot be trained together")
+        (key,) = keys
+        # Tasks of one key draw the same sequences; only the places that they read from can differ.
+        task = members[0].task
+        self.members, self.device, self.batch, self.question = list(members), device, key.train.batch, task.question
+        self.model = network_of(key.model, task)
         self.layout = self.model.layout
-        self.optimizer = make_optimizer(spec.train, device)
+        self.step = key.train.optimizer.step(device)
         self._hold(torch.stack(list(weights)).to(device))
-        self.dtype = getattr(torch, spec.train.dtype)
+        self.dtype = getattr(torch, key.train.dtype)
         for member in members:
             member.carried, member.kept = (None if x is None else x.to(device) for x in (member.carried, member.kept))
-        self.carries = task.carries or spec.piece is not None
-        steps = min(spec.piece or task.max_steps, task.max_steps)
+        self.carries = task.carries or key.piece is not None
+        steps = min(key.piece or task.max_steps, task.max_steps)
         self.tape = make_tape(self.model, len(members), steps, self.batch, dtype=self.dtype, device=device)
-        self.checker = Checker(spec, task, self.model, len(members), device)
+        self.checker = Checker(key, task, self.model, len(members), device)
 
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these rows only."""
@@ -119,7 +107,7 @@ class Pack:
         sound = math.isfinite(norm) and norm <= GUARD_NORM
         if isinstance(train.clip, Rescale) and not sound:
             window.guarded += 1
-            window.grad_norm_clipped += self._shrink(r, train.rate(member.step))
+            window.grad_norm_clipped += self._shrink(r, train.learning_rate(member.step))
             return None
         scale = 1.0
         if isinstance(train.clip, Rescale) and norm > train.clip.cutoff:
@@ -128,7 +116,8 @@ class Pack:
         window.grad_norm_clipped += norm * scale
         if not math.isfinite(norm):
             return member
-        self.optimizer(train, member.step, scale, self.grads_RN[i], self.flat_RN[r], member.kept)
+        rate = train.learning_rate(member.step)
+        self.step(train.optimizer, rate, member.step, scale, self.grads_RN[i], self.flat_RN[r], member.kept)
         return None
 
     def _shrink(self, r: int, lr: float) -> float:

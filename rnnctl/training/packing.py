@@ -1,24 +1,28 @@
 """How many runs to train in one pack.
 
-A pack shares what an update costs beside arithmetic: calls, and on a GPU the launch of every step's operations. Once
-the arithmetic outweighs that it has nothing left to share, and runs that wait for each other only end later. Measured
-in kernels/LOG.md.
+Runs of a pack share what an update costs beside arithmetic: calls, and on a GPU the launch of every step's operations.
+Once the arithmetic outweighs that there is nothing left to share, and runs that wait for each other only end later.
+Measured in kernels/LOG.md.
 """
 
 from __future__ import annotations
 
-import re
+from rnnctl.study.pack_key import PackKey
 
 MOST = {"cpu": 16, "cuda": 256}
 # Multiply-adds of one step of the whole pack, beyond which adding runs gains nothing.
 STEP_WORK = {"cpu": 2_000_000, "cuda": 400_000_000}
 
 
-def most_in_a_pack(shape: str, device: str, override: int | None = None) -> int:
-    """How many runs of a shape (RunSpec.shape) one worker trains together on a device, at most; a user may override."""
+def most_in_a_pack(text: str, device: str, override: int | None = None) -> int:
+    """Return how many runs of a pack key one worker trains together on a device, at most; a user may override it.
+
+    text: the canonical text of the key. A run whose key cannot be read is trained alone.
+    """
+    try:
+        key = PackKey.read(text)
+    except ValueError:
+        return 1
     if override is not None:
         return override
-    found = re.search(r"-H(\d+)-B(\d+)-", shape)
-    assert found, shape
-    hidden, batch = map(int, found.groups())
-    return max(1, min(MOST[device], STEP_WORK[device] // (batch * hidden * hidden)))
+    return max(1, min(MOST[device], STEP_WORK[device] // (key.train.batch * key.model.hidden**2)))

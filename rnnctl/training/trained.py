@@ -15,9 +15,8 @@ import torch
 
 from rnnctl.cells.base.cell import Cell
 from rnnctl.study.run import RunSpec
-from rnnctl.tasks import Task, make_task
-from rnnctl.training.member import refuse_other_state
-from rnnctl.training.pack import model_of
+from rnnctl.tasks.base import Task
+from rnnctl.training.member import network_of, refuse_other_state
 
 BEST, LAST = "best", "last"  # names of weights: those of the lowest validation loss, those of the newest update
 
@@ -50,12 +49,12 @@ class Trained:
     @cached_property
     def task(self) -> Task:
         """The task. One of text reads its corpus when that is first needed, and raises ValueError if it has changed."""
-        return make_task(self.spec.task)
+        return self.spec.task.make()
 
     @cached_property
     def cell(self) -> Cell:
         """The equations and sizes of the network. Raise ValueError if its text has changed or is gone."""
-        return model_of(self.spec, self.task)
+        return network_of(self.spec.model, self.task)
 
     def views(self, name: str = BEST) -> dict[str, torch.Tensor]:
         """Return each weight matrix and bias, (*shape,), as a view of the weights of this name."""

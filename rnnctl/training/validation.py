@@ -11,7 +11,7 @@ from rnnctl.cells.base.cell import Cell, Weights
 from rnnctl.cells.base.heads import losses, read, wrong
 from rnnctl.cells.base.passes import HiddenStates
 from rnnctl.question import Question
-from rnnctl.tasks import Batch
+from rnnctl.tasks.base import Batch
 
 
 def as_tensor(array: np.ndarray, dtype: torch.dtype, device: str) -> torch.Tensor:

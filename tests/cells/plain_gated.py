@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 from rnnctl.cells.gated.equations import Gated
-from rnnctl.study.models import GATED_FLAGS
+from rnnctl.cells.gated.section import GatedSection
 
 
 def every_choice_of_flags():
     """Sets of flags with new_state, old_state or both."""
-    for chosen in itertools.product([False, True], repeat=len(GATED_FLAGS)):
-        on = dict(zip(GATED_FLAGS, chosen, strict=True))
+    for chosen in itertools.product([False, True], repeat=len(GatedSection.flag_names)):
+        on = dict(zip(GatedSection.flag_names, chosen, strict=True))
         if on["new_state"] or on["old_state"]:
             yield frozenset(flag for flag, value in on.items() if value)
 

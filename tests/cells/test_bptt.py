@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnctl.cells.base.heads import backpropagate
-from rnnctl.cells.base.passes import FusedRnnTape
 from rnnctl.cells.rnn.equations import Rnn, RnnTape
+from rnnctl.cells.rnn.fused import FusedRnnTape
 from rnnctl.question import Question
 from tests.oracles import rnn_loss
 

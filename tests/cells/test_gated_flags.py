@@ -9,14 +9,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnctl.cells.base.inits import draw_linear
+from rnnctl.cells.base.inits import linear_uniform
 from rnnctl.cells.gated.equations import Gated
 from rnnctl.cells.gated.passes import GatedTape
-from rnnctl.study.models import GATED_FLAGS
+from rnnctl.cells.gated.section import GatedSection
 from tests.cells.plain_gated import PlainGated, every_choice_of_flags
 
+FLAGS = GatedSection.flag_names
+
 CHOICES = sorted(every_choice_of_flags(), key=sorted)
-ALL = frozenset(GATED_FLAGS)
+ALL = frozenset(FLAGS)
 V, O = 5, 4  # noqa: E741
 
 
@@ -25,7 +27,7 @@ def draw(model, seed, runs=1, scale=3.0, dtype=torch.float64):
     rng = np.random.default_rng(seed)
     rows = []
     for _ in range(runs):
-        drawn = draw_linear(rng, model.layout.shapes)
+        drawn = linear_uniform(rng, model.layout.shapes)
         rows.append(np.concatenate([drawn[name].ravel() for name, _ in model.layout.shapes]))
     return torch.from_numpy(scale * np.stack(rows)).to(dtype)
 
@@ -99,8 +101,8 @@ def assert_follows(tape, grads, model, flat, symbols, state, direct, tolerance=1
 
 def test_ninety_six_choices_of_flags_and_no_other():
     allowed = []
-    for chosen in itertools.product([False, True], repeat=len(GATED_FLAGS)):
-        flags = frozenset(itertools.compress(GATED_FLAGS, chosen))
+    for chosen in itertools.product([False, True], repeat=len(FLAGS)):
+        flags = frozenset(itertools.compress(FLAGS, chosen))
         with contextlib.suppress(ValueError):
             allowed.append(Gated(V, 3, O, 1, flags).flags)
     assert set(allowed) == set(CHOICES)
@@ -110,7 +112,7 @@ def test_ninety_six_choices_of_flags_and_no_other():
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
-@pytest.mark.parametrize("flags", CHOICES, ids=lambda flags: "-".join(flag for flag in GATED_FLAGS if flag in flags))
+@pytest.mark.parametrize("flags", CHOICES, ids=lambda flags: "-".join(flag for flag in FLAGS if flag in flags))
 def test_every_choice_of_flags_follows_the_transcription(flags, layers):
     model = Gated(V, 4, O, layers, flags)
     flat = draw(model, 1, runs=2)
@@ -280,7 +282,7 @@ def test_layouts_name_every_map():
 
 def test_linear_weights_are_uniform_within_the_bounds_of_torch_nn_linear():
     model = Gated(50, 40, 30, 1, ALL)
-    drawn = draw_linear(np.random.default_rng(17), model.layout.shapes)
+    drawn = linear_uniform(np.random.default_rng(17), model.layout.shapes)
     torch.manual_seed(18)
     for name, linear in PlainGated(model).named().items():
         for ours, theirs in zip(PlainGated.names(name), (linear.weight, linear.bias), strict=True):
@@ -288,5 +290,5 @@ def test_linear_weights_are_uniform_within_the_bounds_of_torch_nn_linear():
             assert abs(drawn[ours]).max() <= bound
             assert abs(drawn[ours]).max() == pytest.approx(theirs.abs().max().item(), rel=0.15)
             assert drawn[ours].std() == pytest.approx(bound / 3**0.5, rel=0.3)
-    again = draw_linear(np.random.default_rng(17), model.layout.shapes)
+    again = linear_uniform(np.random.default_rng(17), model.layout.shapes)
     assert all((again[name] == drawn[name]).all() for name in drawn)

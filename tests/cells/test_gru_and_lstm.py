@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rnnctl.cells.base.heads import backpropagate
-from rnnctl.cells.base.passes import FusedGruTape, FusedLstmTape
 from rnnctl.cells.gru.equations import Gru, GruTape
+from rnnctl.cells.gru.fused import FusedGruTape
 from rnnctl.cells.lstm.equations import Lstm, LstmTape
+from rnnctl.cells.lstm.fused import FusedLstmTape
 from rnnctl.question import Question
 from tests.oracles import gru_loss, lstm_loss
 
@@ -189,6 +190,6 @@ def test_a_rows_gradients_do_not_depend_on_stale_buffers(cell, kind):
 
 
 def test_layouts_name_every_branch():
-    names = " ".join(name for name, _ in Gru(6, 5, 4, 0.0).layout.shapes)
+    names = " ".join(name for name, _ in Gru(6, 5, 4).layout.shapes)
     assert names == "W_uz W_hz b_z W_ur W_hr b_r W_uh W_hh b_hh W_hy b_hy"
-    assert Lstm(6, 5, 4, 0.0).recurrent == ("W_hi", "W_hf", "W_ho", "W_hh")
+    assert Lstm(6, 5, 4).recurrent == ("W_hi", "W_hf", "W_ho", "W_hh")

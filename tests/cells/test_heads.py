@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from rnnctl.cells.base.heads import losses, read, wrong
-from rnnctl.cells.base.passes import TAPES, backpropagate
+from rnnctl.cells.base.passes import backpropagate
 from rnnctl.cells.gru.equations import Gru
 from rnnctl.cells.lstm.equations import Lstm
 from rnnctl.cells.rnn.equations import Rnn
@@ -15,8 +15,8 @@ from tests import oracles
 QUESTIONS = [Question(), Question(every_step=True), Question("squared_error")]
 CELLS = {
     "rnn": (lambda *sizes: Rnn(*sizes, "tanh"), lambda *args: oracles.rnn_loss(*args[:3], "tanh", args[3])),
-    "gru": (lambda *sizes: Gru(*sizes, 0.3), lambda *args: oracles.gru_loss(*args)[:2]),
-    "lstm": (lambda *sizes: Lstm(*sizes, 0.3), lambda *args: oracles.lstm_loss(*args)[:2]),
+    "gru": (Gru, lambda *args: oracles.gru_loss(*args)[:2]),
+    "lstm": (Lstm, lambda *args: oracles.lstm_loss(*args)[:2]),
 }
 
 
@@ -37,7 +37,7 @@ def problem(rng, cell, question, *, reals, lengths, batch=4, hidden=7):
 def test_losses_gradients_and_signals_equal_autograds(cell, question, reals, kind):
     rng = np.random.default_rng(3)
     model, flat, inputs, targets = problem(rng, cell, question, reals=reals, lengths=[9, 6, 1])
-    tape = TAPES[type(model)][kind](model, 3, 9, 4, dtype=torch.float64, device="cpu")
+    tape = (model.torch_tape, model.fused_tape)[kind](model, 3, 9, 4, dtype=torch.float64, device="cpu")
     grads_flat = torch.full_like(flat, float("nan"))
     weights, grads = model.layout.views(flat), model.layout.views(grads_flat)
     tape.forward(weights, inputs)
@@ -60,7 +60,7 @@ def test_omega_of_a_head_that_reads_every_step_takes_what_was_carried_not_what_j
     question = Question(every_step=True)
     rng = np.random.default_rng(4)
     model, flat, inputs, targets = problem(rng, "rnn", question, reals=False, lengths=[9, 5])
-    tape = TAPES[Rnn][kind](model, 2, 9, 4, dtype=torch.float64, device="cpu")
+    tape = (model.torch_tape, model.fused_tape)[kind](model, 2, 9, 4, dtype=torch.float64, device="cpu")
     plain_flat, regularised_flat = torch.zeros_like(flat), torch.zeros_like(flat)
     weights = model.layout.views(flat)
     for into, regularisers in ((plain_flat, None), (regularised_flat, [(0.7, 1e-20)] * 2)):

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from rnnctl.cells.base.inits import draw_weights, spectral_radius
-from rnnctl.study.models import BasicTanhInit, OrthogonalInit, SigmoidInit, SmartTanhInit, XavierInit
+from rnnctl.cells.base.inits import OrthogonalInit, XavierInit, spectral_radius
+from rnnctl.cells.rnn.section import BasicTanhInit, SigmoidInit, SmartTanhInit
 
 SHAPES = {"W_uh": (6, 100), "W_hh": (100, 100), "W_hy": (100, 4)}
 
 
 def draw(spec, seed=0, shapes=SHAPES):
-    return draw_weights(spec, np.random.default_rng(seed), shapes)
+    return spec.draw(np.random.default_rng(seed), list(shapes.items()), ["W_hh"])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ import pytest
 from matplotlib.figure import Figure
 
 from rnnctl.study.run import RunSpec
-from rnnctl.tasks import make_task
 from rnnctl.training.checks import validation_set
 from store import Store, checkpoints, history, queries
 from tests.cli.lab import PATIENCE, TINY, environment, in_a_process, one_line, rnnctl, workspace
@@ -103,7 +102,7 @@ def validation_loss(d, spec):
     """The mean cross-entropy over the frozen validation set of a network made of the file's weights."""
     spec = RunSpec.model_validate(spec)
     bias, total = d["b_y"] if d["model_type"] == "gru" else d["b_hy"], []
-    for batch in validation_set(make_task(spec.task), spec.check):
+    for batch in validation_set(spec.task.make(), spec.check):
         y = last_hidden(d, batch.inputs) @ d["W_hy"] + bias
         total.append(np.log(np.exp(y).sum(1)) - y[np.arange(len(y)), batch.targets])
     return np.concatenate(total).mean()

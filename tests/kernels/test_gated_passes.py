@@ -6,11 +6,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rnnctl.cells.base.passes import FusedGatedTape
 from rnnctl.cells.gated.equations import Gated
+from rnnctl.cells.gated.fused import FusedGatedTape
 from rnnctl.cells.gated.passes import GatedTape
-from rnnctl.study.models import GATED_FLAGS
+from rnnctl.cells.gated.section import GatedSection
 from tests.cells.test_gated_flags import ALL, CHOICES, assert_follows, draw, pass_through, question, tape_for
+
+FLAGS = GatedSection.flag_names
 
 SEEN = ("h", "out", "d")
 
@@ -42,7 +44,7 @@ def assert_close(model, lengths, batch, seed, dtype, tolerance, read=None):
         assert float((fused[key] - expected).abs().max()) <= tolerance * largest, key
 
 
-@pytest.mark.parametrize("flags", CHOICES, ids=lambda flags: "-".join(flag for flag in GATED_FLAGS if flag in flags))
+@pytest.mark.parametrize("flags", CHOICES, ids=lambda flags: "-".join(flag for flag in FLAGS if flag in flags))
 def test_every_choice_of_flags_follows_the_transcription(flags):
     model = Gated(5, 9, 4, 2, flags)
     flat, asked = draw(model, 1, runs=2), question(model, 2, [4, 2], batch=3)

@@ -10,7 +10,6 @@ import torch
 from rnnctl import seeds
 from rnnctl.probes.ablation import ENOUGH, TARGETS, ablation, asked_steps, derangement, usual_contexts
 from rnnctl.probes.lengths import at_length
-from rnnctl.tasks import make_task
 from tests.probes.texts import by_hand, layout_of, random_weights, spec, stepper
 
 POEM = "".join(f"{n} men, {n * n} rats; " for n in range(400))
@@ -38,7 +37,7 @@ def judged(y, targets):
 
 
 def windows(one, samples, seed):
-    batch = make_task(one.task).split("test").draw(seeds.generator(seed, seeds.EVALUATION), samples)
+    batch = one.task.make().split("test").draw(seeds.generator(seed, seeds.EVALUATION), samples)
     return torch.from_numpy(batch.inputs.astype(np.int64)), torch.from_numpy(batch.targets)
 
 
@@ -120,7 +119,7 @@ def test_without_recurrence_no_state_makes_a_difference(poem):
 
 def test_a_state_that_tells_nothing_of_the_text_costs_nothing_to_shuffle_but_something_to_zero(poem):
     one = spec(poem, hidden=2)
-    size = make_task(one.task).n_outputs
+    size = one.task.make().n_outputs
     flat = by_hand(one, W_hh=2 * np.eye(2), b_hh=[0.3, -0.2], W_hy=np.random.default_rng(1).standard_normal((2, size)))
     found = ablation(one, flat, [0, 2], 40, 1).everywhere
     assert found.shuffled == found.carried
@@ -215,7 +214,7 @@ def test_chunks_are_put_together(poem, monkeypatch):
     flat = random_weights(one)
     monkeypatch.setattr("rnnctl.probes.lengths.CHUNK", 10)
     found = ablation(one, flat, [0, 2], 40, 1)
-    rng, task, losses = seeds.generator(1, seeds.EVALUATION), make_task(one.task).split("test"), []
+    rng, task, losses = seeds.generator(1, seeds.EVALUATION), one.task.make().split("test"), []
     step = stepper(one, flat)
     for _ in range(4):
         batch = task.draw(rng, 10)
@@ -229,7 +228,7 @@ def test_chunks_are_put_together(poem, monkeypatch):
 def test_a_vocabulary_too_large_for_memory_is_judged_in_parts(poem, monkeypatch):
     one = spec(poem)
     whole = ablation(one, random_weights(one), [0, 2], 40, 1)
-    monkeypatch.setattr("rnnctl.probes.stepper.ROOM", 7 * make_task(one.task).n_outputs)
+    monkeypatch.setattr("rnnctl.probes.stepper.ROOM", 7 * one.task.make().n_outputs)
     parts = ablation(one, random_weights(one), [0, 2], 40, 1)
     assert parts.contexts[2].nats == pytest.approx(whole.contexts[2].nats, rel=1e-12)
     assert parts.everywhere.shuffled.error == whole.everywhere.shuffled.error

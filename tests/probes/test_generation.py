@@ -6,7 +6,6 @@ import torch
 
 from rnnctl.probes.generation import chosen, generated
 from rnnctl.study.run import RunSpec
-from rnnctl.tasks import make_task
 from tests.probes.texts import by_hand, random_weights, spec, stepper
 from tests.training.memory import train
 
@@ -53,7 +52,7 @@ def test_an_empty_prompt_begins_by_the_unigram(letters):
     one = spec(letters)
     flat = random_weights(one)
     firsts = [generated(one, flat, "", 1, 1.0, seed).decode() for seed in range(1500)]
-    shares = make_task(one.task).known.ngrams.unigram_V
+    shares = one.task.make().known.ngrams.unigram_V
     assert distance(np.array([firsts.count(c) for c in "abcd"], float), shares) < 16.3
 
 

@@ -8,8 +8,7 @@ from pydantic import ValidationError
 from rnnctl import seeds
 from rnnctl.probes.lengths import at_length
 from rnnctl.study.run import RunSpec
-from rnnctl.tasks import make_task
-from rnnctl.training.pack import model_of
+from rnnctl.training.member import network_of
 from tests.oracles import rnn_loss
 
 
@@ -24,7 +23,7 @@ def spec(task="temporal_order", **keys):
 
 
 def weights_of(one, seed=1):
-    size = model_of(one, make_task(one.task)).layout.size
+    size = network_of(one.model, one.task.make()).layout.size
     return torch.from_numpy(0.4 * np.random.default_rng(seed).standard_normal(size))
 
 
@@ -33,9 +32,9 @@ def test_loss_and_error_are_those_of_plain_torch(task):
     one = spec(task)
     flat, length = weights_of(one), 60
     found = at_length(one, flat, length, samples=30, seed=5)
-    longer = make_task(one.task.model_copy(update={"min_length": length, "max_length": length}))
+    longer = one.task.model_copy(update={"min_length": length, "max_length": length}).make()
     batch = longer.draw(seeds.generator(5, seeds.EVALUATION), 30)
-    model = model_of(one, longer)
+    model = network_of(one.model, longer)
     own = {name: w[0] for name, w in model.layout.views(flat.unsqueeze(0)).items()}
     inputs, targets = torch.from_numpy(batch.inputs), torch.from_numpy(batch.targets)
     if longer.question.loss == "squared_error":
@@ -56,9 +55,9 @@ def test_text_is_that_of_the_test_split_in_nats_with_its_bytes(tmp_path):
     )
     flat, length = weights_of(one), 20
     found = at_length(one, flat, length, samples=2000, seed=5)
-    test = make_task(one.task).split("test")
+    test = one.task.make().split("test")
     rng, losses, n_bytes = seeds.generator(5, seeds.EVALUATION), [], 0
-    model = model_of(one, test)
+    model = network_of(one.model, test)
     own = {name: w[0] for name, w in model.layout.views(flat.unsqueeze(0)).items()}
     spelt = list(test.known.tokens.vocabulary.bytes_per_symbol)
     for _ in range(2):

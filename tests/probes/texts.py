@@ -6,8 +6,7 @@ import numpy as np
 import torch
 
 from rnnctl.study.run import RunSpec
-from rnnctl.tasks import make_task
-from rnnctl.training.pack import model_of
+from rnnctl.training.member import network_of
 from tests.cells.plain_gated import PlainGated
 from tests.training.test_truncation import step as cell_step
 
@@ -25,7 +24,7 @@ def spec(path, cell="rnn", window=12, level="chars", dtype="float64", **model):
 
 
 def layout_of(one):
-    return model_of(one, make_task(one.task)).layout
+    return network_of(one.model, one.task.make()).layout
 
 
 def random_weights(one, seed=1):
@@ -45,9 +44,9 @@ def by_hand(one, **weights):
 
 def stepper(one, flat):
     """step(symbols (B,), state (B, C) or None) -> (outputs (B, O), state), in plain torch."""
-    task = make_task(one.task)
+    task = one.task.make()
     if one.model.name == "gated":
-        plain = PlainGated(model_of(one, task)).double().load(flat)
+        plain = PlainGated(network_of(one.model, task)).double().load(flat)
         size = one.model.hidden * one.model.layers
 
         def step(u, state):

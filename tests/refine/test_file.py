@@ -37,7 +37,7 @@ TASKS = [
 TRAINS = [
     {},
     {"clip": "none"},
-    {"clip": 0.3, "lr_decay": "1/t", "lr_period": 3},
+    {"clip": 0.3, "rate": {"name": "1/t", "period": 3}},
     {"lr": 1e22, "dtype": "float64"},
     {"batch": 1},
 ]

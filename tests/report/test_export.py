@@ -18,12 +18,10 @@ from rnnctl.report.export.npz import final_state
 from rnnctl.report.export.places import with_places
 from rnnctl.report.export.table import check_rows, csv_lines, identities, json_lines
 from rnnctl.report.export.tensorboard import GRADIENT, write_events
-from rnnctl.study import texts
 from rnnctl.study.loading import read_study
 from rnnctl.study.run import RunSpec
-from rnnctl.tasks import make_task
-from rnnctl.training.member import begin
-from rnnctl.training.pack import model_of
+from rnnctl.tasks import text as text_task
+from rnnctl.training.member import begin, network_of
 from rnnctl.training.trained import Trained
 from store.history import History
 
@@ -45,8 +43,8 @@ def row(label="a seed=1", of=None, **more):
 
 def state_of(of, step=0, best_step=0):
     """A checkpoint whose weights are 1, 2, 3, ... and whose best weights are their negatives."""
-    task = make_task(of.task)
-    member, flat_N = begin(of.run_id, of, task, model_of(of, task))
+    task = of.task.make()
+    member, flat_N = begin(of.run_id, of, task, network_of(of.model, task))
     weights = torch.arange(1.0, len(flat_N) + 1)
     member.step, member.best.step, member.best_weights = step, best_step, -weights
     member.best.loss = 1.25
@@ -152,7 +150,7 @@ def test_a_tasks_head_has_the_conventions_name(task, kind):
     of = spec(task=task)
     found = final_state(row(of=of), History(np.array([50]), {"valid_error": np.ones(1)}, {}), trained(of))
     assert str(found["classif_type"]) == kind
-    assert found["grad_time"].shape == (1, make_task(of.task).max_steps)
+    assert found["grad_time"].shape == (1, of.task.make().max_steps)
 
 
 def test_it_is_read_back_without_pickle(tmp_path):
@@ -345,10 +343,10 @@ def of_texts(tmp_path, monkeypatch):
 
     def registered(source):
         monkeypatch.chdir(tmp_path)
-        texts.identified.cache_clear()  # its names are those of another folder
+        text_task.identify.cache_clear()  # its names are those of another folder
         rows = runs_of(source)
         monkeypatch.chdir("/")
-        texts.identified.cache_clear()
+        text_task.identify.cache_clear()
         return rows
 
     (tmp_path / "more").mkdir()

@@ -280,7 +280,7 @@ def test_plateaus_are_those_of_the_one_task():
 def of_text(folder, **task):
     (folder / "words").write_text("".join(f"{n} bottles, {n * n} squares; " for n in range(300)))
     task = {"name": "text", "corpus": str(folder / "words"), "window": 12, **task}
-    return RunSpec.model_validate({"task": task, "check": {"diagnostic_batch": BATCH}}).canonical()
+    return RunSpec.model_validate({"task": task, "check": {"diagnostic_batch": BATCH}}).identified().canonical()
 
 
 def meaningful(drawn):

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from rnnctl.study.models import OrthogonalInit, SmartTanhInit, XavierInit
+from rnnctl.cells.base.inits import OrthogonalInit, XavierInit
+from rnnctl.cells.rnn.section import SmartTanhInit
 from tests.study.studies import labels, specs, study
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
 from tests.study.studies import UNTIMED, specs, study
 
@@ -75,10 +76,8 @@ def test_two_runs_are_two_runs(one, other):
 
 
 def test_cells_never_share_a_pack():
-    shapes = [spec.shape for spec in specs("grid: {model: [rnn, gru, lstm]}\n")]
-    assert len(set(shapes)) == 3
-    assert shapes[0].startswith("rnn-tanh-H50-B20-float32-")
-    assert shapes[1].startswith("gru-H50-B20-float32-")
+    keys = [PackKey.of(spec) for spec in specs("grid: {model: [rnn, gru, lstm, gated]}\n")]
+    assert len(set(keys)) == 4
 
 
 def test_the_configuration_is_the_run_but_for_its_seed():

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnctl.study.loading import read_study
+from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
-from rnnctl.tasks import make_task
 from tests.study.studies import UNTIMED
 
 DEFAULTS = {
@@ -53,11 +53,9 @@ def test_the_ids_of_known_tasks_never_move():
 
 
 def test_no_two_tasks_share_a_pack_nor_do_two_questions():
-    shapes = [spec(name).shape for name in DEFAULTS]
-    shapes += [spec({"name": "addition", "tolerance": 0.04}).shape]
-    shapes += [spec({"name": "permutation", "predict": "every"}).shape]
-    shapes += [spec({"name": "memorization", "judged": "last"}).shape]
-    assert len(set(shapes)) == 10
+    tasks = [*DEFAULTS, {"name": "addition", "tolerance": 0.04}, {"name": "permutation", "predict": "every"}]
+    tasks += [{"name": "memorization", "judged": "last"}]
+    assert len({PackKey.of(spec(task)) for task in tasks}) == 10
 
 
 @pytest.mark.parametrize("name", DEFAULTS)
@@ -65,22 +63,22 @@ def test_the_least_length_is_a_task_that_can_be_drawn(name):
     import numpy as np
 
     least = LEAST.get(name, 10)
-    task = make_task(spec({"name": name, "min_length": least, "max_length": least}).task)
+    task = spec({"name": name, "min_length": least, "max_length": least}).task.make()
     batch = task.draw(np.random.default_rng(0), 3)
     assert batch.length == task.max_steps
     with pytest.raises(ValueError, match=f"must be at least {least}, not {least - 1}"):
         spec({"name": name, "min_length": least - 1})
 
 
-def test_make_task_hands_on_every_key():
+def test_the_task_is_made_of_every_key():
     lengths = {"min_length": 30, "max_length": 40}
-    assert make_task(spec({"name": "addition", "tolerance": 0.3}).task).question.tolerance == 0.3
-    assert make_task(spec({"name": "temporal_order_3", **lengths}).task).n_outputs == 8
-    assert make_task(spec({"name": "xor", **lengths}).task).max_steps == 43
-    permutation = make_task(spec({"name": "permutation", "symbols": 7, "predict": "every", **lengths}).task)
+    assert spec({"name": "addition", "tolerance": 0.3}).task.make().question.tolerance == 0.3
+    assert spec({"name": "temporal_order_3", **lengths}).task.make().n_outputs == 8
+    assert spec({"name": "xor", **lengths}).task.make().max_steps == 43
+    permutation = spec({"name": "permutation", "symbols": 7, "predict": "every", **lengths}).task.make()
     assert (permutation.n_inputs, permutation.question.every_step, permutation.max_steps) == (7, True, 40)
     keys = {"values": 3, "positions": 4, "judged": "last"}
-    memorization = make_task(spec({"name": "memorization", **keys, **lengths}).task)
+    memorization = spec({"name": "memorization", **keys, **lengths}).task.make()
     assert (memorization.n_inputs, memorization.question.judged, memorization.max_steps) == (5, "last", 48)
     assert memorization.patterns == "random"
 

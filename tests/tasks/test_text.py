@@ -10,11 +10,11 @@ import torch
 from rnnctl.corpora.corpus import load
 from rnnctl.corpora.splits import cuts
 from rnnctl.report.results import Result
+from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
-from rnnctl.tasks import Baseline, make_task
+from rnnctl.tasks.base import Baseline
 from rnnctl.training.checks import Checker, validation_set
-from rnnctl.training.member import begin
-from rnnctl.training.pack import model_of
+from rnnctl.training.member import begin, network_of
 from tests.training.memory import Memory, train
 from tests.training.test_bits import assert_same
 
@@ -47,13 +47,13 @@ def spec(path, seed=1, cell="rnn", updates=12, task=None, **more):
             "stop": {"solved": "never"},
             "seed": seed,
         }
-    )
+    ).identified()
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_every_window_is_of_its_own_split_and_targets_are_what_follows(poem, split):
     text = POEM[cuts(POEM, (0.9, 0.05, 0.05))[split]]
-    batch = make_task(spec(poem).task).split(split).draw(np.random.default_rng(1), 30)
+    batch = spec(poem).task.make().split(split).draw(np.random.default_rng(1), 30)
     assert batch.inputs.shape == batch.targets.shape == (10, 30)
     for u, target in zip(batch.inputs.T, batch.targets.T, strict=True):
         assert bytes(u.tolist()) + bytes(target[-1:].tolist()) in text
@@ -61,14 +61,14 @@ def test_every_window_is_of_its_own_split_and_targets_are_what_follows(poem, spl
 
 
 def test_shares_that_are_no_short_decimals_are_shares(poem):
-    task = make_task(spec(poem, task={"validation": 1 / 7, "test": 1 / 3}).task)
+    task = spec(poem, task={"validation": 1 / 7, "test": 1 / 3}).task.make()
     sizes = {name: len(task.split(name).windows.ids) for name in ("train", "validation", "test")}
     ends = [len(POEM) * 11 // 21, len(POEM) * 2 // 3]  # 1 - 1/7 - 1/3, and 1/7 more
     assert sizes == {"train": ends[0], "validation": ends[1] - ends[0], "test": len(POEM) - ends[1]}
 
 
 def test_streams_go_on_where_they_were_and_around_the_end(poem):
-    task = make_task(spec(poem, task={"state": "carried"}).task)
+    task = spec(poem, task={"state": "carried"}).task.make()
     text = POEM[cuts(POEM, (0.9, 0.05, 0.05))["train"]]
     starts = task.starts(np.random.default_rng(2), 5)
     rounds = len(text) // 10 + 2
@@ -80,7 +80,7 @@ def test_streams_go_on_where_they_were_and_around_the_end(poem):
 
 
 def test_the_floor_is_the_bigrams_loss_on_the_very_windows(poem):
-    task = make_task(spec(poem).task)
+    task = spec(poem).task.make()
     batches = validation_set(task, spec(poem).check)
     text = POEM[cuts(POEM, (0.9, 0.05, 0.05))["train"]]
     pairs = list(zip(text, text[1:], strict=False))
@@ -102,8 +102,8 @@ def test_the_floor_is_the_bigrams_loss_on_the_very_windows(poem):
 
 def test_a_network_that_answers_by_its_biases_pays_what_a_unigram_does(poem):
     run_spec = spec(poem, dtype="float64")
-    task = make_task(run_spec.task)
-    model = model_of(run_spec, task)
+    task = run_spec.task.make()
+    model = network_of(run_spec.model, task)
     _, flat = begin("a", run_spec, task, model)
     weights = model.layout.views(flat.zero_().unsqueeze(0))
     weights["b_hy"].copy_(torch.from_numpy(np.log(task.known.ngrams.unigram_V)))
@@ -119,9 +119,9 @@ def test_bits_per_byte_count_the_bytes_that_symbols_stand_for(tmp_path):
     path = tmp_path / "umlauts.txt"
     path.write_text("äöü abc " * 300)
     run_spec = spec(path, task={"level": "chars"})
-    task = make_task(run_spec.task)
-    checker = Checker(run_spec, task, model_of(run_spec, task), 1, "cpu")
-    _, flat = begin("a", run_spec, task, model_of(run_spec, task))
+    task = run_spec.task.make()
+    checker = Checker(run_spec, task, network_of(run_spec.model, task), 1, "cpu")
+    _, flat = begin("a", run_spec, task, network_of(run_spec.model, task))
     (found,) = checker.validate(flat.unsqueeze(0), [None])
     symbols = np.array(sorted(set("äöü abc ")))
     targets = np.concatenate([b.targets.ravel() for b in validation_set(task, run_spec.check)])
@@ -132,8 +132,8 @@ def test_bits_per_byte_count_the_bytes_that_symbols_stand_for(tmp_path):
 def test_the_best_check_keeps_the_bits_of_its_own_samples(poem):
     """A screen and a whole check have other windows, and so other bytes to a symbol."""
     run_spec = spec(poem)
-    task = make_task(run_spec.task)
-    member, flat = begin("a", run_spec, task, model_of(run_spec, task))
+    task = run_spec.task.make()
+    member, flat = begin("a", run_spec, task, network_of(run_spec.model, task))
     for loss, bits in ((2.0, 1.4), (2.5, 1.9), (math.nan, math.nan)):
         validation = {"valid_loss": loss, "valid_error": 0.5, "valid_bits_per_byte": bits, "valid_samples": 10}
         member.observe(validation, Baseline(3.0, 0.9, bytes_per_answer=2.0), flat)
@@ -152,7 +152,7 @@ def test_the_same_bytes_elsewhere_are_the_same_run_and_other_bytes_another(poem,
     copy.write_bytes(POEM)
     other.write_bytes(POEM[:-1] + b"!")
     assert spec(copy).run_id == spec(poem).run_id
-    assert spec(copy).shape == spec(poem).shape
+    assert PackKey.of(spec(copy)) == PackKey.of(spec(poem))
     assert spec(other).run_id != spec(poem).run_id
     one, two = train({"a": spec(poem)}), train({"a": spec(copy)})
     assert torch.equal(one.state("a")["weights"], two.state("a")["weights"])
@@ -205,10 +205,10 @@ def test_a_state_that_is_carried_is_what_the_next_window_starts_from(poem):
 
 
 def test_the_corpus_that_needs_nothing_is_pythons_own_source():
-    found = RunSpec.model_validate({"task": "text"}).task
+    found = RunSpec.model_validate({"task": "text"}).identified().task
     assert found.corpus == "stdlib"
     assert found.sha256 == load("stdlib").sha256
-    assert RunSpec.model_validate({"task": {"name": "text", "corpus": "stdlib"}}).task == found
+    assert RunSpec.model_validate({"task": {"name": "text", "corpus": "stdlib"}}).identified().task == found
 
 
 @pytest.mark.parametrize(

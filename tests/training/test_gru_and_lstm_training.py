@@ -7,9 +7,7 @@ import pytest
 import torch
 
 from rnnctl.study.run import RunSpec
-from rnnctl.tasks import make_task
-from rnnctl.training.member import begin
-from rnnctl.training.pack import model_of
+from rnnctl.training.member import begin, network_of
 from tests.oracles import gru_loss, lstm_loss
 from tests.training.memory import train
 from tests.training.test_bits import gru_or_lstm
@@ -21,8 +19,8 @@ BOTH = pytest.mark.parametrize("cell", ["gru", "lstm"])
 def initial(cell, **model):
     data = gru_or_lstm(1, cell, hidden=60).canonical()
     spec = RunSpec.model_validate({**data, "model": {"name": cell, "hidden": 60, **model}})
-    task = make_task(spec.task)
-    built = model_of(spec, task)
+    task = spec.task.make()
+    built = network_of(spec.model, task)
     _, flat = begin("a", spec, task, built)
     return {name: w[0].double().numpy() for name, w in built.layout.views(flat.unsqueeze(0)).items()}
 

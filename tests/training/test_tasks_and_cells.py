@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from rnnctl.study.run import RunSpec
-from rnnctl.tasks import make_task
 from rnnctl.training.checks import validation_set
-from rnnctl.training.pack import model_of
+from rnnctl.training.member import network_of
 from tests import oracles
 from tests.training.memory import Memory, train
 from tests.training.test_bits import assert_same
@@ -61,8 +60,8 @@ def test_alone_packed_and_resumed_runs_have_the_same_bits(task, cell):
 def test_a_check_finds_the_loss_and_error_that_plain_torch_finds(task, cell):
     one = spec(task, cell, dtype="float64")
     found = train({"a": one}).history["a"][-1].scalars
-    task_ = make_task(one.task)
-    model, question = model_of(one, task_), task_.question
+    task_ = one.task.make()
+    model, question = network_of(one.model, task_), task_.question
     memory = Memory()
     train({"a": one}, memory)
     flat = memory.state("a")["weights"].unsqueeze(0)
@@ -118,7 +117,7 @@ def test_a_screen_has_a_floor_of_its_own_and_breaking_it_takes_more_than_luck():
         memory = train({"a": one})
         screened, whole = (row.scalars for row in memory.history["a"])
         assert (screened["valid_samples"], whole["valid_samples"]) == (100, 960)
-        task = make_task(one.task)
+        task = one.task.make()
         batches = validation_set(task, one.check)
         firsts = np.concatenate([batch.targets[:10] for batch in batches])
         assert screened["valid_floor"] == pytest.approx(np.mean((firsts - 0.5) ** 2), rel=1e-6)
@@ -128,7 +127,7 @@ def test_a_screen_has_a_floor_of_its_own_and_breaking_it_takes_more_than_luck():
 
 
 def test_all_patterns_are_asked_fairly_whatever_the_number_of_columns():
-    task = make_task(spec("memorization of all", "rnn").task)
+    task = spec("memorization of all", "rnn").task.make()
     rng = np.random.default_rng(1)
     whole = task.draw(rng, 16).targets[-3:].T
     assert sorted(map(tuple, whole)) == sorted([(a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)] * 2)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from rnnctl.study.run import RunSpec, Train
-from rnnctl.tasks import make_task
+from rnnctl.study.run import RunSpec
+from rnnctl.study.train import Train
 from rnnctl.training.checks import Checker, diagnostic_set, validation_set
 from rnnctl.training.loop import Cadence, train_pack
-from rnnctl.training.member import begin
-from rnnctl.training.pack import Pack, model_of
+from rnnctl.training.member import begin, network_of
+from rnnctl.training.pack import Pack
 from tests.oracles import omega_value, rnn_loss
 from tests.training.memory import Memory, train
 from tests.training.test_bits import spec
@@ -19,8 +19,8 @@ from tests.training.test_bits import spec
 
 def one_update(run_spec):
     """Weights before and after a first update, by name, in float64; the batch that it saw; the member; who diverged."""
-    task = make_task(run_spec.task)
-    member, weights = begin("a", run_spec, task, model_of(run_spec, task))
+    task = run_spec.task.make()
+    member, weights = begin("a", run_spec, task, network_of(run_spec.model, task))
     seen, draw = [], task.draw
 
     def remember(rng, batch, length=None):
@@ -149,8 +149,8 @@ def test_a_screen_changes_neither_whether_nor_when_a_run_is_solved(goal):
 
 def test_a_screened_figure_is_that_of_the_first_few_of_every_chunk():
     run_spec = screened(spec(1, hidden=13), samples=60, chunk=30, screen=20)
-    task = make_task(run_spec.task)
-    model = model_of(run_spec, task)
+    task = run_spec.task.make()
+    model = network_of(run_spec.model, task)
     _, weights = begin("a", run_spec, task, model)
     (found,) = Checker(run_spec, task, model, 1, "cpu").validate(weights.unsqueeze(0), [-1])
     named = {name: w[0] for name, w in model.layout.views(weights.unsqueeze(0)).items()}
@@ -239,7 +239,7 @@ def test_a_lost_run_leaves_the_pack_and_writes_nothing_more():
 def test_validation_set_comes_from_its_own_seed_alone():
     one, other_seed = spec(1), spec(99)
     other_check = RunSpec.model_validate({**one.canonical(), "check": {**one.canonical()["check"], "seed": 7}})
-    task = make_task(one.task)
+    task = one.task.make()
     sets = [validation_set(task, s.check) for s in (one, other_seed, other_check)]
     flat = [np.concatenate([b.inputs.ravel() for b in batches]) for batches in sets]
     assert np.array_equal(flat[0], flat[1])
@@ -265,10 +265,10 @@ def test_a_checkpoint_of_another_run_is_refused():
 @pytest.mark.parametrize(("decay", "rates"), [("1/t", [0.4, 0.2, 0.4 / 3]), ("exponential", [0.4, 0.2, 0.1])])
 def test_a_decaying_rate_is_that_of_its_formula_and_moves_the_weights_by_it(decay, rates):
     """At t = 0, one period, two periods; the first update is as with a constant rate, the next are smaller."""
-    decaying = Train(lr=0.4, lr_decay=decay, lr_period=10)
-    assert [decaying.rate(1 + t) for t in (0, 10, 20)] == pytest.approx(rates)
+    decaying = Train.model_validate({"lr": 0.4, "rate": {"name": decay, "period": 10}})
+    assert [decaying.learning_rate(1 + t) for t in (0, 10, 20)] == pytest.approx(rates)
     moves = {}
-    for name, keys in {"constant": {}, "decaying": {"lr_decay": decay, "lr_period": 1}}.items():
+    for name, keys in {"constant": {}, "decaying": {"rate": {"name": decay, "period": 1}}}.items():
         one = RunSpec.model_validate(
             {
                 "task": {"name": "temporal_order", "min_length": 10, "max_length": 10},

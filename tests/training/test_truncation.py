@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from rnnctl import seeds
+from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
-from rnnctl.tasks import make_task
 from rnnctl.training.feed import Feed
-from rnnctl.training.member import begin
-from rnnctl.training.pack import Pack, model_of
+from rnnctl.training.member import begin, network_of
+from rnnctl.training.pack import Pack
 from tests.training.memory import Memory, train
 from tests.training.test_bits import assert_same
 
@@ -50,9 +50,9 @@ def step(cell, w, u, state):
 
 def by_autograd(run_spec, optimizer):
     """The weights after run_spec's updates, by name."""
-    task, cell, k = make_task(run_spec.task), run_spec.model.name, run_spec.train.bptt
+    task, cell, k = run_spec.task.make(), run_spec.model.name, run_spec.train.bptt
     k = STEPS if k == "full" else k
-    model = model_of(run_spec, task)
+    model = network_of(run_spec.model, task)
     _, flat = begin("a", run_spec, task, model)
     w = {name: x[0].clone().requires_grad_() for name, x in model.layout.views(flat.unsqueeze(0)).items()}
     descend = optimizer(list(w.values()))
@@ -85,10 +85,10 @@ OPTIMIZERS = {
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_training_by_pieces_is_that_of_autograd_with_the_state_cut_off(cell, bptt, optimizer):
     moments = {"beta1": 0.8, "beta2": 0.99, "epsilon": 1e-6} if optimizer == "adam" else {}
-    run_spec = spec(cell, bptt, dtype="float64", optimizer=optimizer, **moments)
+    run_spec = spec(cell, bptt, dtype="float64", optimizer={"name": optimizer, **moments})
     expected = by_autograd(run_spec, OPTIMIZERS[optimizer])
-    task = make_task(run_spec.task)
-    member, weights = begin("a", run_spec, task, model_of(run_spec, task))
+    task = run_spec.task.make()
+    member, weights = begin("a", run_spec, task, network_of(run_spec.model, task))
     pack = Pack([member], [weights], "cpu")
     with torch.no_grad():
         for _ in range(run_spec.train.updates):
@@ -114,7 +114,7 @@ def test_alone_packed_and_resumed_between_pieces_have_the_same_bits(cell, optimi
 
 
 def test_a_feed_goes_on_where_its_state_was_taken():
-    task = make_task(spec().task)
+    task = spec().task.make()
     feed = Feed(task, np.random.default_rng(3), 4, 4)
     for _ in range(8):
         state, again = feed.state(), Feed(task, np.random.default_rng(99), 4, 4)
@@ -127,7 +127,7 @@ def test_a_feed_goes_on_where_its_state_was_taken():
 
 
 def test_pieces_and_moments_without_a_meaning_are_refused():
-    for section, message in (({"bptt": 3}, "temporal_order"), ({"beta1": 0.5}, "adam")):
+    for section, message in (({"bptt": 3}, "temporal_order"), ({"optimizer": {"name": "sgd", "beta1": 0.5}}, "beta1")):
         with pytest.raises(ValueError, match=message):
             RunSpec.model_validate({"task": "temporal_order", "train": section})
-    assert spec(bptt=3).shape != spec(bptt=4).shape
+    assert PackKey.of(spec(bptt=3)) != PackKey.of(spec(bptt=4))

@@ -13,12 +13,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
 from rnnctl.cells.base.activations import Activation
 from rnnctl.cells.base.layout import Layout
+
+if TYPE_CHECKING:
+    from rnnctl.cells.base.tape import Tape
 
 Weights = dict[str, torch.Tensor]
 
@@ -52,23 +55,23 @@ class Cell(ABC):
         return Layout((*shapes, ("W_hy", (h, o)), ("b_hy", (o,))))
 
     @property
-    def matrices(self) -> dict[str, tuple[int, int]]:
-        """Shapes of the weights that an init draws; the others are biases."""
-        return {name: shape for name, shape in self.layout.shapes if len(shape) == 2}
-
-    @property
     def recurrent(self) -> tuple[str, ...]:
         """Names of the recurrent matrices."""
         return tuple(f"W_h{branch}" for branch in self.branches)
 
-    @property
-    def biases(self) -> dict[str, float]:
-        """Biases that do not start at zero."""
-        return {}
-
     def candidate(self, weights: Weights) -> torch.Tensor:
         """(R, H, H): the recurrent matrix of the new content, for spectral radius and largest singular value."""
         return weights["W_hh"]
+
+    @property
+    @abstractmethod
+    def torch_tape(self) -> type[Tape]:
+        """The passes through time as torch operations, for any device."""
+
+    @property
+    def fused_tape(self) -> type[Tape] | None:
+        """The passes through time as loops that are compiled for a CPU; None for a cell without. Loads numba."""
+        return None
 
     @property
     @abstractmethod

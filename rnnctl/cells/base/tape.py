@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from torch.nn.functional import one_hot
 
 from rnnctl.cells.base.cell import Cell, Weights, bias_name, input_bias, input_matrix, input_table
 
-# alpha and bound of each row; None where no row has any. Of the vanilla RNN alone.
+# alpha and bound of each row; None where no row is regularised.
 Regularisers = Sequence[tuple[float, float]] | None
 # What inputs add to the sums of one row: rows of sums, (X, G), and each step's and sequence's place among them, (T, B).
 Sums = tuple[torch.Tensor, torch.Tensor]
@@ -34,6 +35,8 @@ class Tape(ABC):
     of buffers, good until the next pass.
     """
 
+    takes_regularisers: ClassVar[bool] = False  # whether Omega is defined for the cell
+
     def __init__(self, model: Cell, runs: int, steps: int, batch: int, *, dtype: torch.dtype, device: str) -> None:
         self.model, self.batch = model, batch
         self.lengths: list[int] = []
@@ -46,10 +49,10 @@ class Tape(ABC):
         self._allocate_d(runs, steps, options)
 
     @abstractmethod
-    def _allocate(self, runs: int, steps: int, options: dict) -> None:
+    def _allocate(self, runs: int, steps: int, options: dict[str, Any]) -> None:
         """Make the buffers that the cell needs beside h and d."""
 
-    def _allocate_d(self, runs: int, steps: int, options: dict) -> None:
+    def _allocate_d(self, runs: int, steps: int, options: dict[str, Any]) -> None:
         # Time-major, so that the rows of a step's product are one block of memory.
         self.d_TRBH = torch.zeros(steps + 1, runs, self.batch, self.model.hidden, **options)
 
@@ -64,6 +67,13 @@ class Tape(ABC):
     def gates(self, i: int) -> dict[str, torch.Tensor]:
         """Each gate of row i for t = 1..T_i, (T_i, B, H), by its branch's name; none in a cell without gates."""
         return {}
+
+    def omega(self, i: int, bound: float) -> float | None:
+        """Omega of row i after backward(); None for cells that the regulariser is not defined for.
+
+        bound: squared gradient norms below it do not count.
+        """
+        return None
 
     def out(self, i: int) -> torch.Tensor:
         """What the head reads of row i, (T_i, B, H)."""
@@ -104,6 +114,7 @@ class Tape(ABC):
         direct: what the head sends into the last S steps of each row, (S, B, H), S >= 1. Returns each row's Omega, 0
         where its alpha is.
         """
+        assert regularisers is None or self.takes_regularisers, "no regulariser is defined for this cell"
         self.direct = direct
         return self._backward(weights, grads, regularisers)
 
@@ -217,3 +228,18 @@ class TorchTape(Tape):
         """Let the gradient that the head sends into step t join what came back to it."""
         if self.read_back:
             self.d_TRBH[t, :rows] += self.direct_TRBH[t, :rows]
+
+
+class FusedTape(Tape):
+    """A Tape whose loop over time runs in compiled loops, one run after the other: so d is run-major as well."""
+
+    def _allocate_d(self, runs: int, steps: int, options: dict[str, Any]) -> None:
+        self.d_RTBH = torch.zeros(runs, steps + 1, self.batch, self.model.hidden, **options)
+
+    def d(self, i: int) -> torch.Tensor:
+        return self.d_RTBH[i, : self.lengths[i] + 1]
+
+
+def transposed(matrices_RXY: torch.Tensor) -> np.ndarray:
+    """Return the transposes of matrices, (R, Y, X), in memory of their own."""
+    return matrices_RXY.transpose(1, 2).contiguous().numpy()

@@ -21,17 +21,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
 from rnnctl.cells.base.activations import ACTIVATIONS, BOUNDED_BY_ONE, Activation
 from rnnctl.cells.base.cell import Cell, Weights, projection
 from rnnctl.cells.base.layout import Layout
-from rnnctl.study.models import GATED_FLAGS
+from rnnctl.cells.gated.section import GATES
 
-# The gates' letters in the equations, and the flags that they come with.
-GATES = {"a": "input_gate", "b": "input_gate", "z": "state_gate", "f": "forget_gate", "g": "output_gate"}
+if TYPE_CHECKING:
+    from rnnctl.cells.base.tape import Tape
+
 # The maps that a state passes on its way to the next one.
 RECURRENT = ("A", "B", "C", "D", "E")
 
@@ -40,7 +41,7 @@ SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
 
 @dataclass(frozen=True)
 class Gated(Cell):
-    """Layers of one size, H, with `flags` out of GATED_FLAGS. Raises ValueError where no state would be read."""
+    """Layers of one size, H, with the flags that are on. Raise ValueError where no state would be read."""
 
     layers: int
     flags: frozenset[str]
@@ -48,7 +49,6 @@ class Gated(Cell):
     branches: ClassVar = ("x",)
 
     def __post_init__(self) -> None:
-        assert self.flags <= set(GATED_FLAGS), self.flags
         if not self.flags & {"new_state", "old_state"}:
             raise ValueError("a gated layer needs new_state, old_state or both: else its output reads no state")
 
@@ -91,6 +91,18 @@ class Gated(Cell):
     @property
     def phi(self) -> Activation:
         return BOUNDED_BY_ONE
+
+    @property
+    def torch_tape(self) -> type[Tape]:
+        from rnnctl.cells.gated.passes import GatedTape
+
+        return GatedTape
+
+    @property
+    def fused_tape(self) -> type[Tape]:
+        from rnnctl.cells.gated.fused import FusedGatedTape
+
+        return FusedGatedTape
 
     def layer(self, weights: Weights, layer: int, x: torch.Tensor, s: torch.Tensor) -> dict[str, torch.Tensor]:
         """One step of layer 1, 2, ... of the first K runs: a to o, where the flags have them, and `output`, by their

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import Any
 
 import torch
 
@@ -41,7 +42,7 @@ class GatedTape(Tape):
 
     model: Gated
 
-    def _allocate(self, runs: int, steps: int, options: dict) -> None:
+    def _allocate(self, runs: int, steps: int, options: dict[str, Any]) -> None:
         model = self.model
         shape = (model.layers, runs, steps, self.batch, model.hidden)
         # x of each layer, and after the last one its output.
@@ -49,7 +50,7 @@ class GatedTape(Tape):
         self.values = {name: torch.zeros(shape, **options) for name in dict.fromkeys((*model.gates, "m", "o", "g"))}
         self.deltas = {letter: torch.zeros(shape, **options) for letter in model.maps}
 
-    def _allocate_d(self, runs: int, steps: int, options: dict) -> None:
+    def _allocate_d(self, runs: int, steps: int, options: dict[str, Any]) -> None:
         self.d_RTBH = torch.zeros(runs, steps + 1, self.batch, self.model.state_size, **options)
 
     def d(self, i: int) -> torch.Tensor:
@@ -82,7 +83,6 @@ class GatedTape(Tape):
         return iter(zip(range(self.model.layers), *parts, strict=True))
 
     def _backward(self, weights: Weights, grads: Weights, regularisers: Regularisers) -> list[float]:
-        assert not regularisers, "Omega is the vanilla RNN's"
         dx_RTBH = torch.zeros_like(self.x_LRTBH[0])
         self._send(dx_RTBH)
         self._loop_back(weights, dx_RTBH)

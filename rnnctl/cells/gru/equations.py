@@ -27,13 +27,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
 from rnnctl.cells.base.activations import ACTIVATIONS, BOUNDED_BY_ONE, Activation
 from rnnctl.cells.base.cell import Cell, Weights, projection, recurrence
-from rnnctl.cells.base.tape import Regularisers, TorchTape, share_out
+from rnnctl.cells.base.tape import Regularisers, Tape, TorchTape, share_out
 
 GATES = ("z", "r")
 SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
@@ -41,19 +41,23 @@ SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
 
 @dataclass(frozen=True)
 class Gru(Cell):
-    """The GRU; update_bias: where b_z starts. Far below zero, a new network keeps what it holds."""
-
-    update_bias: float
+    """The GRU."""
 
     branches: ClassVar = ("z", "r", "h")
 
     @property
-    def biases(self) -> dict[str, float]:
-        return {"b_z": self.update_bias}
-
-    @property
     def phi(self) -> Activation:
         return BOUNDED_BY_ONE
+
+    @property
+    def torch_tape(self) -> type[Tape]:
+        return GruTape
+
+    @property
+    def fused_tape(self) -> type[Tape]:
+        from rnnctl.cells.gru.fused import FusedGruTape
+
+        return FusedGruTape
 
     def steps(self, weights: Weights, inputs: torch.Tensor) -> Iterator[torch.Tensor]:
         to_gates, to_content = projection(weights, GATES), projection(weights)
@@ -69,7 +73,7 @@ class Gru(Cell):
 class GruTape(TorchTape):
     """A Tape of the GRU."""
 
-    def _allocate(self, runs: int, steps: int, options: dict) -> None:
+    def _allocate(self, runs: int, steps: int, options: dict[str, Any]) -> None:
         batch, hidden = self.batch, self.model.hidden
         self.gates_RTBG, self.delta_RTBG = (torch.zeros(runs, steps, batch, 2 * hidden, **options) for _ in range(2))
         self.n_RTBH, self.delta_RTBH, self.reset_RTBH = (
@@ -126,7 +130,6 @@ class GruTape(TorchTape):
             self._input_gradients(i, by_place, branches, grads)
 
     def _recurrent_gradients(self, grads: Weights, regularisers: Regularisers) -> list[float]:
-        assert not regularisers, "Omega is the vanilla RNN's"
         hidden = self.model.hidden
         for i, length in enumerate(self.lengths):
             states, reset = self.h(i)[:-1].view(-1, hidden), self.reset_RTBH[i, :length].view(-1, hidden)

@@ -30,13 +30,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
 from rnnctl.cells.base.activations import ACTIVATIONS, BOUNDED_BY_ONE, Activation
 from rnnctl.cells.base.cell import Cell, Weights, projection, recurrence
-from rnnctl.cells.base.tape import Regularisers, TorchTape, put_first, share_out
+from rnnctl.cells.base.tape import Regularisers, Tape, TorchTape, put_first, share_out
 
 BRANCHES = ("i", "f", "o", "h")
 SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
@@ -44,19 +44,23 @@ SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
 
 @dataclass(frozen=True)
 class Lstm(Cell):
-    """The LSTM; forget_bias: where b_f starts. Above zero, a new network keeps what it holds."""
-
-    forget_bias: float
+    """The LSTM."""
 
     branches: ClassVar = BRANCHES
 
     @property
-    def biases(self) -> dict[str, float]:
-        return {"b_f": self.forget_bias}
-
-    @property
     def phi(self) -> Activation:
         return BOUNDED_BY_ONE
+
+    @property
+    def torch_tape(self) -> type[Tape]:
+        return LstmTape
+
+    @property
+    def fused_tape(self) -> type[Tape]:
+        from rnnctl.cells.lstm.fused import FusedLstmTape
+
+        return FusedLstmTape
 
     def steps(self, weights: Weights, inputs: torch.Tensor) -> Iterator[torch.Tensor]:
         added, w_RHG = projection(weights, BRANCHES), recurrence(weights, BRANCHES)
@@ -79,7 +83,7 @@ def _activate_(sums_RBG: torch.Tensor) -> torch.Tensor:
 class LstmTape(TorchTape):
     """A Tape of the LSTM."""
 
-    def _allocate(self, runs: int, steps: int, options: dict) -> None:
+    def _allocate(self, runs: int, steps: int, options: dict[str, Any]) -> None:
         batch, hidden = self.batch, self.model.hidden
         self.units_RTBG, self.delta_RTBG = (torch.zeros(runs, steps, batch, 4 * hidden, **options) for _ in range(2))
         self.c_RTBH = torch.zeros(runs, steps + 1, batch, hidden, **options)
@@ -151,7 +155,6 @@ class LstmTape(TorchTape):
         self._input_gradients(i, by_place, BRANCHES, grads)
 
     def _recurrent_gradients(self, grads: Weights, regularisers: Regularisers) -> list[float]:
-        assert not regularisers, "Omega is the vanilla RNN's"
         hidden = self.model.hidden
         for i, length in enumerate(self.lengths):
             delta = self.delta_RTBG[i, :length].view(-1, 4 * hidden)

@@ -14,15 +14,16 @@ a second pass. rnnctl.cells.base.tape has the order of rows and memory, and what
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 
 from rnnctl.cells.base.activations import ACTIVATIONS, Activation
 from rnnctl.cells.base.cell import Cell, Weights, projection
-from rnnctl.cells.base.tape import Regularisers, TorchTape
+from rnnctl.cells.base.tape import Regularisers, Tape, TorchTape
 from rnnctl.cells.rnn.omega import omega
 
 
@@ -38,6 +39,16 @@ class Rnn(Cell):
     def phi(self) -> Activation:
         return ACTIVATIONS[self.activation]
 
+    @property
+    def torch_tape(self) -> type[Tape]:
+        return RnnTape
+
+    @property
+    def fused_tape(self) -> type[Tape]:
+        from rnnctl.cells.rnn.fused import FusedRnnTape
+
+        return FusedRnnTape
+
     def steps(self, weights: Weights, inputs: torch.Tensor) -> Iterator[torch.Tensor]:
         added, w_RHH = projection(weights), weights["W_hh"]
         h_RBH = w_RHH.new_zeros(len(w_RHH), inputs.shape[1], self.hidden)
@@ -46,10 +57,24 @@ class Rnn(Cell):
             yield h_RBH
 
 
-class RnnTape(TorchTape):
+class OmegaTape(Tape):
+    """A Tape that knows after backward() what each step hands to the step before it, and so Omega."""
+
+    model: Rnn
+    takes_regularisers: ClassVar[bool] = True
+
+    @abstractmethod
+    def carried(self, i: int) -> torch.Tensor:
+        """c_t of row i for t = 1..T_i, (T_i, B, H)."""
+
+    def omega(self, i: int, bound: float) -> float | None:
+        return float(omega(self.d(i), self.carried(i), bound).value)
+
+
+class RnnTape(OmegaTape, TorchTape):
     """A Tape of the vanilla RNN; after backward(), delta(i) is dL/da_t and carried(i) is c_t for t = 1..T_i."""
 
-    def _allocate(self, runs: int, steps: int, options: dict) -> None:
+    def _allocate(self, runs: int, steps: int, options: dict[str, Any]) -> None:
         batch, hidden = self.batch, self.model.hidden
         self.delta_RTBH = torch.zeros(runs, steps, batch, hidden, **options)
         self.product_RBH = torch.zeros(runs, batch, hidden, **options)
@@ -59,7 +84,6 @@ class RnnTape(TorchTape):
         return self.delta_RTBH[i, : self.lengths[i]]
 
     def carried(self, i: int) -> torch.Tensor:
-        """(T_i, B, H)"""
         return (self.carried_TRBH if self.read_back else self.d_TRBH)[: self.lengths[i], i]
 
     def _forward(self, weights: Weights) -> None:

@@ -29,11 +29,6 @@ class Omega:
     extra_TBH: torch.Tensor
 
 
-def reach(d_TBH: torch.Tensor, bound: float) -> torch.Tensor:
-    """(): share of steps that the gradient reaches, sum_t f_t / T, from d_t for t = 0..T, (T + 1, B, H)."""
-    return (d_TBH[1:].square().sum(2) >= bound).double().mean()
-
-
 def omega(d_TBH: torch.Tensor, c_TBH: torch.Tensor, bound: float) -> Omega:
     """Omega of one run from its dL/dh_t for t = 0..T, (T + 1, B, H), and c_t for t = 1..T, (T, B, H); bound on squared
     norms.

@@ -4,23 +4,22 @@ import numpy as np
 import pytest
 import torch
 
-from rnnctl.study.run import Train
-from rnnctl.training import optimizers
+from rnnctl.optimizers.adam import AdamSection
 
 UPDATES, WEIGHTS = 60, 41  # no multiple of a vector
 
-SETTINGS = {"beta1": 0.8, "beta2": 0.97, "epsilon": 1e-5, "lr": 0.02}
+SETTINGS = AdamSection(beta1=0.8, beta2=0.97, epsilon=1e-5)
+RATE = 0.02
 
 
 def adam(dtype: torch.dtype, gradients: torch.Tensor, scales: np.ndarray, place: int = 0) -> tuple[torch.Tensor, ...]:
     """Weights and moments after an update by each of (T, N) gradients; weights are row `place` of a matrix."""
-    train = Train.model_validate({"updates": UPDATES, "optimizer": "adam", "clip": "none", **SETTINGS})
-    step = optimizers.make_optimizer(train, "cpu")
+    step = AdamSection.step("cpu")
     rows = torch.ones(place + 1, WEIGHTS, dtype=dtype)
-    kept = torch.zeros(optimizers.slots(train), WEIGHTS, dtype=dtype)
+    kept = torch.zeros(AdamSection.slots, WEIGHTS, dtype=dtype)
     with torch.no_grad():
         for t, (gradient, scale) in enumerate(zip(gradients.to(dtype), scales, strict=True), start=1):
-            step(train, t, float(scale), gradient, rows[place], kept)
+            step(SETTINGS, RATE, t, float(scale), gradient, rows[place], kept)
     return rows[place], kept
 
 
@@ -36,7 +35,7 @@ def test_adam_is_that_of_torch(dtype, scale):
 
     weights = torch.ones(WEIGHTS, dtype=torch.float64, requires_grad=True)
     theirs = torch.optim.Adam(
-        [weights], lr=SETTINGS["lr"], betas=(SETTINGS["beta1"], SETTINGS["beta2"]), eps=SETTINGS["epsilon"]
+        [weights], lr=RATE, betas=(SETTINGS.beta1, SETTINGS.beta2), eps=SETTINGS.epsilon
     )
     for gradient, factor in zip(gradients, scales, strict=True):
         weights.grad = gradient * factor

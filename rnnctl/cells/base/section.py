@@ -1,0 +1,88 @@
+"""What a study says of a cell, and what every other room asks of it. Loads no torch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from rnnctl.section import Section
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from rnnctl.cells.base.cell import Cell
+
+Shapes = Sequence[tuple[str, tuple[int, ...]]]
+
+
+class InitSection(Section, ABC):
+    """How initial weights are drawn. Biases start at zero, unless the cell's section or the init says otherwise."""
+
+    name: str
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator, shapes: Shapes, recurrent: Sequence[str]) -> dict[str, np.ndarray]:
+        """Draw initial weights by name, float64.
+
+        shapes: names and shapes of all weights in the order of the cell's layout: matrices (fan in, fan out), biases
+        (fan out,). recurrent: the names of the recurrent matrices.
+        """
+
+
+class CellSection(Section, ABC):
+    """The section `model` of a run: a cell, its size, its initial weights.
+
+    An abstract method or a class variable without a value is a question that every cell must answer: the catalogue
+    refuses a cell that does not.
+    """
+
+    name: str
+    hidden: int
+    init: InitSection
+
+    has_omega: ClassVar[bool]  # whether the regulariser Omega is defined for the cell
+    takes_reals: ClassVar[bool]  # whether inputs may be real numbers; symbols are always taken
+    # How exports name a weight, where the name differs from ours.
+    export_names: ClassVar[Mapping[str, str]] = {}
+
+    @abstractmethod
+    def network(self, inputs: int, outputs: int) -> Cell:
+        """Return the network for so many input symbols (or real inputs) and outputs. Loads torch.
+
+        It reads only keys that runs of a pack have in common.
+        """
+
+    @property
+    @abstractmethod
+    def gates(self) -> tuple[str, ...]:
+        """The names of the gates whose values are measured, drawn and exported."""
+
+    @property
+    @abstractmethod
+    def products(self) -> int:
+        """Products of a (hidden, hidden) matrix with the states that a time step takes, for estimates of costs."""
+
+    @property
+    def export_activation(self) -> str:
+        """The activation of the hidden units as exports name it."""
+        return "tanh"
+
+    @property
+    def saturation_limit(self) -> float | None:
+        """The greatest distance of a hidden unit from its nearest limit; None where units have no two limits."""
+        return 1.0
+
+    @property
+    def saturation_formula(self) -> str | None:
+        """The distance of a hidden unit h from its nearest limit, as figures name it."""
+        return "1 \N{MINUS SIGN} |h|"
+
+    @property
+    def biases(self) -> Mapping[str, float]:
+        """Biases that do not start at zero, by name."""
+        return {}
+
+    def oddities(self, bptt: int | None) -> tuple[str, ...]:
+        """Return what is allowed and yet hardly meant. bptt: steps that the gradient goes back; None for all."""
+        return ()

@@ -1,0 +1,101 @@
+"""The layered cell of optional gates as a study names it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from rnnctl.cells.base.inits import Weights, linear_uniform
+from rnnctl.cells.base.section import CellSection, InitSection, Shapes
+from rnnctl.section import PER_RUN, default_name
+
+if TYPE_CHECKING:
+    from rnnctl.cells.gated.equations import Gated
+
+# The gates' letters in the equations, and the flags that they come with.
+GATES = {"a": "input_gate", "b": "input_gate", "z": "state_gate", "f": "forget_gate", "g": "output_gate"}
+
+
+class LinearInit(InitSection):
+    """Weights and biases uniform in +-1 / sqrt(fan in), as torch.nn.Linear begins."""
+
+    name: Literal["linear"] = "linear"
+
+    def draw(self, rng: np.random.Generator, shapes: Shapes, recurrent: Sequence[str]) -> Weights:
+        return linear_uniform(rng, shapes)
+
+
+class GatedSection(CellSection):
+    """Layers of optional gates. Seven flags say what a layer has (see rnnctl.cells.gated.equations).
+
+    A layer's output reads the state that it has just made (new_state), the one before (old_state), or both.
+    """
+
+    name: Literal["gated"] = "gated"
+    hidden: int = Field(256, ge=1, description="number of units in each layer")
+    init: Annotated[LinearInit, default_name("linear"), PER_RUN] = Field(
+        LinearInit(), description="how initial weights are drawn"
+    )
+    layers: int = Field(2, ge=1, description="number of layers")
+    input_gate: bool = Field(False, description="whether gates scale the input and the old state")
+    state_gate: bool = Field(True, description="whether a gate mixes new content with the old state")
+    forget_gate: bool = Field(True, description="whether a gate scales the new state")
+    output_gate: bool = Field(False, description="whether a gate of its own scales the output")
+    new_state: bool = Field(True, description="whether the output reads the new state")
+    old_state: bool = Field(False, description="whether the output reads the old state")
+    residual: bool = Field(True, description="whether the output reads the layer's input")
+
+    has_omega: ClassVar[bool] = False
+    takes_reals: ClassVar[bool] = False
+    flag_names: ClassVar[tuple[str, ...]] = (
+        "input_gate",
+        "state_gate",
+        "forget_gate",
+        "output_gate",
+        "new_state",
+        "old_state",
+        "residual",
+    )
+    # Products with (hidden, hidden) matrices that a flag adds to the four of every layer.
+    products_of_flags: ClassVar[Mapping[str, int]] = {
+        "input_gate": 4,
+        "state_gate": 3,
+        "forget_gate": 3,
+        "output_gate": 3,
+    }
+
+    @model_validator(mode="after")
+    def _reads_a_state(self) -> GatedSection:
+        if not (self.new_state or self.old_state):
+            raise ValueError("new_state and old_state are both off, so that nothing would read the state")
+        return self
+
+    @property
+    def flags(self) -> frozenset[str]:
+        """The names of the flags that are on."""
+        return frozenset(flag for flag in self.flag_names if getattr(self, flag))
+
+    def network(self, inputs: int, outputs: int) -> Gated:
+        from rnnctl.cells.gated.equations import Gated
+
+        return Gated(inputs, self.hidden, outputs, self.layers, self.flags)
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        return tuple(gate for gate, flag in GATES.items() if flag in self.flags)
+
+    @property
+    def products(self) -> int:
+        return self.layers * (4 + sum(self.products_of_flags.get(flag, 0) for flag in self.flags))
+
+    def oddities(self, bptt: int | None) -> tuple[str, ...]:
+        if self.new_state or bptt != 1:
+            return ()
+        if self.residual or self.input_gate:
+            return ("with old_state alone and bptt 1, no gradient reaches what makes the state: it stays as it began",)
+        return (
+            "with old_state alone, no residual and bptt 1, no gradient reaches what lies below the last output map",
+        )

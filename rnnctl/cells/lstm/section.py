@@ -1,0 +1,48 @@
+"""The LSTM as a study names it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from rnnctl.cells.base.inits import OrthogonalInit, XavierInit
+from rnnctl.cells.base.section import CellSection
+from rnnctl.section import PER_RUN, Real, default_name
+
+if TYPE_CHECKING:
+    from rnnctl.cells.lstm.equations import Lstm
+
+LstmInit = Annotated[OrthogonalInit | XavierInit, Field(discriminator="name")]
+
+
+class LstmSection(CellSection):
+    """The LSTM with input, forget and output gates, without peepholes."""
+
+    name: Literal["lstm"] = "lstm"
+    hidden: int = Field(50, ge=1, description="number of hidden units")
+    init: Annotated[LstmInit, default_name("orthogonal"), PER_RUN] = Field(
+        OrthogonalInit(), description="how initial weights are drawn"
+    )
+    forget_bias: Annotated[Real, PER_RUN] = Field(1.0, description="initial bias of the forget gate")
+
+    has_omega: ClassVar[bool] = False
+    takes_reals: ClassVar[bool] = True
+
+    def network(self, inputs: int, outputs: int) -> Lstm:
+        from rnnctl.cells.lstm.equations import Lstm
+
+        return Lstm(inputs, self.hidden, outputs)
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        return ("i", "f", "o")
+
+    @property
+    def products(self) -> int:
+        return 4
+
+    @property
+    def biases(self) -> Mapping[str, float]:
+        return {"b_f": self.forget_bias}

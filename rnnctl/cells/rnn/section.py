@@ -1,0 +1,139 @@
+"""The vanilla RNN as a study names it, and the initial weights of Pascanu, Mikolov and Bengio (2013)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from rnnctl.cells.base.inits import OrthogonalInit, Weights, XavierInit, matrices, normal, spectral_radius
+from rnnctl.cells.base.section import CellSection, InitSection, Shapes
+from rnnctl.section import PER_RUN, default_name, named
+
+if TYPE_CHECKING:
+    from rnnctl.cells.rnn.equations import Rnn
+
+
+class SigmoidInit(InitSection):
+    """All matrices N(0, std), biases 0; the activation defaults to sigmoid."""
+
+    name: Literal["sigmoid"] = "sigmoid"
+    std: float = Field(0.01, gt=0, description="standard deviation of all matrices")
+
+    def draw(self, rng: np.random.Generator, shapes: Shapes, recurrent: Sequence[str]) -> Weights:
+        return normal(rng, self.std, matrices(shapes))
+
+
+class BasicTanhInit(InitSection):
+    """All matrices N(0, std), biases 0."""
+
+    name: Literal["basic_tanh"] = "basic_tanh"
+    std: float = Field(0.1, gt=0, description="standard deviation of all matrices")
+
+    def draw(self, rng: np.random.Generator, shapes: Shapes, recurrent: Sequence[str]) -> Weights:
+        return normal(rng, self.std, matrices(shapes))
+
+
+class SmartTanhInit(InitSection):
+    """N(0, std); each row of W_hh keeps `connections` random entries and W_hh is rescaled to `spectral_radius`.
+
+    A row holds a unit's outgoing connections, as in the authors' program (their paper says incoming).
+    """
+
+    name: Literal["smart_tanh"] = "smart_tanh"
+    std: float = Field(0.01, gt=0, description="standard deviation of all matrices before W_hh is thinned out")
+    connections: int | float = Field(
+        15, description="entries kept in each row of W_hh: a count (15), or a share of the row (0.3)"
+    )
+    spectral_radius: float = Field(0.95, gt=0, description="spectral radius that W_hh is rescaled to")
+
+    @model_validator(mode="after")
+    def _connections_in_range(self) -> SmartTanhInit:
+        wrong_count = isinstance(self.connections, int) and self.connections < 1
+        wrong_share = isinstance(self.connections, float) and not 0 < self.connections <= 1
+        if wrong_count or wrong_share:
+            raise ValueError(
+                f"connections {self.connections} is neither a count (1, 2, ...) nor a share (above 0.0, at most 1.0)"
+            )
+        return self
+
+    def count(self, hidden: int) -> int:
+        """Return the number of entries kept in each row of a (hidden, hidden) matrix; at least one."""
+        return self.connections if isinstance(self.connections, int) else max(1, int(self.connections * hidden))
+
+    def draw(self, rng: np.random.Generator, shapes: Shapes, recurrent: Sequence[str]) -> Weights:
+        by_name = matrices(shapes)
+        weights = normal(rng, self.std, by_name)
+        hidden = by_name["W_hh"][0]
+        kept = np.zeros((hidden, hidden), dtype=bool)
+        for row in kept:
+            row[rng.permutation(hidden)[: self.count(hidden)]] = True
+        sparse = np.where(kept, weights["W_hh"], 0.0)
+        return {**weights, "W_hh": sparse * (self.spectral_radius / spectral_radius(sparse))}
+
+
+RnnInit = Annotated[
+    SigmoidInit | BasicTanhInit | SmartTanhInit | OrthogonalInit | XavierInit, Field(discriminator="name")
+]
+
+
+class RnnSection(CellSection):
+    """The vanilla RNN; its activation defaults to tanh, or to sigmoid under the init of that name."""
+
+    name: Literal["rnn"] = "rnn"
+    hidden: int = Field(50, ge=1, description="number of hidden units")
+    init: Annotated[RnnInit, default_name("smart_tanh"), PER_RUN] = Field(
+        SmartTanhInit(), description="how initial weights are drawn"
+    )
+    activation: Literal["tanh", "sigmoid", "relu", "identity"] = Field(
+        "tanh", description="activation of the hidden units; sigmoid by default under the init of that name"
+    )
+
+    has_omega: ClassVar[bool] = True
+    takes_reals: ClassVar[bool] = True
+    limits: ClassVar[Mapping[str, tuple[float, str]]] = {
+        "tanh": (1.0, "1 \N{MINUS SIGN} |h|"),
+        "sigmoid": (0.5, "min(h, 1 \N{MINUS SIGN} h)"),
+    }
+
+    @model_validator(mode="before")
+    @classmethod
+    def _activation_follows_init(cls, data: Any) -> Any:
+        if isinstance(data, dict) and "activation" not in data:
+            init = named(data.get("init"))
+            if isinstance(init, dict) and init.get("name") == "sigmoid":
+                return {**data, "activation": "sigmoid"}
+        return data
+
+    @model_validator(mode="after")
+    def _connections_fit(self) -> RnnSection:
+        if isinstance(self.init, SmartTanhInit) and self.init.count(self.hidden) > self.hidden:
+            raise ValueError(f"init.connections {self.init.connections} is more than hidden {self.hidden}")
+        return self
+
+    def network(self, inputs: int, outputs: int) -> Rnn:
+        from rnnctl.cells.rnn.equations import Rnn
+
+        return Rnn(inputs, self.hidden, outputs, self.activation)
+
+    @property
+    def gates(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def products(self) -> int:
+        return 1
+
+    @property
+    def saturation_limit(self) -> float | None:
+        return self.limits[self.activation][0] if self.activation in self.limits else None
+
+    @property
+    def saturation_formula(self) -> str | None:
+        return self.limits[self.activation][1] if self.activation in self.limits else None
+
+    @property
+    def export_activation(self) -> str:
+        return self.activation

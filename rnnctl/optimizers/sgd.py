@@ -1,0 +1,34 @@
+"""Stochastic gradient descent: w <- w - rate g."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from rnnctl.optimizers.section import OptimizerSection, Step
+
+if TYPE_CHECKING:
+    import torch
+
+
+class SgdSection(OptimizerSection):
+    """Plain stochastic gradient descent, without momentum."""
+
+    name: Literal["sgd"] = "sgd"
+
+    slots: ClassVar[int] = 0
+
+    @classmethod
+    def step(cls, device: str) -> Step:
+        return _descend
+
+
+def _descend(
+    settings: SgdSection,
+    rate: float,
+    update: int,
+    scale: float,
+    gradient_N: torch.Tensor,
+    weights_N: torch.Tensor,
+    kept_SN: torch.Tensor | None,
+) -> None:
+    weights_N.add_(gradient_N, alpha=-rate * scale)

@@ -1,0 +1,19 @@
+"""A learning rate that is halved again and again."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from rnnctl.schedules.section import ScheduleSection
+
+
+class ExponentialSection(ScheduleSection):
+    """lr 2^(-t / period), t being the updates made before."""
+
+    name: Literal["exponential"] = "exponential"
+    period: int = Field(ge=1, description="updates in which the rate falls to a half")
+
+    def rate(self, lr: float, update: int) -> float:
+        return lr * 2.0 ** -((update - 1) / self.period)

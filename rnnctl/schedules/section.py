@@ -1,0 +1,17 @@
+"""What a study says of a schedule of the learning rate."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from rnnctl.section import Section
+
+
+class ScheduleSection(Section, ABC):
+    """The section `train.rate` of a run."""
+
+    name: str
+
+    @abstractmethod
+    def rate(self, lr: float, update: int) -> float:
+        """Return the learning rate of an update, counted from 1. lr: `train.lr`."""

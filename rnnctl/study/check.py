@@ -1,0 +1,54 @@
+"""The sections `check` and `stop` of a run: when it is validated and diagnosed, and when it ends."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from rnnctl.section import LATER, NotNegative, Section
+
+
+class Check(Section):
+    """When and on what a run is validated and diagnosed. Both sets are frozen, and drawn from `seed` alone."""
+
+    every: int = Field(20, ge=1, description="updates from one check to the next")
+    samples: int = Field(10_000, ge=1, description="sequences of the validation set")
+    chunk: int = Field(1_000, ge=1, description="validation sequences of one length, computed together")
+    seed: int = Field(12_345, ge=0, description="seed of the validation and the diagnostic set")
+    diagnostic_batch: int = Field(20, ge=1, description="sequences of the diagnostic set")
+    screen: Annotated[int | None, LATER] = Field(
+        None,
+        ge=1,
+        description="sequences to look at first, the first few of each chunk; the others are left out where these put "
+        "the goal out of reach",
+    )
+    diagnose_every: Annotated[int | None, LATER] = Field(
+        None, ge=1, description="updates from one diagnosis to the next; every check if left out"
+    )
+    saturation: float = Field(0.05, gt=0, lt=1, description="distance from its limit below which a unit is saturated")
+
+    @model_validator(mode="after")
+    def _whole_chunks(self) -> Check:
+        if self.samples % self.chunk:
+            raise ValueError(f"samples {self.samples} is not a multiple of chunk {self.chunk}")
+        chunks = self.samples // self.chunk
+        if self.screen is not None and self.screen % chunks:
+            raise ValueError(f"screen {self.screen} takes as many sequences of each of {chunks} chunks: not a multiple")
+        if self.screen is not None and self.screen > self.samples:
+            raise ValueError(f"screen {self.screen} is more than samples {self.samples}")
+        if self.diagnose_every is not None and self.diagnose_every % self.every:
+            raise ValueError(f"diagnose_every {self.diagnose_every} is not a multiple of every {self.every}")
+        return self
+
+
+class Stop(Section):
+    """When a run ends before its budget of updates is used up."""
+
+    solved: Literal["zero_errors", "under_1_percent", "never"] = Field(
+        "zero_errors", description="validation error at which the task counts as solved"
+    )
+    patience: int | None = Field(
+        None, ge=1, description="checks without an improvement after which a run ends; none if left out"
+    )
+    min_delta: NotNegative = Field(1e-4, description="least improvement of the loss that counts for patience")

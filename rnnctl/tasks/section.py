@@ -1,0 +1,122 @@
+"""What a study says of a task, and what every other room asks of it.
+
+A batch has one length, drawn from min_length up to but not including max_length (the convention of the program of
+Pascanu, Mikolov and Bengio 2013); equal values fix it. What is counted by it, and its least value, is each task's own.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from rnnctl.section import Section
+
+if TYPE_CHECKING:
+    from rnnctl.question import Question
+    from rnnctl.tasks.base import Task
+
+BYTE = 256  # a symbol is stored in one
+
+
+class TaskSection(Section, ABC):
+    """The section `task` of a run.
+
+    An abstract method or a class variable without a value is a question that every task must answer: the catalogue
+    refuses a task that does not.
+    """
+
+    name: str
+
+    real_inputs: ClassVar[bool]  # whether inputs are real numbers; else they are symbols
+
+    @abstractmethod
+    def make(self) -> Task:
+        """Return the source of batches. What it reads from disk it reads when it is first needed; then it may raise
+        ValueError.
+        """
+
+    @property
+    @abstractmethod
+    def question(self) -> Question:
+        """What is asked of a network, how its answers cost and when they are wrong."""
+
+    @abstractmethod
+    def at_length(self, length: int) -> TaskSection:
+        """Return the same task with sequences of one length. Raise ValidationError if it has no such length."""
+
+    @abstractmethod
+    def mean_steps(self, piece: int | None) -> float:
+        """Return the mean number of steps of an update, for estimates of costs.
+
+        piece: steps of a batch that an update takes; None for all.
+        """
+
+    @property
+    def lengths(self) -> tuple[int, int] | None:
+        """The least and the greatest length of training sequences, both included; None where there is no such range."""
+        return None
+
+    @property
+    def symbol(self) -> str | None:
+        """What a target stands for, such as `byte`, if losses per another one do not compare; else None."""
+        return None
+
+    @property
+    def batch_multiple(self) -> tuple[int, str] | None:
+        """A number that the batch size and the chunk size must be multiples of, and why; None for any size."""
+        return None
+
+    def holds_after(self, changed: Collection[str]) -> frozenset[str]:
+        """Return which of the section's derived keys keep their values when keys of these names change."""
+        return frozenset()
+
+    def identified(self) -> Self:
+        """Return the section with all that tells its data from others, such as the hash of a text.
+
+        Raise ValueError, in one line that names the key, where the data is missing or is not what the section says.
+        """
+        return self
+
+    @property
+    def loss_unit(self) -> str:
+        """What the loss is measured in."""
+        unit = {"cross_entropy": "nats", "squared_error": "mean squared error"}[self.question.loss]
+        return f"{unit} per {self.symbol}" if self.symbol else unit
+
+
+class LengthsSection(TaskSection, ABC):
+    """A task whose sequences are generated at a length that is drawn for each batch."""
+
+    min_length: int = Field(50, description="least length of a batch's sequences")
+    max_length: int = Field(
+        200, description="lengths are drawn below this one; equal to min_length, it fixes the length"
+    )
+
+    LEAST: ClassVar[int]  # the shortest length that the task can be generated at
+
+    @model_validator(mode="after")
+    def _lengths_fit(self) -> Self:
+        for key in ("min_length", "max_length"):
+            if (length := getattr(self, key)) < self.LEAST:
+                raise ValueError(f"{key} must be at least {self.LEAST}, not {length}, where name is {self.name}")
+        if self.max_length < self.min_length:
+            raise ValueError(f"max_length {self.max_length} is below min_length {self.min_length}")
+        return self
+
+    @property
+    def question(self) -> Question:
+        return self.make().question
+
+    def at_length(self, length: int) -> Self:
+        return type(self).model_validate({**self.model_dump(), "min_length": length, "max_length": length})
+
+    @property
+    def lengths(self) -> tuple[int, int]:
+        return self.min_length, max(self.max_length - 1, self.min_length)
+
+    def mean_steps(self, piece: int | None) -> float:
+        added = self.make().max_steps - self.max_length
+        return sum(self.lengths) / 2 + added
