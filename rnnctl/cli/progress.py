@@ -4,42 +4,67 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
 
-from rnnctl.cli.output import counted, duration, headline, number, say
-from store import StoreError, queries
+from rnnctl.cli.output import duration, headline, say
+from rnnctl.words import counted, number
 
 if TYPE_CHECKING:
-    from store import Store
+    from rich.progress import TaskID
+
+    from jobs.events import Event
+    from store.queries import Queued
 
 PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
 LOOK_EVERY = 5.0  # seconds between looks at the queue
 RATE_WINDOW = 30.0  # seconds over which the rate of updates is taken
 
+Packs = dict[str, tuple[str, int, int]]  # worker -> name of its pack, updates done, and updates in all
+
+
+class View(Protocol):
+    """How progress is shown on one kind of output."""
+
+    def start(self, text: str) -> None:
+        """Begin with this line."""
+        ...
+
+    def stop(self) -> None:
+        """End, whether or not it began."""
+        ...
+
+    def line(self, text: str) -> None:
+        """Show a line that stays."""
+        ...
+
+    def draw(self, text: str, done: int, total: int, packs: Packs) -> None:
+        """Show how far everything is: a text, and updates done of a total."""
+        ...
+
 
 class Progress:
-    """Takes a pool's events and shows them. In `with`; `seen` are the runs that this pool worked on."""
+    """Takes a pool's events and shows them. Use it in `with`.
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    queued: returns how much waits in the queue, or None if that cannot be read just now.
+    """
+
+    def __init__(self, queued: Callable[[], Queued | None]) -> None:
+        self._queued = queued
         self.labels: dict[str, str] = {}
-        self.total: dict[str, int] = {}  # updates of the runs that this pool is at, at most
+        self.total: dict[str, int] = {}  # updates of the runs that this pool is training, at most
         self.step: dict[str, int] = {}
         self.start: dict[str, int] = {}
-        self.last: dict[str, dict[str, Any]] = {}
-        self.seen: set[str] = set()
-        self.drained = False  # whether a worker was told to leave, by us or by somebody else
+        self.last_check: dict[str, Event] = {}
         self.done = 0  # updates, of runs that this pool has let go of
         self.ended = 0
         self.packs: dict[str, list[str]] = {}
         self.marks: list[tuple[float, int]] = []
         self.looked_at = 0.0
-        self.queued = queries.queued(store)
-        self.view = _Bars() if sys.stderr.isatty() else _Lines()
+        self.waiting_runs = self.waiting_updates = 0  # in the queue
+        self.view: View = _Bars() if sys.stderr.isatty() else _Lines()
 
     def __enter__(self) -> Progress:
-        self.view.start(f"{counted(self.queued.runs, 'run')} queued, {self.updates_left:,} updates at most")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -47,38 +72,42 @@ class Progress:
 
     @property
     def updates_left(self) -> int:
-        """At most, of the runs that this pool is at and of those that wait; other pools' runs are theirs to tell of."""
-        return sum(self.total.values()) - sum(self.step.values()) + self.queued.updates
+        """At most, of this pool's runs and of those that wait. Other pools report their own runs."""
+        return sum(self.total.values()) - sum(self.step.values()) + self.waiting_updates
 
     @property
     def updates_done(self) -> int:
-        """By this pool."""
+        """Done by this pool."""
         return self.done + sum(self.step.values()) - sum(self.start.values())
 
     @property
     def rate(self) -> float:
-        """Updates a second over all runs, lately; 0 before that is known."""
+        """Recent updates a second over all runs; 0 before that is known."""
         if len(self.marks) < 2:
             return 0.0
         (first, updates), (last, more) = self.marks[0], self.marks[-1]
         return (more - updates) / (last - first) if last > first else 0.0
 
-    def take(self, event: dict[str, Any]) -> None:
-        """One event of the pool; see jobs.events."""
+    def take(self, event: Event) -> None:
+        """Show one event of the pool; see jobs.events."""
         handler = getattr(self, f"_on_{event['event']}", None)
         if handler:
             handler(event)
 
-    def _name(self, event: dict[str, Any]) -> str:
-        return self.labels.get(event["run"], event["run"])
+    def _name(self, event: Event) -> str:
+        run: str = event["run"]
+        return self.labels.get(run, run)
 
-    def _on_claimed(self, event: dict[str, Any]) -> None:
+    def _on_pool_started(self, event: Event) -> None:
+        self._look()
+        self.view.start(f"{counted(self.waiting_runs, 'run')} queued, {self.waiting_updates:,} updates at most")
+
+    def _on_claimed(self, event: Event) -> None:
         runs = [run["run"] for run in event["runs"]]
         for run in event["runs"]:
             self.labels[run["run"]] = run["label"]
             self.total[run["run"]] = run["total"]
             self.step[run["run"]] = self.start[run["run"]] = run["step"]
-        self.seen.update(runs)
         self.packs[event["worker"]] = runs
         self._look()
         names = ", ".join(self.labels[run] for run in runs[:4])
@@ -89,17 +118,18 @@ class Progress:
     def _look(self) -> None:
         """Read how much waits in the queue: other pools take from it, and studies are added."""
         self.looked_at = time.monotonic()
-        with suppress(StoreError):
-            self.queued = queries.queued(self.store)
+        queued = self._queued()
+        if queued is not None:
+            self.waiting_runs, self.waiting_updates = queued
 
     def _let_go(self, run: str) -> None:
-        """A run is no longer this pool's. What it did counts; what it had left is nobody's progress."""
+        """Stop counting a run as this pool's. The updates that it did still count; those that it had left do not."""
         if run in self.total:
             self.done += self.step.pop(run) - self.start.pop(run)
             del self.total[run]
 
-    def _on_progress(self, event: dict[str, Any]) -> None:
-        # One that has ended meanwhile is not to come back.
+    def _on_progress(self, event: Event) -> None:
+        # A run that has ended meanwhile must not come back.
         self.step.update({run: step for run, step in event["steps"].items() if run in self.total})
         now = time.monotonic()
         self.marks = [mark for mark in self.marks if mark[0] > now - RATE_WINDOW]
@@ -108,19 +138,19 @@ class Progress:
             self._look()
         self._draw()
 
-    def _on_check(self, event: dict[str, Any]) -> None:
-        self.last[event["run"]] = event
+    def _on_check(self, event: Event) -> None:
+        self.last_check[event["run"]] = event
 
-    def _on_resumed(self, event: dict[str, Any]) -> None:
+    def _on_resumed(self, event: Event) -> None:
         self.view.line(f"resumed {self._name(event)} at update {event['step']:,}")
 
-    def _on_checkpoint_unsound(self, event: dict[str, Any]) -> None:
+    def _on_checkpoint_unsound(self, event: Event) -> None:
         self.view.line(
             f"unsound checkpoint of {self._name(event)}: {event['path']}: {event['reason']}; the one before is used"
         )
 
-    def _on_finished(self, event: dict[str, Any]) -> None:
-        run, last = event["run"], self.last.get(event["run"], {})
+    def _on_finished(self, event: Event) -> None:
+        run, last = event["run"], self.last_check.get(event["run"], {})
         figures = ""
         if last:
             error = last.get("valid_error")
@@ -133,50 +163,49 @@ class Progress:
         self._let_go(run)
         self._draw()
 
-    def _on_released(self, event: dict[str, Any]) -> None:
+    def _on_released(self, event: Event) -> None:
         self._let_go(event["run"])
         self._look()
 
-    def _on_failed(self, event: dict[str, Any]) -> None:
+    def _on_failed(self, event: Event) -> None:
         why = headline(event["error"])
         after = "will be tried again" if event["status"] == "queued" else "given up"
         self.view.line(f"failed {self._name(event)}: {why} ({after})")
         self._let_go(event["run"])
 
-    def _on_rescued(self, event: dict[str, Any]) -> None:
+    def _on_rescued(self, event: Event) -> None:
         self.view.line(f"rescued {self._name(event)} from a dead worker")
 
-    def _on_quarantined(self, event: dict[str, Any]) -> None:
+    def _on_quarantined(self, event: Event) -> None:
         self.view.line(f"quarantined {self._name(event)}: its workers keep dying; see rnnctl show {event['run']}")
 
-    def _on_lease_lost(self, event: dict[str, Any]) -> None:
+    def _on_lease_lost(self, event: Event) -> None:
         self.view.line(f"lost {self._name(event)}: {event['reason']}")
         self._let_go(event["run"])
 
-    def _on_store_busy(self, event: dict[str, Any]) -> None:
+    def _on_store_busy(self, event: Event) -> None:
         self.view.line(f"waiting: {event['error']}")
 
-    def _on_draining(self, event: dict[str, Any]) -> None:
+    def _on_draining(self, event: Event) -> None:
         self.view.line("saving and leaving; Ctrl-C again leaves at once")
 
-    def _on_crashed(self, event: dict[str, Any]) -> None:
+    def _on_crashed(self, event: Event) -> None:
         how = f"signal {-event['exit']}" if event["exit"] < 0 else f"exit status {event['exit']}"
         last = event["tail"].strip().splitlines()[-1:]
         self.view.line(f"worker {event['pid']} crashed ({how}){': ' + last[0] if last else ''}")
         for run in self.packs.pop(event["worker"], []):
             self._let_go(run)
 
-    def _on_worker_ended(self, event: dict[str, Any]) -> None:
-        self.drained |= event["reason"] == "drained"
+    def _on_worker_ended(self, event: Event) -> None:
         self.packs.pop(event["worker"], None)
         self._draw()
 
     def _draw(self) -> None:
         left, rate = self.updates_left, self.rate
-        text = f"{self.ended} ended, {len(self.total)} running, {self.queued.runs} queued"
+        text = f"{self.ended} ended, {len(self.total)} running, {self.waiting_runs} queued"
         if rate > 0:
             text += f", {rate:,.0f} updates/s, at most {duration(left / rate)} left"
-        packs = {}
+        packs: Packs = {}
         for worker, runs in self.packs.items():
             going = [run for run in runs if run in self.total]
             if going:
@@ -200,7 +229,7 @@ class _Lines:
     def line(self, text: str) -> None:
         say(text)
 
-    def draw(self, text: str, done: int, total: int, packs: dict[str, tuple[str, int, int]]) -> None:
+    def draw(self, text: str, done: int, total: int, packs: Packs) -> None:
         now = time.monotonic()
         if packs and now - self.said_at >= PLAIN_EVERY:
             self.said_at = now
@@ -223,23 +252,26 @@ class _Bars:
         )
         self.rich = Rich(*columns, console=Console(stderr=True, highlight=False), refresh_per_second=4)
         self.all = self.rich.add_task("all", total=None, note="")
-        self.tasks: dict[str, Any] = {}
+        self.tasks: dict[str, TaskID] = {}
+        self.started = False
 
     def start(self, text: str) -> None:
+        self.started = True
         self.rich.start()
         self.line(text)
 
     def stop(self) -> None:
-        self.rich.stop()
+        if self.started:
+            self.rich.stop()
 
     def line(self, text: str) -> None:
         self.rich.console.print(text, markup=False, soft_wrap=True)
 
-    def draw(self, text: str, done: int, total: int, packs: dict[str, tuple[str, int, int]]) -> None:
+    def draw(self, text: str, done: int, total: int, packs: Packs) -> None:
         self.rich.update(self.all, completed=done, total=total, note=text)
         for worker in [worker for worker in self.tasks if worker not in packs]:
             self.rich.remove_task(self.tasks.pop(worker))
-        for worker, (name, steps, of) in packs.items():
+        for worker, (name, done, total) in packs.items():
             if worker not in self.tasks:
                 self.tasks[worker] = self.rich.add_task(name, note="")
-            self.rich.update(self.tasks[worker], description=name, completed=steps, total=of)
+            self.rich.update(self.tasks[worker], description=name, completed=done, total=total)

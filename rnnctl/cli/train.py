@@ -1,28 +1,25 @@
-"""`train`: start workers, show what they do, drain on Ctrl-C; and `worker`, the process that it starts."""
+"""`train`: start workers and show what they do; and `worker`, the process that it starts."""
 
 from __future__ import annotations
 
-import sys
-from enum import StrEnum
-from pathlib import Path
+import threading
+from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rnnctl.cli.options import WorkspaceOption, workspace_root
-from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, SOME_FAILED, UserError, counted, say
+from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, SOME_FAILED, say
+from rnnctl.lab.worker_options import LONGEST_LEASE, Device, WorkerOptions
+from rnnctl.words import counted
 
 if TYPE_CHECKING:
-    from jobs.config import Settings
-    from rnnctl.cli.progress import Progress
-    from store import Store
+    from collections.abc import Mapping
 
-
-class Device(StrEnum):
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-
+    from jobs.events import Emit
+    from jobs.worker import Worker
+    from rnnctl.lab.train import TrainEnd
 
 DeviceOption = Annotated[Device, typer.Option("--device", help="Where to train; several workers may share one GPU.")]
 SecondsOption = Annotated[
@@ -37,7 +34,7 @@ LeaseOption = Annotated[
     typer.Option(
         "--lease",
         min=1.0,
-        max=86_400.0,
+        max=LONGEST_LEASE,
         help="Seconds that a claim holds without a sign of life. Beats come six times as often.",
     ),
 ]
@@ -47,22 +44,13 @@ PackOption = Annotated[
 ]
 
 
-def _settings(lease: float) -> Settings:
-    from jobs.config import Settings
-
-    try:
-        return Settings(lease=lease, beat=lease / 6)
-    except ValueError as error:
-        raise UserError(f"--lease: {error}") from None
-
-
 def train(
     workers: Annotated[int, typer.Option("--workers", "-n", min=1, max=256, help="Processes that train at once.")] = 1,
     device: DeviceOption = Device.auto,
-    checkpoint_seconds: SecondsOption = 20.0,
-    checkpoint_updates: UpdatesOption = None,
-    pack: PackOption = None,
-    lease: LeaseOption = 60.0,
+    checkpoint_seconds: SecondsOption = WorkerOptions.checkpoint_seconds,
+    checkpoint_updates: UpdatesOption = WorkerOptions.checkpoint_updates,
+    pack: PackOption = WorkerOptions.pack,
+    lease: LeaseOption = WorkerOptions.lease,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Train all queued runs with a pool of worker processes; run it again, or in a second terminal, to go on.
@@ -70,118 +58,55 @@ def train(
     Ctrl-C once: every run is saved at its next update and the workers leave. Twice: they leave at once, and the next
     `train` goes on from the last checkpoints; the bits are the same either way.
     """
-    from jobs.launcher import LocalLauncher
-    from jobs.ledger import StoreLedger
-    from jobs.pool import Pool, signals_to
     from rnnctl.cli.progress import Progress
-    from rnnctl.determinism import BIT_VARIABLES
-    from store import Store
-    from store.errors import translated
+    from rnnctl.lab.train import queued
+    from rnnctl.lab.train import train as train_queued_runs
 
     root = workspace_root(workspace).absolute()
-    settings = _settings(lease)
-    if device is Device.cuda:
-        _require_cuda()
-    with Store.open(root) as store:
-        if not _work_is_left(store):
-            raise typer.Exit(_nothing_to_do(store))
-        with translated(store.workspace.logs):  # a workspace that cannot be written is told here, not by every worker
-            store.workspace.logs.mkdir(exist_ok=True)
-        options = {"device": device, "checkpoint-seconds": checkpoint_seconds, "lease": lease, "peers": workers}
-        options |= {"checkpoint-updates": checkpoint_updates, "pack": pack}
-        # -P: a store.py or yaml.py in the user's folder must not be taken for ours.
-        command = [sys.executable, "-P", "-m", "rnnctl", "worker", "--workspace", str(root)]
-        command += [part for name, value in options.items() if value is not None for part in (f"--{name}", str(value))]
-        with Progress(store) as progress:
-            logs = store.workspace.logs
-            launcher = LocalLauncher(command, BIT_VARIABLES, logs)
-            pool = Pool(launcher, StoreLedger(root), workers, progress.take, settings, logs / "events.jsonl")
-            with signals_to(pool):
-                end = pool.run()
-        for error in end.errors:
-            say(f"rnnctl: {error}")
-        raise typer.Exit(_summary(store, progress, end.drained or end.killed or progress.drained, bool(end.errors)))
+    options = WorkerOptions(root, device, checkpoint_seconds, checkpoint_updates, lease, pack, peers=workers)
+    with Progress(partial(queued, root)) as progress:
+        end = train_queued_runs(options, progress.take)
+    raise typer.Exit(_summary(end) if end.started else _nothing_to_do(end.statuses))
 
 
-def _require_cuda() -> None:
-    from rnnctl.determinism import resolve_device
-
-    try:
-        resolve_device("cuda")
-    except ValueError as error:
-        raise UserError(str(error)) from None
-
-
-def _work_is_left(store: Store) -> bool:
-    from store import queries
-
-    counts = queries.counts(store)
-    return counts["queued"] + counts["running"] > 0
-
-
-def _nothing_to_do(store: Store) -> int:
-    from store import queries
-
-    counts = {status: n for status, n in queries.counts(store).items() if n}
-    if not counts:
+def _nothing_to_do(statuses: Mapping[str, int]) -> int:
+    if not statuses:
         say("nothing to do: no run is registered; see rnnctl init --help")
         return NOTHING
-    say(f"nothing to do: {_in_words(counts)}")
-    if counts.get("failed") or counts.get("quarantined"):
+    say(f"nothing to do: {_in_words(statuses)}")
+    if statuses.keys() & {"failed", "quarantined"}:
         say("see rnnctl status; rnnctl retry --failed puts them back")
     return NOTHING
 
 
-def _in_words(counts: dict[str, int]) -> str:
-    return ", ".join(f"{n:,} {status}" for status, n in counts.items())
+def _in_words(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {status}" for status, count in counts.items())
 
 
-def _summary(store: Store, progress: Progress, drained: bool, errors: bool) -> int:
-    from store import queries
-
-    rows = queries.runs_of(store, run_ids=progress.seen)
-    ends: dict[str, int] = {}
-    for row in rows:
-        end = row.outcome or row.status
-        ends[end] = ends.get(end, 0) + 1
-    if rows:
-        say(f"{counted(len(rows), 'run')}: {_in_words(ends)}")
-    failed = ends.get("failed", 0) + ends.get("quarantined", 0)
-    if failed:
-        say(f"{counted(failed, 'run')} failed: rnnctl status names them, rnnctl show RUN says why")
-    if drained:
+def _summary(end: TrainEnd) -> int:
+    for error in end.errors:
+        say(f"rnnctl: {error}")
+    if end.runs:
+        say(f"{counted(len(end.runs), 'run')}: {_in_words(Counter(end.runs.values()))}")
+    if end.failed:
+        say(f"{counted(end.failed, 'run')} failed: rnnctl status names them, rnnctl show RUN says why")
+    if end.drained:
         say("interrupted; rnnctl train goes on from here")
         return INTERRUPTED
-    if rows and not failed and not errors:
+    if end.runs and not end.failed and not end.errors:
         say("next: rnnctl examine")
-    return FAILURE if errors else SOME_FAILED if failed else OK
+    return FAILURE if end.errors else SOME_FAILED if end.failed else OK
 
 
-def worker(
-    workspace: Annotated[Path, typer.Option("--workspace")],
-    device: DeviceOption = Device.auto,
-    checkpoint_seconds: SecondsOption = 20.0,
-    checkpoint_updates: UpdatesOption = None,
-    pack: PackOption = None,
-    lease: LeaseOption = 60.0,
-    peers: Annotated[int, typer.Option("--peers", min=1, help="Workers started together, this one included.")] = 1,
-) -> None:
-    """One worker process of `train`: takes orders on stdin, tells events on stdout."""
+def worker(options: Annotated[str, typer.Argument(metavar="OPTIONS", help="A JSON object.")]) -> None:
+    """One worker process of `train`: takes orders on stdin, writes events to stdout."""
     from jobs.child import serve
 
-    def build(emit, stop):
-        from rnnctl.execute import build_worker
-        from rnnctl.training.loop import Cadence
+    parsed = WorkerOptions.from_json(options)
 
-        return build_worker(
-            emit,
-            stop,
-            workspace=workspace,
-            device=device.value,
-            cadence=Cadence(checkpoint_seconds, checkpoint_updates),
-            settings=_settings(lease),
-            peers=peers,
-            pack=pack,
-        )
+    def build(emit: Emit, stop: threading.Event) -> Worker:
+        from rnnctl.lab.work import build_worker
+
+        return build_worker(parsed, emit, stop)
 
     raise typer.Exit(serve(build))

@@ -3,22 +3,31 @@
 import pytest
 
 from rnnctl.cli.progress import Progress
-from store import Store
-from tests.cli.lab import TINY, rnnctl
+from store.queries import Queued
+
+STARTED = {"event": "pool_started", "worker": None, "workers": 2}
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("progress")
-    (folder / "study.yaml").write_text(TINY)
-    rnnctl("init", "study.yaml", cwd=folder, check=0)
-    return folder
+class Queue:
+    """What waits, as the test sets it; None while it cannot be read."""
+
+    def __init__(self):
+        self.waiting = Queued(4, 4 * 120)
+
+    def __call__(self):
+        return self.waiting
 
 
 @pytest.fixture
-def progress(folder):
-    with Store.open(folder, readonly=True) as store:
-        yield Progress(store)
+def queue():
+    return Queue()
+
+
+@pytest.fixture
+def progress(queue):
+    progress = Progress(queue)
+    progress.take(STARTED)
+    return progress
 
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 1\n    go()\nValueError: no\nsecond line'
@@ -32,6 +41,25 @@ def claimed(*runs, worker="w"):
 def test_before_anything_is_claimed_all_that_waits_is_left(progress):
     assert progress.updates_left == 4 * 120
     assert progress.updates_done == 0
+
+
+def test_nothing_is_shown_before_the_pool_starts(queue, capsys):
+    with Progress(queue):
+        pass
+    assert capsys.readouterr().err == ""
+
+
+def test_the_first_line_says_what_waits(capsys, progress):
+    assert capsys.readouterr().err == "4 runs queued, 480 updates at most\n"
+
+
+def test_a_queue_that_cannot_be_read_leaves_what_was_known(progress, queue):
+    queue.waiting = Queued(2, 240)
+    progress.take(claimed("a", "b"))
+    assert progress.updates_left == 240 + 200
+    queue.waiting = None
+    progress.take({"event": "released", "worker": "w", "run": "a"})
+    assert progress.updates_left == 240 + 100
 
 
 def test_updates_of_claimed_runs_count_from_where_they_were_resumed(progress):

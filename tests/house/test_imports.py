@@ -7,7 +7,7 @@ import pytest
 from tests.house.source import PACKAGES, imports, modules, room
 
 ABOVE_ALL = {"rnnctl.__main__", "rnnctl.cli", "rnnctl.lab", "rnnctl.docs"}
-PLACES = {"rnnctl.execute", "rnnctl.bench"}  # where training and the queue are put together
+PLACES = {"rnnctl.bench"}  # times all rooms, and is known to the command line alone
 
 # What each room may not import. None: anything of ours.
 FORBIDDEN: dict[str, set[str] | None] = {

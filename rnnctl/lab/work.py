@@ -1,4 +1,4 @@
-"""What a worker does with the runs that it has claimed: read their specs and train them as a pack."""
+"""One worker: what it does with the runs that it has claimed, and how it is put together. Loads torch."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import platform
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from jobs.child import CannotWork, abandon
+from jobs.events import Emit
+from jobs.ledger import StoreLedger
+from jobs.session import Session
+from jobs.worker import Worker
 from rnnctl.determinism import bit_environment, resolve_device, settle_torch
+from rnnctl.lab.worker_options import WorkerOptions
 from rnnctl.study.run import RunSpec
 from rnnctl.training.loop import Cadence, train_pack
 from rnnctl.training.packing import most_in_a_pack
-
-if TYPE_CHECKING:
-    from jobs.config import Settings
-    from jobs.session import Session
-    from jobs.worker import Worker
 
 
 def execute(session: Session, *, device: str, cadence: Cadence) -> None:
@@ -28,43 +28,34 @@ def execute(session: Session, *, device: str, cadence: Cadence) -> None:
     train_pack(specs, session, device=device, cadence=cadence)
 
 
-def build_worker(
-    emit: Callable[[dict], None],
-    stop: threading.Event,
-    *,
-    workspace: Path,
-    device: str,
-    cadence: Cadence,
-    settings: Settings,
-    peers: int,
-    pack: int | None,
-) -> Worker:
-    """A worker for this process; settles what bits depend on before anything else. Loads torch.
+def build_worker(options: WorkerOptions, emit: Emit, stop: threading.Event) -> Worker:
+    """Return the worker of this process, after settling what bits depend on.
 
-    pack: how many runs to train together at most; None leaves it to their shape.
+    emit: is called with every event. stop: once set, the worker drains. Raises CannotWork if this process was not
+    started with the environment of a worker, or has no such device.
     """
-    from jobs.child import abandon
-    from jobs.ledger import StoreLedger
-    from jobs.worker import Worker
-
-    settle_torch()
-    device = resolve_device(device)
+    try:
+        settle_torch()
+        device = resolve_device(options.device)
+    except (RuntimeError, ValueError) as error:
+        raise CannotWork(str(error)) from error
+    cadence = Cadence(options.checkpoint_seconds, options.checkpoint_updates)
     return Worker(
-        StoreLedger(workspace),
+        StoreLedger(options.workspace),
         partial(execute, device=device, cadence=cadence),
-        settings,
-        max_pack=partial(most_in_a_pack, device=device, override=pack),
+        options.settings,
+        max_pack=partial(most_in_a_pack, device=device, override=options.pack),
         environment=environment(device),
         device=device,
         events=emit,
         stop=stop,
         abandon=abandon,
-        peers=peers,
+        peers=options.peers,
     )
 
 
 def environment(device: str) -> dict[str, Any]:
-    """Where a run was trained. `bits` is what its bits depend on; the rest is for people."""
+    """Return where a run is trained: `bits` is what its bits depend on; the rest is for people."""
     return {
         "bits": bit_environment(device),
         "python": sys.version.split()[0],
@@ -74,7 +65,10 @@ def environment(device: str) -> dict[str, Any]:
 
 
 def _git_state() -> str | None:
-    """The commit that this program runs from, `+` for uncommitted changes; None outside a checkout."""
+    """Return the commit that this program runs from, with `+` if there are uncommitted changes.
+
+    None if it does not run from a git checkout.
+    """
     here = Path(__file__).resolve().parent
     try:
         tracked = subprocess.run(

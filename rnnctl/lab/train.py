@@ -1,0 +1,102 @@
+"""Train the queued runs of a workspace with a pool of worker processes."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jobs.events import Emit, Event
+from jobs.launcher import LocalLauncher
+from jobs.ledger import StoreLedger
+from jobs.pool import Pool, signals_to
+from rnnctl.determinism import BIT_VARIABLES, resolve_device
+from rnnctl.lab.errors import LabError
+from rnnctl.lab.worker_options import Device, WorkerOptions
+from store import Store, StoreError, queries
+from store.errors import translated
+from store.queries import Queued
+
+QUICK = 1.0  # seconds that a look at the queue waits for a busy store
+
+
+@dataclass(frozen=True)
+class TrainEnd:
+    """How a training ended."""
+
+    started: bool  # False if no run was queued or running, so that nothing was started
+    statuses: dict[str, int] = field(default_factory=dict)  # status -> runs of the workspace that have it
+    runs: dict[str, str] = field(default_factory=dict)  # run that was worked on -> its outcome, or else its status
+    drained: bool = False  # whether workers were told to stop, by a signal or by somebody else
+    errors: list[str] = field(default_factory=list)  # what kept workers from going on, one line each
+
+    @property
+    def failed(self) -> int:
+        """How many of the runs that were worked on failed or were quarantined."""
+        return sum(end in ("failed", "quarantined") for end in self.runs.values())
+
+
+def train(options: WorkerOptions, on_event: Emit = lambda event: None) -> TrainEnd:
+    """Train all queued runs of `options.workspace` in `options.peers` processes, until nothing is left to do.
+
+    on_event: is called with every event of `jobs.events`. The first SIGINT, SIGTERM or SIGHUP makes the workers save
+    and leave, the second ends them at once; either way the next call goes on, with the same bits.
+
+    Raises LabError if the device is not there, and StoreError if the workspace cannot be used or written.
+    """
+    with Store.open(options.workspace) as store:
+        statuses = _statuses(store)
+        if not statuses.keys() & {"queued", "running"}:
+            return TrainEnd(started=False, statuses=statuses)
+        if options.device == Device.cuda:
+            _require_cuda()
+        logs = store.workspace.logs
+        with translated(logs):  # so that an unwritable workspace is reported once, and not by every worker
+            logs.mkdir(exist_ok=True)
+        watch = _Watch(on_event)
+        # -P: a store.py or yaml.py in the user's folder must not be imported instead of ours.
+        command = [sys.executable, "-P", "-m", "rnnctl", "worker", options.to_json()]
+        launcher = LocalLauncher(command, BIT_VARIABLES, logs)
+        ledger = StoreLedger(options.workspace)
+        pool = Pool(launcher, ledger, options.peers, watch.take, options.settings, logs / "events.jsonl")
+        with signals_to(pool):
+            end = pool.run()
+        ends = {row.run_id: row.outcome or row.status for row in queries.runs_of(store, run_ids=watch.runs)}
+        drained = end.drained or end.killed or watch.drained
+        return TrainEnd(True, _statuses(store), ends, drained, end.errors)
+
+
+def queued(workspace: Path) -> Queued | None:
+    """Return how many runs and updates wait in the queue of a workspace; None if it cannot be read just now."""
+    try:
+        with Store.open(workspace, readonly=True, timeout=QUICK) as store:
+            return queries.queued(store)
+    except StoreError:
+        return None
+
+
+class _Watch:
+    """Hands on a pool's events, and keeps which runs its workers took and whether any was told to stop."""
+
+    def __init__(self, on_event: Emit) -> None:
+        self.runs: set[str] = set()
+        self.drained = False
+        self._on_event = on_event
+
+    def take(self, event: Event) -> None:
+        if event["event"] == "claimed":
+            self.runs.update(run["run"] for run in event["runs"])
+        elif event["event"] == "worker_ended":
+            self.drained |= event["reason"] == "drained"
+        self._on_event(event)
+
+
+def _statuses(store: Store) -> dict[str, int]:
+    return {status: runs for status, runs in queries.counts(store).items() if runs}
+
+
+def _require_cuda() -> None:
+    try:
+        resolve_device(Device.cuda)
+    except ValueError as error:
+        raise LabError(str(error)) from None

@@ -1,0 +1,95 @@
+"""WorkerOptions: how workers train, as one value that reaches each worker process as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnnctl.lab.errors import LabError
+from rnnctl.words import did_you_mean
+
+if TYPE_CHECKING:
+    from jobs.config import Settings
+
+BEATS_IN_A_LEASE = 6
+LONGEST_LEASE = 86_400.0  # seconds
+
+
+class Device(StrEnum):
+    """Where to train; `auto` is a GPU if there is one."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+@dataclass(frozen=True)
+class WorkerOptions:
+    """How the workers that are started together train. Raises LabError for a value that is not allowed."""
+
+    workspace: Path  # its folder
+    device: str = Device.auto  # several workers may share one GPU
+    checkpoint_seconds: float = 20.0  # every run is saved about this often
+    checkpoint_updates: int | None = None  # and also each time it has done this many updates
+    lease: float = 60.0  # seconds that a claim holds without a sign of life
+    pack: int | None = None  # how many runs a worker trains together at most; None: as many as suit their shape
+    peers: int = 1  # how many workers are started together
+
+    def __post_init__(self) -> None:
+        self._check("workspace", isinstance(self.workspace, Path), "the path of a folder")
+        self._check("device", self.device in tuple(Device), ", ".join(Device))
+        self._check("checkpoint_seconds", _is_number(self.checkpoint_seconds, 0.0), "a number of seconds, 0 or more")
+        self._check(
+            "checkpoint_updates", self.checkpoint_updates is None or _is_count(self.checkpoint_updates), "1 or more"
+        )
+        self._check(
+            "lease", _is_number(self.lease, 1.0, LONGEST_LEASE), f"a number of seconds from 1 to {LONGEST_LEASE:.0f}"
+        )
+        self._check("pack", self.pack is None or _is_count(self.pack), "1 or more")
+        self._check("peers", _is_count(self.peers), "1 or more")
+
+    def _check(self, name: str, allowed: bool, what: str) -> None:
+        if not allowed:
+            value = getattr(self, name)
+            raise LabError(f"{value!r} is not allowed; allowed: {what}", argument=name.replace("_", "-"))
+
+    @property
+    def settings(self) -> Settings:
+        """The times and limits that follow for workers and their pool."""
+        from jobs.config import Settings
+
+        return Settings(lease=self.lease, beat=self.lease / BEATS_IN_A_LEASE)
+
+    def to_json(self) -> str:
+        """Return the options as one line of JSON; `from_json` reads it."""
+        return json.dumps({**asdict(self), "workspace": str(self.workspace)})
+
+    @classmethod
+    def from_json(cls, text: str) -> WorkerOptions:
+        """Return the options in a JSON text. Raises LabError for anything that `to_json` would not write."""
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise LabError(f"the options of a worker are not JSON: {error}") from None
+        if not isinstance(values, dict):
+            raise LabError(f"the options of a worker are a JSON object, not {text.strip()}")
+        names = [field.name for field in fields(cls)]
+        for name in values:
+            if name not in names:
+                hint = did_you_mean(name, names)
+                raise LabError(f"unknown option {name!r} of a worker; allowed: {', '.join(names)}{hint}")
+        if not isinstance(values.get("workspace"), str):
+            raise LabError("the options of a worker need a text `workspace`, the path of its folder")
+        return cls(**{**values, "workspace": Path(values["workspace"])})
+
+
+def _is_number(value: Any, least: float, most: float = math.inf) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1

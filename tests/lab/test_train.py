@@ -1,0 +1,79 @@
+"""Training as a use-case: what it returns and reports, with real workers."""
+
+import os
+import time
+
+import pytest
+
+from rnnctl.lab.errors import LabError
+from rnnctl.lab.train import queued, train
+from rnnctl.lab.worker_options import WorkerOptions
+from rnnctl.study.run import RunSpec
+from store import NoWorkspace, Store, queue, registry
+from store.registry import RunRecord, StudyRecord
+
+
+def spec(seed):
+    return RunSpec.model_validate(
+        {
+            "task": {"name": "temporal_order", "min_length": 10, "max_length": 20},
+            "model": {"name": "rnn", "hidden": 6, "init": "orthogonal"},
+            "train": {"updates": 20, "batch": 5, "lr": 0.05},
+            "check": {"every": 10, "samples": 20, "chunk": 20, "diagnostic_batch": 2},
+            "stop": {"solved": "never"},
+            "seed": seed,
+        }
+    )
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """Three registered runs, one of which was cancelled."""
+    specs = [spec(seed) for seed in (1, 2, 3)]
+    runs = [RunRecord(s.run_id, s.config_id, s.shape, s.canonical(), f"run {s.seed}", 20) for s in specs]
+    with Store.create(tmp_path) as store:
+        registry.register(store, [StudyRecord("tiny", "", "", runs)], time.time())
+        queue.cancel(store, [specs[2].run_id], 0.0)
+    return tmp_path
+
+
+def test_training_returns_how_every_run_ended(workspace, capfd):
+    events = []
+    assert queued(workspace) == (2, 40)
+    end = train(WorkerOptions(workspace, "cpu"), events.append)
+    assert (end.started, end.drained, end.failed, end.errors) == (True, False, 0, [])
+    assert end.statuses == {"done": 2, "cancelled": 1}
+    assert end.runs == {spec(1).run_id: "budget", spec(2).run_id: "budget"}
+    assert [event["event"] for event in events if event["event"] in ("pool_started", "worker_ended")] == [
+        "pool_started",
+        "worker_ended",
+    ]
+    assert queued(workspace) == (0, 0)
+
+    again = train(WorkerOptions(workspace, "cpu"))
+    assert (again.started, again.statuses, again.runs) == (False, {"done": 2, "cancelled": 1}, {})
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_run_that_cannot_be_trained_is_counted_as_failed(workspace):
+    with Store.open(workspace) as store, store.transaction():
+        # What no version of this program would register.
+        store.execute("UPDATE runs SET spec = '{}' WHERE run_id = ?", (spec(1).run_id,))
+    end = train(WorkerOptions(workspace, "cpu", pack=1))
+    assert (end.failed, end.errors) == (1, [])
+    assert sorted(end.runs.values()) == ["budget", "failed"]
+
+
+def test_a_missing_workspace_is_an_error_and_its_queue_is_unknown(tmp_path):
+    assert queued(tmp_path) is None
+    with pytest.raises(NoWorkspace):
+        train(WorkerOptions(tmp_path))
+
+
+def test_a_device_that_is_not_there_is_told_before_any_worker_starts(workspace, monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(LabError, match="--device cuda"):
+        train(WorkerOptions(workspace, "cuda"))
+    assert not os.path.exists(workspace / "logs")
