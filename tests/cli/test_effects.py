@@ -136,7 +136,7 @@ def test_of_runs_that_meet_a_condition(grid):
     text = rnnctl("effects", "--where", "clip=1.0", "--where", "omega=0", "--no-figures", cwd=grid, check=0).stdout
     assert "18 finished runs of 6 configurations" in text
     assert "train.omega" not in text
-    assert "Importance: not estimated, 6 configurations with a result, and a fit that can be judged wants 10" in text
+    assert "Importance: not estimated, 6 configurations with a result, and a fit that can be judged takes 10" in text
 
 
 def test_one_configuration_has_nothing_to_compare(grid):

@@ -1,4 +1,4 @@
-"""All that is said of a set of runs and their hyper-parameters, and its figure."""
+"""The whole analysis of a set of runs and their hyper-parameters, and its figure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What cannot be said is None, and `missing` has the reason: of importance, linear, forest, stability."""
+    """Effects, comparisons, importances and stability.
+
+    What could not be computed is None; `missing` has the reasons, under `importance`, `linear`, `forest`, `stability`.
+    """
 
     trials: Trials
     main: list[MainEffect]
@@ -37,48 +40,54 @@ def analyse(results: Iterable[Result], by: str, below: float | None = None) -> A
     """Analyse one measure of these runs. below: a threshold on it."""
     trials = Trials.of(results, by)
     missing: dict[str, str] = {}
-    table = of_line = of_forest = None
+    table, linear_fit, forest_fit = None, None, None
     try:
         table = Table.of(trials)
     except TooFew as reason:
         missing["importance"] = str(reason)
     if table is not None:
         try:
-            of_line = linear(table)
+            linear_fit = linear(table)
         except TooFew as reason:
             missing["linear"] = str(reason)
         try:
-            of_forest = forest(table)
+            forest_fit = forest(table)
         except Missing as reason:
             missing["forest"] = str(reason)
-    stable = stability(trials)
-    if stable is None:
+    ranks = stability(trials)
+    if ranks is None:
         missing["stability"] = "it takes three configurations with the same two seeds or more"
     return Analysis(
-        trials, main_effects(trials, below), comparisons(trials), table, of_line, of_forest, stable, missing
+        trials, main_effects(trials, below), comparisons(trials), table, linear_fit, forest_fit, ranks, missing
     )
 
 
-def draw(found: Analysis, *, xlabel: str, floor: float | None, floor_label: str, title: str) -> Figure:
-    """The figure of main effects and importances. xlabel: what the result is called; floor, floor_label: what means
-    are to be compared with.
+def draw(analysis: Analysis, *, xlabel: str, floor: float | None, floor_label: str, title: str) -> Figure:
+    """Draw main effects and importances.
+
+    xlabel: the name of the result. floor, floor_label: a line that means are compared with.
     """
     from plots.effects import Effect, Importance, effects
 
-    shown = [Effect(each.name, value_text(each.value), each.all.mean, each.all.error) for each in found.main]
+    shown = [
+        Effect(effect.name, value_text(effect.value), effect.all.mean, effect.all.error) for effect in analysis.main
+    ]
     importances = []
-    notes = [f"no importances: {found.missing['importance']}"] if "importance" in found.missing else []
-    if found.linear is not None:
-        head = f"linear fit, R² {found.linear.r2:.2f}"
-        importances.append(Importance(head, "its part, in sd", found.linear.size.tolist()))
-    if found.forest is not None:
-        head = f"forest, R² {found.forest.r2:.2f}"
-        sizes, sds = found.forest.importance.tolist(), found.forest.sd.tolist()
+    missing = analysis.missing
+    notes = [f"no importances: {missing['importance']}"] if "importance" in missing else []
+    if analysis.linear is not None:
+        head = f"linear fit, R² {analysis.linear.r2:.2f}"
+        importances.append(Importance(head, "contribution, in sd", analysis.linear.size.tolist()))
+    if analysis.forest is not None:
+        head = f"forest, R² {analysis.forest.r2:.2f}"
+        sizes, sds = analysis.forest.importance.tolist(), analysis.forest.sd.tolist()
         importances.append(Importance(head, "R² lost without it", sizes, sds))
     if importances:
-        over = ", its errors over these five" if found.forest is not None else ""
-        notes.append(f"R² of configurations that a fit has not seen: five times five-fold cross-validation{over}")
-    notes += [f"no importance: {found.missing[fit]}" for fit in ("linear", "forest") if fit in found.missing]
+        errors = "; bars of the forest: standard deviation over repeats" if analysis.forest is not None else ""
+        notes.append(
+            f"R² on configurations that a fit has not seen: five repeats of five-fold cross-validation{errors}"
+        )
+    notes += [f"no importance: {missing[fit]}" for fit in ("linear", "forest") if fit in missing]
     return effects(
         shown, importances, xlabel=f"mean {xlabel}", floor=floor, floor_label=floor_label, title=title, notes=notes
     )

@@ -1,4 +1,4 @@
-"""Permutation importance of a random forest: a fit that sees interactions, by scikit-learn."""
+"""Permutation importance of a random forest (scikit-learn): a fit that sees interactions."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ PERMUTATIONS, TREES = 4, 100
 
 
 class Missing(Exception):
-    """scikit-learn is not installed. str() says how to get it."""
+    """scikit-learn is not installed. str() says how to install it."""
 
 
 @dataclass(frozen=True)
 class Forest:
-    """r2: of configurations predicted by forests that have not seen them, mean and standard deviation over repeats.
+    """How well forests predict configurations, and how much of that each hyper-parameter accounts for.
 
-    importance, sd: (hyper-parameters,) what that R^2 loses when the values of one are handed out anew among all
-    configurations, mean and standard deviation over repeats. A hyper-parameter loses as much as the fit needs it, alone
-    or together with others, so the losses of two that only work together both count what they do together.
+    r2, r2_sd: R^2 on configurations that a forest has not seen, mean and standard deviation over repeats. importance,
+    sd: (hyper-parameters,) how much lower R^2 is after the values of one hyper-parameter are permuted among all
+    configurations, mean and standard deviation over repeats. The effect of an interaction counts in full for each
+    hyper-parameter that takes part in it.
     """
 
     r2: float
@@ -31,10 +32,11 @@ class Forest:
 
 
 def forest(table: Table) -> Forest:
-    """Five times five-fold cross-validation over configurations, with new folds, trees and permutations each time.
+    """Cross-validate forests over configurations: five repeats of five folds, with new trees and permutations each.
 
-    Replicates are one row, their mean, so that no fold knows another's by its seeds. All columns of a hyper-parameter
-    are permuted together (Breiman, Random Forests, 2001, section 10, here on held-out configurations). Raises Missing.
+    Replicates are one row, their mean, so that a fold cannot predict another by their common seeds. All columns of a
+    hyper-parameter are permuted together (Breiman, Random Forests, 2001, section 10, here on held-out configurations).
+    Raise Missing if scikit-learn is not installed.
     """
     try:
         from sklearn.ensemble import RandomForestRegressor
@@ -44,21 +46,21 @@ def forest(table: Table) -> Forest:
     r2 = np.empty(REPEATS)
     losses = np.empty((REPEATS, len(table.groups)))
     for repeat in range(REPEATS):
-        rng, parts = folds(n, repeat)
+        rng, splits = folds(n, repeat)
         orders = np.array([[rng.permutation(n) for _ in range(PERMUTATIONS)] for _ in table.groups])
         predicted = np.empty(n)
         permuted = np.empty((len(table.groups), PERMUTATIONS, n))
-        for fitted, held in parts:
+        for fitted, held in splits:
             model = RandomForestRegressor(n_estimators=TREES, random_state=rng).fit(x[fitted], y[fitted])
-            # One call for all permutations: a hundred trees take their time to start.
-            asked = np.tile(x[held], (1 + len(table.groups) * PERMUTATIONS, 1, 1))
+            # One call for all permutations: each call of a hundred trees has a high fixed cost.
+            inputs = np.tile(x[held], (1 + len(table.groups) * PERMUTATIONS, 1, 1))
             for i, group in enumerate(table.groups):
                 for j in range(PERMUTATIONS):
-                    asked[1 + i * PERMUTATIONS + j][:, group] = x[np.ix_(orders[i, j][held], group)]
-            answers = model.predict(asked.reshape(-1, x.shape[1])).reshape(-1, len(held))
+                    inputs[1 + i * PERMUTATIONS + j][:, group] = x[np.ix_(orders[i, j][held], group)]
+            answers = model.predict(inputs.reshape(-1, x.shape[1])).reshape(-1, len(held))
             predicted[held] = answers[0]
             permuted[:, :, held] = answers[1:].reshape(len(table.groups), PERMUTATIONS, len(held))
         r2[repeat] = r_squared(y, predicted)
-        for i, of_one in enumerate(permuted):
-            losses[repeat, i] = r2[repeat] - np.mean([r_squared(y, each) for each in of_one])
+        for i, predictions in enumerate(permuted):
+            losses[repeat, i] = r2[repeat] - np.mean([r_squared(y, prediction) for prediction in predictions])
     return Forest(float(r2.mean()), float(r2.std(ddof=1)), losses.mean(0), losses.std(0, ddof=1))

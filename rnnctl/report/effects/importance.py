@@ -1,4 +1,4 @@
-"""How much of the result each hyper-parameter accounts for: columns of a fit, a linear one, what a fit is worth."""
+"""How much of the result each hyper-parameter accounts for: the columns of a fit, a linear fit, how good a fit is."""
 
 from __future__ import annotations
 
@@ -13,32 +13,33 @@ from rnnctl.report.effects.levels import estimate
 from rnnctl.report.effects.trials import Factor, Trials, value_text
 
 FEWEST = 10  # configurations; a fifth of fewer says nothing about a fit
-MAGNITUDES = 10.0  # positive numbers that span more than this factor are taken by their logarithm
-SEED = 42  # of the split; repeats of cross-validation count on from it
+MAGNITUDES = 10.0  # positive numbers that span more than this factor enter by their logarithm
+SEED = 42  # of the split; the repeats of cross-validation take this seed and the following ones
 REPEATS, FOLDS = 5, 5
 
 
 class TooFew(Exception):
-    """There is too little to fit. str() says what is missing."""
+    """There is too little data for a fit. str() says what is missing."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A hyper-parameter's numbers, or their log10, or, as 1 and 0, whether it has a certain value."""
+    """A column of a fit: the numbers of a hyper-parameter, their log10, or 1 and 0 for one of its values."""
 
-    factor: int
-    text: str  # what it is called beside its hyper-parameter's name
+    factor: int  # index of the hyper-parameter
+    text: str  # its name beside that of the hyper-parameter
     values: np.ndarray  # (configurations,)
 
 
 def columns(factor: Factor, index: int) -> list[Column]:
-    """Two or more different numbers are one column, their mean where there is none, and each word one of its own. Where
-    there are no such numbers, each value but the first has a column: two values are zeros and ones, categories one-hot
-    but for the one that the others are compared with.
+    """Return the columns of a hyper-parameter.
+
+    Two or more different numbers are one column, with their mean where a configuration has a word, and each word is a
+    column of its own. Otherwise every value except the first has a column: the others are compared with the first.
     """
     distinct = sorted(set(factor.values), key=parameter_axis.category_order)
     words = [value for value in distinct if isinstance(value, str)]
-    found = []
+    number_columns = []
     if len(factor.numbers) > 1:
         numbers = np.array([value if isinstance(value, float) else np.nan for value in factor.values])
         low, high = factor.numbers[0], factor.numbers[-1]
@@ -46,21 +47,21 @@ def columns(factor: Factor, index: int) -> list[Column]:
         if logarithm:
             numbers = np.log10(numbers)
         filled = np.where(np.isnan(numbers), np.nanmean(numbers), numbers)
-        found.append(Column(index, "log10" if logarithm else "", filled))
+        number_columns.append(Column(index, "log10" if logarithm else "", filled))
     else:
         words = distinct[1:]
-    return found + [
+    return number_columns + [
         Column(index, value_text(word), np.array([value == word for value in factor.values], float)) for word in words
     ]
 
 
 @dataclass(frozen=True)
 class Table:
-    """What is fitted: a row for each configuration.
+    """The data of a fit, a row for each configuration.
 
-    y: mean over seeds of the natural logarithm of the result, or of the result where one is not positive
+    y: the mean over seeds of the natural logarithm of the result, or of the result itself if one is not positive
     (`logarithm` says which). ceiling: the share of the variance of y that is not due to seeds, an estimate of the
-    greatest R^2 that a fit can have on configurations that it has not seen; None of single seeds.
+    highest R^2 that a fit can have on configurations that it has not seen; None if no configuration has two seeds.
     """
 
     x: np.ndarray  # (configurations, columns)
@@ -72,13 +73,13 @@ class Table:
 
     @classmethod
     def of(cls, trials: Trials) -> Table:
-        """Raises TooFew."""
+        """Return the table of these runs. Raise TooFew if no fit to it could be judged."""
         n = int(np.count_nonzero(trials.counts))
         if not trials.factors:
             raise TooFew("no hyper-parameter varies")
         if n < FEWEST:
             raise TooFew(
-                f"{n} configuration{'s' * (n != 1)} with a result, and a fit that can be judged wants {FEWEST}"
+                f"{n} configuration{'s' * (n != 1)} with a result, and a fit that can be judged takes {FEWEST}"
             )
         logarithm = bool(np.all(trials.values > 0))
         values = np.log(trials.values) if logarithm else trials.values
@@ -88,11 +89,11 @@ class Table:
             raise TooFew("all configurations have the same result")
         within = estimate(values, trials.config, trials.seed).sd_seeds
         noise = None if within is None else within**2 * float(np.mean(1 / trials.counts))
-        found = [column for i, factor in enumerate(trials.factors) for column in columns(factor, i)]
+        all_columns = [column for i, factor in enumerate(trials.factors) for column in columns(factor, i)]
         return cls(
-            np.stack([column.values for column in found], axis=1),
+            np.stack([column.values for column in all_columns], axis=1),
             y,
-            found,
+            all_columns,
             [factor.name for factor in trials.factors],
             logarithm,
             None if noise is None else max(0.0, 1 - noise / variance),
@@ -106,19 +107,19 @@ class Table:
 
 
 def r_squared(y: np.ndarray, predicted: np.ndarray) -> float:
-    """1 - sum (y - predicted)^2 / sum (y - mean y)^2: 1 is perfect, 0 no better than the mean; it can be negative."""
+    """Return 1 - sum (y - predicted)^2 / sum (y - mean y)^2 of y (n,): 1 is perfect, 0 as good as the mean."""
     return float(1 - np.sum((y - predicted) ** 2) / np.sum((y - y.mean()) ** 2))
 
 
 def folds(n: int, repeat: int) -> tuple[np.random.RandomState, Iterator[tuple[np.ndarray, np.ndarray]]]:
-    """The numbers of one repeat of cross-validation, and its (fitted, held-out) configurations fold by fold."""
+    """Return the random numbers of one repeat of cross-validation, and its (fitted, held-out) indices fold by fold."""
     rng = np.random.RandomState(SEED + repeat)
     order = rng.permutation(n)
     return rng, ((np.setdiff1d(order, order[fold::FOLDS]), order[fold::FOLDS]) for fold in range(FOLDS))
 
 
 def worth(r2: float) -> str:
-    """In words whether to believe the importances of a fit with this R^2 on configurations that it has not seen."""
+    """Return in words how far to trust the importances of a fit with this R^2 on configurations it has not seen."""
     if r2 < 0.1:
         return "no better than guessing the mean: do not believe its importances"
     if r2 < 0.4:
@@ -130,14 +131,14 @@ def worth(r2: float) -> str:
 
 @dataclass(frozen=True)
 class Linear:
-    """Least squares of the standardised y on standardised columns.
+    """A least-squares fit of the standardised y to standardised columns.
 
-    coefficients: a column's, in standard deviations of y per standard deviation of the column; negative is better.
-    size: of each hyper-parameter, the standard deviation of its columns' part in the fit; of a single column that is
-    its coefficient without a sign. r2_fit: on the configurations of the fit; r2_split: on the held-out fifth.
-    r2, r2_sd: of configurations predicted by fits that have not seen them, in five times five-fold cross-validation,
-    mean and standard deviation over repeats: less at the mercy of one split. determined: whether the columns are
-    independent; otherwise, coefficients are the least that fit.
+    coefficients: one for each column, in standard deviations of y per standard deviation of the column; negative is
+    better. size: one for each hyper-parameter, the standard deviation of its contribution to the fit; with a single
+    column that is the absolute coefficient. r2_fit: R^2 on the fitted configurations. r2_split: R^2 on the held_out
+    configurations, a fifth of all. r2, r2_sd: R^2 on configurations that a fit has not seen, in five repeats of
+    five-fold cross-validation, mean and standard deviation over repeats. determined: whether the columns are linearly
+    independent; if not, the coefficients are the smallest that fit.
     """
 
     coefficients: np.ndarray
@@ -151,11 +152,10 @@ class Linear:
 
 
 def linear(table: Table) -> Linear:
-    """Coefficients of a fit to four fifths of the configurations, judged on the other fifth, drawn with seed 42; judged
-    again by cross-validation, on the folds of the forest.
+    """Fit four fifths of the configurations and judge the fit on the other fifth, drawn with seed 42.
 
-    All is standardised over all configurations, which changes units alone. Raises TooFew where there are more columns
-    than the fit can have.
+    It is judged again by cross-validation, on the same folds as the forest. Everything is standardised over all
+    configurations, which only changes units. Raise TooFew if there are too many columns for the configurations.
     """
     n, k = table.x.shape
     order = np.random.RandomState(SEED).permutation(n)

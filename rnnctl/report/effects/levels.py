@@ -1,4 +1,4 @@
-"""Main effects: the mean result at each value of a hyper-parameter, and how sure it is over seeds."""
+"""Main effects: the mean result at each value of a hyper-parameter, and its uncertainty over seeds."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from rnnctl.report.effects.trials import Level, Trials
 
 @dataclass(frozen=True)
 class Estimate:
-    """The mean over k configurations i with r_i replicates each, x_ij, and how sure it is.
+    """The mean over k configurations i with r_i replicates x_ij each, and its uncertainty.
 
-    mean      of the configurations' own means m_i, so that a configuration with more seeds weighs no more
-    error     its standard error over seeds, if the same configurations were trained with other ones. A seed decides the
-              data and the initial weights of every configuration that has it, and can be lucky for all of them: so runs
-              of one seed are one draw, and only seeds are independent. None where no configuration has two.
-    sd        of the m_i: how far apart settings are. No error comes of it: the settings of a grid are all there are,
-              and many share most of what they are. None of one configuration.
-    sd_seeds  sqrt(sum_ij (x_ij - m_i)^2 / sum_i (r_i - 1)): over seeds within a configuration, pooled. None where no
-              configuration has two.
+    mean      the mean of the configurations' means m_i, so that a configuration with more seeds weighs no more
+    error     its standard error over seeds: how the mean would vary if the same configurations were trained with other
+              seeds. A seed decides the data and the initial weights of every configuration that has it, and can be
+              lucky for all of them. So the runs of one seed are one draw, and only seeds are independent. None if no
+              configuration has two seeds.
+    sd        the standard deviation of the m_i: how far apart settings are. It yields no error of the mean: the
+              settings of a grid are all there are, and they are not independent. None for one configuration.
+    sd_seeds  sqrt(sum_ij (x_ij - m_i)^2 / sum_i (r_i - 1)): the standard deviation over seeds within a configuration,
+              pooled. None if no configuration has two seeds.
 
     With e_ij = (x_ij - m_i) sqrt(r_i / (r_i - 1)), error^2 = sum_j (sum_i e_ij / (k r_i))^2: the variance of a mean of
-    clusters, the seeds (Liang and Zeger 1986), residuals corrected for the means that were taken out of them (HC2 of
-    MacKinnon and White 1985). Where all configurations have the same r seeds it is the variance of the seeds' own means
-    divided by r; where no two have a common one, sum_i s_i^2 / r_i / k^2. Configurations with one replicate say nothing
-    of it, and are left out of it.
+    clusters, the seeds (Liang and Zeger 1986), with residuals corrected for the estimated means (HC2 of MacKinnon and
+    White 1985). If all configurations have the same r seeds, it is the variance of the means of the seeds, divided by
+    r. If no two configurations have a common seed, it is sum_i s_i^2 / r_i / k^2. Configurations with one replicate do
+    not enter it.
     """
 
     mean: float
@@ -39,7 +40,10 @@ class Estimate:
 
 
 def estimate(values: np.ndarray, groups: np.ndarray, seeds: np.ndarray) -> Estimate | None:
-    """values: (n,); groups: (n,), the configuration of each as an index; seeds: (n,). None of no values."""
+    """Return the estimate over these runs; None if there are none.
+
+    values: (n,) results. groups: (n,) indices of their configurations. seeds: (n,).
+    """
     if not len(values):
         return None
     _, index, replicates = np.unique(groups, return_inverse=True, return_counts=True)
@@ -59,16 +63,17 @@ def estimate(values: np.ndarray, groups: np.ndarray, seeds: np.ndarray) -> Estim
 
 def _error(residuals: np.ndarray, r: np.ndarray, seeds: np.ndarray, k: int) -> float:
     _, cluster = np.unique(seeds, return_inverse=True)
-    parts = residuals * np.sqrt(r / (r - 1)) / (k * r)
-    return float(np.sqrt(np.sum(np.bincount(cluster, parts) ** 2)))
+    terms = residuals * np.sqrt(r / (r - 1)) / (k * r)
+    return float(np.sqrt(np.sum(np.bincount(cluster, terms) ** 2)))
 
 
 @dataclass(frozen=True)
 class MainEffect:
-    """The result at one value of a hyper-parameter, over whatever values the others have.
+    """The result at one value of a hyper-parameter, over all values of the others.
 
-    Where the others are not crossed with it, their effects are in it: clipping that always comes with Omega has Omega's
-    mean as well. Paired comparisons keep them apart. below: the runs at this value with a result below the threshold.
+    If the others are not crossed with it, it contains their effects: clipping that always comes with Omega has the mean
+    of Omega as well. Paired comparisons keep them apart. below: the estimate over the runs at this value with a result
+    below the threshold.
     """
 
     name: str
@@ -78,21 +83,22 @@ class MainEffect:
 
     @property
     def share_below(self) -> float:
+        """The share of the runs at this value that are below the threshold."""
         return 0.0 if self.below is None else self.below.runs / self.all.runs
 
 
 def main_effects(trials: Trials, below: float | None = None) -> list[MainEffect]:
-    """Of each hyper-parameter each value that a run has, in order."""
-    found = []
+    """Return the main effect of each value of each hyper-parameter, in order. below: a threshold on the result."""
+    effects = []
     for factor in trials.factors:
         for level in factor.levels:
-            if (of_all := at(trials, level)) is not None:
-                some = None if below is None else at(trials.where(trials.values < below), level)
-                found.append(MainEffect(factor.name, level.value, of_all, some))
-    return found
+            if (estimate_of_all := at(trials, level)) is not None:
+                estimate_below = None if below is None else at(trials.where(trials.values < below), level)
+                effects.append(MainEffect(factor.name, level.value, estimate_of_all, estimate_below))
+    return effects
 
 
 def at(trials: Trials, level: Level) -> Estimate | None:
-    """The runs at one value; None where there is none."""
+    """Return the estimate over the runs at one value; None if there are none."""
     here = level.at[trials.config]
     return estimate(trials.values[here], trials.config[here], trials.seed[here])

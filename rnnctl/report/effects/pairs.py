@@ -12,8 +12,10 @@ from rnnctl.report.effects.trials import Factor, Trials
 
 @dataclass(frozen=True)
 class Signs:
-    """How many of n differences are improvements, and how many none at all. A count and no test: the settings of a
-    study share most of what they are, and their runs share seeds, so n are not n independent answers.
+    """How many of n differences are improvements, and how many are zero.
+
+    This is a count and not a test: the settings of a study have most keys in common and their runs share seeds, so the
+    n differences are not independent.
     """
 
     better: int
@@ -23,16 +25,16 @@ class Signs:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs at value `other` minus runs at value `first` of one hyper-parameter, of two configurations that are equal in
-    all other ones, with the same seed.
+    """Results at value `other` minus results at value `first` of one hyper-parameter.
 
-    difference      negative is better; the configurations of its statistics are pairs of configurations, whose
-                    differences over seeds are their replicates. What a seed does to both alike cancels. None without a
-                    pair.
-    lowest, highest of the pairs' means over seeds: what it does depends on the setting
+    Compared are pairs of runs with the same seed, of two configurations that are equal in all other hyper-parameters.
+
+    difference      negative is better. Its configurations are pairs of configurations, and their replicates are the
+                    differences over seeds: an effect that a seed has on both cancels. None without a pair.
+    lowest, highest the range of the pairs' means over seeds: the effect depends on the setting
     configurations  signs over pairs of configurations, by those means
     runs            signs over pairs of runs
-    alone           configurations at either value that have no partner, or none with a common seed
+    alone           the number of configurations, at either value, without a partner with a common seed
     """
 
     name: str
@@ -47,21 +49,22 @@ class Comparison:
 
 
 def comparisons(trials: Trials) -> list[Comparison]:
-    """Of each hyper-parameter each value against the first. Of one with many numbers none: no two runs differ in it
-    alone.
+    """Compare, for each hyper-parameter, each value with the first.
+
+    A hyper-parameter with many numbers is left out: no two runs differ in it alone.
     """
-    found = []
+    all_comparisons = []
     for factor in trials.factors:
         if factor.drawn:
             continue
         first, *others = [level.value for level in factor.levels]
-        found += [_compare(trials, factor, first, other) for other in others]
-    return found
+        all_comparisons += [_compare(trials, factor, first, other) for other in others]
+    return all_comparisons
 
 
 def _compare(trials: Trials, factor: Factor, first: float | str, other: float | str) -> Comparison:
-    rest = [each.values for each in trials.factors if each is not factor]
-    sides: dict[float | str, dict[tuple, int]] = {first: {}, other: {}}
+    rest = [another.values for another in trials.factors if another is not factor]
+    sides: dict[float | str, dict[tuple[float | str, ...], int]] = {first: {}, other: {}}
     for i, value in enumerate(factor.values):
         if value in sides and trials.counts[i]:
             sides[value][tuple(values[i] for values in rest)] = i
@@ -83,9 +86,17 @@ def _compare(trials: Trials, factor: Factor, first: float | str, other: float | 
     d, groups = np.array(differences), np.array(pair, dtype=int)
     means = np.bincount(groups, d) / np.bincount(groups) if pairs else d
     alone = len(sides[first]) + len(sides[other]) - 2 * pairs
-    ends = (float(means.min()), float(means.max())) if pairs else (None, None)
-    found = estimate(d, groups, np.array(seeds))
-    return Comparison(factor.name, first, other, found, *ends, _signs(means), _signs(d), alone)
+    return Comparison(
+        factor.name,
+        first,
+        other,
+        difference=estimate(d, groups, np.array(seeds)),
+        lowest=float(means.min()) if pairs else None,
+        highest=float(means.max()) if pairs else None,
+        configurations=_signs(means),
+        runs=_signs(d),
+        alone=alone,
+    )
 
 
 def _signs(differences: np.ndarray) -> Signs:

@@ -16,18 +16,18 @@ from rnnctl.report.parameters import varying
 if TYPE_CHECKING:
     from rnnctl.report.results import Result
 
-MANY = 8  # more different numbers than this are drawn, not chosen: no two runs share one
-GROUPS = 4  # as many groups of neighbours are then compared instead
+MANY = 8  # a hyper-parameter with more different numbers was drawn at random: no two runs share a value
+GROUPS = 4  # its neighbouring values are compared in this many groups
 
 
 def value_text(value: float | str) -> str:
-    """A value as tables and figures name it."""
+    """Return a value as tables and figures name it."""
     return value if isinstance(value, str) else f"{value:g}"
 
 
 @dataclass(frozen=True)
 class Level:
-    """A value of a hyper-parameter, or a group of neighbouring numbers, and where it stands."""
+    """A value of a hyper-parameter, or a group of neighbouring numbers, and which configurations have it."""
 
     value: float | str
     at: np.ndarray  # (configurations,) of bool
@@ -35,10 +35,10 @@ class Level:
 
 @dataclass(frozen=True)
 class Factor:
-    """A hyper-parameter that varies. values: of every configuration, numbers as floats and all else as words.
+    """A hyper-parameter that varies.
 
-    follow: the hyper-parameters whose value follows from this one's in all configurations, so that nothing can be said
-    of them on their own.
+    values: one for each configuration, numbers as floats and everything else as words. follow: the hyper-parameters
+    whose value follows from this one in all configurations, so that their own effect is unknown.
     """
 
     name: str
@@ -47,22 +47,22 @@ class Factor:
 
     @property
     def remark(self) -> str:
-        """The one line that says what follows from it."""
+        """One line that names the hyper-parameters that follow from this one."""
         return f"{', '.join(self.follow)} follow{'s' * (len(self.follow) == 1)} from {self.name}"
 
     @cached_property
     def numbers(self) -> list[float]:
-        """The different numbers among the values, ascending."""
+        """The different numbers among the values, in ascending order."""
         return sorted({value for value in self.values if isinstance(value, float)})
 
     @property
     def drawn(self) -> bool:
-        """Whether its numbers are too many for runs to share them."""
+        """Whether the numbers were drawn at random, so that no two runs share a value."""
         return len(self.numbers) > MANY
 
     @cached_property
     def levels(self) -> list[Level]:
-        """In the order in which they stand on an axis; of many numbers, four groups of about as many configurations."""
+        """The values in the order of an axis; for many numbers, groups of about equally many configurations."""
         distinct = sorted(set(self.values), key=parameter_axis.category_order)
         if not self.drawn:
             return [Level(value, self._where([value])) for value in distinct]
@@ -71,22 +71,23 @@ class Factor:
         groups: dict[int, list[float]] = {}
         for value in self.numbers:
             groups.setdefault(int(np.searchsorted(starts, value, side="right")), []).append(value)
-        found = [
+        numbers = [
             Level(f"{group[0]:.3g} to {group[-1]:.3g}" if len(group) > 1 else group[0], self._where(group))
             for group in groups.values()
         ]
-        return found + [Level(word, self._where([word])) for word in distinct if isinstance(word, str)]
+        return numbers + [Level(word, self._where([word])) for word in distinct if isinstance(word, str)]
 
-    def _where(self, some: Sequence[float | str]) -> np.ndarray:
-        wanted = set(some)
+    def _where(self, values: Sequence[float | str]) -> np.ndarray:
+        wanted = set(values)
         return np.array([value in wanted for value in self.values])
 
 
 @dataclass(frozen=True)
 class Trials:
-    """values, config, seed: (runs,), a finite result, the index of its configuration, its seed.
+    """Runs with a finite result, and their configurations.
 
-    labels, factors: of the configurations.
+    values, config, seed: (runs,) the result, the index of the configuration, the seed. labels: one for each
+    configuration. factors: the hyper-parameters that vary over configurations.
     """
 
     values: np.ndarray
@@ -126,37 +127,37 @@ class Trials:
 
     @cached_property
     def counts(self) -> np.ndarray:
-        """(configurations,) Runs of each."""
+        """The number of runs of each configuration, (configurations,)."""
         return np.bincount(self.config, minlength=len(self.labels))
 
     def where(self, kept: np.ndarray) -> Trials:
-        """Some of the runs (a mask), with the same configurations, of which some may then have none."""
+        """Return the runs of a mask (runs,), with the same configurations; some of them may then have no run."""
         return Trials(self.values[kept], self.config[kept], self.seed[kept], self.labels, self.factors)
 
 
 def factors(flat: Sequence[Mapping[str, Any]]) -> list[Factor]:
-    """The hyper-parameters that vary over configurations (see rnnctl.report.parameters), each that can be told apart.
+    """Return the hyper-parameters that vary over configurations and whose effects can be told apart.
 
-    One follows from another if the other's value always says its own: those that change together (of which the first
-    stands for all), the connections of an init, its activation. It gets no entry, unless the other has a value of its
-    own in every configuration and so says everything.
+    flat: the hyper-parameters of each configuration (see rnnctl.report.parameters). One follows from another if the
+    other's value determines its own: hyper-parameters that change together (the first stands for all of them), or the
+    connections of an init. It has no entry, unless the other has a different value in every configuration and so
+    determines everything.
     """
-    names = varying(flat)
     columns = {
-        name: [parameter_axis.plain(one.get(name, parameter_axis.NOT_SET)) for one in flat]
-        for name in names
-    }  # fmt: skip
+        name: [parameter_axis.plain(settings.get(name, parameter_axis.NOT_SET)) for settings in flat]
+        for name in varying(flat)
+    }
     columns = {name: values for name, values in columns.items() if len(set(values)) > 1}
     follow: dict[str, list[str]] = {name: [] for name in columns}
     for name in columns:
-        leader = next((other for other in columns if other in follow and _says(columns, other, name)), None)
+        leader = next((other for other in columns if other in follow and _determines(columns, other, name)), None)
         if leader is not None:
             follow[leader] += [name, *follow.pop(name)]
     return [Factor(name, columns[name], tuple(names)) for name, names in follow.items()]
 
 
-def _says(columns: Mapping[str, list], leader: str, name: str) -> bool:
-    """Whether `name` follows from `leader`."""
+def _determines(columns: Mapping[str, list[float | str]], leader: str, name: str) -> bool:
+    """Return whether the values of `name` follow from those of `leader`."""
     ours, theirs = columns[name], columns[leader]
     pairs, values = len(set(zip(theirs, ours, strict=True))), len(set(theirs))
     numbers = {value for value in theirs if isinstance(value, float)}

@@ -1,14 +1,14 @@
-"""A workspace as a shell script that does it again: study files, `rnnctl init`, `rnnctl train`, and, in comments, who
-trained what, when and on what.
+"""A workspace as a shell script that repeats it: study files, `rnnctl init`, `rnnctl train`.
 
-In an empty folder the script registers the very same run ids. A study's text as last registered need not name all of
-its runs: an earlier text may have named others, and a later version of rnnctl may read it otherwise. Where the text
-falls short, runs are written out in full, in a study of their own. A corpus has the path that the runs have, in the
-text as well, and its sha256 in a comment.
+Comments say by whom, when and on what each run was trained. In an empty folder, the script registers the same run ids.
+The text of a study as last registered may name only some of its runs: an earlier text may have named others, and a
+later version of rnnctl may read it differently. Other runs are written out in full, in a study of their own. Corpora
+have absolute paths, and their sha256 in a comment.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -24,19 +24,19 @@ from rnnctl.words import one_line
 if TYPE_CHECKING:
     from store.queries import AttemptRow, RunRow, StudyRow
 
-RUNS_A_FILE = 500  # written out in full; study files are limited in size
-VERSIONS = ("rnnctl", "torch", "numpy", "kernels", "cpu", "cpu_capability", "gpu", "cuda")  # of a bit environment
+RUNS_A_FILE = 500  # of runs written out in full; study files are limited in size
+VERSIONS = ("rnnctl", "torch", "numpy", "kernels", "cpu", "cpu_capability", "gpu", "cuda")  # in an environment's bits
 
 
 def script(
     studies: Sequence[tuple[StudyRow, Sequence[RunRow]]], attempts: Mapping[str, Sequence[AttemptRow]]
 ) -> Iterator[str]:
-    """The script's lines, without line ends.
+    """Yield the lines of the script, without line ends.
 
-    studies: each with its runs, in the order of registration. attempts: those at every run, by run id.
+    studies: each with its runs, in the order of registration. attempts: those at each run, by run id.
     """
     yield "#!/bin/sh"
-    yield f"# To be run in an empty folder. Written by rnnctl {__version__}; each attempt below says which one it had."
+    yield f"# Run this in an empty folder. Written by rnnctl {__version__}; each attempt below names its own version."
     yield "set -eu"
     yield "unset RNNCTL_WORKSPACE  # the workspace is this folder"
     taken = {study.name for study, _ in studies}
@@ -51,7 +51,7 @@ def script(
             yield from _here_document(f"{name}.yaml", text)
         yield f"rnnctl init {' '.join(f'{name}.yaml' for name in files)}"
         for row in rows:
-            yield from _told(row, attempts[row.run_id])
+            yield from _comments(row, attempts[row.run_id])
     runs = {row.run_id: row for _, rows in studies for row in rows}
     yield ""
     cancelled = [row.run_id for row in runs.values() if row.status == "cancelled"]
@@ -62,7 +62,7 @@ def script(
 
 
 def _files(study: StudyRow, rows: Sequence[RunRow], taken: set[str]) -> dict[str, str]:
-    """Name and text of the study files that register these runs and no others; names are added to those taken."""
+    """Return the study files that register exactly these runs, text by name. taken: names in use; it is extended."""
     known = {row.run_id for row in rows}
     source = with_places(study.source, {corpus for corpus, _ in _texts(rows)} - {STDLIB})
     try:
@@ -73,9 +73,8 @@ def _files(study: StudyRow, rows: Sequence[RunRow], taken: set[str]) -> dict[str
     files = {study.name: source} if usable else {}
     rest = [row for row in rows if not usable or row.run_id not in named]
     for start in range(0, len(rest), RUNS_A_FILE):
-        part = rest[start : start + RUNS_A_FILE]
         name = study.name if not files else _free_name(study.name, taken)
-        files[name] = _written_out(name, study.name, part)
+        files[name] = _written_out(name, study.name, rest[start : start + RUNS_A_FILE])
     return files
 
 
@@ -107,40 +106,39 @@ def _here_document(file: str, text: str) -> Iterator[str]:
     yield end
 
 
-def _told(row: RunRow, attempts: Sequence[AttemptRow]) -> Iterator[str]:
-    """Comments on one run."""
+def _comments(row: RunRow, attempts: Sequence[AttemptRow]) -> Iterator[str]:
+    """Yield the comments on one run."""
     ended = f"{row.status}: {row.outcome}" if row.outcome else row.status
     yield one_line(
         f"# {row.label}: run {row.run_id}, seed {row.spec['seed']}, {ended}, {row.step} of {row.total} updates"
     )
-    for one in attempts:
-        ended = f"to {_time(one.ended)}, {one.ended_as}" if one.ended else "not ended"
-        steps = f"updates {one.start_step} to {'?' if one.end_step is None else one.end_step}"
-        where = f"host {one.host}, {one.device}; {_versions(one.environment)}"
-        yield one_line(f"#   attempt {one.attempt}: {_time(one.started)} {ended}, {steps}, {where}")
+    for attempt in attempts:
+        ended = f"to {_time(attempt.ended)}, {attempt.ended_as}" if attempt.ended else "not ended"
+        steps = f"updates {attempt.start_step} to {'?' if attempt.end_step is None else attempt.end_step}"
+        where = f"host {attempt.host}, {attempt.device}; {_versions(attempt.environment)}"
+        yield one_line(f"#   attempt {attempt.attempt}: {_time(attempt.started)} {ended}, {steps}, {where}")
 
 
 def _versions(environment: Mapping[str, Any]) -> str:
     bits = environment.get("bits") or {}
-    found = {**{name: bits.get(name) for name in VERSIONS}, **{k: environment.get(k) for k in ("python", "platform")}}
-    found["git"] = environment.get("git")
-    return ", ".join(f"{name} {value}" for name, value in found.items() if value is not None)
+    known = {name: bits.get(name) for name in VERSIONS} | {k: environment.get(k) for k in ("python", "platform", "git")}
+    return ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
 
 
 def _most_at_once(attempts: Mapping[str, Sequence[AttemptRow]]) -> int:
-    """How many workers trained these runs at one time; at least one."""
+    """Return the highest number of workers that trained these runs at one time; at least one."""
     lives: dict[str, tuple[float, float]] = {}
-    for one in (one for of_run in attempts.values() for one in of_run):
-        ended = one.started if one.ended is None else one.ended
-        start, end = lives.get(one.worker, (one.started, ended))
-        lives[one.worker] = min(start, one.started), max(end, ended)
-    # The most are alive at the start of one of them.
+    for attempt in itertools.chain.from_iterable(attempts.values()):
+        ended = attempt.started if attempt.ended is None else attempt.ended
+        start, end = lives.get(attempt.worker, (attempt.started, ended))
+        lives[attempt.worker] = min(start, attempt.started), max(end, ended)
+    # The number is highest at the start of one of them.
     return max((sum(start <= at < end for start, end in lives.values()) for at, _ in lives.values()), default=1) or 1
 
 
 def _device(attempts: Mapping[str, Sequence[AttemptRow]]) -> str:
-    """The option that asks for the one device that all attempts had; nothing where there was none, or more than one."""
-    devices = {one.device for of_run in attempts.values() for one in of_run}
+    """Return the option with the device that all attempts had; nothing if there was none, or more than one."""
+    devices = {attempt.device for attempt in itertools.chain.from_iterable(attempts.values())}
     return f" --device {devices.pop()}" if len(devices) == 1 else ""
 
 

@@ -1,4 +1,4 @@
-"""The text of a study that names its corpora from some folder, as one that names them from anywhere."""
+"""The text of a study with absolute paths of its corpora, so that it can be registered from any folder."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import yaml
 
 from rnnctl.corpora.corpus import STDLIB
 
-SECTIONS = ("base", "cases", "zip", "grid", "random")  # what runs are made of; conditions and recipes stay as they are
+SECTIONS = ("base", "cases", "zip", "grid", "random")  # those with settings of runs; conditions and recipes stay
 
 
 def with_places(source: str, places: Collection[str]) -> str | None:
-    """The text with the absolute path in the place of each relative one; all else is left as it is written.
+    """Return the text with the absolute path in place of each relative one, and everything else as it is.
 
-    places: the absolute paths of the corpora of the study's runs. None where it is not plain which of them is meant,
-    or the text is no YAML.
+    places: the absolute paths of the corpora of the study's runs. None if it is unclear which of them a path means, or
+    if the text is not YAML.
     """
     try:
         tree = yaml.compose(source, Loader=yaml.SafeLoader)
@@ -28,7 +28,7 @@ def with_places(source: str, places: Collection[str]) -> str | None:
         return None
     sections = [node for name, node in tree.value if name.value in SECTIONS]
     named = {node.start_mark.index: node for section in sections for node in _corpora(section)}
-    # From the last to the first, so that those before stay where they are.
+    # From the last to the first, so that positions before a change stay valid.
     for start, node in sorted(named.items(), reverse=True):
         if node.value != STDLIB and not os.path.isabs(os.path.expanduser(node.value)):
             if (place := _place(node.value, places)) is None:
@@ -38,7 +38,7 @@ def with_places(source: str, places: Collection[str]) -> str | None:
 
 
 def _corpora(node: yaml.Node, under: bool = False) -> Iterator[yaml.ScalarNode]:
-    """The values of all keys `corpus`, `task.corpus`, ... at or below a node. under: the node is such a value."""
+    """Yield the values of all keys `corpus`, `task.corpus`, ... at or below a node. under: the node is such a value."""
     if isinstance(node, yaml.MappingNode):
         for key, below in node.value:
             yield from _corpora(below, under or key.value.split(".")[-1] == "corpus")
@@ -50,7 +50,7 @@ def _corpora(node: yaml.Node, under: bool = False) -> Iterator[yaml.ScalarNode]:
 
 
 def _place(reference: str, places: Collection[str]) -> str | None:
-    """The place that a relative path stands for: the only one, or the only one that ends as it does."""
-    tail = tuple(part for part in Path(os.path.normpath(reference)).parts if part != os.pardir)
-    found = [place for place in places if len(places) == 1 or Path(place).parts[-len(tail) :] == tail]
-    return found[0] if len(found) == 1 else None
+    """Return the place that a relative path means: the only one, or the only one with the same end."""
+    tail = tuple(name for name in Path(os.path.normpath(reference)).parts if name != os.pardir)
+    matches = [place for place in places if len(places) == 1 or Path(place).parts[-len(tail) :] == tail]
+    return matches[0] if len(matches) == 1 else None

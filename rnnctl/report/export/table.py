@@ -1,8 +1,8 @@
 """Histories as rows of a table: CSV, or JSON lines.
 
 A row is one check: `step`, the updates done, and all scalars under their own names. In the tidy table of many runs,
-columns that say whose check it is come first. What is missing, or is no finite number, is None: empty in CSV, null in
-JSON. Figures are written with all their digits, so that reading them back gives the same floats.
+columns that identify the run come first. Missing and non-finite values are None: empty in CSV, null in JSON. Numbers
+are written with all their digits, so that reading them back gives the same floats.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def identities(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
-    """study, label, run, seed of each run, and the hyper-parameters in which these runs differ, by dotted key."""
+    """Return study, label, run, seed of each run, and the hyper-parameters in which these runs differ."""
     flat = [read_parameters(row.spec) for row in rows]
     names = varying(flat)
     return [
@@ -33,14 +33,17 @@ def identities(rows: Sequence[RunRow]) -> list[dict[str, Any]]:
             "label": row.label,
             "run": row.run_id,
             "seed": row.spec["seed"],
-            **{name: of.get(name) for name in names},
+            **{name: settings.get(name) for name in names},
         }
-        for row, of in zip(rows, flat, strict=True)
+        for row, settings in zip(rows, flat, strict=True)
     ]
 
 
 def check_rows(history: History, identity: Mapping[str, Any], traces: bool = False) -> Iterator[dict[str, Any]]:
-    """One row a check, oldest first. traces: also `traces`, the arrays of the check by name, as nested lists."""
+    """Yield a row for each check, oldest first.
+
+    identity: the first columns. traces: whether rows have `traces`, the arrays of the check by name, as nested lists.
+    """
     columns = {name: _plain(values) for name, values in history.scalars.items()}
     for i, step in enumerate(history.steps.tolist()):
         row = {**identity, "step": step, **{name: values[i] for name, values in columns.items()}}
@@ -51,20 +54,21 @@ def check_rows(history: History, identity: Mapping[str, Any], traces: bool = Fal
         yield row
 
 
-def _plain(array: np.ndarray) -> list:
-    return np.where(np.isfinite(array), array, None).tolist()
+def _plain(array: np.ndarray) -> list[Any]:
+    values: list[Any] = np.where(np.isfinite(array), array, None).tolist()
+    return values
 
 
 def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """A header and a line a row, without line ends. Keys that are no columns are left out."""
+    """Yield a header and a line for each row, without line ends. Keys that are not columns are left out."""
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="")
 
     def line() -> str:
-        found = text.getvalue()
+        written = text.getvalue()
         text.seek(0)
         text.truncate()
-        return found
+        return written
 
     writer.writeheader()
     yield line()
@@ -74,5 +78,5 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iter
 
 
 def json_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """A JSON object a row, without line ends."""
+    """Yield a JSON object for each row, without line ends."""
     return (json.dumps(row, allow_nan=False) for row in rows)

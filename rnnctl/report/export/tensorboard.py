@@ -1,4 +1,4 @@
-"""A run as TensorBoard shows it."""
+"""A run as events of TensorBoard."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ GRADIENT = "log10_gradient_through_time"
 
 
 def write_events(writer: SummaryWriter, row: RunRow, history: History) -> None:
-    """The spec as text, every scalar under its own name where it is a finite number, and the histogram of
-    log10 |dL/dh_t| over steps and sequences, exact zeros left out, of every check that made a diagnosis.
+    """Write the spec as text, the finite values of every scalar, and the histograms of the gradient through time.
 
+    A histogram holds log10 |dL/dh_t| over steps and sequences without exact zeros, one for each check with a diagnosis.
     history: with traces. TensorBoard's wall time is that of the export; its steps are updates.
     """
     writer.add_text("spec", f"```\n{json.dumps(row.spec, indent=2)}\n```")
