@@ -1,1 +1,1 @@
-"""What is measured at a check: the gradient on its way back through time, saturation, the spectrum of W_hh."""
+"""The measurements of a check: the gradient through time, saturation, and the spectrum of W_hh."""

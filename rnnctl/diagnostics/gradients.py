@@ -1,7 +1,8 @@
-"""The gradient on its way back through time: g_t for every t, its logarithmic histogram, and how far it reaches.
+"""The gradient through time: g_t for every time step t, its logarithmic histogram, and its decay.
 
-The loss is the mean over the batch, so dL/dh_t of a sequence carries a factor 1/B. Exact zeros are counted apart from
-small numbers: the first say that no path leads to the loss (or that float32 ran out), the second that a path is weak.
+The loss is the mean over the batch, so dL/dh_t of a sequence has a factor 1/B. Exact zeros are counted separately from
+small numbers: a zero means that no path leads to the loss (or that float32 underflowed), a small number that the path
+is weak.
 """
 
 from __future__ import annotations
@@ -13,35 +14,39 @@ from rnnctl.diagnostics.histogram import log10_histogram
 
 
 def gradient_norms(d_TBH: torch.Tensor) -> torch.Tensor:
-    """|dL/dh_t| of each sequence for t = 1..T, (T, B) float64, from d for t = 0..T, (T + 1, B, H).
+    """Return |dL/dh_t| of each sequence for t = 1..T, (T, B) float64.
 
-    In float32 the squares of what is below 1e-19 would be lost, and small gradients pass for zeros.
+    d_TBH: dL/dh_t for t = 0..T, (T + 1, B, H). The norm is computed in float64, because squares of numbers below 1e-19
+    underflow in float32, and small gradients would be counted as zeros.
     """
     return d_TBH[1:].double().square().sum(2).sqrt()
 
 
 def through_time(norms_TB: torch.Tensor) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """Scalars and traces of the gradient through time of one run.
+    """Return the scalars and the traces of the gradient through time of one run.
 
-    grad_time: (T,) float64, g_t = mean over the batch of |dL/dh_t|; grad_hist: counts over all steps and sequences
-    between LOG10_EDGES; grad_zero_share: share of steps and sequences where the gradient is exactly zero; grad_decay:
-    log10(g_1 / g_T) / (T - 1), decades that the gradient's norm gains (loses, where negative) in each step back; nan
-    where an end is zero or T = 1.
+    norms_TB: |dL/dh_t|, (T, B).
+
+    Scalars: grad_zero_share, the share of time steps and sequences whose gradient is exactly zero; grad_decay,
+    log10(g_1 / g_T) / (T - 1), the decades that the norm gains per step backwards (negative: loses), nan if g_1 or g_T
+    is zero or non-finite, and for T = 1.
+    Traces: grad_time, g_t = mean over the batch of |dL/dh_t|, (T,) float64; grad_hist, counts over all time steps and
+    sequences in the bins of LOG10_EDGES, (172,) uint32.
     """
-    values = norms_TB.cpu().numpy()
-    g_t = values.mean(1)
-    first, last, steps = g_t[0], g_t[-1], len(g_t) - 1
-    sound = steps > 0 and first > 0 and last > 0 and np.isfinite(first) and np.isfinite(last)
+    norms = norms_TB.cpu().numpy()
+    g_T = norms.mean(1)
+    first, last, steps = g_T[0], g_T[-1], len(g_T) - 1
+    defined = steps > 0 and first > 0 and last > 0 and np.isfinite(first) and np.isfinite(last)
     scalars = {
-        "grad_zero_share": float((values == 0).mean()),
-        "grad_decay": float(np.log10(first / last) / steps) if sound else float("nan"),
+        "grad_zero_share": float((norms == 0).mean()),
+        "grad_decay": float(np.log10(first / last) / steps) if defined else float("nan"),
     }
-    return scalars, {"grad_time": g_t, "grad_hist": log10_histogram(values)}
+    return scalars, {"grad_time": g_T, "grad_hist": log10_histogram(norms)}
 
 
 def reach(d_TBH: torch.Tensor, bound: float) -> torch.Tensor:
-    """Return the share of steps and sequences that the gradient reaches, (), from dL/dh_t for t = 0..T, (T + 1, B, H).
+    """Return the share of time steps and sequences that the gradient reaches, ().
 
-    It reaches a step of a sequence where its squared norm is `bound` or more.
+    d_TBH: dL/dh_t for t = 0..T, (T + 1, B, H). A step of a sequence is reached if its squared norm is at least `bound`.
     """
     return (d_TBH[1:].square().sum(2) >= bound).double().mean()

@@ -1,18 +1,17 @@
-"""Logarithmic histograms, in bins that are the same for every run and check. Loads no torch, for those who only read
-them.
-"""
+"""Logarithmic histograms, with the same bins for every run and check. This module does not load torch."""
 
 from __future__ import annotations
 
 import numpy as np
 
-# Half decades over the whole range of float32.
+# Bins of half a decade over the whole range of float32.
 LOG10_EDGES = np.linspace(-46.0, 40.0, 173)
 
 
 def log10_histogram(values: np.ndarray) -> np.ndarray:
-    """Counts of log10 of the positive finite values between LOG10_EDGES; values beyond the ends count in the end
-    bins.
+    """Return the counts of log10 of the positive finite values in the bins of LOG10_EDGES, (172,) uint32.
+
+    Values beyond the outer edges are counted in the outer bins.
     """
     positive = values[np.isfinite(values) & (values > 0)]
     logs = np.clip(np.log10(positive), LOG10_EDGES[0], LOG10_EDGES[-1])

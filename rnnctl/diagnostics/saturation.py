@@ -1,8 +1,8 @@
-"""How close hidden units and gates are to their limits.
+"""The saturation distance of hidden units and gates: how close they are to their limits.
 
-The saturation distance is 1 - |h| for tanh and for the gated cells, whose h lies between -1 and 1 as well, and
-min(h, 1 - h) for sigmoid; relu and identity have no two limits, and no figure. Of a gate, whose value v lies between 0
-and 1, it is min(v, 1 - v): near 0 the gate is shut or open for good, at .5 it is undecided.
+It is 1 - |h| for tanh and for the gated cells, whose h is between -1 and 1 too, and min(h, 1 - h) for sigmoid. Relu and
+identity are not bounded on both sides and have no saturation distance. For a gate with value v between 0 and 1 it is
+min(v, 1 - v): near 0 the gate is closed or open, at .5 it is undecided.
 """
 
 from __future__ import annotations
@@ -17,68 +17,77 @@ from rnnctl.cells.base.activations import Activation
 BINS = 50
 GATE_LIMIT = 0.5  # the greatest distance of a gate
 
+Measured = tuple[dict[str, float], dict[str, np.ndarray]]  # scalars and traces, by name
 
-def saturation(
-    h_TBH: torch.Tensor, phi: Activation, threshold: float
-) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """Scalars and traces of one run's hidden states h_1..h_T, (T, B, H).
 
-    saturation: mean distance; saturation_p10, saturation_p90: over units, steps and sequences; saturated_units: share
-    of all units at all steps nearer to a limit than `threshold`; saturated_steps: share of steps whose mean distance
-    is below it; hidden_std: over everything. saturation_time: (T,) mean distance at each step; saturation_hist: (BINS,)
-    counts of the distance in equal bins from 0 to phi.furthest; slope_time: (T,) mean phi'(h_t), where h_t is phi of
-    something.
+def saturation(h_TBH: torch.Tensor, phi: Activation, threshold: float) -> Measured:
+    """Return the scalars and the traces of one run's hidden states.
+
+    h_TBH: h_1..h_T, (T, B, H). phi: the activation. threshold: the distance below which a unit counts as saturated.
+
+    Scalars: hidden_std, the standard deviation over all time steps, sequences and units; saturation, the mean distance;
+    saturation_p10 and saturation_p90, its percentiles; saturated_units, the share of all distances below `threshold`;
+    saturated_steps, the share of time steps whose mean distance is below it.
+    Traces: saturation_time, the mean distance at each time step, (T,) float32; saturation_hist, counts of distances in
+    equal bins from 0 to phi.furthest, (BINS,) uint32; slope_time, the mean of phi'(h_t), (T,) float32.
+
+    Without a saturation distance there are only hidden_std and slope_time; slope_time is missing if h_t is not a value
+    of phi, as in the gated cells.
     """
-    scalars, traces = {"hidden_std": float(h_TBH.std(correction=0))}, {}
+    scalars = {"hidden_std": float(h_TBH.std(correction=0))}
+    traces: dict[str, np.ndarray] = {}
     if phi.slope is not None:
         slope_T = phi.slope(h_TBH, torch.empty_like(h_TBH)).mean((1, 2))
         traces["slope_time"] = slope_T.float().cpu().numpy()
     if phi.saturation is None:
         return scalars, traces
-    mean, found, more = _distances(phi.saturation(h_TBH).cpu().numpy(), threshold, phi.furthest)
-    scalars |= {"saturation": mean, **{_hidden_name(name): value for name, value in found.items()}}
-    return scalars, {**traces, **{f"saturation_{name}": trace for name, trace in more.items()}}
+    distances = _Distances(phi.saturation(h_TBH).cpu().numpy(), threshold, phi.furthest)
+    scalars |= distances.scalars("saturation", shares="")
+    return scalars, traces | distances.traces("saturation_")
 
 
-def _hidden_name(name: str) -> str:
-    return name if name.startswith("saturated") else f"saturation_{name}"
+def gate_saturation(gates: Mapping[str, torch.Tensor], threshold: float) -> Measured:
+    """Return the scalars and the traces of one run's gates.
 
+    gates: name -> values at t = 1..T, (T, B, H) each. threshold: as for `saturation`.
 
-def gate_saturation(
-    gates: Mapping[str, torch.Tensor], threshold: float
-) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """Scalars and traces of one run's gates g at t = 1..T, (T, B, H) each.
-
-    gate_g: mean value; gate_g_distance, _distance_p10, _distance_p90, _saturated_units, _saturated_steps, and the
-    traces gate_g_time and gate_g_hist as of hidden units, with GATE_LIMIT the greatest distance.
+    Scalars of a gate g: gate_g, the mean value; gate_g_distance, gate_g_distance_p10, gate_g_distance_p90,
+    gate_g_saturated_units and gate_g_saturated_steps, as for hidden units.
+    Traces: gate_g_time and gate_g_hist, as for hidden units, with GATE_LIMIT as the greatest distance.
     """
-    scalars, traces = {}, {}
+    scalars: dict[str, float] = {}
+    traces: dict[str, np.ndarray] = {}
     for gate, v_TBH in gates.items():
-        distance = torch.minimum(v_TBH, 1 - v_TBH).cpu().numpy()
-        mean, found, more = _distances(distance, threshold, GATE_LIMIT)
-        scalars |= {f"gate_{gate}": float(v_TBH.mean()), f"gate_{gate}_distance": mean}
-        scalars |= {f"gate_{gate}_{_gate_name(name)}": value for name, value in found.items()}
-        traces |= {f"gate_{gate}_{name}": trace for name, trace in more.items()}
+        distances = _Distances(torch.minimum(v_TBH, 1 - v_TBH).cpu().numpy(), threshold, GATE_LIMIT)
+        scalars[f"gate_{gate}"] = float(v_TBH.mean())
+        scalars |= distances.scalars(f"gate_{gate}_distance", shares=f"gate_{gate}_")
+        traces |= distances.traces(f"gate_{gate}_")
     return scalars, traces
 
 
-def _gate_name(name: str) -> str:
-    return name if name.startswith("saturated") else f"distance_{name}"
+class _Distances:
+    """Saturation distances, (T, B, H), between 0 and `furthest`."""
 
+    def __init__(self, distance_TBH: np.ndarray, threshold: float, furthest: float) -> None:
+        self.distance_TBH, self.threshold, self.furthest = distance_TBH, threshold, furthest
+        self.distance_T = distance_TBH.mean((1, 2))
 
-def _distances(
-    distance_TBH: np.ndarray, threshold: float, furthest: float
-) -> tuple[float, dict[str, float], dict[str, np.ndarray]]:
-    """Mean, other scalars and traces of distances to the limits."""
-    distance_T = distance_TBH.mean((1, 2))
-    low, high = np.quantile(distance_TBH, [0.1, 0.9])
-    scalars = {
-        "p10": float(low),
-        "p90": float(high),
-        "saturated_units": float((distance_TBH < threshold).mean()),
-        "saturated_steps": float((distance_T < threshold).mean()),
-    }
-    # Not what is no number: a run that has diverged leaves such states.
-    counts, _ = np.histogram(distance_TBH[np.isfinite(distance_TBH)], BINS, (0.0, furthest))
-    traces = {"time": distance_T.astype(np.float32), "hist": counts.astype(np.uint32)}
-    return float(distance_TBH.mean()), scalars, traces
+    def scalars(self, name: str, *, shares: str) -> dict[str, float]:
+        """Return the mean as `name`, its percentiles, and the saturated shares with the prefix `shares`."""
+        low, high = np.quantile(self.distance_TBH, [0.1, 0.9])
+        return {
+            name: float(self.distance_TBH.mean()),
+            f"{name}_p10": float(low),
+            f"{name}_p90": float(high),
+            f"{shares}saturated_units": float((self.distance_TBH < self.threshold).mean()),
+            f"{shares}saturated_steps": float((self.distance_T < self.threshold).mean()),
+        }
+
+    def traces(self, prefix: str) -> dict[str, np.ndarray]:
+        """Return the mean at each time step and the histogram; non-finite states of diverged runs are not counted."""
+        finite = self.distance_TBH[np.isfinite(self.distance_TBH)]
+        counts, _ = np.histogram(finite, BINS, (0.0, self.furthest))
+        return {
+            f"{prefix}time": self.distance_T.astype(np.float32),
+            f"{prefix}hist": counts.astype(np.uint32),
+        }

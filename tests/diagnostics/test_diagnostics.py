@@ -1,4 +1,4 @@
-"""Diagnostics against plain numpy and against cases whose answer is known."""
+"""Diagnostics against plain numpy and against cases with known results."""
 
 import numpy as np
 import pytest
@@ -20,13 +20,13 @@ def test_gradient_trace_is_the_batch_mean_of_norms_from_step_one():
     assert traces["grad_hist"].sum() == 20
 
 
-def test_exact_zeros_are_counted_apart_and_in_no_bin():
+def test_exact_zeros_are_counted_separately_and_in_no_bin():
     d = torch.full((5, 2, 3), 1e-60, dtype=torch.float64)
     d[2, 0] = 0
     scalars, traces = through_time(gradient_norms(d))
     assert scalars["grad_zero_share"] == pytest.approx(1 / 8)
     assert traces["grad_hist"].sum() == 7
-    assert traces["grad_hist"][0] == 7  # smaller than the first edge: in the end bin, still not zero
+    assert traces["grad_hist"][0] == 7  # below the first edge: in the first bin, and not zero
 
 
 def test_histogram_puts_a_value_into_the_bin_of_its_logarithm():
@@ -38,12 +38,12 @@ def test_histogram_puts_a_value_into_the_bin_of_its_logarithm():
 
 
 def test_gradients_in_float32_are_small_without_being_zero():
-    """Squares of 1e-20 vanish in float32; the norm must not."""
+    """Squares of 1e-20 underflow in float32; the norm must not."""
     scalars, _ = through_time(gradient_norms(torch.full((3, 1, 2), 1e-25)))
     assert scalars["grad_zero_share"] == 0
 
 
-def test_a_stored_trace_has_no_zeros_or_infinities_of_its_own():
+def test_a_stored_trace_neither_underflows_nor_overflows():
     for size in (1e-60, 2e39):
         _, traces = through_time(torch.full((3, 1), size, dtype=torch.float64))
         assert traces["grad_time"].tolist() == [size] * 3

@@ -1,4 +1,4 @@
-"""The verdict on a histogram against the verdict on the very values."""
+"""The verdict on a histogram against the verdict on the values themselves."""
 
 import math
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rnnctl.diagnostics.histogram import LOG10_EDGES, log10_histogram
 from rnnctl.diagnostics.verdict import Verdict, verdict
 
-# Away from the thresholds by more than the rounding of a logarithm; beyond the edges too.
+# Further from the thresholds than the rounding error of a logarithm, and also beyond the outer edges.
 LOGS = st.one_of(st.floats(-60, -8.01), st.floats(-7.99, 1.99), st.floats(2.01, 60))
 VALUES = st.lists(st.one_of(st.just(0.0), st.just(math.inf), st.just(math.nan), LOGS.map(lambda log: 10.0**log)))
 
@@ -19,15 +19,15 @@ VALUES = st.lists(st.one_of(st.just(0.0), st.just(math.inf), st.just(math.nan), 
 def test_shares_are_those_of_the_values_themselves(values):
     values = np.array(values)
     zero = np.mean(values == 0)
-    found = verdict(log10_histogram(values), float(zero), len(values))
+    shares = verdict(log10_histogram(values), float(zero), len(values))
     with np.errstate(invalid="ignore"):
         vanishing = np.mean((values > 0) & (values < 1e-8))
         exploding = np.mean(~np.isfinite(values) | (values >= 1e2))
-    np.testing.assert_allclose(found, [zero, vanishing, 1 - zero - vanishing - exploding, exploding], atol=1e-12)
+    np.testing.assert_allclose(shares, [zero, vanishing, 1 - zero - vanishing - exploding, exploding], atol=1e-12)
 
 
 @given(VALUES)
-def test_without_their_number_all_values_are_taken_for_finite(values):
+def test_without_the_number_of_values_all_are_taken_to_be_finite(values):
     values = np.array([value for value in values if math.isfinite(value)])
     if not len(values):
         return
@@ -47,15 +47,15 @@ def test_exact_zeros_are_told_from_small_values():
     )
 
 
-def test_a_few_are_neither_none_nor_all():
+def test_small_and_large_shares_are_not_rounded_to_none_and_all():
     words = str(Verdict(zero=0.001, vanishing=0.998, ordinary=0.001, exploding=0.0))
     assert words == "vanished below 1e-8: >99 %, exact zeros <1 %\nexploded from 1e2: 0 %"
 
 
-def test_where_nothing_was_counted_there_is_no_verdict():
-    found = verdict(np.zeros(len(LOG10_EDGES) - 1), 0.0)
-    assert all(math.isnan(share) for share in found)
-    assert "vanished below 1e-8: -" in str(found)
+def test_without_values_there_is_no_verdict():
+    shares = verdict(np.zeros(len(LOG10_EDGES) - 1), 0.0)
+    assert all(math.isnan(share) for share in shares)
+    assert "vanished below 1e-8: -" in str(shares)
 
 
 def test_wrong_counts_and_shares_are_refused():
