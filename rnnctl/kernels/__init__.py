@@ -1,6 +1,6 @@
-"""The recurrences of rnnctl.cells as fused loops over plain arrays, compiled by numba for one CPU core.
+"""Loops over plain arrays that the kernels of several cells share, compiled by numba for one CPU core.
 
-Each kernel works on one run: one call goes through all time steps, where torch would be called three times a step.
-They know arrays and nothing else; who chooses between them and torch is rnnctl.cells.base.passes. LOG.md keeps what was
-tried and measured.
+A kernel works on one run, and one call goes through all time steps, where torch would need several calls per step. The
+recurrences are in rnnctl.cells.NAME.loops; rnnctl.cells.base.passes chooses between kernels and torch. LOG.md records
+what was tried and measured.
 """

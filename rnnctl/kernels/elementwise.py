@@ -1,4 +1,4 @@
-"""Activations and their slopes, over rows; an activation goes by its place in ACTIVATIONS."""
+"""Activations and their slopes over rows. An activation is an integer, its index in ACTIVATIONS."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 
-from rnnctl.kernels.compiled import inlined, part
+from rnnctl.kernels.compiled import force_inlined, inlined
 
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "identity")
 TANH, SIGMOID, RELU, IDENTITY = range(4)
 
-# A rational approximation of tanh, odd over even, fitted to [-7.9, 7.9], beyond which float32 has no more digits to
-# give; its largest error is 9e-7. math.tanh cannot be vectorised, and took half of a forward pass.
+# A rational approximation of tanh, an odd over an even polynomial, fitted to [-7.9, 7.9]; beyond, tanh is 1 in float32.
+# Its largest error is 9e-7. math.tanh is not vectorised, and took half of the time of a forward pass.
 LIMIT = np.float32(7.90531110763549805)
 P1, P3, P5, P7, P9, P11, P13 = (
     np.float32(c)
@@ -31,26 +31,29 @@ Q0, Q2, Q4, Q6 = (
 )
 
 
-# exp as 2^n exp(r), where r is what is left of x beyond n ln 2, and exp(r) eight terms of its series; the largest
-# relative error down to LEAST is 3e-7. Below it, float32 has no exp(x) of full precision.
+# exp(x) = 2^n exp(r) with r = x - n ln 2, and exp(r) from eight terms of its series. The largest relative error down to
+# LEAST is 3e-7. Just below LEAST, exp(x) becomes subnormal in float32.
 LEAST = np.float32(-87.0)
 LOG2_E, LN_2 = np.float32(1 / math.log(2)), np.float32(math.log(2))
 S2, S3, S4, S5, S6, S7 = (np.float32(1 / math.factorial(k)) for k in range(2, 8))
 ONE, HALF = np.float32(1), np.float32(0.5)
-# A float32 with the exponent n has n + 127 in its bits from 23 on.
+# The bits of a float32 from bit 23 on hold its exponent plus 127.
 EXPONENT_ZERO, EXPONENT_AT = np.int32(127), np.int32(23)
 
 
 @inlined
 def copy_row(source_N, target_N):
-    """target := source. Five times as fast as an assignment to a slice, which looks for overlap first."""
+    """target := source. Five times as fast as an assignment to a slice, which first checks for overlap."""
     for n in range(target_N.size):
         target_N[n] = source_N[n]
 
 
 @inlined
 def join(direct_SBH, length, t, d_BH):
-    """d_t += what the head sends into step t, of the last S of `length` steps."""
+    """d_t += the head's gradient at step t, if t is one of the last S of `length` steps.
+
+    direct_SBH: the head's gradients of the last S steps. d_BH: dL/dh_t.
+    """
     s = t - 1 - (length - direct_SBH.shape[0])
     if s >= 0:
         for b in range(d_BH.shape[0]):
@@ -61,7 +64,7 @@ def join(direct_SBH, length, t, d_BH):
 
 @inlined
 def _tanh32(x):
-    # Comparisons that are false for NaN let it pass.
+    # The comparisons are false for NaN, which is propagated.
     if x > LIMIT:
         x = LIMIT
     if x < -LIMIT:
@@ -72,7 +75,7 @@ def _tanh32(x):
     return p / q
 
 
-@part
+@force_inlined
 def tanh_rows(x_BN):
     """x := tanh(x)."""
     for b in range(x_BN.shape[0]):
@@ -85,9 +88,9 @@ def tanh_rows(x_BN):
                 row[n] = math.tanh(row[n])
 
 
-@part
+@force_inlined
 def sigmoid_rows(x_BN):
-    """x := 1 / (1 + exp(-x)), by way of tanh."""
+    """x := 1 / (1 + exp(-x)), computed as tanh(x / 2) / 2 + 1 / 2."""
     half = x_BN.dtype.type(0.5)
     for b in range(x_BN.shape[0]):
         row = x_BN[b]
@@ -101,7 +104,7 @@ def sigmoid_rows(x_BN):
 
 @inlined
 def _exp32(x):
-    # A comparison that is false for NaN lets it pass.
+    # The comparison is false for NaN, which is propagated.
     if x < LEAST:
         x = LEAST
     n = np.float32(math.floor(x * LOG2_E + HALF))
@@ -110,9 +113,9 @@ def _exp32(x):
     return series * np.int32((np.int32(n) + EXPONENT_ZERO) << EXPONENT_AT).view(np.float32)
 
 
-@part
+@force_inlined
 def exp_row(x_N):
-    """x := exp(x), for x up to 0. math.exp cannot be vectorised."""
+    """x := exp(x), for x <= 0. math.exp is not vectorised."""
     if x_N.itemsize == 4:
         for n in range(x_N.size):
             x_N[n] = _exp32(x_N[n])
@@ -121,7 +124,7 @@ def exp_row(x_N):
             x_N[n] = math.exp(x_N[n])
 
 
-@part
+@force_inlined
 def activate(x_BN, activation):
     """x := phi(x)."""
     zero = x_BN.dtype.type(0)
@@ -137,9 +140,9 @@ def activate(x_BN, activation):
                     row[n] = zero
 
 
-@part
+@force_inlined
 def times_slope(d_BN, h_BN, activation, out_BN):
-    """out := d * phi'(h), the slope as a function of h = phi(a)."""
+    """out := d * phi'(a), with the slope as a function of h = phi(a)."""
     zero, one = d_BN.dtype.type(0), d_BN.dtype.type(1)
     for b in range(d_BN.shape[0]):
         d, h, out = d_BN[b], h_BN[b], out_BN[b]

@@ -1,5 +1,6 @@
-"""The softmax head of rnnctl.cells.base.heads over many answers of one run. Outputs are few and answers many, which is
-where batched products and library softmaxes are at their worst.
+"""The softmax head of rnnctl.cells.base.heads over many answers of one run.
+
+With few outputs and many answers, batched products and softmaxes of libraries are slow.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from rnnctl.kernels.tiled import VECTOR_BYTES, set_product, set_transposed_produ
 
 @kernel
 def softmax_head(h_NH, w_HO, b_O, targets_N, d_NH, w_grad_HO, b_grad_O):
-    """Mean over N answers of -log softmax(h w + b)[target]; its gradients by h, w and b are written."""
+    """Return the mean over N answers of -log softmax(h w + b)[target], and write its gradients by h, w and b.
+
+    h_NH, d_NH, w_HO, w_grad_HO: C-contiguous, of one dtype. b_O, b_grad_O: of the same dtype. targets_N: int64.
+    """
     answers, hidden = h_NH.shape
     outputs = w_HO.shape[1]
-    # At least as wide as a vector, so that products go in tiles; what is added is zero, and takes no part in anything.
+    # At least as wide as a vector, so that the products use tiles; the added columns are zero and change no result.
     width = max(outputs, VECTOR_BYTES // h_NH.itemsize)
     w_HP, w_grad_HP = w_HO, w_grad_HO
     if outputs < width:

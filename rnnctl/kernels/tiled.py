@@ -1,10 +1,10 @@
-"""Products of small matrices, too small for a BLAS call to pay, in tiles whose sums stay in vector registers.
+"""Products of matrices that are too small for BLAS calls, in tiles whose sums stay in vector registers.
 
-A compiler that is given plain loops vectorises the innermost one, and then loads and stores its sums at every step.
-Here the loops are written in LLVM's own terms: a tile is four rows (or two, or one) by up to three vectors of 32 bytes,
-and its twelve sums, three vectors of w and one entry of a are the sixteen registers of an ordinary vector machine. No
-sum goes to memory before it is complete. Where the width is no multiple of a vector, the last vector overlaps the one
-before it: both belong to one tile, which loads before it stores, so they write the same sums.
+A compiler vectorises the innermost of plain loops, and then loads and stores its sums at every step. Here the loops are
+written in LLVM's intermediate representation: a tile is four rows (or two, or one) by up to three vectors of 32 bytes;
+its twelve sums, three vectors of w and one entry of a fill the sixteen vector registers of AVX2. Sums are written to
+memory only when they are complete. If the width is not a multiple of a vector, the last vector overlaps the previous
+one: both belong to one tile, which loads before it stores, so they write the same sums.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from rnnctl.kernels.compiled import inlined, kernel, part
+from rnnctl.kernels.compiled import force_inlined, inlined, kernel
 
 VECTOR_BYTES = 32
 FLAGS = ("contract", "reassoc", "nsz", "arcp")
 
 
 def _strip(vectors: int, *, transposed: bool = False, fresh: bool = False):
-    """strip(a, w, c, n, last): c += a w for all rows and the vectors of columns at n, n + lanes, ..., of which the last
-    is at `last` instead. Transposed: c += a^T w. Fresh: c = instead of c +=.
+    """Return the intrinsic strip(a, w, c, n, last): c += a w for all rows and `vectors` vectors of columns.
 
-    Alignment is that of an entry, not of a vector: rows may start anywhere.
+    The vectors start at the columns n, n + lanes, ..., except the last, which starts at `last`. transposed: c += a^T w.
+    fresh: c = a w. Loads and stores are aligned to an entry, not to a vector, because rows may start anywhere.
     """
 
     def generate(context, builder, signature, args):
@@ -83,9 +83,10 @@ def _strip(vectors: int, *, transposed: bool = False, fresh: bool = False):
 
 
 def _square():
-    """square(a, out, top, left): out[left:, top:] = a[top:, left:]^T, as many rows and columns as a vector has entries.
+    """Return the intrinsic square(a, out, top, left): out[left:, top:] = a[top:, left:]^T, for a square block.
 
-    One butterfly a power of two: rows i and i + step exchange the halves of each 2 step columns that are not in place.
+    The block has as many rows and columns as a vector has entries. For each power of two `step`, rows i and i + step
+    exchange halves of every 2 * step columns (a butterfly).
     """
 
     def generate(context, builder, signature, args):
@@ -127,7 +128,7 @@ def _square():
 
 
 def _product(**kind: bool):
-    """The kernel that covers all of c with strips of one kind."""
+    """Return the function that covers all of c with strips of one kind (see `_strip`)."""
     strip_1, strip_2, strip_3 = (_strip(vectors, **kind) for vectors in (1, 2, 3))
     transposed, fresh = kind.get("transposed", False), kind.get("fresh", False)
 
@@ -141,7 +142,7 @@ def _product(**kind: bool):
         vectors = (width + lanes - 1) // lanes
         n = 0
         while vectors > 0:
-            # Four are two twos rather than three and one, whose few sums would wait for each other.
+            # Four vectors are taken as 2 + 2, not as 3 + 1: a strip of one vector has too few independent sums.
             taken = 2 if vectors == 4 else min(vectors, 3)
             vectors -= taken
             last = min(n + (taken - 1) * lanes, width - lanes)
@@ -156,7 +157,7 @@ def _product(**kind: bool):
     return product
 
 
-@part
+@force_inlined
 def _narrow(a_BK, w_KN, c_BN, fresh):
     for b in range(c_BN.shape[0]):
         for n in range(c_BN.shape[1]):
@@ -173,7 +174,7 @@ _transpose_square = _square()
 
 @kernel
 def add_product(a_BK, w_KN, c_BN):
-    """c += a w, all C-contiguous and of one dtype, and so below."""
+    """c += a w. All arrays are C-contiguous and of one dtype, here and in the functions below."""
     _add(a_BK, w_KN, c_BN)
 
 

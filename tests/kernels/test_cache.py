@@ -1,4 +1,4 @@
-"""Kernels that a process has just compiled, and the same ones loaded from disk by the next, have the same bits."""
+"""Kernels compiled by one process and loaded from disk by the next give the same bits."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from tests.training.memory import train
 spec = RunSpec.model_validate(
     {
         "task": {"name": "memorization", "min_length": 6, "max_length": 9},
-        "model": {"name": "gated", "hidden": 9},  # its kernels are made of the most loops
+        "model": {"name": "gated", "hidden": 9},  # its kernels consist of the most loops
         "train": {"updates": 8, "batch": 5, "lr": 0.05, "optimizer": "adam"},
         "check": {"every": 4, "samples": 10, "chunk": 10, "diagnostic_batch": 3},
         "stop": {"solved": "never"},

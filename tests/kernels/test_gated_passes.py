@@ -1,4 +1,4 @@
-"""The fused loops of the layered cell against the torch equations that they stand for, and against autograd."""
+"""The fused loops of the layered cell against its torch equations, and against autograd."""
 
 import numpy as np
 import pytest
@@ -18,20 +18,20 @@ SEEN = ("h", "out", "d")
 
 
 def passes(kind, model, flat, symbols, state, direct):
-    """Everything that a tape leaves, by name and row."""
+    """All results of a tape, by name and row."""
     tape = tape_for(model, symbols, kind, flat.dtype)
     grads = pass_through(tape, flat, symbols, state, direct)
-    found = {}
+    results = {}
     for i in range(len(symbols)):
-        found |= {("seen", what, i): getattr(tape, what)(i) for what in SEEN}
-        found |= {("gate", name, i): gate for name, gate in tape.gates(i).items()}
-        found |= {("gradient", name, i): grads[name][i] for name in grads if name not in ("W_hy", "b_hy")}
-    return found
+        results |= {("seen", what, i): getattr(tape, what)(i) for what in SEEN}
+        results |= {("gate", name, i): gate for name, gate in tape.gates(i).items()}
+        results |= {("gradient", name, i): grads[name][i] for name in grads if name not in ("W_hy", "b_hy")}
+    return results
 
 
 def assert_close(model, lengths, batch, seed, dtype, tolerance, read=None):
-    """Both passes agree to a share of the largest figure of each kind in its row, or of one: weights, states and what
-    the head sends are of that size, and what is small is a difference of such. A gradient sums a batch of them.
+    """Both passes agree relative to the largest value of each kind in the row, or to 1 if that is larger: weights,
+    states and the head's gradients are of order 1, and smaller values are differences of these. A gradient sums a batch.
     """
     flat = draw(model, seed, runs=len(lengths), dtype=dtype)
     asked = question(model, seed, lengths, batch, read, dtype=dtype)
@@ -84,28 +84,28 @@ def test_a_run_has_the_same_bits_alone_and_in_a_pack():
     symbols, state, direct = question(model, 10, [5, 3, 3], 20, dtype=torch.float32)
     together = passes(FusedGatedTape, model, flat, symbols, state, direct)
     for i in range(3):
-        one = slice(i, i + 1)
-        alone = passes(FusedGatedTape, model, flat[one], symbols[one], state[one], direct[one])
-        for (kind, what, _), found in alone.items():
-            assert torch.equal(found, together[kind, what, i]), (kind, what)
+        row = slice(i, i + 1)
+        alone = passes(FusedGatedTape, model, flat[row], symbols[row], state[row], direct[row])
+        for (kind, what, _), result in alone.items():
+            assert torch.equal(result, together[kind, what, i]), (kind, what)
 
 
-def test_with_old_state_alone_one_step_teaches_the_candidate_nothing():
+def test_without_new_state_one_step_gives_the_candidate_no_gradient():
     model = Gated(5, 32, 4, 2, ALL - {"new_state"})
     flat, asked = draw(model, 5, dtype=torch.float32), question(model, 6, [1], 3, dtype=torch.float32)
     grads = pass_through(tape_for(model, asked[0], FusedGatedTape, torch.float32), flat, *asked)
     assert all(grads[name].any() == (name[2] not in "ACDE") for name in grads if name not in ("W_hy", "b_hy"))
 
 
-def test_what_a_pass_leaves_does_not_depend_on_what_was_in_the_buffers():
+def test_results_do_not_depend_on_the_previous_content_of_the_buffers():
     model = Gated(5, 9, 4, 2, ALL)
     flat, asked = draw(model, 11, runs=2), question(model, 12, [5, 2], batch=3, read=[1, 2])
     fresh, stale = (tape_for(model, asked[0], FusedGatedTape) for _ in range(2))
     for buffer in (stale.x_LRTBH, stale.h_RTBH, stale.d_RTBH, *stale.values.values()):
         buffer.fill_(float("nan"))
-    expected, found = (pass_through(tape, flat, *asked) for tape in (fresh, stale))
+    expected, results = (pass_through(tape, flat, *asked) for tape in (fresh, stale))
     for name, gradient in expected.items():
-        torch.testing.assert_close(found[name], gradient, rtol=0, atol=0, equal_nan=name in ("W_hy", "b_hy"))
+        torch.testing.assert_close(results[name], gradient, rtol=0, atol=0, equal_nan=name in ("W_hy", "b_hy"))
     for i in range(2):
         torch.testing.assert_close(stale.d(i), fresh.d(i), rtol=0, atol=0)
 
@@ -124,7 +124,7 @@ def test_inputs_can_be_reals():
 
 
 def slope_of_scale(model, flat, u, state, direct):
-    """dL by all entries of W_ux together, as a finite difference."""
+    """The derivative of L by a shift of all entries of W_ux, as a finite difference."""
 
     def loss(by):
         moved = flat.clone()

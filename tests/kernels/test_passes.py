@@ -1,4 +1,4 @@
-"""Fused loops against the torch equations that they stand for: whole passes of ragged packs, in both precisions."""
+"""Fused loops against the torch equations: whole passes of packs with different lengths, in both precisions."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from rnnctl.question import Question
 CELLS = ["tanh", "sigmoid", "relu", "identity", "gru", "lstm"]
 
 
-# What goes in (symbols, or reals), and what is asked of the hidden states.
+# Whether inputs are reals (else symbols), and the question.
 QUESTIONS = {
     "last class": (False, Question()),
     "every class": (False, Question(every_step=True)),
@@ -31,27 +31,27 @@ def cell(name, inputs, hidden, outputs):
 
 
 def passes(kind, model, flat, question, inputs, targets):
-    """Everything that a tape leaves, by name."""
+    """All results of a tape, by name."""
     tape = kind(model, len(inputs), len(inputs[0]), inputs[0].shape[1], dtype=flat.dtype, device="cpu")
     weights, grads_flat = model.layout.views(flat), torch.full_like(flat, float("nan"))
     grads = model.layout.views(grads_flat)
     tape.forward(weights, inputs)
     losses, direct = backpropagate(question, weights, tape, targets, grads)
-    # Omega is made of ratios, in which what two ways of rounding differ by can grow without bound: float64 alone.
+    # Omega consists of ratios, in which rounding differences can grow without bound: float64 only.
     omega = isinstance(model, Rnn) and flat.dtype == torch.float64
     regularisers = [(0.5, 1e-20)] * len(inputs) if omega else None
     omegas = tape.backward(weights, direct, grads, regularisers)
-    found = {}
+    results = {}
     for i in range(len(inputs)):
-        found |= {
+        results |= {
             f"h {i}": tape.h(i),
             f"d {i}": tape.d(i),
             f"loss {i}": losses[i],
             f"omega {i}": torch.tensor(omegas[i]),
         }
-        found |= {f"gate {name} {i}": gate for name, gate in tape.gates(i).items()}
-        found |= {f"{name} {i}": gradient[i] for name, gradient in grads.items()}
-    return found
+        results |= {f"gate {name} {i}": gate for name, gate in tape.gates(i).items()}
+        results |= {f"{name} {i}": gradient[i] for name, gradient in grads.items()}
+    return results
 
 
 def kind_of(key):
@@ -61,15 +61,15 @@ def kind_of(key):
 
 
 def assert_close(name, asked, hidden, batch, lengths, seed, dtype, tolerance):
-    """All figures of both passes agree to a share of the largest figure of their kind: states, signals, gradients.
+    """All results of both passes agree relative to the largest value of their kind: states, signals, gradients.
 
-    A single matrix's gradient can be a sum that all but cancels; beside the others of its row it has nothing to say.
+    The gradient of a single matrix can nearly cancel, so its rounding error is compared with all gradients of its row.
     """
     rng = np.random.default_rng(seed)
     reals, question = QUESTIONS[asked]
     outputs = 1 if question.loss == "squared_error" else 4
     model = cell(name, 3 if reals else 6, hidden, outputs)
-    # A gain just below one: above it, what two ways of rounding differ by grows from step to step.
+    # A gain just below 1: above 1, rounding differences grow from step to step.
     scale = 0.9 / np.sqrt(hidden)
     flat = torch.from_numpy(scale * rng.standard_normal((len(lengths), model.layout.size))).to(dtype)
     lengths = sorted(lengths, reverse=True)
@@ -84,7 +84,7 @@ def assert_close(name, asked, hidden, batch, lengths, seed, dtype, tolerance):
     kinds = model.torch_tape, model.fused_tape
     plain, fused = (passes(kind, model, flat, question, inputs, targets) for kind in kinds)
     assert plain.keys() == fused.keys()
-    # What a head sends is a difference of shares times W_hy, and can be a small one of large ones.
+    # The head's gradient is a difference of probabilities times W_hy, and can be much smaller than these.
     w_hy = model.layout.views(flat)["W_hy"]
     sent = {f"d {i}": float(w_hy[i].abs().max()) / target.numel() for i, target in enumerate(targets)}
     sizes = {key: float(value.abs().max()) for key, value in plain.items()}
@@ -103,7 +103,7 @@ SHAPES = {
 }
 
 
-# In float32 the last bits of a step grow with every step after it, so that no tolerance would fit all of these.
+# In float32 rounding errors grow with every step, so that no tolerance would fit all of these lengths.
 LONG = SHAPES | {"lengths": st.lists(st.integers(1, 20) | st.integers(1, 300), min_size=1, max_size=3)}
 
 

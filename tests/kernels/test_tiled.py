@@ -28,7 +28,7 @@ def test_products_equal_numpys(dtype, tolerance):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("product", [add_product, set_product, add_transposed_product, set_transposed_product])
-def test_no_memory_beside_the_sums_is_touched(product, dtype):
+def test_only_the_memory_of_the_result_is_written(product, dtype):
     rng = np.random.default_rng(2)
     for width in range(1, 40):
         batch = int(rng.integers(1, 9))
@@ -43,7 +43,7 @@ def test_no_memory_beside_the_sums_is_touched(product, dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_transposes_equal_numpys_and_touch_nothing_else(dtype):
+def test_transposes_equal_numpys_and_write_nothing_else(dtype):
     rng = np.random.default_rng(3)
     for height in range(1, 20):
         for width in range(1, 20):
@@ -55,8 +55,8 @@ def test_transposes_equal_numpys_and_touch_nothing_else(dtype):
             assert not room.any()
 
 
-def test_what_is_no_number_stays_so():
-    """The trainer tells a diverged run by it."""
+def test_non_finite_values_are_propagated():
+    """The trainer recognises a diverged run by them."""
     a, w, c = np.ones((5, 3), np.float32), np.ones((3, 11), np.float32), np.zeros((5, 11), np.float32)
     w[1, 10], w[2, 4] = np.nan, np.inf
     add_product(a, w, c)

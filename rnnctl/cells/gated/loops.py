@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from rnnctl.kernels.compiled import kernel, part
+from rnnctl.kernels.compiled import force_inlined, kernel
 from rnnctl.kernels.elementwise import copy_row, join, sigmoid_rows, tanh_rows
 from rnnctl.kernels.tiled import add_product, add_transposed_product, set_transposed_product, transpose
 
@@ -23,7 +23,7 @@ VALUES = ("a", "b", "m", "z", "p", "f", "n", "o", "g", "s", "x'", "s'")
 A, B, C, D, E, F, G = range(7)
 
 
-@part
+@force_inlined
 def _start(w_PH, rows, letter, out_BH):
     """out := the map's bias."""
     for b in range(out_BH.shape[0]):
@@ -58,14 +58,14 @@ def _add_read(w_PH, rows, letter, skipped, parts, n_BH, s_BH, x_BH, out_BH):
         _add(w_PH, rows, letter, skipped + parts[2], x_BH, out_BH)
 
 
-@part
+@force_inlined
 def _times(one_BH, other_BH, out_BH):
     one, other, out = one_BH.reshape(-1), other_BH.reshape(-1), out_BH.reshape(-1)
     for j in range(out.size):
         out[j] = one[j] * other[j]
 
 
-@part
+@force_inlined
 def _mix(z_BH, m_BH, s_BH, p_BH):
     z, m, s, p = z_BH.reshape(-1), m_BH.reshape(-1), s_BH.reshape(-1), p_BH.reshape(-1)
     for j in range(p.size):
@@ -161,7 +161,7 @@ def _back_read(turned, rows, letter, skipped, parts, delta, n, s, x, dn, ds, dx,
         _back(turned, rows, letter, skipped + parts[2], delta, x, dx, grad, fresh)
 
 
-@part
+@force_inlined
 def _back_bias(rows, letter, delta_BH, grad_PH, fresh):
     into = grad_PH[rows[letter, 1]]
     if fresh:
@@ -172,7 +172,7 @@ def _back_bias(rows, letter, delta_BH, grad_PH, fresh):
             into[j] += delta[j]
 
 
-@part
+@force_inlined
 def _back_output(gated, dy_BH, o_BH, g_BH, do_BH, delta_BH):
     """D_o as far as it does not pass G; with an output gate, delta^G."""
     dy, o, g, do, delta = dy_BH.reshape(-1), o_BH.reshape(-1), g_BH.reshape(-1), do_BH.reshape(-1), delta_BH.reshape(-1)
@@ -185,7 +185,7 @@ def _back_output(gated, dy_BH, o_BH, g_BH, do_BH, delta_BH):
             do[j] = dy[j] * (g[j] + o[j] * (g[j] - g[j] * g[j]))
 
 
-@part
+@force_inlined
 def _back_factor(d_BH, gate_BH, factor_BH, to_factor_BH, delta_BH):
     """Through gate * factor: D_factor, and the delta of the gate's map. to_factor may be d."""
     d, gate, factor = d_BH.reshape(-1), gate_BH.reshape(-1), factor_BH.reshape(-1)
@@ -196,7 +196,7 @@ def _back_factor(d_BH, gate_BH, factor_BH, to_factor_BH, delta_BH):
         to_factor[j] = signal * gate[j]
 
 
-@part
+@force_inlined
 def _back_mix(dp_BH, z_BH, m_BH, s_BH, ds_BH, delta_BH):
     """Through p: dp becomes D_m as far as it does not pass D; D_s, and delta^D."""
     dp, z, m, s = dp_BH.reshape(-1), z_BH.reshape(-1), m_BH.reshape(-1), s_BH.reshape(-1)
@@ -208,7 +208,7 @@ def _back_mix(dp_BH, z_BH, m_BH, s_BH, ds_BH, delta_BH):
         dp[j] = signal * z[j]
 
 
-@part
+@force_inlined
 def _back_tanh(dm_BH, m_BH):
     """dm becomes delta^C."""
     dm, m = dm_BH.reshape(-1), m_BH.reshape(-1)
@@ -217,7 +217,7 @@ def _back_tanh(dm_BH, m_BH):
         dm[j] *= one - m[j] * m[j]
 
 
-@part
+@force_inlined
 def _sum(one_BH, other_BH, out_BH):
     one, other, out = one_BH.reshape(-1), other_BH.reshape(-1), out_BH.reshape(-1)
     for j in range(out.size):
