@@ -8,9 +8,11 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy, one_hot
 
+from rnnctl.cells.gated.section import GatedSection
 from rnnctl.study.run import RunSpec
 from rnnctl.study.train import Rescale
 from rnnctl.tasks.base import Batch
+from rnnctl.tasks.text import TextSection
 
 ModuleType = type[torch.nn.RNN] | type[torch.nn.GRU] | type[torch.nn.LSTM]
 MODULES: dict[str, ModuleType] = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}
@@ -126,8 +128,8 @@ class GatedLayers(torch.nn.Module):
 
     def __init__(self, spec: RunSpec) -> None:
         super().__init__()
-        assert spec.model.name == "gated"
-        assert spec.task.name == "text"
+        assert isinstance(spec.model, GatedSection)
+        assert isinstance(spec.task, TextSection)
         self.spec, self.task, self.rng = spec, spec.task.make(), np.random.default_rng(spec.seed)
         size = spec.model.hidden
         self.first = torch.nn.Linear(self.task.n_inputs, size)

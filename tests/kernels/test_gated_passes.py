@@ -31,7 +31,8 @@ def passes(kind, model, flat, symbols, state, direct):
 
 def assert_close(model, lengths, batch, seed, dtype, tolerance, read=None):
     """Both passes agree relative to the largest value of each kind in the row, or to 1 if that is larger: weights,
-    states and the head's gradients are of order 1, and smaller values are differences of these. A gradient sums a batch.
+    states and the head's gradients are of order 1, and smaller values are differences of these. For gradients, which
+    sum over the batch, it is the batch size instead of 1.
     """
     flat = draw(model, seed, runs=len(lengths), dtype=dtype)
     asked = question(model, seed, lengths, batch, read, dtype=dtype)
