@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rnnctl.docs import commands, keys, parts
+from rnnctl.docs import commands, keys, parts, questions
 
 _TABLES: dict[str, Callable[[], str]] = {
     "commands": commands.overview,
@@ -20,7 +20,11 @@ _TABLES: dict[str, Callable[[], str]] = {
     "measures": parts.measures,
     "studies": parts.studies,
 }
-_FAMILIES: dict[str, Callable[[str], str]] = {"command": commands.reference, "keys": keys.keys}
+_FAMILIES: dict[str, Callable[[str], str]] = {
+    "command": commands.reference,
+    "keys": keys.keys,
+    "questions": questions.questions,
+}
 
 
 def block(name: str) -> str:

@@ -46,6 +46,17 @@ def test_every_command_and_option_has_a_help_text(command):
     assert [parameter.usage for parameter in command.parameters if not parameter.help] == []
 
 
+def test_every_key_has_a_description():
+    """One short phrase in plain words."""
+    missing = [f"{model.__name__}.{name}" for model, name, info in keys.fields() if not info.description]
+    assert missing == []
+
+
+def test_every_variant_of_a_section_says_what_it_is():
+    variants = {model for name in keys.section_names() for model in keys.sections_at(name)}
+    assert [model.__name__ for model in variants if not (model.__doc__ or "").strip()] == []
+
+
 def test_every_exit_code_is_in_the_reference():
     from rnnctl.cli import output
 
