@@ -112,7 +112,10 @@ def _bounds(metadata: list[Any]) -> str:
         for extra in metadata
         if getattr(extra, name, None) is not None
     ]
-    return f" {' and '.join(bounds)}".replace(" and to ", " to ") if bounds else ""
+    text = " and ".join(bounds)
+    if text.startswith("from"):
+        text = text.replace("and to", "to")
+    return f" {text.replace('and to', 'and up to')}" if bounds else ""
 
 
 def _default(info: FieldInfo) -> str:

@@ -1,0 +1,35 @@
+"""The studies that the pages show can be registered as they stand."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from rnnctl.docs.pages import pages
+from rnnctl.study.loading import load_study
+
+ROOT = Path(__file__).resolve().parents[2]
+STUDIES = [
+    pytest.param(text, id=f"{page.name}-{i}")
+    for page in (ROOT / "README.md", *pages())
+    for i, text in enumerate(re.findall(r"```yaml\n(.+?)```", page.read_text(encoding="utf-8"), re.S))
+]
+
+
+@pytest.mark.parametrize("text", STUDIES)
+def test_a_study_on_a_page_can_be_read(tmp_path, text):
+    file = tmp_path / "study.yaml"
+    file.write_text(text, encoding="utf-8")
+    study = load_study(file)
+    assert study.runs
+    assert study.warnings == ()
+
+
+def test_the_readme_shows_a_study_of_twelve_runs(tmp_path):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    file = tmp_path / "my-study.yaml"
+    file.write_text(re.findall(r"```yaml\n(.+?)```", readme, re.S)[0], encoding="utf-8")
+    assert "`rnnctl plan my-study.yaml` shows its twelve runs" in readme
+    assert len(load_study(file).runs) == 12
