@@ -16,11 +16,10 @@ def catalogues() -> dict[str, Catalogue[Section]]:
     """Return the catalogues of all families by what a part is called, such as `task`."""
     from rnnctl.cells.catalogue import CELLS
     from rnnctl.optimizers.catalogue import OPTIMIZERS
-    from rnnctl.probes.catalogue import PROBES
     from rnnctl.schedules.catalogue import SCHEDULES
     from rnnctl.tasks.catalogue import TASKS
 
-    known: tuple[Catalogue[Section], ...] = (TASKS, CELLS, OPTIMIZERS, SCHEDULES, PROBES)  # type: ignore[assignment]
+    known: tuple[Catalogue[Section], ...] = (TASKS, CELLS, OPTIMIZERS, SCHEDULES)  # type: ignore[assignment]
     return {catalogue.kind: catalogue for catalogue in known}
 
 

@@ -17,10 +17,11 @@ def _query() -> str:
     return query
 
 
-def _train(lab: Lab, shape: str, *optimizers: str, fails: bool = False) -> list[str]:
+def _train(lab: Lab, shape: str, *optimizers: str, fails: bool = False, again: bool = False) -> list[str]:
     """Let one worker claim one run for each optimizer as a pack, and finish or fail it. Returns the run ids."""
     runs = [
-        replace(run, spec={"train": {"optimizer": optimizer}})
+        # 0.2.0 writes the optimizer of a run that is registered again as a section.
+        replace(run, spec={"train": {"optimizer": {"name": optimizer} if again else optimizer}})
         for run, optimizer in zip(lab.runs(len(optimizers), shape), optimizers, strict=True)
     ]
     lab.register(f"study-{shape}", *runs)
@@ -53,6 +54,7 @@ def test_the_query_lists_adam_runs_that_were_trained_beside_sgd(tmp_path):
     lab = _Lab(tmp_path / "workspace")
     lab.start("worker")
     mixed = _train(lab, "mixed", "sgd", "adam", "sgd", "adam")
+    again = _train(lab, "again", "sgd", "adam", again=True)
     _train(lab, "adam", "adam", "adam")
     _train(lab, "sgd", "sgd")
     _train(lab, "crashed", "adam", "sgd", fails=True)
@@ -60,4 +62,8 @@ def test_the_query_lists_adam_runs_that_were_trained_beside_sgd(tmp_path):
     with sqlite3.connect(lab.folder / "rnnctl.db") as connection:
         rows = connection.execute(_query()).fetchall()
     connection.close()
-    assert rows == [("study-mixed", "MIXED1", mixed[1]), ("study-mixed", "MIXED3", mixed[3])]
+    assert rows == [
+        ("study-again", "AGAIN1", again[1]),
+        ("study-mixed", "MIXED1", mixed[1]),
+        ("study-mixed", "MIXED3", mixed[3]),
+    ]
