@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnnctl.cli.figures import figures_of, save
 from rnnctl.cli.options import (
     JsonOption,
     StudyArgument,
@@ -17,6 +16,7 @@ from rnnctl.cli.options import (
     opened,
 )
 from rnnctl.cli.output import NOTHING, UserError, counted, number, out, out_json, table
+from rnnctl.lab.figures import folder_of, save, title_of
 from rnnctl.measures import MEASURES
 
 if TYPE_CHECKING:
@@ -264,7 +264,8 @@ class _Effects:
 
         if not self.found.main:
             return
-        title, folder = figures_of(self.store, self.study, self.results)
+        title = title_of(self.study, self.results)
+        folder = folder_of(self.store, title)
         title += "" if self.whole else " (a selection)"
         drawn = {
             "effects": draw(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnnctl.cli.figures import safe_name, save
 from rnnctl.cli.options import (
     JsonOption,
     WorkspaceOption,
@@ -18,6 +17,7 @@ from rnnctl.cli.options import (
     without_weights,
 )
 from rnnctl.cli.output import NOTHING, UserError, counted, number, out, out_json, say, table
+from rnnctl.lab.figures import safe_name, save
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import gc
 import statistics
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl.cli.figures import figures_of, save
 from rnnctl.cli.options import (
     JsonOption,
     StudyArgument,
@@ -16,14 +15,14 @@ from rnnctl.cli.options import (
     WorkspaceOption,
     opened,
 )
-from rnnctl.cli.output import UserError, counted, duration, number, out, out_csv, out_json, say, table
+from rnnctl.cli.output import UserError, duration, notes, out, out_csv, out_json, table
 from rnnctl.measures import MEASURES
+from rnnctl.words import counted, number
 
 if TYPE_CHECKING:
-    from rnnctl.report.leaderboard import Configuration, Spread
-    from rnnctl.report.results import Result
-    from store import Store
-    from store.queries import RunRow
+    from rnnctl.lab.examine import ConfigurationResult, Examination
+    from rnnctl.lab.figures import DrawnFigures
+    from rnnctl.report.leaderboard import Spread
 
 
 def examine(
@@ -33,8 +32,8 @@ def examine(
         typer.Option(
             "--below",
             metavar="X",
-            help="Also list and plot the runs whose best loss is below X (or bits"
-            " per byte, of texts at several levels).",
+            help="Also list and plot the runs with a best loss below X."
+            " For texts at several levels: with bits per byte below X.",
         ),
     ] = None,
     where: WhereOption = None,
@@ -55,181 +54,112 @@ def examine(
     figures: Annotated[bool, typer.Option(help="Draw figures into the workspace's figures folder.")] = True,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Rank configurations by what their runs reached, beside what can be reached without learning.
+    """Rank configurations by the results of their runs, beside what is reached without learning.
 
-    A loss is the best validation loss of a run, in nats (of text, per symbol) or, of addition and multiplication, as a
-    mean squared error; ± is the standard deviation over replicates. A run broke the floor at the first check that was
-    more than 1 % below it; shown is the median over the replicates that did.
+    Losses are validation losses in nats (for text, nats per symbol), or mean squared errors for addition and
+    multiplication. ± is the standard deviation over replicates. A run breaks the floor at the first check that is more
+    than 1 % below it. The table shows the median update over the replicates that broke it.
     """
+    from rnnctl.lab import examine as lab
+
     if as_json and as_csv:
         raise UserError("--json and --csv exclude each other")
-    from rnnctl.lab.workspaces import check_threshold, selected
-
-    check_threshold(below)
-    # This process reads thousands of records once and ends; looking for cycles among them took a quarter of its time.
+    # Thousands of records are read once, and without cycles: looking for them took a quarter of the time.
     gc.disable()
-    with opened(workspace) as store:
-        rows = selected(store, study, where or [])
-        whole = not where and not top
-        _Examination(store, rows, study, below, sort, top, whole).show(as_json, as_csv, figures)
+    try:
+        with opened(workspace) as store:
+            examination = lab.examine(store, study, where=where or [], below=below, sort=sort, top=top)
+            if as_json:
+                out_json(examination)
+            elif as_csv:
+                _print_csv(examination)
+            else:
+                _print(examination)
+                gc.enable()  # figures are full of cycles
+                if figures:
+                    _tell(lab.draw(store, examination))
+    finally:
+        gc.enable()
 
 
-class _Examination:
-    """The runs looked at, and the ways to show them."""
+def _print_csv(examination: Examination) -> None:
+    from rnnctl.report.results import COLUMNS
 
-    def __init__(
-        self,
-        store: Store,
-        rows: list[RunRow],
-        study: str | None,
-        below: float | None,
-        sort: str | None,
-        top: int,
-        whole: bool,
-    ) -> None:
-        from rnnctl.report.leaderboard import SORTABLE, configurations, rank
-        from rnnctl.report.parameters import complete_key
-        from rnnctl.report.results import Result
-        from rnnctl.report.units import best_measure
+    out_csv(COLUMNS, [run.as_dict() for run in examination.runs])
 
-        self.store, self.study, self.below, self.whole = store, study, below, whole
-        results = [Result.of(row) for row in rows]
-        self.by = best_measure(results)
-        sort = sort or self.by
-        groups = configurations(results)
-        if sort not in SORTABLE:
-            names = dict.fromkeys(name for group in groups for name in group.runs[0].parameters)
-            try:
-                sort = complete_key(sort, [*SORTABLE, *names])
-            except ValueError as error:
-                raise UserError(f"--sort: {error}") from None
-        ranked = rank(groups, sort)
-        self.left_out = max(0, len(ranked) - top) if top else 0
-        self.groups = ranked[:top] if top else ranked
-        self.runs = [run for group in self.groups for run in group.runs]
-        self.found = sorted(
-            (run for run in self.runs if below is not None and run.is_below(below, self.by)),
-            key=lambda run: run.value(self.by) or 0.0,
-        )
 
-    def show(self, as_json: bool, as_csv: bool, figures: bool) -> None:
-        from rnnctl.report.results import COLUMNS
-
-        if as_json:
-            out_json(self._as_json())
-        elif as_csv:
-            out_csv(COLUMNS, self._records())
-        else:
-            self._print()
-            if figures:
-                self._draw()
-
-    def _as_json(self) -> dict[str, Any]:
-        return {
-            "configurations": [
-                {
-                    "study": group.study,
-                    "label": group.label,
-                    "config": group.config,
-                    "runs": len(group.runs),
-                    "floor": group.first("floor"),
-                    "chance_error": group.first("chance_error"),
-                    "ended": group.ends,
-                    "broke_floor_at": group.broke_floor,
-                    **{key: (spread := group.spread(key)) and vars(spread) for key in (*MEASURES, "seconds")},
-                }
-                for group in self.groups
-            ],
-            "runs": self._records(),
-            "below": self.below,
-        }
-
-    def _records(self) -> list[dict[str, Any]]:
-        return [run.as_dict() for run in (self.found if self.below is not None else self.runs)]
-
-    def _print(self) -> None:
-        many = len({group.study for group in self.groups}) > 1
-        text = any(group.first("bits_per_byte") is not None for group in self.groups)
-        loss, error = MEASURES["loss"], MEASURES["error"]
-        columns = [
-            *["study"] * many, "configuration", "runs", loss.heading, *[MEASURES["bits_per_byte"].heading] * text,
-            MEASURES["last_loss"].heading, loss.reference.heading, error.heading, error.reference.heading,
-            "broke floor at", "ended", "wall time",
-        ]  # fmt: skip
-        out(table(columns, [[group.study] * many + self._line(group, text) for group in self.groups]))
-        if self.left_out:
-            out(f"... and {counted(self.left_out, 'more configuration')} (--top 0 shows all)")
-        if not all(run.exact for run in self.runs):
-            out("note: some runs went on in another environment than they began in; rnnctl show RUN says which")
-        if self.below is None:
-            return
+def _print(examination: Examination) -> None:
+    groups = examination.configurations
+    several = len({group.study for group in groups}) > 1
+    text = any(group.spreads["bits_per_byte"] is not None for group in groups)
+    columns = [
+        *_if(several, "study"),
+        "configuration",
+        "runs",
+        MEASURES["loss"].heading,
+        *_if(text, MEASURES["bits_per_byte"].heading),
+        MEASURES["last_loss"].heading,
+        MEASURES["loss"].reference.heading,
+        MEASURES["error"].heading,
+        MEASURES["error"].reference.heading,
+        "broke floor at",
+        "ended",
+        "wall time",
+    ]
+    out(table(columns, [[*_if(several, group.study), *_cells(group, text)] for group in groups]))
+    if examination.more:
+        out(f"... and {counted(examination.more, 'more configuration')} (--top 0 shows all)")
+    if not all(run.exact for run in examination.every_run):
+        out("note: some runs went on in another environment than they began in; rnnctl show RUN says which")
+    if examination.below is not None:
         out()
-        out(f"{len(self.found)} of {counted(len(self.runs), 'run')} below {self.below:g}")
-        if self.found:
-            measures = [MEASURES[key].heading for key in (self.by, "last_loss", "error")]
-            columns = ["study"] * many + ["run", "id", measures[0], "at update", *measures[1:], "ended"]
-            out(table(columns, [[run.study] * many + self._below_line(run) for run in self.found]))
+        every = counted(len(examination.every_run), "run")
+        out(f"{len(examination.runs)} of {every} below {examination.below:g}")
+        if examination.runs:
+            _print_below(examination, several)
 
-    @staticmethod
-    def _line(group: Configuration, text: bool) -> list[str]:
-        broke, runs = group.broke_floor, len(group.runs)
-        where = f"{round(statistics.median(broke)):,}" if broke else "-"
-        ends = ", ".join(f"{n} {end}" if runs > 1 else end for end, n in group.ends.items())
-        seconds = group.spread("seconds")
-        return [
-            group.label,
-            str(runs),
-            _spread(group.spread("loss")),
-            *[_spread(group.spread("bits_per_byte"))] * text,
-            _spread(group.spread("last_loss")),
-            number(group.first("floor")),
-            _spread(group.spread("error"), MEASURES["error"].scale),
-            number(MEASURES["error"].scaled(group.first("chance_error"))),
-            f"{where} ({len(broke)} of {runs})" if runs > 1 else where,
-            ends,
-            duration(seconds and seconds.mean),
-        ]
 
-    def _below_line(self, run: Result) -> list[str]:
-        return [
+def _if(condition: bool, cell: str) -> list[str]:
+    """Return a cell of a column that a table has only under a condition."""
+    return [cell] if condition else []
+
+
+def _cells(group: ConfigurationResult, text: bool) -> list[str]:
+    spreads, broke, error = group.spreads, group.broke_floor_at, MEASURES["error"]
+    update = f"{round(statistics.median(broke)):,}" if broke else "-"
+    seconds = spreads["seconds"]
+    return [
+        group.label,
+        str(group.runs),
+        _spread(spreads["loss"]),
+        *_if(text, _spread(spreads["bits_per_byte"])),
+        _spread(spreads["last_loss"]),
+        number(group.floor),
+        _spread(spreads["error"], error.scale),
+        number(error.scaled(group.chance_error)),
+        f"{update} ({len(broke)} of {group.runs})" if group.runs > 1 else update,
+        ", ".join(f"{n} {end}" if group.runs > 1 else end for end, n in group.ended.items()),
+        duration(None if seconds is None else seconds.mean),
+    ]
+
+
+def _print_below(examination: Examination, several: bool) -> None:
+    by, last_loss, error = (MEASURES[key] for key in (examination.by, "last_loss", "error"))
+    headings = [by.heading, "at update", last_loss.heading, error.heading]
+    cells = [
+        [
+            *_if(several, run.study),
             run.label,
             run.run,
-            number(run.value(self.by)),
+            number(run.value(by.key)),
             f"{run.best_at:,}",
             number(run.last_loss),
-            number(MEASURES["error"].scaled(run.error)),
+            number(error.scaled(run.error)),
             run.ended,
         ]
-
-    def _draw(self) -> None:
-        from rnnctl.report.figures import EXAMINED, Runs, examination
-        from store import history
-        from store.errors import translated
-
-        gc.enable()  # figures are full of cycles
-        title, folder = figures_of(self.store, self.study, self.runs)
-        runs = Runs(
-            self.runs,
-            lambda run_ids, traces: history.read(self.store, run_ids, traces),
-            title=title if self.whole else f"{title} (a selection)",
-            by=self.by,
-            below=self.below,
-        )
-        with translated(folder):
-            # Figures of an earlier look, at other runs perhaps, must not lie beside those of this one.
-            for name in EXAMINED:
-                (folder / f"{name}.png").unlink(missing_ok=True)
-        names = []
-        for name, figure in examination(runs):
-            save(figure, folder / f"{name}.png")
-            names.append(name)
-        for note in runs.notes:
-            say(f"note: {note}")
-        out()
-        if names:
-            out(f"{counted(len(names), 'figure')} in {folder}: {', '.join(names)}")
-        else:
-            out("no run was checked yet: no figures")
+        for run in examination.runs
+    ]
+    out(table([*_if(several, "study"), "run", "id", *headings, "ended"], cells))
 
 
 def _spread(spread: Spread | None, scale: float = 1.0) -> str:
@@ -237,3 +167,12 @@ def _spread(spread: Spread | None, scale: float = 1.0) -> str:
         return "-"
     mean = number(scale * spread.mean)
     return mean if spread.sd is None else f"{mean} ± {number(scale * spread.sd, 2)}"
+
+
+def _tell(drawn: DrawnFigures) -> None:
+    notes(drawn.notes)
+    out()
+    if drawn.names:
+        out(f"{counted(len(drawn.names), 'figure')} in {drawn.folder}: {', '.join(drawn.names)}")
+    else:
+        out("no run was checked yet: no figures")

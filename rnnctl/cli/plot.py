@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl.cli.figures import safe_name, save
 from rnnctl.cli.options import WorkspaceOption, opened, runs_named
 from rnnctl.cli.output import NOTHING, UserError, out, say, table
+from rnnctl.lab.figures import safe_name, save
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

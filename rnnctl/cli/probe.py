@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from rnnctl.cli.figures import safe_name, save
 from rnnctl.cli.options import (
     JsonOption,
     WorkspaceOption,
@@ -21,6 +20,7 @@ from rnnctl.cli.options import (
     without_weights,
 )
 from rnnctl.cli.output import FAILURE, NOTHING, UserError, counted, number, out, out_json, say, table
+from rnnctl.lab.figures import safe_name, save
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,15 +6,22 @@ from collections.abc import Mapping
 from dataclasses import field, fields, is_dataclass
 from enum import Enum
 from pathlib import PurePath
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _KEY = "record key"
+_INLINED = object()
 
 
 @runtime_checkable
-class _Canonical(Protocol):
-    """A spec, without the cost of importing its class."""
+class _Record(Protocol):
+    def as_dict(self) -> dict[str, Any]: ...
 
+
+@runtime_checkable
+class _Spec(Protocol):
     def canonical(self) -> dict[str, Any]: ...
 
 
@@ -28,19 +35,40 @@ def left_out(**options: Any) -> Any:
     return field(metadata={_KEY: None}, **options)
 
 
+def inlined() -> Any:
+    """Return a dataclass field, a mapping or a dataclass, whose items become items of the record."""
+    return field(metadata={_KEY: _INLINED})
+
+
 def plain(value: Any) -> Any:
-    """Return the value with dataclasses as dicts, specs of runs in their canonical form, tuples as lists, paths as text
-    and enums as their values.
+    """Return the value as mappings, lists, texts, numbers and None.
+
+    Dataclasses become dicts, as do objects that have a form of their own for this: results (`as_dict`) and specs of
+    runs (`canonical`). Paths become texts, enums their values.
     """
+    if value is None or isinstance(value, (str, int, float)) and not isinstance(value, Enum):
+        return value
+    if isinstance(value, _Record):
+        return value.as_dict()
+    if isinstance(value, _Spec):
+        return value.canonical()
     if is_dataclass(value) and not isinstance(value, type):
-        keys = ((item.name, item.metadata.get(_KEY, item.name)) for item in fields(value))
-        return {key: plain(getattr(value, name)) for name, key in keys if key is not None}
+        return _of_dataclass(value)
     if isinstance(value, Mapping):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, _Canonical):
-        return value.canonical()
     return str(value) if isinstance(value, PurePath) else value
+
+
+def _of_dataclass(value: DataclassInstance) -> dict[str, Any]:
+    record: dict[str, Any] = {}
+    for item in fields(value):
+        key = item.metadata.get(_KEY, item.name)
+        if key is _INLINED:
+            record |= plain(getattr(value, item.name))
+        elif key is not None:
+            record[key] = plain(getattr(value, item.name))
+    return record

@@ -1,0 +1,57 @@
+"""Figures as files: their names, folders and formats."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from rnnctl.report.results import Result
+    from store import Store
+
+DPI = 130
+
+
+@dataclass(frozen=True)
+class DrawnFigures:
+    """The figures that were drawn into a folder, by the names of their files without suffix."""
+
+    folder: Path
+    names: list[str]
+    notes: list[str]
+
+
+def safe_name(label: str) -> str:
+    """Return a label as part of a file's name, on any file system."""
+    return re.sub(r"[^A-Za-z0-9._+=-]+", "-", label)[:100].strip("-")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure in the format that the path's suffix names. Raises StoreError if it cannot be written."""
+    from store.files import write_whole
+
+    write_whole(path, lambda file: figure.savefig(file, dpi=DPI, format=path.suffix[1:]), durable=False)
+
+
+def remove(folder: Path, names: Sequence[str]) -> None:
+    """Remove figures of an earlier call, so that they do not lie beside those of this one. Raises StoreError."""
+    from store.errors import translated
+
+    with translated(folder):
+        for name in names:
+            (folder / f"{name}.png").unlink(missing_ok=True)
+
+
+def title_of(study: str | None, results: Sequence[Result]) -> str:
+    """Return the name of these runs together: their study, or `all studies`."""
+    return study or (results[0].study if len({run.study for run in results}) == 1 else "all studies")
+
+
+def folder_of(store: Store, title: str) -> Path:
+    """Return the folder for the figures of runs with this title."""
+    return store.workspace.figures / title.replace(" ", "-")
