@@ -8,6 +8,7 @@ import pytest
 from rnnctl.lab.errors import LabError
 from rnnctl.lab.train import queued, train
 from rnnctl.lab.worker_options import WorkerOptions
+from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
 from store import NoWorkspace, Store, queue, registry
 from store.registry import RunRecord, StudyRecord
@@ -30,7 +31,7 @@ def spec(seed):
 def workspace(tmp_path):
     """Three registered runs, one of which was cancelled."""
     specs = [spec(seed) for seed in (1, 2, 3)]
-    runs = [RunRecord(s.run_id, s.config_id, s.shape, s.canonical(), f"run {s.seed}", 20) for s in specs]
+    runs = [RunRecord(s.run_id, s.config_id, PackKey.of(s).text, s.canonical(), f"run {s.seed}", 20) for s in specs]
     with Store.create(tmp_path) as store:
         registry.register(store, [StudyRecord("tiny", "", "", runs)], time.time())
         queue.cancel(store, [specs[2].run_id], 0.0)
