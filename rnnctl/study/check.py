@@ -20,8 +20,8 @@ class Check(Section):
     screen: Annotated[int | None, LATER] = Field(
         None,
         ge=1,
-        description="sequences to look at first, the first few of each chunk; the others are left out where these put "
-        "the goal out of reach",
+        description="sequences that a check looks at first, the same number from each chunk; it skips the others if these "
+        "rule out the goal of stop.solved",
     )
     diagnose_every: Annotated[int | None, LATER] = Field(
         None, ge=1, description="updates from one diagnosis to the next; every check if left out"
@@ -46,9 +46,11 @@ class Stop(Section):
     """When a run ends before its budget of updates is used up."""
 
     solved: Literal["zero_errors", "under_1_percent", "never"] = Field(
-        "zero_errors", description="validation error at which the task counts as solved"
+        "zero_errors", description="validation error with which a run ends as solved"
     )
     patience: int | None = Field(
-        None, ge=1, description="checks without an improvement after which a run ends; none if left out"
+        None, ge=1, description="checks in a row without an improvement after which a run ends"
     )
-    min_delta: NotNegative = Field(1e-4, description="least improvement of the loss that counts for patience")
+    min_delta: NotNegative = Field(
+        1e-4, description="least improvement that counts for patience, in the unit of the loss"
+    )

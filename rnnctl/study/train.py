@@ -57,7 +57,7 @@ class Omega(Section):
     alpha: NotNegative = Field(0.0, description="weight of the regulariser")
     decay: Literal["constant", "1/t"] = Field("constant", description="how the weight changes with the updates")
     period: int = Field(1, ge=1, description="updates after which the weight falls to a half, then a third, ...")
-    bound: float = Field(1e-20, gt=0, description="steps whose squared gradient norm is below it do not count")
+    bound: float = Field(1e-20, gt=0, description="time steps whose squared gradient norm is below this do not count")
 
     def weight(self, update: int) -> float:
         """Return the weight at an update, counted from 1."""
@@ -84,16 +84,16 @@ class Train(Section):
         ConstantSection(), description="how the learning rate changes with the updates"
     )
     clip: Annotated[Annotated[Rescale | NoClip, Field(discriminator="style")], BeforeValidator(_clip), PER_RUN] = Field(
-        Rescale(), description="how long gradients are clipped"
+        Rescale(), description="what happens to gradients above a norm; a number is that norm"
     )
     omega: Annotated[Omega, BeforeValidator(_omega), PER_RUN] = Field(
-        Omega(), description="the regulariser Omega and its weight"
+        Omega(), description="the regulariser Omega; a number is its weight"
     )
     dtype: Dtype = Field("float32", description="precision of weights, states and gradients")
     bptt: Annotated[Annotated[int, Field(ge=1)] | Literal["full"], LATER] = Field(
         "full",
-        description="steps that the gradient goes back, with an update for each such piece of a batch; the state is "
-        "carried from piece to piece as a constant",
+        description="time steps that the gradient goes back; a number cuts each batch into pieces of so many steps, with "
+        "an update for each, and carries the state on as a constant",
     )
 
     @model_validator(mode="after")
