@@ -26,6 +26,7 @@ from rnnctl.cli import (
 )
 from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, USAGE, OutputClosed, UserError, out, say
 from rnnctl.lab.errors import Code, LabError
+from rnnctl.words import one_line
 
 # The class of errors of the command line itself. Typer has a copy of its own since 0.17, and took click's before.
 _CommandLineError = cast(type[typer.BadParameter], typer.BadParameter.__mro__[2])
@@ -103,7 +104,7 @@ def _run() -> int:
     except OutputClosed:
         return OK  # whoever read our output has seen enough
     except UserError as error:
-        say(f"rnnctl: {error}")
+        say(f"rnnctl: {one_line(str(error))}")
         return error.code
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
@@ -111,7 +112,7 @@ def _run() -> int:
         if "RNNCTL_DEBUG" in os.environ:
             raise
         line, code = _explained(error)
-        say(f"rnnctl: {line}")
+        say(f"rnnctl: {one_line(line)}")
         return code
 
 

@@ -414,3 +414,18 @@ def test_files_of_the_users_are_not_taken_for_ours(tmp_path):
 def test_a_closed_pipe_is_no_error(trained):
     command = f"{sys.executable} -m rnnctl examine --json | head -c 10"
     assert in_a_process("bash", "-o", "pipefail", "-c", command, cwd=trained).stderr == ""
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["init", "--seeds", "1\n2"],
+        ["show", "a\nb"],
+        ["examine", "--where", "a\nb"],
+        ["a\nb"],
+    ],
+)
+def test_a_word_of_several_lines_is_told_in_one(trained, args):
+    done = rnnctl(*args, cwd=trained)
+    assert done.returncode in (2, 3)
+    one_line(done, "\\n")
