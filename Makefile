@@ -1,5 +1,7 @@
 # make quickstart: an environment, then a study from YAML to an examined result.
-# make test: style, types and the fast tests (under ten minutes on two cores).   make test-slow: the tests that need minutes each.
+# make lint: style and types.
+# make test: lint, then all tests that take seconds; under ten minutes on two cores.
+# make test-slow: the tests that take minutes each; under thirty minutes on two cores.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
@@ -25,6 +27,10 @@ lint: $(VENV)/installed
 
 test: lint
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+
+# Nothing collected is a failure too (pytest's exit status 5).
+test-slow: $(VENV)/installed
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/slow
 
 clean:
 	rm -rf $(VENV) build *.egg-info
