@@ -39,8 +39,8 @@ def start():
         return started[-1]
 
     yield make
-    for one in started:
-        one.launched.kill()
+    for script in started:
+        script.launched.kill()
 
 
 def test_all_events_are_heard_in_order_before_the_end_is_told(start):

@@ -1,10 +1,14 @@
 """What every ledger promises, asked of the store's and of the one in memory that other tests rely on."""
 
+import importlib
 import os
+import pkgutil
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+import jobs
 from jobs import identity
 from jobs.config import Settings
 from jobs.ledger import StoreLedger
@@ -233,3 +237,12 @@ def test_another_ledger_sees_the_same_store(opened):
     [held] = claim(ledger)
     with ledger.another(timeout=1.0) as other:
         assert other.beat("w", [(held, 1)], 1.0, 60.0, True) == {"one"}
+
+
+def test_nothing_in_jobs_but_the_ledger_reaches_the_store():
+    reaching = set()
+    for info in pkgutil.iter_modules(jobs.__path__):
+        for value in vars(importlib.import_module(f"jobs.{info.name}")).values():
+            if value is Store or (isinstance(value, ModuleType) and value.__name__.split(".")[0] == "store"):
+                reaching.add(info.name)
+    assert reaching == {"ledger"}

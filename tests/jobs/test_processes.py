@@ -1,4 +1,4 @@
-"""Real workers in real processes, cut in every way that a day in a laboratory knows."""
+"""Real workers in real processes, interrupted in every way that users and machines know."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from jobs import identity
 from store import Store, history, queries
 from tests.jobs import toy
 from tests.jobs.toy import add_runs, assert_finished_once, pool_of, run_record
-from tests.jobs.waiting import until
+from tests.jobs.waiting import DEADLINE, until
 
 
 class Child:
@@ -53,23 +53,24 @@ class Child:
         return until(lambda: self.heard(name, **fields), f"{name} {fields}")[0]
 
     def wait(self):
-        """Its exit status, once all that it said is read."""
-        status = self.process.wait(60)
-        self.reader.join(60)
+        """Return its exit status, once all its events are read."""
+        status = self.process.wait(DEADLINE)
+        self.reader.join(DEADLINE)
         return status
 
 
 @contextmanager
 def child(workspace, role="child", **settings):
-    one = Child(workspace, role, **settings)
+    """Start a process of the toy script, and end it at the end."""
+    process = Child(workspace, role, **settings)
     try:
-        yield one
+        yield process
     finally:
-        if one.process.poll() is None:
-            one.process.kill()
-        one.wait()
-        one.process.stdin.close()
-        one.process.stdout.close()
+        if process.process.poll() is None:
+            process.process.kill()
+        process.wait()
+        process.process.stdin.close()
+        process.process.stdout.close()
 
 
 def run_row(workspace, run_id):
@@ -83,12 +84,12 @@ def ends(workspace, run_id):
 
 
 def gone(pid):
-    """Whether no process has the pid, or only a dead one that nobody waited for."""
+    """Return whether no process has the pid, or only a dead one that nobody waited for."""
     return identity.started(pid) is None
 
 
 def everything_about(workspace, run_id):
-    """All that is kept of a run, in a form that can be compared."""
+    """Return everything that is kept of a run, in a form that can be compared."""
     with Store.open(workspace, readonly=True) as store:
         kept = history.read(store, [run_id])[run_id]
         return (
@@ -106,7 +107,7 @@ def test_killed_workers_are_rescued_long_before_their_leases_end(tmp_path):
     defaults = {"lease": 60.0, "beat": 10.0, "rescue_every": 1.0}
     waits = []
     with child(tmp_path, **defaults) as rescuer:
-        rescuer.wait_for("claimed")  # so that it rescues from the middle of a run of its own
+        rescuer.wait_for("claimed")  # so that it rescues while it trains a run itself
         for _ in range(3):
             with child(tmp_path, **defaults) as victim:
                 victim.wait_for("committed", run="one")
@@ -332,7 +333,7 @@ def test_kills_at_random_moments_leave_no_gap_and_no_double(tmp_path):
             killed.add(pid)
             os.kill(pid, signal.SIGKILL)
         slow.unlink()
-        thread.join(60)
+        thread.join(DEADLINE)
         assert not thread.is_alive(), "the pool did not end"
     finally:
         pool.kill()

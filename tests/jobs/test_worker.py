@@ -156,7 +156,7 @@ def test_a_ctrl_c_releases_the_runs(bench):
 
 
 def overtaken_by(other_worker, bench):
-    """Lets the lease end, and another worker rescue and finish everything."""
+    """Let the lease end, and another worker rescue and finish everything."""
     bench.now += 61.0
     with other_worker as other:
         other.run()
@@ -379,7 +379,7 @@ def test_a_store_that_is_locked_makes_an_idle_turn_and_is_told_once(bench, monke
 
 
 def refusing(monkeypatch, name, error, times):
-    """Lets a function of the queue fail so many times."""
+    """Let a function of the queue fail that many times."""
     real, left = getattr(queue, name), [error] * times
 
     def refuse(*args):

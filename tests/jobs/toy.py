@@ -36,24 +36,26 @@ class Row:
 
 
 def mixed(value: int, seed: int) -> int:
-    """The value after one more update."""
+    """Return the value after one more update."""
     return (value * 6364136223846793005 + seed) % 2**61
 
 
 def run_record(name: str, shape: str = "a", updates: int = 20, **spec) -> RunRecord:
-    """A run, with in its spec: seed; save, updates between commits; pause, seconds for each update, if pause_while is
-    None or a file that exists; trouble, at an update."""
+    """Return a run. Its spec may change: `seed`; `save`, the updates between commits; `pause`, the seconds that each
+    update takes while the file `pause_while` exists (always if None); `trouble`, and the update `at` which it comes.
+    """
     spec = {"seed": sum(name.encode()), "save": 5, "pause": 0.0, "pause_while": None, "trouble": None, "at": 1, **spec}
     return RunRecord(name, name, shape, spec, name, updates)
 
 
 def add_runs(workspace: Path, *runs: RunRecord) -> None:
+    """Register runs, in a new workspace if there is none."""
     with Store.create(workspace) as store:
         register(store, [StudyRecord("toys", "", "", list(runs))], 0.0)
 
 
 def execute(session) -> None:
-    """Trains a pack in lockstep: one update of every run, then checks, commits and looks around."""
+    """Train a pack in lockstep: one update of every run, then checks and commits, then a look at `draining`."""
     states = {}
     for claim in session.claims:
         path = session.resume(claim.run_id)
@@ -70,7 +72,7 @@ def execute(session) -> None:
 
 
 def _update(session, claim, state, rows) -> bool:
-    """One update of one run; whether the run has ended."""
+    """Do one update of one run; return whether the run has ended."""
     spec, run_id = claim.spec, claim.run_id
     if spec["pause_while"] is None or os.path.exists(spec["pause_while"]):
         time.sleep(spec["pause"])
@@ -97,6 +99,7 @@ def _save(session, run_id, state, rows, outcome=None) -> bool:
 
 
 def trouble(kind: str) -> None:
+    """Do what a run in trouble does to its worker."""
     if kind == "raise":
         raise ArithmeticError("this run never works")
     if kind == "crash":
@@ -110,7 +113,7 @@ def trouble(kind: str) -> None:
 
 
 def assert_finished_once(workspace: Path, *runs: RunRecord) -> None:
-    """Every run is done, by one attempt, with the history and the value of a run that nobody ever cut."""
+    """Assert that every run is done, by one attempt, with the history and value of a run that was never interrupted."""
     with Store.open(workspace, readonly=True) as store:
         rows = {row.run_id: row for row in queries.runs_of(store)}
         kept = history.read(store, rows)
@@ -129,19 +132,20 @@ def assert_finished_once(workspace: Path, *runs: RunRecord) -> None:
 
 
 def command(workspace: Path, role: str = "child", packs: int = 1, settings: dict | None = None) -> list[str]:
-    """The command line that starts this script."""
+    """Return the command line that starts this script."""
     options = {"packs": packs, "settings": {**QUICK, **(settings or {})}}
     return [sys.executable, __file__, role, str(workspace), json.dumps(options)]
 
 
 def pool_of(workspace, workers, on_event, role="child", packs=1, settings=None) -> Pool:
-    """A pool of worker processes that run this script."""
+    """Return a pool of worker processes that run this script."""
     launcher = LocalLauncher(command(workspace, role, packs, settings), environment(), workspace / "logs")
     settings = Settings(**{**QUICK, **(settings or {})})
     return Pool(launcher, StoreLedger(workspace), workers, on_event, settings, workspace / "logs" / "events.jsonl")
 
 
 def environment() -> dict[str, str]:
+    """Return what this script needs in its environment."""
     return {"PYTHONPATH": str(ROOT)}
 
 

@@ -2,13 +2,13 @@
 
 import time
 
-DEADLINE = 60.0  # seconds: far more than anything takes, so that only what never comes fails a test
+DEADLINE = 120.0  # seconds; nothing that is waited for takes a tenth of it on a quiet machine
 
 
 def until(condition, what="the condition", deadline=DEADLINE):
-    """Polls until `condition()` is truthy and returns what it gave; fails the test after the deadline."""
+    """Poll until `condition()` is true and return its value; fail the test after the deadline."""
     end = time.monotonic() + deadline
-    while not (found := condition()):
+    while not (result := condition()):
         assert time.monotonic() < end, f"waited {deadline:g} s for {what}"
         time.sleep(0.01)
-    return found
+    return result
