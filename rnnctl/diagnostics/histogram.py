@@ -6,6 +6,7 @@ import numpy as np
 
 # Bins of half a decade over the whole range of float32.
 LOG10_EDGES = np.linspace(-46.0, 40.0, 173)
+GATE_LIMIT = 0.5  # the greatest distance min(v, 1 - v) of a gate v
 
 
 def log10_histogram(values: np.ndarray) -> np.ndarray:

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from rnnctl.cells.base.activations import Activation
+from rnnctl.diagnostics.histogram import GATE_LIMIT
 
 BINS = 50
-GATE_LIMIT = 0.5  # the greatest distance of a gate
 
 Measured = tuple[dict[str, float], dict[str, np.ndarray]]  # scalars and traces, by name
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from plots.generalisation import ByLength, generalisation
 from rnnctl.corpora.floors import bits_per_byte
-from rnnctl.report.units import symbol
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -66,7 +65,7 @@ def measure_of(found: Sequence[Evaluation]) -> Measure:
 
 def sequences(specs: Sequence[RunSpec]) -> list[str]:
     """Return what tells the runs' sequences apart: the task, the symbol and the corpus, as far as they differ."""
-    parts = [(spec.task.name, symbol(spec), getattr(spec.task, "sha256", "")[:8]) for spec in specs]
+    parts = [(spec.task.name, spec.task.symbol, getattr(spec.task, "sha256", "")[:8]) for spec in specs]
     differ = [i for i in range(3) if len({part[i] for part in parts}) > 1]
     return [", ".join(str(part[i]) for i in differ if part[i]) for part in parts]
 

@@ -123,7 +123,7 @@ def test_a_name_that_could_be_several_runs_is_told(trained):
         (["cells", "hyperparameters_below"], 2, ["no kind of figure", "did you mean hyperparameters?"]),
         (["cels", "loss"], 3, ["cels", "did you mean cells?"]),
         (["gru seed=3", "loss"], 3, ["gru seed=3", "did you mean"]),
-        (["rnn seed=1", "gates"], 3, ["cells/rnn seed=1", "no gates", "only a gru or an lstm"]),
+        (["rnn seed=1", "gates"], 3, ["cells/rnn seed=1", "no gates", "cells of these runs have no gates"]),
         (["rnn seed=1", "clip_share"], 3, ["train.clip is none"]),
         (["waiting/late", "all"], 3, ["waiting/late", "it has not been checked yet"]),
         (["cells", "gradient", "--at", "soon"], 2, ["--at soon", "0,1000,end"]),

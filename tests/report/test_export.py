@@ -138,6 +138,24 @@ def test_weights_have_their_names_and_every_number_of_the_checkpoint_is_there_on
 
 
 @pytest.mark.parametrize(
+    ("flags", "gates"),
+    [
+        ({}, "zf"),
+        ({"forget_gate": False, "output_gate": True}, "zg"),
+        ({"input_gate": True, "output_gate": True}, "abzfg"),
+    ],
+)
+def test_a_layered_run_has_an_array_for_each_gate_of_its_flags(flags, gates):
+    of = spec(model={"name": "gated", "hidden": 4, **flags})
+    measured = {f"gate_{gate}_time": [np.full(STEPS, i / 10)] for i, gate in enumerate(gates)}
+    arrays = final_state(row(of=of), History(np.array([50]), {"valid_error": np.ones(1)}, measured), trained(of))
+    assert {name[5:-9] for name in arrays if name.startswith("gate_")} == {*gates, "z", "r"}
+    for i, gate in enumerate(gates):
+        assert arrays[f"gate_{gate}_sat_time"].tolist() == [[i / 10] * STEPS]
+    assert np.isnan(arrays["gate_r_sat_time"]).all()
+
+
+@pytest.mark.parametrize(
     ("task", "kind"),
     [
         (TASK, "lastSoftmax"),

@@ -1,5 +1,6 @@
 """What goes into the figures, on histories made by hand."""
 
+import re
 import subprocess
 import sys
 
@@ -14,13 +15,19 @@ from store.history import History
 from tests.report.rows import row
 
 CHECKS, STEPS, BATCH = 4, 6, 5
-GATES = {"rnn": "", "gru": "zr", "lstm": "ifo"}
+CELLS = ("rnn", "gru", "lstm", "gated")
 SMALL, ORDINARY = (int(np.searchsorted(LOG10_EDGES, log10)) for log10 in (-11.0, -3.0))
 
 
 def spec(model="rnn", task="temporal_order", **more):
-    sections = {"task": {"name": task}, "model": {"name": model}, "check": {"diagnostic_batch": BATCH}, **more}
-    return RunSpec.model_validate(sections).canonical()
+    """A spec; of the gated cell with all its gates."""
+    every_gate = {"input_gate": True, "output_gate": True} if model == "gated" else {}
+    sections = {"task": {"name": task}, "model": {"name": model, **every_gate}, "check": {"diagnostic_batch": BATCH}}
+    return RunSpec.model_validate({**sections, **more}).canonical()
+
+
+def gates_of(model):
+    return RunSpec.model_validate(spec(model)).model.gates
 
 
 def history(model="rnn", diagnosed=(0, 1, 2, 3), zero_share=0.0, finite=STEPS * BATCH, small=0):
@@ -37,7 +44,7 @@ def history(model="rnn", diagnosed=(0, 1, 2, 3), zero_share=0.0, finite=STEPS * 
         "saturation_time": np.full(STEPS, 0.5),
         "saturation_hist": np.arange(50),
     }
-    for gate in GATES[model]:
+    for gate in gates_of(model):
         once += [f"gate_{gate}{rest}" for rest in ("", "_distance", "_distance_p10", "_distance_p90",
                                                    "_saturated_units", "_saturated_steps")]  # fmt: skip
         traces |= {f"gate_{gate}_time": np.full(STEPS, 0.25), f"gate_{gate}_hist": np.arange(50)[::-1]}
@@ -67,8 +74,8 @@ def runs(rows, histories, specs=None, **options):
 
 
 def one_of_each(**options):
-    rows = [row(model, model) for model in GATES]
-    return runs(rows, {f"r1-{model}": history(model) for model in GATES}, [spec(model) for model in GATES], **options)
+    rows = [row(model, model) for model in CELLS]
+    return runs(rows, {f"r1-{model}": history(model) for model in CELLS}, [spec(model) for model in CELLS], **options)
 
 
 def lines(figure, axes=0):
@@ -108,11 +115,11 @@ def test_every_kind_can_be_drawn_and_laid_out_and_is_said_in_a_line():
 @pytest.mark.parametrize(
     ("kind", "model", "reason"),
     [
-        ("gate_histogram", "rnn", "only a gru or an lstm has gates"),
-        ("gate_image", "rnn", "only a gru or an lstm has gates"),
-        ("gates", "rnn", "only a gru or an lstm has gates"),
-        ("omega", "gru", "vanilla RNN"),
-        ("hyperparameters", "rnn", "one run has nothing to be compared with"),
+        ("gate_histogram", "rnn", "cells of these runs have no gates"),
+        ("gate_image", "rnn", "cells of these runs have no gates"),
+        ("gates", "rnn", "cells of these runs have no gates"),
+        ("omega", "gru", "Omega is not defined for the cells"),
+        ("hyperparameters", "rnn", "only one run, and nothing to compare it with"),
     ],
 )
 def test_a_kind_that_does_not_apply_says_why(kind, model, reason):
@@ -174,10 +181,25 @@ def test_the_first_replicate_of_each_configuration_is_chosen_first():
 
 def test_gates_are_those_of_gated_runs_a_row_a_run():
     drawn = KINDS["gate_histogram"].draw(one_of_each())
-    assert titles(drawn) == ["gru\ngate z", "gate r", "lstm\ngate i", "gate f", "gate o"]
+    assert titles(drawn) == [
+        *("gru\ngate z", "gate r"),
+        *("lstm\ngate i", "gate f", "gate o"),
+        *("gated\ngate a", "gate b", "gate z", "gate f", "gate g"),
+    ]
     assert drawn.get_suptitle() == "t: gates over units, steps and sequences"
     over_training = KINDS["gate_saturation"].draw(one_of_each())
-    assert titles(over_training) == [f"gate {gate}" for gate in "zrifo"]
+    assert titles(over_training) == [f"gate {gate}" for gate in "zrifoabg"]
+    assert len(lines(over_training, axes=0)) == 2  # z of two cells
+
+
+@pytest.mark.parametrize("kind", [name for name in KINDS if name.startswith("gate")])
+@pytest.mark.parametrize("flags", [{}, {"forget_gate": False}, {"output_gate": True}, {"input_gate": True}])
+def test_every_figure_of_gates_shows_those_that_a_layered_run_has(kind, flags):
+    of = RunSpec.model_validate({"task": "temporal_order", "model": {"name": "gated", **flags}})
+    drawn = KINDS[kind].draw(runs([row()], {"r1-a seed=1": history("gated")}, [of.canonical()]))
+    letters = [letter for title in titles(drawn) for letter in re.findall(r"gate (\w)", title)]
+    assert set(letters) == set(of.model.gates)
+    assert len(of.model.gates) == {"input_gate": 4, "forget_gate": 1, "output_gate": 3}.get(next(iter(flags), ""), 2)
 
 
 def test_clipping_is_shown_of_the_runs_that_clip():
@@ -241,7 +263,7 @@ def test_chosen_checks_and_layouts_reach_the_figures():
     labels = [line.get_label() for line in drawn.axes[0].get_lines()]
     assert labels == ["update 10", "update 20", "update 40"]
     assert titles(KINDS["gradient"].draw(one_of_each(layout="overlay"))) == ["update 40"]
-    assert titles(KINDS["loss"].draw(one_of_each(layout="panels"))) == ["rnn", "gru", "lstm"]
+    assert titles(KINDS["loss"].draw(one_of_each(layout="panels"))) == list(CELLS)
 
 
 # --- floors and units

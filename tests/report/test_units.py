@@ -5,7 +5,6 @@ import pytest
 from rnnctl.report.units import (
     best_measure,
     check_comparable,
-    loss_unit,
     measure_label,
     with_loss_unit,
 )
@@ -35,7 +34,7 @@ ORDER, PRODUCT = map(result, ("temporal_order", "multiplication"))
     ],
 )
 def test_sums_and_products_are_measured_by_squared_error_and_all_else_in_nats(task, unit):
-    assert loss_unit(result(task).spec) == unit
+    assert result(task).spec.task.loss_unit == unit
 
 
 def text(level, vocabulary=None):
@@ -46,7 +45,7 @@ def text(level, vocabulary=None):
 
 def test_texts_at_several_levels_compare_in_bits_per_byte_alone():
     bytes_, bpe = text("bytes"), text("bpe", 512)
-    assert [loss_unit(one.spec) for one in (bytes_, text("chars"), bpe)] == [
+    assert [one.spec.task.loss_unit for one in (bytes_, text("chars"), bpe)] == [
         "nats per byte",
         "nats per character",
         "nats per token of 512",

@@ -1,29 +1,29 @@
 """A run as the arrays that plotting code for a `{name}_final_state.npz` expects.
 
 The names are those of the program of Pascanu, Mikolov and Bengio (2013) and of its ports for courses. Their meaning
-here, N checks, T steps of the longest sequence; NaN where a check has no such figure, or made no diagnosis:
+here, with N checks and T steps of the longest sequence; NaN if a check has no such value or made no diagnosis:
 
     updates          (N,) int64   updates done at each row
     train_nll, gradient_norm      (N,) training loss, and norm of the gradient before clipping: means over the updates
-                                  since the last check (the originals have an entry an update, and none for the mean)
+                                  since the last check (the originals have an entry for each update instead)
     Omega            (N,)         the regulariser, likewise; NaN without one
-    valid_error      (N,)         per cent
+    valid_error      (N,)         in per cent
     rho_Whh          (N,)         spectral radius of W_hh
     steps_in_past    (N,)         share of the steps of the diagnostic batch that the gradient reaches
-    diag_omega       (N,)         Omega on the diagnostic batch, whether or not it regularises; NaN in gated cells
-    diag_loss, diag_err  (N,)     loss, and share of errors in [0, 1]. No such figures are kept of the diagnostic batch:
-                                  these are the validation's
+    diag_omega       (N,)         Omega on the diagnostic batch, even if it has no weight; NaN if the cell has none
+    diag_loss, diag_err  (N,)     loss, and share of errors in [0, 1]: those of the validation, since they are not
+                                  measured on the diagnostic batch
     grad_time        (N, T)       batch mean of |dL/dh_t|, the true gradient through time
-    act_time         (N, T)       mean phi'(h_t); NaN in gated cells
-    sat_time         (N, T)       mean distance of the hidden state to its limits; NaN for relu and identity
-    gate_z_sat_time, gate_r_sat_time, and the like for other gates  (N, T) mean distance min(v, 1 - v) of a gate to its
-                                  limits; the two of the GRU are in every file, NaN in other cells
+    act_time         (N, T)       mean phi'(h_t); NaN in cells with gates
+    sat_time         (N, T)       mean distance of the hidden state to its limits; NaN if it has no two limits
+    gate_z_sat_time, gate_r_sat_time, and so on for each gate of the cell  (N, T) mean distance min(v, 1 - v) of a gate
+                                  v; these two are in every file, NaN in cells without such a gate
     diag_len, diag_bs, checkFreq  steps and sequences of the diagnostic batch; updates from check to check
-    act_name, classif_type, model_type, init  words: tanh; lastSoftmax, softmax, lastLinear; rnn, gru, lstm; smart_tanh
+    act_name, classif_type, model_type, init  words: tanh; lastSoftmax, softmax, lastLinear; rnn, gru; smart_tanh
     label, run_id    words
-    weights_at       updates that the weights have had
-    W_uh, W_hh, W_hy, b_hh, b_hy  the weights, row-vector convention; of a GRU W_uz W_hz b_z W_ur W_hr b_r W_uh W_hh b_h
-                                  W_hy b_y; of an LSTM W_u*, W_h*, b_* of i, f, o, and those of the vanilla RNN
+    weights_at       updates done when the weights were saved
+    W_uh, W_hh, W_hy, b_hh, b_hy  the weights, row-vector convention, under the names of the cell: W_uz W_hz b_z and so
+                                  on for a gate z; a cell can rename weights for this file (export_names)
 
 Nothing in the file is a Python object: numpy.load reads it with allow_pickle=False.
 """
@@ -53,8 +53,7 @@ SCALARS = {
     "diag_err": "valid_error",
 }
 TRACES = {"grad_time": "grad_time", "act_time": "slope_time", "sat_time": "saturation_time"}
-GRU_GATES = ("z", "r")
-RENAMED = {"gru": {"b_hh": "b_h", "b_hy": "b_y"}}  # weights, by cell
+ALWAYS = ("z", "r")  # gates that every file of this format has arrays of
 
 
 def final_state(row: RunRow, history: History, trained: Trained, which: str = LAST) -> dict[str, np.ndarray]:
@@ -63,12 +62,12 @@ def final_state(row: RunRow, history: History, trained: Trained, which: str = LA
     history: of the run, with traces. which: the weights of the file, `last` or `best`. Raise ValueError if the run has
     none of this name, or if its text has changed.
     """
-    spec, task, cell = trained.spec, trained.task, trained.cell
+    spec, task = trained.spec, trained.task
     if which not in trained.weights:
         raise ValueError(f"it has no {which} weights: no validation loss was finite")
-    gates = dict.fromkeys([*GRU_GATES, *(branch for branch in cell.branches if branch != "h")])
+    gates = dict.fromkeys([*ALWAYS, *spec.model.gates])
     traces = {**TRACES, **{f"gate_{gate}_sat_time": f"gate_{gate}_time" for gate in gates}}
-    renamed = RENAMED.get(spec.model.name, {})
+    names = spec.model.export_names
     return {
         "updates": history.steps,
         "valid_error": 100 * _scalar(history, "valid_error"),
@@ -78,14 +77,14 @@ def final_state(row: RunRow, history: History, trained: Trained, which: str = LA
         "diag_len": np.array(task.max_steps),
         "diag_bs": np.array(spec.check.diagnostic_batch),
         "checkFreq": np.array(spec.check.every),
-        "act_name": np.array(getattr(spec.model, "activation", "tanh")),
+        "act_name": np.array(spec.model.export_activation),
         "classif_type": np.array(_classif_type(task.question)),
         "model_type": np.array(spec.model.name),
         "init": np.array(spec.model.init.name),
         "label": np.array(row.label),
         "run_id": np.array(row.run_id),
         "weights_at": np.array(trained.weights[which].step),
-        **{renamed.get(name, name): weight.numpy() for name, weight in trained.views(which).items()},
+        **{names.get(name, name): weight.numpy() for name, weight in trained.views(which).items()},
     }  # fmt: skip
 
 
@@ -94,7 +93,7 @@ def _scalar(history: History, name: str) -> np.ndarray:
 
 
 def _padded(rows: Sequence[np.ndarray | None], checks: int, steps: int) -> np.ndarray:
-    """(N, T), NaN where there is nothing."""
+    """Return the rows of a trace as (N, T), NaN where there is no value."""
     values_NT = np.full((checks, steps), np.nan)
     for line, row in zip(values_NT, rows, strict=False):
         if row is not None:

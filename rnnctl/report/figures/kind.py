@@ -1,4 +1,4 @@
-"""What a kind of figure is, and the list of all kinds."""
+"""The kinds of figures: a function with one decorator line each."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Kind:
 
     name: str
     about: str  # one line
-    draw: Callable[[Runs], Figure]  # raises NothingToDraw where the figure does not apply
+    draw: Callable[[Runs], Figure]  # raises NothingToDraw if the figure does not apply
     examined: bool  # whether `examine` draws it
-    plotted: bool  # whether it can be asked for alone
+    plotted: bool  # whether `plot` draws it
     at: bool  # whether it shows single checks, which can be chosen
-    layouts: bool  # whether runs can be laid over one another or have panels of their own
+    layouts: bool  # whether runs can share a panel or have a panel each
 
 
 KINDS: dict[str, Kind] = {}
@@ -31,7 +31,7 @@ KINDS: dict[str, Kind] = {}
 def kind(
     about: str, *, examined: bool = False, plotted: bool = True, at: bool = False, layouts: bool = False
 ) -> Callable[[Callable[[Runs], Figure]], Callable[[Runs], Figure]]:
-    """Enter a function from runs to their figure into KINDS, under its own name."""
+    """Return a decorator that enters a function from runs to a figure into KINDS, under the name of the function."""
 
     def enter(draw: Callable[[Runs], Figure]) -> Callable[[Runs], Figure]:
         name = draw.__name__

@@ -1,8 +1,8 @@
-"""The runs that a figure is about, and what of their specs, results and histories goes into it."""
+"""The runs that a figure is about, and what figures read of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,23 +10,19 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 import plots
-from plots import Histogram, Series, Trace
-from rnnctl.diagnostics.histogram import LOG10_EDGES
-from rnnctl.diagnostics.verdict import verdict
+from plots import Series
+from rnnctl.report.figures.records import end
 from rnnctl.report.results import Result, common_value
-from rnnctl.report.units import loss_unit, task_of
 from rnnctl.words import one_line
 
 if TYPE_CHECKING:
+    from rnnctl.tasks.section import TaskSection
     from store.history import History
 
 MOST_CURVES = 300
 MOST_PANELS = 6
 MOST_OVERLAID = 12  # runs in a panel that shows them at one check
-MOST_PARTS = 6  # panels for runs that cannot be compared with one another
-
-GATES = {"gru": ("z", "r"), "lstm": ("i", "f", "o")}
-GATE_LIMIT = 0.5  # the greatest distance of a gate
+MOST_GROUPS = 6  # panels for runs that cannot be compared with one another
 
 Histories = Callable[[Sequence[str], bool], Mapping[str, "History"]]  # run ids, traces wanted -> histories
 Layout = Literal["overlay", "panels"]
@@ -37,8 +33,8 @@ class NothingToDraw(Exception):
 
 
 @dataclass(frozen=True)
-class Part:
-    """Runs that the same lines can be compared with."""
+class Comparable:
+    """Runs whose losses and errors can be compared with the same lines."""
 
     runs: list[Result]
     title: str
@@ -73,47 +69,50 @@ class Runs:
         self.checked = [run for run in self.all if run.checked]
         self._scalars: dict[str, History] | None = None
         self._traces: dict[str, History] = {}
+        self._plateaus: dict[TaskSection, tuple[tuple[float, str], ...]] = {}
         self.notes: list[str] = []
 
     @property
     def overlay(self) -> bool:
-        """Whether figures that have a panel a run are to show all runs in one."""
+        """Whether figures with a panel for each run show all runs in one panel instead."""
         return self.layout == "overlay"
 
     @property
     def separate(self) -> bool:
-        """Whether curves, which share a panel, are to have one for each configuration."""
+        """Whether curves, which share a panel, have a panel for each configuration instead."""
         return self.layout == "panels"
 
     @property
-    def places(self) -> dict[str, Any]:
-        """Arguments that figures at a few checks have in common."""
+    def at_checks(self) -> dict[str, Any]:
+        """The arguments that all figures at a few checks have in common."""
         most = MOST_OVERLAID if self.overlay else MOST_PANELS
         return {"most": most, "overlay": self.overlay, "groups": self.groups, "at": self.at}
 
     @cached_property
     def groups(self) -> list[str]:
-        """All configurations, so that one has the same colour in every figure."""
+        """All configurations, so that a configuration has the same colour in every figure."""
         return list(dict.fromkeys(run.group for run in self.checked))
 
-    # --- curves
+    # --- figures with a line for each run
 
     @cached_property
     def drawn(self) -> list[Result]:
-        """The runs of figures with a line a run."""
+        """The runs of figures with a line for each run."""
         return choose(self.checked, MOST_CURVES)
 
     def heading(self, words: str) -> str:
-        """The title of a figure with a line a run."""
+        """Return the title of a figure with a line for each run."""
         return self._heading(words, len(self.drawn), len(self.checked))
 
-    def series(self, *keys: str, diagnosed: bool = False, of: Sequence[Result] | None = None) -> list[Series]:
-        """One scalar (and the edges of its band) of the drawn runs, or those of them in `of`, that have it; of a
-        diagnosis only where one was made.
+    def series(self, *keys: str, diagnosed: bool = False, among: Sequence[Result] | None = None) -> list[Series]:
+        """Return the curves of a scalar, of the drawn runs that have it.
+
+        keys: the scalar, and the edges of its band if it has one. diagnosed: only the checks that made a diagnosis.
+        among: only these runs.
         """
         if self._scalars is None:
             self._scalars = dict(self._read([run.run for run in self.drawn], False))
-        wanted = None if of is None else {run.run for run in of}
+        wanted = None if among is None else {run.run for run in among}
         series = []
         for run in self.drawn:
             history = self._scalars.get(run.run)
@@ -124,49 +123,54 @@ class Runs:
             series.append(Series(run.label, run.group, history.steps[at], values, end(run), *band))
         return series
 
-    def parts(self) -> list[Part]:
-        """The checked runs by task, floor and chance error; where these are too many, by the unit of their loss."""
-        parts = self._parted(lambda run: (run.spec.task.name, run.floor, run.chance_error))
-        if len(parts) > MOST_PARTS:
-            parts = self._parted(lambda run: loss_unit(run.spec))
-        return parts
+    def comparable(self) -> list[Comparable]:
+        """Return the checked runs by task, floor and chance error; by the unit of the loss if those are too many."""
+        groups = self._grouped(lambda run: (run.spec.task.name, run.floor, run.chance_error))
+        if len(groups) > MOST_GROUPS:
+            groups = self._grouped(lambda run: run.spec.task.loss_unit)
+        return groups
 
-    def plateaus(self, part: Part) -> tuple[tuple[float, str], ...]:
-        """Losses with a meaning, of a task that is the same for all; none, and a note, where its text cannot be read:
-        the runs have ended, and all else about them is known.
+    def plateaus(self, group: Comparable) -> tuple[tuple[float, str], ...]:
+        """Return losses with a meaning, if all runs of a group have the same task.
+
+        If the data that they are computed from cannot be read any more, there are none, and a note: the runs have
+        ended, and everything else about them is known.
         """
-        specs = {run.spec.task: run.spec for run in part.runs}
-        if len(specs) > 1:
+        sections = {run.spec.task for run in group.runs}
+        if len(sections) > 1:
             return ()
-        (spec,) = specs.values()
-        try:
-            return task_of(spec).plateaus
-        except ValueError as error:
-            note = one_line(f"no lines for known levels of the loss: {error}")
-            if note not in self.notes:
-                self.notes.append(note)
-            return ()
+        (section,) = sections
+        if section not in self._plateaus:
+            try:
+                self._plateaus[section] = section.make().plateaus
+            except ValueError as error:
+                self._plateaus[section] = ()
+                self.notes.append(one_line(f"no lines for losses with a known meaning: {error}"))
+        return self._plateaus[section]
 
-    def _parted(self, key: Callable[[Result], Any]) -> list[Part]:
-        together: dict[Any, list[Result]] = {}
+    def _grouped(self, key: Callable[[Result], Hashable]) -> list[Comparable]:
+        groups: dict[Hashable, list[Result]] = {}
         for run in self.checked:
-            together.setdefault(key(run), []).append(run)
+            groups.setdefault(key(run), []).append(run)
         return [
-            Part(
+            Comparable(
                 runs,
-                _task_names(runs) if len(together) > 1 else "",
+                _task_names(runs) if len(groups) > 1 else "",
                 common_value(runs, "floor"),
                 common_value(runs, "chance_error"),
             )
-            for runs in together.values()
+            for runs in groups.values()
         ]
 
-    # --- panels
+    # --- figures with a panel for each run
 
     def traced(
         self, name: str, runs: Sequence[Result] | None = None, most: int = MOST_PANELS
     ) -> list[tuple[Result, History]]:
-        """The runs of a figure with a panel a run, of `runs` or all that were checked, that have this trace."""
+        """Return the runs of a figure with a panel for each run: those with this trace, and their histories.
+
+        runs: the runs to choose from, else all that were checked. most: how many are chosen, unless they are overlaid.
+        """
         chosen = choose(self.checked if runs is None else runs, MOST_OVERLAID if self.overlay else most)
         missing = [run.run for run in chosen if run.run not in self._traces]
         if missing:
@@ -174,58 +178,22 @@ class Runs:
         pairs = [(run, self._traces[run.run]) for run in chosen if run.run in self._traces]
         return [(run, history) for run, history in pairs if name in history.traces]
 
-    def panel_heading(self, words: str, shown: Sequence, runs: Sequence[Result] | None = None) -> str:
-        """The title of a figure with a panel a run."""
+    def panel_heading(self, words: str, shown: Sequence[object], runs: Sequence[Result] | None = None) -> str:
+        """Return the title of a figure with a panel for each run."""
         return self._heading(words, len(shown), len(self.checked if runs is None else runs))
 
     def gated(self) -> list[Result]:
-        """The checked runs of cells with gates."""
-        return [run for run in self.checked if gates_of(run)]
+        """Return the checked runs whose cells have gates."""
+        return [run for run in self.checked if run.spec.model.gates]
 
-    def _heading(self, words: str, shown: int, of: int) -> str:
-        return f"{self.title}: {words}" + ("" if shown == of else f" ({shown} of {of} runs)")
+    def _heading(self, words: str, shown: int, total: int) -> str:
+        return f"{self.title}: {words}" + ("" if shown == total else f" ({shown} of {total} runs)")
 
 
 def choose(results: Sequence[Result], most: int) -> list[Result]:
-    """At most `most` runs, the first replicate of every configuration before the second of any, order kept."""
+    """Return at most `most` runs: the first replicate of every configuration before the second of any, order kept."""
     positions = plots.first_of_each([(run.study, run.config) for run in results], most)
     return [results[position] for position in positions]
-
-
-def trace(run: Result, history: History, name: str, part: str = "") -> Trace:
-    """A trace over time steps at the checks that have one, shorter rows filled up with NaN."""
-    rows = _rows(history, name)
-    values = np.full((len(rows), max(map(len, rows.values()), default=1)), np.nan)
-    for line, row in zip(values, rows.values(), strict=True):
-        line[: len(row)] = row
-    return Trace(run.label, run.group, history.steps[list(rows)], values, part)
-
-
-def distances(run: Result, history: History, name: str, limit: float, part: str = "") -> Histogram:
-    """The counts of a distance in equal bins from 0 to `limit`."""
-    rows = _rows(history, name)
-    counts = np.array(list(rows.values()), dtype=float)
-    edges = np.linspace(0, limit, counts.shape[1] + 1)
-    return Histogram(run.label, run.group, history.steps[list(rows)], edges, counts, quantity=part)
-
-
-def gradients(run: Result, history: History) -> Histogram:
-    """The counts of log10 |dL/dh_t| over steps and sequences; its remark is the verdict on the last check."""
-    rows = _rows(history, "grad_hist")
-    at = list(rows)
-    counts = np.stack(list(rows.values())).astype(float)
-    batch = run.spec.check.diagnostic_batch
-    values = np.array([batch * len(history.traces["grad_time"][i]) for i in at])
-    share = np.clip(np.nan_to_num(history.scalars["grad_zero_share"][at]), 0, 1)
-    zeros = np.round(share * values)
-    lost = np.maximum(0, values - zeros - counts.sum(1))  # what is no number any more
-    words = str(verdict(counts[-1], float(share[-1]), int(values[-1])))
-    return Histogram(run.label, run.group, history.steps[at], LOG10_EDGES, counts, zeros, lost, remark=words)
-
-
-def _rows(history: History, name: str) -> dict[int, np.ndarray]:
-    """Index of a check -> its trace, where it has one."""
-    return {i: row for i, row in enumerate(history.traces[name]) if row is not None}
 
 
 def _task_names(runs: Sequence[Result]) -> str:
@@ -234,13 +202,3 @@ def _task_names(runs: Sequence[Result]) -> str:
 
 def _with_study(run: Result) -> Result:
     return run.named(label=f"{run.study}/{run.label}", group=f"{run.study}/{run.group}")
-
-
-def gates_of(run: Result) -> tuple[str, ...]:
-    """Return the names of the gates that are measured in a run's cell."""
-    return GATES.get(run.spec.model.name, ())
-
-
-def end(run: Result) -> str | None:
-    """Return how a run ended, if figures have a mark for it."""
-    return run.ended if run.ended in plots.ENDS else None
