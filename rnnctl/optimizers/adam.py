@@ -1,7 +1,7 @@
 """Adam (Kingma and Ba 2015, algorithm 1), t counted from 1:
 
-    m <- b1 m + (1 - b1) g        v <- b2 v + (1 - b2) g^2
-    w <- w - rate (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + epsilon)
+m <- b1 m + (1 - b1) g        v <- b2 v + (1 - b2) g^2
+w <- w - rate (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + epsilon)
 """
 
 from __future__ import annotations

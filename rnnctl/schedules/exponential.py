@@ -16,4 +16,5 @@ class ExponentialSection(ScheduleSection):
     period: int = Field(ge=1, description="updates in which the rate falls to a half")
 
     def rate(self, lr: float, update: int) -> float:
-        return lr * 2.0 ** -((update - 1) / self.period)
+        share: float = 2.0 ** -((update - 1) / self.period)
+        return lr * share

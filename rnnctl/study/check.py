@@ -20,8 +20,8 @@ class Check(Section):
     screen: Annotated[int | None, LATER] = Field(
         None,
         ge=1,
-        description="sequences that a check looks at first, the same number from each chunk; it skips the others if these "
-        "rule out the goal of stop.solved",
+        description="sequences that a check looks at first, the same number from each chunk; it skips the others if "
+        "these rule out the goal of stop.solved",
     )
     diagnose_every: Annotated[int | None, LATER] = Field(
         None, ge=1, description="updates from one diagnosis to the next; every check if left out"

@@ -59,9 +59,7 @@ def _compact_section(path: Path, section_json: str, apart: frozenset[Path]) -> s
         defaults = {}
     # Hashes would make a label unreadable, and follow from what it tells.
     told = {
-        name: below
-        for name, below in wanted.items()
-        if not KEYS[*path, name].derived and defaults.get(name) != below
+        name: below for name, below in wanted.items() if not KEYS[*path, name].derived and defaults.get(name) != below
     }
     return json.dumps(tag | told)
 

@@ -92,8 +92,8 @@ class Train(Section):
     dtype: Dtype = Field("float32", description="precision of weights, states and gradients")
     bptt: Annotated[Annotated[int, Field(ge=1)] | Literal["full"], LATER] = Field(
         "full",
-        description="time steps that the gradient goes back; a number cuts each batch into pieces of so many steps, with "
-        "an update for each, and carries the state on as a constant",
+        description="time steps that the gradient goes back; a number cuts each batch into pieces of so many steps, "
+        "with an update for each, and carries the state on as a constant",
     )
 
     @model_validator(mode="after")

@@ -34,9 +34,7 @@ def test_adam_is_that_of_torch(dtype, scale):
     scales = rng.uniform(0.001, 1, UPDATES) if scale == "clipped" else np.ones(UPDATES)
 
     weights = torch.ones(WEIGHTS, dtype=torch.float64, requires_grad=True)
-    theirs = torch.optim.Adam(
-        [weights], lr=RATE, betas=(SETTINGS.beta1, SETTINGS.beta2), eps=SETTINGS.epsilon
-    )
+    theirs = torch.optim.Adam([weights], lr=RATE, betas=(SETTINGS.beta1, SETTINGS.beta2), eps=SETTINGS.epsilon)
     for gradient, factor in zip(gradients, scales, strict=True):
         weights.grad = gradient * factor
         theirs.step()
