@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl.cli.output import UserError, counted, notes, say
+from rnnctl.cli.output import UserError, notes
 from rnnctl.measures import MEASURES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from store import Store
     from store.queries import RunRow
@@ -42,19 +42,6 @@ SeedsOption = Annotated[
     str | None, typer.Option("--seeds", metavar="S,S,...", help="Seeds instead of the study's.", show_default=False)
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-
-
-def lost(row: RunRow) -> bool:
-    """Whether a run diverged before it had a loss: training it again gives it no best weights either."""
-    return row.outcome == "diverged" and row.summary.get("best_loss") is None
-
-
-def without_weights(what: str, rows: Sequence[RunRow]) -> str:
-    """Why no run of these has best weights, in a line."""
-    if not all(map(lost, rows)):
-        return f"{what}: no run has a checkpoint yet; see rnnctl train"
-    which = "the run" if len(rows) == 1 else f"each of {counted(len(rows), 'run')}"
-    return f"{what}: {which} diverged before it had a loss: there are no best weights"
 
 
 def whole_numbers(option: str, text: str, least: int, example: str, most: int | None = None) -> tuple[int, ...]:
@@ -102,17 +89,3 @@ def runs_named(store: Store, word: str) -> tuple[list[RunRow], bool]:
     named = workspaces.runs_named(store, word)
     notes(named.notes)
     return named.runs, named.whole
-
-
-def newest_state(store: Store, row: RunRow) -> dict[str, Any] | None:
-    """What the newest sound checkpoint of a run holds, None where there is none; what had to be passed over is told."""
-    import torch
-
-    from store import checkpoints
-
-    found = checkpoints.newest_sound(store, row.run_id)
-    for one in found.passed_over:
-        say(f"note: {one.checkpoint.path} {one.reason}")
-    if found.checkpoint is None:
-        return None
-    return torch.load(store.workspace.root / found.checkpoint.path, map_location="cpu", weights_only=True)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from rnnctl.lab.errors import Code, LabError
+
 if TYPE_CHECKING:
     from rnnctl.training.trained import Trained
     from store import Store
@@ -25,10 +27,10 @@ class Newest:
 
 
 def newest(store: Store, row: RunRow) -> Newest:
-    """Read the newest sound checkpoint of a run. Raise ValueError if it is of another run or in another format."""
+    """Read the newest sound checkpoint of a run. Raise LabError if it is of another run or in another format."""
     import torch
 
-    from rnnctl.study.run import RunSpec
+    from rnnctl.report.specs import read_spec
     from rnnctl.training.trained import Trained
     from store import checkpoints
 
@@ -38,7 +40,10 @@ def newest(store: Store, row: RunRow) -> Newest:
         return Newest(None, notes)
     path = store.workspace.root / resumption.checkpoint.path
     state = torch.load(path, map_location="cpu", weights_only=True)
-    return Newest(Trained.from_state(state, row.run_id, RunSpec.model_validate(row.spec)), notes)
+    try:
+        return Newest(Trained.from_state(state, row.run_id, read_spec(row.spec)), notes)
+    except ValueError as error:
+        raise LabError(f"run {row.study}/{row.label}: {error}", Code.FAILURE) from error
 
 
 class NoBest(StrEnum):

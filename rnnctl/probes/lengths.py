@@ -1,20 +1,185 @@
-"""Generalisation: the task at other lengths than those that a network was trained on."""
+"""Lengths: the task with sequences of other lengths than a network was trained on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-import torch
+import numpy as np
+from pydantic import Field, ValidationError, field_validator
 
 from rnnctl import seeds
+from rnnctl.corpora.floors import bits_per_byte
+from rnnctl.probes.base import Answer, Asked, Probe, Question, QuestionError, Samples, Seed, Table, chunk_of
 from rnnctl.study.run import RunSpec
 from rnnctl.tasks.base import Baseline
-from rnnctl.training.member import network_of
-from rnnctl.training.validation import Validator
+from rnnctl.words import number
 
-CHUNK = 1000  # sequences at a time
+if TYPE_CHECKING:
+    import torch
+    from matplotlib.figure import Figure
+
+    from rnnctl.training.trained import Trained
+
+LONGEST = 1_000_000  # the states of a few longer sequences would not fit into memory
+SAME = 0.03  # what a predictor without memory reaches differs a little from one sample of sequences to the next
+
+
+class Lengths(Probe):
+    """Loss and errors at each of several lengths."""
+
+    about: ClassVar[str] = """Put fresh sequences of given lengths to the best weights of runs.
+
+    A length is what min_length and max_length mean in the task, and in text the window; text is that of the test split.
+    Shown are errors, and what the best predictor without memory has; of text bits per byte, and the bigram's.
+    """
+    figure: ClassVar[str | None] = "generalisation"
+
+    name: Literal["lengths"] = "lengths"
+    lengths: tuple[Annotated[int, Field(ge=1, le=LONGEST)], ...] = Field(
+        min_length=1, description="Lengths, separated by commas.", examples=["50,100,200"]
+    )
+    samples: Samples = Field(
+        10_000, ge=1, description="Number of sequences of each length: up to 1,000, or a multiple of it."
+    )
+    seed: Seed = Field(1, description="Seed of the sequences.")
+
+    @field_validator("lengths")
+    @classmethod
+    def _in_order(cls, lengths: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(sorted(set(lengths)))
+
+    def questions(self, spec: RunSpec) -> list[Question]:
+        for length in self.lengths:
+            try:
+                spec.task.at_length(length)
+            except ValidationError as error:
+                reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+                raise QuestionError("lengths", f"{spec.task.name} has no length {length}: {reason}") from error
+        return [{"length": length, "samples": self.samples, "seed": self.seed} for length in self.lengths]
+
+    def ask(self, trained: Trained, question: Question) -> Answer:
+        weights_N = trained.weights["best"].flat_N
+        try:
+            result = at_length(trained.spec, weights_N, question["length"], question["samples"], question["seed"])
+        except ValueError as error:  # a split that is too short
+            raise QuestionError("lengths", str(error)) from error
+        floor = result.baseline
+        return {
+            "loss": result.loss,
+            "error": result.error,
+            "floor": floor.loss,
+            "chance_error": floor.error,
+            "bytes_per_answer": floor.bytes_per_answer,
+        }
+
+    def tabulate(self, runs: Sequence[Asked]) -> list[Table | str]:
+        """A row a run, its figure at each length, and a row for the predictor without memory of each task."""
+        measure = measure_of([answer for run in runs for _, answer in run.answers])
+        heads = ["label", "best weights of", *(f"{measure.heading} at {length:,}" for length in self.lengths)]
+        rows: list[list[str | None]] = []
+        floors: dict[str, list[str]] = {}
+        for run, kind in zip(runs, kinds_of_sequences([run.spec for run in runs]), strict=True):
+            values, without = (
+                [number(measure.scale * read(answer), 3) for _, answer in run.answers]
+                for read in (measure.value, measure.without)
+            )
+            rows.append([run.label, f"{run.step:,}", *values])
+            floors.setdefault(kind, without)
+        for kind, without in floors.items():
+            rows.append([f"{measure.predictor} ({kind})" if kind else measure.predictor, "", *without])
+        return [Table(heads, rows)]
+
+    def draw(self, runs: Sequence[Asked], title: str) -> Figure | None:
+        """Draw what is shown against length. One predictor without memory is drawn if all runs share it."""
+        from plots.generalisation import ByLength, generalisation
+
+        answers = [answer for run in runs for _, answer in run.answers]
+        measure, without = measure_of(answers), [measure_of(answers).without(answer) for answer in answers]
+        shared = max(without) - min(without) <= SAME * max(without)
+        trained = {
+            (getattr(run.spec.task, "min_length", None), getattr(run.spec.task, "max_length", 0)) for run in runs
+        }
+        low, high = trained.pop() if len(trained) == 1 else (None, 0)
+        return generalisation(
+            [
+                ByLength(run.label, run.group, *np.array([(q["length"], measure.value(a)) for q, a in run.answers]).T)
+                for run in runs
+            ],
+            measure.axis,
+            # Lengths of training end before the greatest, unless there is only one; a single one has no width to shade.
+            trained=(low, high - 1) if low is not None and high - 1 > low else None,
+            without=(fmean(without), measure.predictor) if shared else None,
+            samples=self.samples if measure.is_share else None,
+            title=f"{title}: generalisation",
+        )
+
+    def sentence(self, question: Question, answer: Answer) -> str:
+        loss, error = number(answer["loss"]), number(100 * answer["error"])
+        return f"at length {question['length']:,} loss {loss}, error {error} %"
+
+    def record(self, question: Question, answer: Answer) -> dict[str, Any]:
+        bits = None if answer["bytes_per_answer"] is None else BITS.value(answer)
+        return {**question, **answer, "bits_per_byte": bits}
+
+
+# --- what is shown ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What answers are compared by, and what a predictor without memory reaches of it on the same sequences."""
+
+    axis: str
+    heading: str  # above a column of a table
+    scale: float  # tables multiply it by this
+    is_share: bool  # of answers
+    value: Callable[[Answer], float]
+    predictor: str
+    without: Callable[[Answer], float]
+
+
+def _bits(answer: Answer, key: str) -> float:
+    """A loss in bits per byte; NaN if it is not finite."""
+    return math.nan if answer[key] is None else bits_per_byte(answer[key], answer["bytes_per_answer"])
+
+
+ERROR = Shown(
+    "share of wrong answers",
+    "error %",
+    scale=100,
+    is_share=True,
+    value=lambda answer: float(answer["error"]),
+    predictor="chance",
+    without=lambda answer: float(answer["chance_error"]),
+)
+BITS = Shown(
+    "bits per byte",
+    "bits per byte",
+    scale=1,
+    is_share=False,
+    value=lambda answer: _bits(answer, "loss"),
+    predictor="bigram",
+    without=lambda answer: _bits(answer, "floor"),
+)
+
+
+def measure_of(answers: Sequence[Answer]) -> Shown:
+    """Return bits per byte if all is text, so that levels can be compared, else errors."""
+    return BITS if all(answer["bytes_per_answer"] is not None for answer in answers) else ERROR
+
+
+def kinds_of_sequences(specs: Sequence[RunSpec]) -> list[str]:
+    """Return what tells the sequences of runs apart: task, and of text the symbol and the corpus, if they differ."""
+    parts = [(spec.task.name, spec.task.symbol, (getattr(spec.task, "sha256", None) or "")[:8]) for spec in specs]
+    differ = [i for i in range(3) if len({part[i] for part in parts}) > 1]
+    return [", ".join(str(part[i]) for i in differ if part[i]) for part in parts]
+
+
+# --- what is computed ------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -26,21 +191,17 @@ class AtLength:
     baseline: Baseline
 
 
-def chunk_of(samples: int) -> int:
-    """How many of so many sequences are computed at a time. Raises ValueError for what at_length refuses."""
-    chunk = min(CHUNK, samples)
-    if samples < 1 or samples % chunk:
-        raise ValueError(f"{samples} samples are neither at most {CHUNK:,} nor a multiple of it")
-    return chunk
-
-
 def at_length(spec: RunSpec, weights_N: torch.Tensor, length: int, samples: int, seed: int) -> AtLength:
-    """Put `samples` sequences of one length to a network, of text those of its test split; they depend on task, length,
-    seed and number of samples alone.
+    """Put `samples` sequences of one length to a network; text is that of the test split.
 
-    samples: up to CHUNK, or a multiple of it. Raises ValueError for others, and (pydantic's) where the task has no such
-    length.
+    The sequences depend on task, length, seed and number of samples alone. samples: up to 1,000, or a multiple of it.
+    Raise ValueError for other numbers, and pydantic's ValidationError if the task has no such length.
     """
+    import torch
+
+    from rnnctl.training.member import network_of
+    from rnnctl.training.validation import Validator
+
     chunk = chunk_of(samples)
     task = spec.task.at_length(length).make().split("test")
     rng, model = seeds.generator(seed, seeds.EVALUATION), network_of(spec.model, task)
@@ -58,10 +219,10 @@ def at_length(spec: RunSpec, weights_N: torch.Tensor, length: int, samples: int,
 
 
 def _mean(baselines: Sequence[Baseline]) -> Baseline:
-    """Of chunks of equally many answers."""
-    of_text = baselines[0].bytes_per_answer is not None
+    """Return the mean over chunks, which have equally many answers."""
+    bytes_per_answer = [b.bytes_per_answer for b in baselines if b.bytes_per_answer is not None]
     return Baseline(
         fmean(b.loss for b in baselines),
         fmean(b.error for b in baselines),
-        bytes_per_answer=fmean(b.bytes_per_answer for b in baselines) if of_text else None,
+        bytes_per_answer=fmean(bytes_per_answer) if bytes_per_answer else None,
     )

@@ -42,7 +42,7 @@ def test_neither_is_an_evaluation(workspace):
 
 def test_a_study_is_probed_without_it(workspace):
     done = rnnctl("probe", "mixed", "state-ablation", "--samples", "20", "--no-figures", cwd=workspace, check=0)
-    assert done.stderr.splitlines()[-1] == "1 run that diverged without a loss left out"
+    assert done.stderr.splitlines()[-1] == "note: 1 run that diverged without a loss left out"
 
 
 def test_refine_says_that_it_diverged(workspace):

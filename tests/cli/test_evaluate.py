@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from store import Store, evaluations
+from store import Store, answers
 from tests.cli.lab import TINY, one_line, rnnctl, workspace
 
 
@@ -24,8 +24,9 @@ def test_a_study_is_evaluated_at_every_length_drawn_and_kept(trained):
     assert (trained / "figures" / "tiny-generalisation.png").stat().st_size > 10_000
     with Store.open(trained, readonly=True) as store:
         ids = [row["run_id"] for row in store.rows("SELECT run_id FROM runs")]
-        kept = evaluations.of_runs(store, ids)
-    assert sorted({(e.length, e.samples, e.seed) for e in kept}) == [(10, 200, 1), (25, 200, 1), (40, 200, 1)]
+        kept = answers.of_runs(store, ids, "lengths")
+    asked = sorted({(a.asked["length"], a.asked["samples"], a.asked["seed"]) for a in kept})
+    assert asked == [(10, 200, 1), (25, 200, 1), (40, 200, 1)]
     assert len(kept) == 12
 
 
@@ -48,7 +49,7 @@ def test_one_run_is_evaluated_alone(trained):
 @pytest.mark.parametrize(
     ("args", "code", "fragments"),
     [
-        (["tiny", "--lengths", "5"], 2, ["--lengths 5", "temporal_order", "at least 10"]),
+        (["tiny", "--lengths", "5"], 2, ["--lengths: ", "temporal_order has no length 5", "at least 10"]),
         (["tiny", "--lengths", "10,x"], 2, ["--lengths", "whole numbers"]),
         (["tiny", "--lengths", "0"], 2, ["--lengths 0", "whole numbers from 1"]),
         (["tiny", "--lengths", "10", "--samples", "1500"], 2, ["--samples", "1,000"]),
@@ -130,4 +131,4 @@ def test_text_is_judged_in_bits_per_byte_on_the_test_split(tmp_path):
     for found, symbol in ((chars, "character"), (letters, "byte")):
         floor = found["floor"] / math.log(2) / found["bytes_per_answer"]
         assert float(floors[f"bigram ({symbol}"][1]) == pytest.approx(floor, rel=5e-3)
-    one_line(rnnctl(*args, "500", cwd=folder, check=2), "--lengths 500: the test split has")
+    one_line(rnnctl(*args, "500", cwd=folder, check=2), "--lengths: the test split has")

@@ -125,7 +125,7 @@ def test_json_has_every_figure(trained):
 def test_costs_stand_by_context_with_the_least_that_is_enough(trained):
     """Of a run asked for contexts that are, and for such that are not, enough: in its row, its line and in JSON."""
     for contexts in ("0", "0,1,2,4,8"):
-        args = ("letters", "state-ablation", "--samples", 50, "--context", contexts)
+        args = ("letters", "state-ablation", "--samples", 50, "--seed", 2, "--context", contexts)
         done = asked(trained, *args, "--no-figures")
         wanted = [int(k) for k in contexts.split(",")]
         columns, _, *rows = done.stdout.split("\n\n")[-1].splitlines()
@@ -167,12 +167,13 @@ def test_as_trained_and_bigram_are_what_evaluate_says(trained):
         (["tiny/omega=0.0 seed=1", "generate"], 2, ["temporal_order", "text"]),
         ([RUN, "generate", "--prompt", "12 ¿"], 2, ["--prompt", "¿", "U+00BF"]),
         ([RUN, "generate", "--prompt", "12\x07"], 2, ["--prompt", "U+0007"]),
-        ([RUN, "generate", "--temperature", "-1"], 2, ["--temperature", "0 or more"]),
-        ([RUN, "generate", "--temperature", "nan"], 2, ["--temperature", "finite"]),
+        ([RUN, "generate", "--temperature", "-1"], 2, ["--temperature", "equal to 0"]),
+        ([RUN, "generate", "--temperature", "nan"], 2, ["--temperature", "equal to 0"]),
+        ([RUN, "generate", "--temperature", "inf"], 2, ["--temperature inf", "finite"]),
         ([RUN, "generate", "--temperature", "x"], 2, ["--temperature", "valid number"]),
         ([RUN, "generate", "--symbols", "0"], 2, ["--symbols"]),
-        ([RUN, "state-ablation", "--context", "0,12"], 2, ["--context 12", "rnn", "12 symbols", "up to 11"]),
-        (["letters", "state-ablation", "--context", "10"], 2, ["--context 10", "bytes", "up to 8"]),
+        ([RUN, "state-ablation", "--context", "0,12"], 2, ["--context: rnn", "12 symbols", "up to 11, not 12"]),
+        (["letters", "state-ablation", "--context", "10"], 2, ["--context: bytes", "up to 8, not 10"]),
         ([RUN, "state-ablation", "--context", "1,x"], 2, ["--context", "whole numbers"]),
         ([RUN, "state-ablation", "--context", "-1"], 2, ["--context", "from 0"]),
         ([RUN, "state-ablation", "--samples", "1500"], 2, ["--samples", "1,000"]),

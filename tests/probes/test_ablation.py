@@ -212,7 +212,7 @@ def test_the_error_of_bits_per_byte_is_how_far_they_scatter_where_windows_differ
 def test_chunks_are_put_together(poem, monkeypatch):
     one = spec(poem)
     flat = random_weights(one)
-    monkeypatch.setattr("rnnctl.probes.lengths.CHUNK", 10)
+    monkeypatch.setattr("rnnctl.probes.base.CHUNK", 10)
     found = ablation(one, flat, [0, 2], 40, 1)
     rng, task, losses = seeds.generator(1, seeds.EVALUATION), one.task.make().split("test"), []
     step = stepper(one, flat)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rnnctl.probes.generation import chosen, generated
+from rnnctl.probes.generate import chosen, generated
 from rnnctl.study.run import RunSpec
 from tests.probes.texts import by_hand, random_weights, spec, stepper
 from tests.training.memory import train
@@ -105,5 +105,5 @@ def test_temperatures_that_are_none_are_refused(letters, temperature):
 def test_extreme_outputs_and_temperatures_leave_the_most_probable_symbol():
     rng, y = np.random.default_rng(1), np.array([1e300, -1e300, 0.0])
     assert {chosen(rng, y, temperature) for temperature in (0, 1e-300, 1.0) for _ in range(20)} == {0}
-    with pytest.raises(FloatingPointError, match="no finite"):
+    with pytest.raises(FloatingPointError, match="not finite"):
         chosen(rng, np.array([0.0, np.nan]), 1.0)

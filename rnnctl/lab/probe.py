@@ -1,0 +1,161 @@
+"""Put the question of a probe to the best weights of runs. Answers are kept in the store and not computed again."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rnnctl.lab.errors import Code, LabError
+from rnnctl.lab.figures import safe_name, save
+from rnnctl.lab.trained import NoBest, newest, none_has_best, why_no_best
+from rnnctl.lab.workspaces import runs_named
+from rnnctl.probes.base import Answer, Asked, Probe, Question, QuestionError
+from rnnctl.report.results import group_label
+from rnnctl.report.specs import read_spec
+from rnnctl.study.run import RunSpec
+from rnnctl.words import counted, one_line
+from store import Store, answers
+from store.answers import Answer as Kept
+from store.encoding import finite, to_json
+from store.queries import RunRow
+
+if TYPE_CHECKING:
+    from rnnctl.training.trained import Trained
+
+MOST_NAMED = 6  # runs that a message names
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A run that was not asked, and why: `without a checkpoint`, or that the probe does not apply."""
+
+    study: str
+    label: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Probed:
+    """The runs that were asked, with their answers, and those that were left out."""
+
+    name: str  # of the runs together
+    probe: Probe
+    runs: list[Asked]
+    left_out: list[LeftOut]
+    notes: list[str]
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return one JSON object an answer: the run, the update of its weights, question and answer."""
+        return [
+            {
+                "study": run.study,
+                "label": run.label,
+                "run_id": run.run_id,
+                "step": run.step,
+                **self.probe.record(question, answer),
+            }
+            for run in self.runs
+            for question, answer in run.answers
+        ]
+
+
+def ask(store: Store, name: str, probe: Probe, told: Callable[[str], None] | None = None) -> Probed:
+    """Ask the runs that a name stands for: all runs of a study, or one run. The store must be writable.
+
+    Runs to which the probe does not apply, or without best weights, are left out. told: is given a line for each answer
+    as soon as it is computed, for probes that have one. Raise LabError if no run can be asked, if the question does not
+    fit one of them, or if its text has changed; StoreError if an answer cannot be kept.
+    """
+    named = runs_named(store, name)
+    specs = {row.run_id: read_spec(row.spec) for row in named.runs}
+    unfit = {row.run_id: why for row in named.runs if (why := probe.applies(specs[row.run_id])) is not None}
+    rows = [row for row in named.runs if row.run_id not in unfit]
+    if not rows:
+        raise LabError(f"{name}: the probe {probe.name} does not apply: {', '.join(dict.fromkeys(unfit.values()))}")
+    if probe.single and len(rows) > 1:
+        labels = ", ".join(row.label for row in rows[:MOST_NAMED]) + ", ..." * (len(rows) > MOST_NAMED)
+        raise LabError(f"{name} has {len(rows)} runs, and {probe.name} is for one run: {labels}")
+    questions = {row.run_id: _questions(probe, row, specs[row.run_id]) for row in rows}
+    notes, asked, without = list(named.notes), [], {}
+    for row in rows:
+        state = newest(store, row)
+        notes += state.notes
+        if (why_not := why_no_best(row, state.trained)) is not None or state.trained is None:
+            without[row.run_id] = why_not or NoBest.NO_CHECKPOINT
+            continue
+        asked.append(_asked(store, probe, row, state.trained, questions[row.run_id], told))
+    if not asked:
+        raise LabError(none_has_best(name, without.values()), Code.NOTHING)
+    notes += [f"{counted(n, 'run')} left out: {why}" for why, n in Counter(unfit.values()).items()]
+    notes += [f"{counted(n, 'run')} {why} left out" for why, n in Counter(without.values()).items()]
+    reasons = {**unfit, **without}
+    left_out = [LeftOut(row.study, row.label, str(reasons[row.run_id])) for row in named.runs if row.run_id in reasons]
+    return Probed(name, probe, asked, left_out, notes)
+
+
+def draw(store: Store, probed: Probed) -> Path | None:
+    """Draw the answers into the figures folder of the workspace, and return the file; None for probes without a figure.
+
+    Raise StoreError if it cannot be written.
+    """
+    figure = probed.probe.draw(probed.runs, probed.name)
+    if figure is None:
+        return None
+    path = store.workspace.figures / f"{safe_name(probed.name)}-{probed.probe.figure}.png"
+    save(figure, path)
+    return path
+
+
+def _questions(probe: Probe, row: RunRow, spec: RunSpec) -> list[Question]:
+    try:
+        return probe.questions(spec)
+    except QuestionError as error:
+        raise LabError(f"{row.label}: {error}", argument=error.field) from error
+
+
+def _asked(
+    store: Store,
+    probe: Probe,
+    row: RunRow,
+    trained: Trained,
+    questions: Sequence[Question],
+    told: Callable[[str], None] | None,
+) -> Asked:
+    """What is known of a run's best weights, and what had to be computed, answer by answer."""
+    step = trained.weights["best"].step
+    known = {
+        to_json(kept.asked): kept.answer
+        for kept in answers.of_runs(store, [row.run_id], probe.name)
+        if kept.step == step
+    }
+    pairs = []
+    for question in questions:
+        key = to_json(question)
+        if key not in known:
+            known[key] = finite(_computed(probe, row, trained, question))
+            answers.add(store, [Kept(row.run_id, probe.name, step, question, known[key])], time.time())
+            sentence = probe.sentence(question, known[key])
+            if told is not None and sentence:
+                told(f"{row.label}: {sentence}")
+        pairs.append((question, known[key]))
+    return Asked(row.study, row.label, group_label(row.label), row.run_id, trained.spec, step, pairs)
+
+
+def _computed(probe: Probe, row: RunRow, trained: Trained, question: Question) -> Answer:
+    import torch
+
+    torch.set_num_threads(1)  # products this small only wait for each other
+    try:
+        trained.cell  # noqa: B018 (reads the text, so that its errors are told apart from those of the question)
+    except ValueError as error:
+        raise LabError(f"{row.label}: {error}", Code.FAILURE) from error
+    try:
+        return probe.ask(trained, question)
+    except QuestionError as error:
+        raise LabError(one_line(str(error)), argument=error.field) from error
+    except FloatingPointError as error:
+        raise LabError(f"{row.label}: {error}", Code.FAILURE) from error
