@@ -1,7 +1,7 @@
-"""The one place that decides threads, variables and flags on which a run's bits depend.
+"""Threads, environment variables and flags that a run's bits depend on. No other module sets them.
 
-A worker's environment is made before its interpreter starts, because the maths library reads it when torch loads; the
-flags that torch itself holds are set first thing in the worker. One thread a worker: two workers that share two cores
+The environment of a worker is made before its interpreter starts, because the maths library reads it when torch loads.
+The flags of torch are the first thing that a worker sets. A worker has one thread: two workers that share two cores
 with torch's default threads are a hundred times slower, and sums that are split over threads are not reproducible.
 """
 
@@ -28,27 +28,27 @@ BIT_VARIABLES = {
 
 
 def worker_environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment to start a worker in: `base` (default: this process's) with the variables that fix bits."""
+    """Return the environment for a worker: `base`, or that of this process, with the variables that fix bits."""
     return {**(os.environ if base is None else base), **BIT_VARIABLES}
 
 
 def settle_torch() -> None:
-    """Set torch's own flags. Raises RuntimeError if the process was not started in `worker_environment`."""
+    """Set the flags of torch. Raise RuntimeError if the process was not started in `worker_environment`."""
     wrong = [name for name, value in BIT_VARIABLES.items() if os.environ.get(name) != value]
     if wrong:
-        raise RuntimeError(f"worker started without {', '.join(wrong)}: its bits would not be reproducible")
+        raise RuntimeError(f"the worker was started without {', '.join(wrong)}: its bits would not be reproducible")
     import torch
 
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     # Every buffer is written before it is read; filling them with NaN first would only cost time.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
 
 
 def resolve_device(name: str) -> str:
-    """`auto`, `cpu` or `cuda` -> the torch device to use. Raises ValueError when CUDA is asked for and absent."""
+    """Return the torch device for `auto`, `cpu` or `cuda`. Raise ValueError if CUDA is asked for but absent."""
     import torch
 
     if name == "auto":
@@ -60,15 +60,15 @@ def resolve_device(name: str) -> str:
 
 
 def bit_environment(device: str) -> dict[str, Any]:
-    """What a run's bits depend on beside its spec: two attempts in equal bit environments end with the same bits.
+    """Return what a run's bits depend on besides its spec. Two attempts in equal environments end with the same bits.
 
-    On a GPU nobody has shown that a run's bits do not depend on its pack, and a resumed run hardly ever gets the same
-    pack: there every start of a worker is an environment of its own.
+    On a GPU it is not known whether the bits of a run depend on its pack, and a resumed run hardly ever gets the same
+    pack. There every start of a worker counts as a different environment.
     """
     import numpy
     import torch
 
-    found = {
+    environment = {
         "rnnctl": __version__,
         "torch": torch.__version__,
         "numpy": numpy.__version__,
@@ -80,12 +80,12 @@ def bit_environment(device: str) -> dict[str, Any]:
         "device": device,
     }
     if device == "cuda":
-        found |= {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda, "start": uuid.uuid4().hex}
-    return found
+        environment |= {"gpu": torch.cuda.get_device_name(), "cuda": torch.version.cuda, "start": uuid.uuid4().hex}
+    return environment
 
 
 def kernel_compiler() -> str | None:
-    """The compiler of the fused kernels that go through time on a CPU; None without one, where torch does."""
+    """Return the compiler of the CPU kernels; None where it is not installed and torch does their work."""
     try:
         return f"numba {version('numba')}, llvmlite {version('llvmlite')}"
     except PackageNotFoundError:
@@ -93,7 +93,7 @@ def kernel_compiler() -> str | None:
 
 
 def _cpu_model() -> str:
-    """The processor's name: BLAS and compilers choose their code by it."""
+    """Return the name of the processor, by which BLAS and compilers choose their code."""
     try:
         with open("/proc/cpuinfo") as lines:
             names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -1,4 +1,4 @@
-"""What is asked of a network: the one thing that tasks and heads have to agree on."""
+"""What a task asks of a network: the one thing that tasks and output heads must agree on."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Question:
-    """What is read off the hidden states, how the answer costs, and when it is wrong.
+    """Which answers are read from the hidden states, what their loss is, and when they are wrong.
 
-    loss: cross_entropy of a softmax over the outputs (nats), or squared_error, without a factor 1/2, of one linear
-    output; the mean over the batch and, of every_step, over the steps. An answer is wrong where the largest output is
-    not the target's, or where it is further than `tolerance` from it. A sequence counts as wrong where its answer at
-    the last step is, or at any step, or by the share of its steps that are (judged: last, any, each).
+    loss: cross_entropy of a softmax over the outputs (nats), or squared_error of one linear output, without a factor
+    1/2. It is the mean over the batch, and over the steps if every step is asked. An answer is wrong if the largest
+    output is not that of the target, or if it is further than `tolerance` from the target. judged: a sequence is wrong
+    if its `last` answer is, or if `any` answer is, or `each` wrong answer counts as its share of the steps.
     """
 
     loss: Literal["cross_entropy", "squared_error"] = "cross_entropy"
     every_step: bool = False
     judged: Literal["last", "any", "each"] = "last"
-    tolerance: float = 0.0  # absolute error, of squared_error alone
+    tolerance: float = 0.0  # absolute error; used for squared_error only

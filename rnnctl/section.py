@@ -1,12 +1,12 @@
-"""Sections of the study language: what they have in common, and what can be said of a key where it is defined.
+"""Sections of the study language: what all of them share, and the marks that a key can have where it is defined.
 
-    lr: Annotated[float, PER_RUN] = Field(0.01, gt=0)      runs of one pack may differ in it
-    screen: Annotated[int | None, LATER] = None            came after the first runs were identified
-    corpus: Annotated[str, PLACE] = "stdlib"               says where something lies, not what the run is
+    lr: Annotated[float, PER_RUN] = Field(0.01, gt=0)      the runs of a pack may differ in it
+    screen: Annotated[int | None, LATER] = None            added after the first runs got their ids
+    corpus: Annotated[str, PLACE] = "stdlib"               where something lies, no part of what the run is
     sha256: Annotated[str | None, DERIVED] = None          follows from the data that other keys name
 
-Whatever is not marked as PER_RUN must be equal for all runs of a pack. So a key that somebody forgets to mark makes
-packs smaller, and never trains a run wrongly.
+A key that is not marked PER_RUN must be equal for all runs of a pack. A key that somebody forgets to mark therefore
+makes packs smaller, but never trains a run wrongly.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ Path = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that is said of a key in the annotation of its field."""
+    """A property of a key, written in the annotation of its field."""
 
     name: str
 
 
 # Each run of a pack has its own value.
 PER_RUN = Mark("per run")
-# The key came later: while it has its default, it is left out of the canonical form, so that ids never move.
+# The key was added later. While it has its default it is left out of the canonical form, so that ids never change.
 LATER = Mark("later")
-# The value says where something lies. It may change without the run becoming another one.
+# The value says where something lies. It may change, and the run is still the same run.
 PLACE = Mark("place")
-# The value follows from the other keys and the data that they name; it is found when a study is registered.
+# The value follows from other keys and the data that they name. It is computed when a study is registered.
 DERIVED = Mark("derived")
 
 
 class Section(BaseModel):
-    """A section of a spec: unknown keys, silent conversions and non-finite numbers are errors; values never change."""
+    """A section of a spec. It is immutable; unknown keys, silent conversions and non-finite numbers are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     def canonical(self) -> dict[str, Any]:
-        """Return the section as plain JSON values, defaults written out but for those of keys that came later."""
+        """Return the section as plain JSON values, with all defaults except those of keys that are marked LATER."""
         return self._plain(without=None)
 
     def identity(self) -> dict[str, Any]:
-        """Return what tells the section from others: its canonical form without places."""
+        """Return what distinguishes the section from others: its canonical form without the keys marked PLACE."""
         return self._plain(without=PLACE)
 
     def common(self) -> dict[str, Any]:
-        """Return what all runs of a pack must have in common: the identity without the keys that are each run's own."""
+        """Return what all runs of a pack must have in common: the identity without the keys marked PER_RUN."""
         return self._plain(without=PER_RUN)
 
     def _plain(self, without: Mark | None) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class Section(BaseModel):
 
 @cache
 def _keys(section: type[Section]) -> tuple[tuple[str, frozenset[Mark], Any], ...]:
-    """Return name, marks and default of each key of a section."""
+    """Return the name, marks and default of every key of a section."""
     return tuple(
         (name, frozenset(mark for mark in info.metadata if isinstance(mark, Mark)), info.default)
         for name, info in section.model_fields.items()
@@ -76,7 +76,7 @@ def _keys(section: type[Section]) -> tuple[tuple[str, frozenset[Mark], Any], ...
 
 
 def marks_of(section: type[Section], key: str) -> frozenset[Mark]:
-    """Return what is said of a key of a section. Raise KeyError if it has no such key."""
+    """Return the marks of a key of a section. Raise KeyError if it has no such key."""
     return {name: marks for name, marks, _ in _keys(section)}[key]
 
 
@@ -86,15 +86,15 @@ Dtype = Literal["float32", "float64"]
 
 
 def named(value: Any) -> Any:
-    """Write out the short form of a section that has a name: the word alone."""
+    """Return a section with its short form, the name alone, written out; anything else unchanged."""
     return {"name": value} if isinstance(value, str) else value
 
 
 def default_name(name: str) -> BeforeValidator:
-    """Return the validator of a section with a default: a word is its name, a mapping without one has this name."""
+    """Return a validator that writes out a section: a word is its name, a mapping without a name gets this one."""
 
-    def written_out(value: Any) -> Any:
+    def write_out(value: Any) -> Any:
         value = named(value)
         return {"name": name, **value} if isinstance(value, dict) else value
 
-    return BeforeValidator(written_out)
+    return BeforeValidator(write_out)

@@ -1,1 +1,1 @@
-"""Optimizers: what turns a gradient into a change of the weights. One file each, and one line in catalogue.py."""
+"""Optimizers turn gradients into changes of the weights. An optimizer is one file here and one line in catalogue.py."""

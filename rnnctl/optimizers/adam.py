@@ -1,7 +1,7 @@
-"""Adam (Kingma and Ba 2015, algorithm 1), t counted from 1:
+"""Adam (Kingma and Ba 2015, algorithm 1). The update t is counted from 1.
 
-m <- b1 m + (1 - b1) g        v <- b2 v + (1 - b2) g^2
-w <- w - rate (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + epsilon)
+m <- beta1 m + (1 - beta1) g        v <- beta2 v + (1 - beta2) g^2
+w <- w - rate (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class AdamSection(OptimizerSection):
-    """Adam, with its moments corrected for their start at zero."""
+    """Adam, with bias correction of both moments."""
 
     name: Literal["adam"] = "adam"
     beta1: Annotated[float, PER_RUN, LATER] = Field(0.9, ge=0, lt=1, description="decay of the mean of gradients")
@@ -39,7 +39,7 @@ class AdamSection(OptimizerSection):
 
 
 def _corrections(settings: AdamSection, rate: float, update: int) -> tuple[float, float]:
-    """Return rate / (1 - b1^t) and sqrt(1 - b2^t)."""
+    """Return rate / (1 - beta1^t) and sqrt(1 - beta2^t)."""
     return rate / (1 - settings.beta1**update), math.sqrt(1 - settings.beta2**update)
 
 

@@ -1,4 +1,4 @@
-"""Adam in one pass over the weights. Torch takes seven, which last longer than the products of a small network."""
+"""Adam in one pass over the weights. Torch needs seven, which take longer than the products of a small network."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from rnnctl.kernels.compiled import kernel
 
 @kernel
 def adam(gradient_N, weights_N, m_N, v_N, scale, beta1, beta2, epsilon, step, root):
-    """One update in place, by the gradient times `scale`. step: rate / (1 - beta1^t). root: sqrt(1 - beta2^t)."""
-    # Scalars of the weights' own precision: a Python float would turn the arithmetic into float64.
+    """Update weights and moments in place by the gradient times `scale`.
+
+    step: rate / (1 - beta1^t). root: sqrt(1 - beta2^t).
+    """
+    # Scalars in the precision of the weights: a Python float would turn the arithmetic into float64.
     kind = weights_N.dtype.type
     stay1, stay2, share1, share2 = kind(beta1), kind(beta2), kind(1 - beta1), kind(1 - beta2)
     factor, rate, spread, least = kind(scale), kind(step), kind(1 / root), kind(epsilon)

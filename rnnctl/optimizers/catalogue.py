@@ -1,4 +1,4 @@
-"""The optimizers: a new one is a file beside these and one line here."""
+"""The catalogue of optimizers. A new optimizer is a file in this folder and a line here."""
 
 from rnnctl.optimizers.adam import AdamSection
 from rnnctl.optimizers.section import OptimizerSection

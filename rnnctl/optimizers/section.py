@@ -1,4 +1,4 @@
-"""What a study says of an optimizer, and what the trainer asks of it. Loads no torch."""
+"""The section `train.optimizer` of a study, and what the trainer asks of an optimizer. Loads no torch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Step(Protocol):
-    """One update of one run, in place, elementwise, so that a run's bits are its own."""
+    """One update of one run, in place and elementwise: a run's bits do not depend on the other runs of its pack."""
 
     def __call__(
         self,
@@ -26,8 +26,9 @@ class Step(Protocol):
     ) -> None:
         """Change the weights by the gradient times `scale`.
 
-        settings: the run's own section. rate: the learning rate of this update. update: its number, from 1. kept_SN:
-        what the optimizer keeps between updates, zeros before the first; None where it keeps nothing.
+        settings: the optimizer section of the run. rate: the learning rate of this update. update: its number, counted
+        from 1. gradient_N, weights_N: one value a weight. kept_SN: what the optimizer keeps between updates, one row a
+        slot, zeros before the first update; None if it has no slots.
         """
 
 
@@ -36,9 +37,9 @@ class OptimizerSection(Section, ABC):
 
     name: str
 
-    slots: ClassVar[int]  # vectors as long as the weights that it keeps between updates
+    slots: ClassVar[int]  # number of vectors, as long as the weights, that are kept between updates
 
     @classmethod
     @abstractmethod
     def step(cls, device: str) -> Step:
-        """Return what makes updates on a device. It is the same for all runs of a pack; their settings may differ."""
+        """Return the function that makes updates on a device. The runs of a pack share it, not their settings."""

@@ -1,1 +1,1 @@
-"""Schedules: how the learning rate changes with the updates. One file each, and one line in catalogue.py."""
+"""Schedules of the learning rate. A schedule is one file here and one line in catalogue.py."""

@@ -1,4 +1,4 @@
-"""The schedules of the learning rate: a new one is a file beside these and one line here."""
+"""The catalogue of schedules. A new schedule is a file in this folder and a line here."""
 
 from rnnctl.parts import Catalogue
 from rnnctl.schedules.constant import ConstantSection

@@ -1,4 +1,4 @@
-"""A learning rate that stays as it is."""
+"""A learning rate that does not change."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rnnctl.schedules.section import ScheduleSection
 
 
 class ConstantSection(ScheduleSection):
-    """The learning rate is `train.lr` throughout."""
+    """The rate is lr at every update."""
 
     name: Literal["constant"] = "constant"
 

@@ -1,4 +1,4 @@
-"""A learning rate that is halved again and again."""
+"""A learning rate that falls exponentially."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from rnnctl.schedules.section import ScheduleSection
 
 
 class ExponentialSection(ScheduleSection):
-    """lr 2^(-t / period), t being the updates made before."""
+    """The rate is lr 2^(-t / period) after t updates."""
 
     name: Literal["exponential"] = "exponential"
     period: int = Field(ge=1, description="updates in which the rate falls to a half")
 
     def rate(self, lr: float, update: int) -> float:
-        share: float = 2.0 ** -((update - 1) / self.period)
-        return lr * share
+        factor: float = 2.0 ** -((update - 1) / self.period)
+        return lr * factor

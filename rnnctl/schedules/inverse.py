@@ -1,4 +1,4 @@
-"""A learning rate that falls as one over the updates."""
+"""A learning rate that falls as one over the number of updates."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rnnctl.schedules.section import ScheduleSection
 
 
 class InverseSection(ScheduleSection):
-    """lr / (1 + t / period), t being the updates made before."""
+    """The rate is lr / (1 + t / period) after t updates."""
 
     name: Literal["1/t"] = "1/t"
     period: int = Field(ge=1, description="updates after which the rate has fallen to a half, then a third, ...")

@@ -1,4 +1,4 @@
-"""What a study says of a schedule of the learning rate."""
+"""The section `train.rate` of a study: how the learning rate changes with the updates."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Keys that had other names when the first runs were identified.
+"""Keys that had other names when the first runs got their ids.
 
-An id is a hash of a run's keys. Keys that have moved go into it under their former names, so that a run keeps its id;
-and specs that were stored under former names are read.
+An id is a hash of a run's keys. Keys that have moved enter the hash under their former names, so that a run keeps its
+id. Specs that were stored under former names can still be read; a study that uses one is told the current name.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from rnnctl.section import Path
 
-# Former path -> path today.
+# Former path -> current path.
 FORMER: dict[Path, Path] = {
     ("train", "lr_decay"): ("train", "rate", "name"),
     ("train", "lr_period"): ("train", "rate", "period"),
@@ -20,15 +20,31 @@ FORMER: dict[Path, Path] = {
     ("train", "epsilon"): ("train", "optimizer", "epsilon"),
 }
 
+# How the sections that former keys now belong to are written.
+EXAMPLES: dict[Path, str] = {
+    ("train", "rate"): "{name: 1/t, period: 1000}",
+    ("train", "optimizer"): "{name: adam, beta1: 0.95}",
+}
+
+
+def moved(path: Path) -> str | None:
+    """Return where a former key, or an unambiguous tail of one, is now and how it is written; None for other paths."""
+    matches = [current for former, current in FORMER.items() if former[-len(path) :] == path]
+    if len(matches) != 1:
+        return None
+    (current,) = matches
+    section = current[:-1]
+    return f"is {'.'.join(current)} now; write {'.'.join(section)}: {EXAMPLES[section]}"
+
 
 def with_former_names(plain: dict[str, Any]) -> dict[str, Any]:
     """Return an identity (see rnnctl.section) with keys under their former names.
 
-    A section of which any key had no former name stays as it is.
+    A section is left unchanged if any of its keys has no former name.
     """
     result = {name: dict(value) if isinstance(value, dict) else value for name, value in plain.items()}
-    names = {today: former for former, today in FORMER.items()}
-    for top, name in dict.fromkeys(today[:2] for today in FORMER.values()):
+    names = {current: former for former, current in FORMER.items()}
+    for top, name in dict.fromkeys(current[:2] for current in FORMER.values()):
         section = result.get(top, {}).get(name)
         if isinstance(section, dict) and all((top, name, key) in names for key in section):
             del result[top][name]
@@ -37,16 +53,16 @@ def with_former_names(plain: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def with_names_of_today(data: Any) -> Any:
-    """Return what a stored spec says with each key that has moved at its place; all else is left as it is."""
+def with_current_names(data: Any) -> Any:
+    """Return a stored spec with all keys that have moved under their current names, and nothing else changed."""
     if not isinstance(data, dict) or not isinstance(data.get("train"), dict):
         return data
     train = dict(data["train"])
-    moved: dict[str, dict[str, Any]] = {}
+    sections: dict[str, dict[str, Any]] = {}
     for (_, former), (_, section, name) in FORMER.items():
         if former != section and former in train:
-            moved.setdefault(section, {})[name] = train.pop(former)
-    for section, keys in moved.items():
+            sections.setdefault(section, {})[name] = train.pop(former)
+    for section, keys in sections.items():
         below = train.get(section, {})
         train[section] = {**({"name": below} if isinstance(below, str) else below), **keys}
     return {**data, "train": train}

@@ -19,7 +19,7 @@ from rnnctl.cells.catalogue import CELLS
 from rnnctl.cells.rnn.section import RnnSection
 from rnnctl.section import PER_RUN, Section, default_name, named
 from rnnctl.study.check import Check, Stop
-from rnnctl.study.former import with_former_names, with_names_of_today
+from rnnctl.study.former import with_current_names, with_former_names
 from rnnctl.study.train import Train
 from rnnctl.tasks.catalogue import TASKS
 
@@ -45,7 +45,7 @@ class RunSpec(Section):
     @model_validator(mode="before")
     @classmethod
     def _reads_former_names(cls, data: Any) -> Any:
-        return with_names_of_today(data)
+        return with_current_names(data)
 
     @model_validator(mode="after")
     def _omega_has_its_cell(self) -> RunSpec:

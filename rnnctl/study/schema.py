@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 
 from rnnctl.section import DERIVED, Path, Section
 from rnnctl.study.errors import SpecError
-from rnnctl.study.former import FORMER
+from rnnctl.study.former import moved
 from rnnctl.study.run import RunSpec
 from rnnctl.words import nearest
 
@@ -101,7 +101,8 @@ class Key:
         first_error = None
         for probe in _probes(self):
             try:
-                return probe.model_validate({"value": value}).canonical()["value"]
+                valid = probe.model_validate({"value": value}).value
+                return valid.canonical() if isinstance(valid, Section) else valid
             except ValidationError as error:
                 first_error = first_error or error
         raise first_error
@@ -163,8 +164,8 @@ def lookup(path: Path) -> Key:
     depth = next(d for d in range(len(path)) if path[: d + 1] not in KEYS)
     siblings = names_below(path[:depth])
     wrong = path[depth]
-    if path in FORMER:
-        raise UnknownKey("has another name now", meant=".".join(FORMER[path]))
+    if current := moved(path):
+        raise UnknownKey(current, key=".".join(path))
     elsewhere = {key[-1]: ".".join(key) for key in reversed(KEYS)}
     meant = nearest(wrong, siblings) or elsewhere.get(wrong) or elsewhere.get(nearest(wrong, elsewhere))
     where = f" under {'.'.join(path[:depth])}" if depth else ""

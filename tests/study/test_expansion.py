@@ -4,6 +4,7 @@ import pytest
 
 from rnnctl.cells.base.inits import OrthogonalInit, XavierInit
 from rnnctl.cells.rnn.section import SmartTanhInit
+from rnnctl.study.loading import read_study
 from tests.study.studies import labels, specs, study
 
 
@@ -221,3 +222,18 @@ def test_differences_are_the_values_of_all_keys_that_vary_and_of_no_others():
     assert a.differences == {"train.clip": "none", "train.omega.alpha": 0.0, "train.omega.decay": "constant"}
     assert b.differences == {"train.clip": 1.0, "train.omega.alpha": 0.5, "train.omega.decay": "1/t"}
     assert (a.case, a.label) == ("A", "A seed=1")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "train.bptt: [full, 5]",
+        "check.screen: [null, 1000]",
+        "train.rate: [constant, {name: 1/t, period: 5}]",
+        "train.optimizer: [{name: adam, beta1: 0.9}, {name: adam, beta1: 0.5}]",
+    ],
+)
+def test_a_key_that_was_added_later_can_be_varied_around_its_default(values):
+    base = "base: {task: {name: permutation, predict: every}}\n"
+    found = read_study(f"study: s\n{base}grid: {{{values}}}\n", "s.yaml")
+    assert len({run.spec.run_id for run in found.runs}) == len({run.label for run in found.runs}) == 2

@@ -23,6 +23,12 @@ def test_no_shorter_tail_would_have_done():
     [
         ("std.x", "there is no key std; "),
         ("lrr", "there is no key lrr; allowed: task, model, train, check, stop, seed; did you mean train.lr?"),
+        (
+            "train.beta1",
+            "train.beta1: is train.optimizer.beta1 now; write train.optimizer: {name: adam, beta1: 0.95}",
+        ),
+        ("train.lr_decay", "train.lr_decay: is train.rate.name now; write train.rate: {name: 1/t, period: 1000}"),
+        ("lr_period", "lr_period: is train.rate.period now; write train.rate: "),
         ("name", "name could be several keys; allowed: task.name, model.name, model.init.name"),
     ],
 )
