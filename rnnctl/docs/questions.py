@@ -16,10 +16,11 @@ def catalogues() -> dict[str, Catalogue[Section]]:
     """Return the catalogues of all families by what a part is called, such as `task`."""
     from rnnctl.cells.catalogue import CELLS
     from rnnctl.optimizers.catalogue import OPTIMIZERS
+    from rnnctl.probes.catalogue import PROBES
     from rnnctl.schedules.catalogue import SCHEDULES
     from rnnctl.tasks.catalogue import TASKS
 
-    known: tuple[Catalogue[Section], ...] = (TASKS, CELLS, OPTIMIZERS, SCHEDULES)  # type: ignore[assignment]
+    known: tuple[Catalogue[Section], ...] = (TASKS, CELLS, OPTIMIZERS, SCHEDULES, PROBES)  # type: ignore[assignment]
     return {catalogue.kind: catalogue for catalogue in known}
 
 
@@ -31,13 +32,17 @@ def questions(kind: str) -> str:
 
 
 def _class_variables(base: type[Section]) -> list[tuple[str, str, str]]:
-    """Return name, whether it must be given, and meaning: the comment beside it or above it."""
-    rows, above = [], ""
+    """Return name, whether it must be given, and meaning.
+
+    The meaning is the comment beside it or above it, or what the docstring of the class says after the name.
+    """
+    rows, above, doc = [], "", " ".join((base.__doc__ or "").split())
     for line in inspect.getsource(base).splitlines():
         match = _CLASS_VARIABLE.fullmatch(line)
         if match:
             needed = "" if hasattr(base, match["name"]) else "required"
-            rows.append((match["name"], needed, _sentence(match["about"] or above)))
+            in_doc = re.search(rf"\b{match['name']}: (.+?)\.(?= |$)", doc)
+            rows.append((match["name"], needed, _sentence(match["about"] or above or (in_doc[1] if in_doc else ""))))
         above = line.strip().removeprefix("# ") if line.strip().startswith("# ") else ""
     return rows
 

@@ -17,7 +17,7 @@ from rnnctl.determinism import worker_environment
 ROOT = Path(__file__).resolve().parents[2]
 README, ADDING = ROOT / "README.md", ROOT / "rnnctl/docs/adding-parts.md"
 
-# Adds the class of the module `example` to its catalogue, trains a run that uses it, and prints how that went.
+# Adds the class of the module `example` to its catalogue, trains a run, and prints how that went.
 SCRIPT = """
 import example
 from rnnctl.{room}.catalogue import {catalogue}
@@ -87,3 +87,16 @@ def test_the_initialisation_of_the_page_draws(tmp_path):
         "assert weights['W_hh'].shape == (5, 5) and abs(weights['W_uh']).max() <= 0.2 and 'b_hh' not in weights\n"
     )
     _run(tmp_path, _code(ADDING, "An initialisation"), script)
+
+
+def test_the_probe_of_the_page_answers(tmp_path):
+    script = SCRIPT.format(room="probes", catalogue="PROBES", name="Norms", spec=SPEC) + (
+        "from rnnctl.probes.base import Asked\n"
+        "from rnnctl.training.trained import Trained\n"
+        "trained = Trained.from_state(memory.state(spec.run_id), spec.run_id, spec)\n"
+        "probe = example.Norms(order='nuc')\n"
+        "answers = [(question, probe.ask(trained, question)) for question in probe.questions(spec)]\n"
+        "(table,) = probe.tabulate([Asked('study', 'run', 'run', spec.run_id, spec, 60, answers)])\n"
+        "assert [row[1] for row in table.rows] == ['W_uh', 'W_hh', 'W_hy'], table\n"
+    )
+    _run(tmp_path, _code(ADDING, "A probe"), script)

@@ -17,7 +17,12 @@ WRITTEN = [
     *(ROOT / name for name in ("README.md", ".github/CONTRIBUTING.md", "rnnctl/studies/results/README.md")),
     *pages(),
 ]
-SHOWN_AS_EXAMPLES = {"rnnctl/tasks/first.py", "rnnctl/optimizers/momentum.py", "rnnctl/schedules/warmup.py"}
+SHOWN_AS_EXAMPLES = {
+    "rnnctl/tasks/first.py",
+    "rnnctl/optimizers/momentum.py",
+    "rnnctl/schedules/warmup.py",
+    "rnnctl/probes/norms.py",
+}
 TOP = ("rnnctl/", "jobs/", "store/", "plots/", "tests/", ".github/")
 
 
