@@ -1,4 +1,4 @@
-"""A part owns its name: outside its room and its catalogue nobody writes it down."""
+"""A part owns its name: nobody writes it down outside its room."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from rnnctl.cells.catalogue import CELLS
 from rnnctl.optimizers.catalogue import OPTIMIZERS
 from rnnctl.parts import Catalogue
+from rnnctl.probes.catalogue import PROBES
 from rnnctl.schedules.catalogue import SCHEDULES
 from rnnctl.tasks.catalogue import TASKS
 from tests.house.source import modules, room
@@ -19,12 +20,14 @@ FAMILIES: dict[str, Catalogue] = {
     "rnnctl.tasks": TASKS,
     "rnnctl.optimizers": OPTIMIZERS,
     "rnnctl.schedules": SCHEDULES,
+    "rnnctl.probes": PROBES,
 }
 RIVALS = {"rnnctl.bench", "rnnctl.studies"}  # measured and shown by name
 # Words that are the name of a part and mean something else where they stand, or the default of a section.
 OTHER_MEANINGS = {
-    "rnnctl.cli.probe": {"text"},
+    "plots.generalisation": {"lengths"},
     "rnnctl.docs.keys": {"text"},
+    "rnnctl.probes.generate": {"text"},
     "rnnctl.report.export.commands": {"text"},
     "rnnctl.study.run": {"rnn"},
     "rnnctl.study.train": {"constant", "1/t"},
