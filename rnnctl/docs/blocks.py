@@ -15,9 +15,11 @@ from rnnctl.docs import commands, keys, parts, questions
 
 _TABLES: dict[str, Callable[[], str]] = {
     "commands": commands.overview,
+    "families": parts.families,
     "figures": parts.figures,
     "keys": lambda: keys.keys(""),
     "measures": parts.measures,
+    "results": parts.results,
     "studies": parts.studies,
 }
 _FAMILIES: dict[str, Callable[[str], str]] = {

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from rnnctl.docs.markdown import code, table
+import inspect
+import re
+
+from rnnctl.docs.markdown import code, listed, table
+
+_FIELD = re.compile(r"    (?P<name>\w+): [^=#]*(?:# (?P<about>.*))?")
 
 
 def figures() -> str:
@@ -23,6 +28,27 @@ def measures() -> str:
 
     rows = [[code(each.key), each.label, each.heading, each.reference.label] for each in MEASURES.values()]
     return table(["key", "is", "column in tables", "shown beside"], rows)
+
+
+def results() -> str:
+    """Return the table of what is known of each run. Meanings are the comments of the class."""
+    from rnnctl.measures import MEASURES
+    from rnnctl.report.results import Result
+
+    rows = []
+    for line in inspect.getsource(Result).splitlines():
+        match = _FIELD.fullmatch(line)
+        if match:
+            name = match["name"]
+            rows.append([code(name), match["about"] or MEASURES[name].label])
+    return table(["field", "is"], rows)
+
+
+def families() -> str:
+    """Return the table of the families of parts, with the names that studies and commands use."""
+    from rnnctl.docs.questions import catalogues
+
+    return table(["part", "names"], [[kind, listed(catalogue.names)] for kind, catalogue in catalogues().items()])
 
 
 def studies() -> str:

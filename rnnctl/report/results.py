@@ -38,27 +38,27 @@ class Result:
     tasks that have no such value.
     """
 
-    study: str
-    label: str
+    study: str  # the name of the study
+    label: str  # the name of the run within the study
     group: str  # the label of the configuration
-    run: str
-    config: str
-    seed: int
+    run: str  # the id of the run
+    config: str  # the id of the configuration, which replicates share
+    seed: int  # the seed of initial weights and training data
     ended: str  # the outcome of a finished run, the status of any other
-    updates: int  # done
-    budget: int  # updates, at most
+    updates: int  # updates done
+    budget: int  # updates at most
     loss: float | None
     bits_per_byte: float | None
     last_loss: float | None
-    floor: float | None
-    floor_bits_per_byte: float | None
+    floor: float | None  # the loss that the best predictor without memory reaches
+    floor_bits_per_byte: float | None  # the floor of text in bits per byte
     error: float | None
     last_error: float | None
-    chance_error: float | None
+    chance_error: float | None  # the error of that predictor
     best_at: int | None  # the update of the best validation loss
     broke_floor_at: int | None  # the update of the first check below the floor
-    samples: int | None  # on which the last validation rests
-    seconds: float | None  # of training
+    samples: int | None  # samples on which the last validation rests
+    seconds: float | None  # seconds of training
     exact: bool  # whether every attempt went on with the same bits
     stored_spec: Mapping[str, Any] = field(repr=False, compare=False)  # plain JSON values; `spec` reads them
 
