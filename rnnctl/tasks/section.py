@@ -65,6 +65,11 @@ class TaskSection(Section, ABC):
         return None
 
     @property
+    def data(self) -> tuple[str, str] | None:
+        """Where the data lies that the task reads, and its hash; None for tasks that generate their data."""
+        return None
+
+    @property
     def batch_multiple(self) -> tuple[int, str] | None:
         """A number that the batch size and the chunk size must be multiples of, and why; None for any size."""
         return None

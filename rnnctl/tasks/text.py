@@ -101,6 +101,10 @@ class TextSection(TaskSection):
         return float(min(piece or self.window, self.window))
 
     @property
+    def data(self) -> tuple[str, str]:
+        return self.corpus, self.sha256 or ""
+
+    @property
     def symbol(self) -> str:
         return {"bytes": "byte", "chars": "character", "bpe": f"token of {self.vocabulary}"}[self.level]
 

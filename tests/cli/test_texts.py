@@ -107,7 +107,7 @@ def test_the_commands_of_a_study_name_its_text_from_anywhere(folder, tmp_path):
     for where in (folder, tmp_path / "empty"):  # with and without a file `words` in it
         script = rnnctl("export", "a", "--commands", "-w", folder, cwd=where, check=0).stdout
         assert STUDY.replace("corpus: words", f'corpus: "{folder}/words"') in script
-        assert f"# its text: {folder}/words, sha256 {hashlib.sha256(WORDS).hexdigest()}" in script
+        assert f"# its data: {folder}/words, sha256 {hashlib.sha256(WORDS).hexdigest()}" in script
 
 
 def test_a_workspace_is_no_part_of_its_text(folder, tmp_path):

@@ -381,7 +381,7 @@ def test_a_relative_corpus_has_its_place_in_the_text_and_nothing_else_is_touched
     assert expected.replace("'more/words'", f'"{tmp_path}/more/words"') in "\n".join(lines)
     assert made_by(lines) == {"s.yaml": [one.run_id for one in rows]}
     shas = {f"{one.spec['task']['corpus']}, sha256 {one.spec['task']['sha256']}" for one in rows}
-    assert {line.removeprefix("# its text: ") for line in lines if line.startswith("# its text")} == shas
+    assert {line.removeprefix("# its data: ") for line in lines if line.startswith("# its data")} == shas
     assert len(shas) == 3
 
 
@@ -395,7 +395,7 @@ def test_runs_are_written_out_where_it_is_not_plain_which_text_is_meant(of_texts
 @pytest.mark.parametrize(
     ("named", "places", "placed"),
     [
-        ("[x/words, stdlib, words2]", {"/a/x/words", "/a/words2"}, '["/a/x/words", stdlib, "/a/words2"]'),
+        ("[x/words, stdlib, words2]", {"/a/x/words", "stdlib", "/a/words2"}, '["/a/x/words", stdlib, "/a/words2"]'),
         ("[../words]", {"/a/words", "/a/words2"}, '["/a/words"]'),
         ("[linked]", {"/data/text"}, '["/data/text"]'),
         ("[linked]", {"/data/text", "/data/more"}, None),

@@ -2,8 +2,8 @@
 
 Comments say by whom, when and on what each run was trained. In an empty folder, the script registers the same run ids.
 The text of a study as last registered may name only some of its runs: an earlier text may have named others, and a
-later version of rnnctl may read it differently. Other runs are written out in full, in a study of their own. Corpora
-have absolute paths, and their sha256 in a comment.
+later version of rnnctl may read it differently. Other runs are written out in full, in a study of their own. Data that
+runs read from disk has its absolute path, and its sha256 in a comment.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rnnctl import __version__
-from rnnctl.corpora.corpus import STDLIB
 from rnnctl.report.export.places import with_places
+from rnnctl.report.specs import read_spec
 from rnnctl.study.errors import SpecError
 from rnnctl.study.loading import read_study
 from rnnctl.words import one_line
@@ -44,8 +44,8 @@ def script(
         yield ""
         updated = "" if study.updated == study.created else f", again {_time(study.updated)}"
         yield f"# study {study.name}: {len(rows)} runs, registered {_time(study.created)}{updated}"
-        for corpus, sha256 in sorted(_texts(rows)):
-            yield one_line(f"# its text: {corpus}, sha256 {sha256}")
+        for place, sha256 in sorted(_data(rows)):
+            yield one_line(f"# its data: {place}, sha256 {sha256}")
         files = _files(study, rows, taken)
         for name, text in files.items():
             yield from _here_document(f"{name}.yaml", text)
@@ -64,7 +64,7 @@ def script(
 def _files(study: StudyRow, rows: Sequence[RunRow], taken: set[str]) -> dict[str, str]:
     """Return the study files that register exactly these runs, text by name. taken: names in use; it is extended."""
     known = {row.run_id for row in rows}
-    source = with_places(study.source, {corpus for corpus, _ in _texts(rows)} - {STDLIB})
+    source = with_places(study.source, {place for place, _ in _data(rows)})
     try:
         named = {run.spec.run_id for run in read_study(source or "", study.name).runs}
     except SpecError:
@@ -78,10 +78,9 @@ def _files(study: StudyRow, rows: Sequence[RunRow], taken: set[str]) -> dict[str
     return files
 
 
-def _texts(rows: Sequence[RunRow]) -> set[tuple[str, str]]:
-    """Where the corpora of these runs lie, and their sha256."""
-    tasks = (row.spec["task"] for row in rows)
-    return {(task["corpus"], task["sha256"]) for task in tasks if task["name"] == "text"}
+def _data(rows: Sequence[RunRow]) -> set[tuple[str, str]]:
+    """Return where the data of these runs lies, and its sha256."""
+    return {data for row in rows if (data := read_spec(row.spec).task.data) is not None}
 
 
 def _free_name(study: str, taken: set[str]) -> str:

@@ -60,7 +60,7 @@ def final_state(row: RunRow, history: History, trained: Trained, which: str = LA
     """Return the arrays of the module's docstring, in their order.
 
     history: of the run, with traces. which: the weights of the file, `last` or `best`. Raise ValueError if the run has
-    none of this name, or if its text has changed.
+    none of this name, or if its data has changed.
     """
     spec, task = trained.spec, trained.task
     if which not in trained.weights:

@@ -1,4 +1,4 @@
-"""The text of a study with absolute paths of its corpora, so that it can be registered from any folder."""
+"""The text of a study with absolute paths of the data it reads, so that it can be registered from any folder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from rnnctl.corpora.corpus import STDLIB
+from rnnctl.section import PLACE, marks_of
+from rnnctl.tasks.catalogue import TASKS
 
 SECTIONS = ("base", "cases", "zip", "grid", "random")  # those with settings of runs; conditions and recipes stay
 
@@ -17,8 +18,8 @@ SECTIONS = ("base", "cases", "zip", "grid", "random")  # those with settings of 
 def with_places(source: str, places: Collection[str]) -> str | None:
     """Return the text with the absolute path in place of each relative one, and everything else as it is.
 
-    places: the absolute paths of the corpora of the study's runs. None if it is unclear which of them a path means, or
-    if the text is not YAML.
+    places: where the data of the study's runs lies: absolute paths, and names that stay as they are. None if it is
+    unclear which of them a path means, or if the text is not YAML.
     """
     try:
         tree = yaml.compose(source, Loader=yaml.SafeLoader)
@@ -27,24 +28,26 @@ def with_places(source: str, places: Collection[str]) -> str | None:
     if not isinstance(tree, yaml.MappingNode):
         return None
     sections = [node for name, node in tree.value if name.value in SECTIONS]
-    named = {node.start_mark.index: node for section in sections for node in _corpora(section)}
+    keys = {key for task in TASKS for key in task.model_fields if PLACE in marks_of(task, key)}
+    named = {node.start_mark.index: node for section in sections for node in _values(section, keys)}
+    paths = [place for place in places if os.path.isabs(place)]
     # From the last to the first, so that positions before a change stay valid.
     for start, node in sorted(named.items(), reverse=True):
-        if node.value != STDLIB and not os.path.isabs(os.path.expanduser(node.value)):
-            if (place := _place(node.value, places)) is None:
+        if node.value not in places and not os.path.isabs(os.path.expanduser(node.value)):
+            if (place := _place(node.value, paths)) is None:
                 return None
             source = source[:start] + json.dumps(place, ensure_ascii=False) + source[node.end_mark.index :]
     return source
 
 
-def _corpora(node: yaml.Node, under: bool = False) -> Iterator[yaml.ScalarNode]:
-    """Yield the values of all keys `corpus`, `task.corpus`, ... at or below a node. under: the node is such a value."""
+def _values(node: yaml.Node, keys: Collection[str], under: bool = False) -> Iterator[yaml.ScalarNode]:
+    """Yield the values of all keys such as `task.KEY` at or below a node. under: the node is such a value."""
     if isinstance(node, yaml.MappingNode):
         for key, below in node.value:
-            yield from _corpora(below, under or key.value.split(".")[-1] == "corpus")
+            yield from _values(below, keys, under or key.value.split(".")[-1] in keys)
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
-            yield from _corpora(item, under)
+            yield from _values(item, keys, under)
     elif under:
         yield node
 
