@@ -38,7 +38,7 @@ def columns(factor: Factor, index: int) -> list[Column]:
     column of its own. Otherwise every value except the first has a column: the others are compared with the first.
     """
     distinct = sorted(set(factor.values), key=parameter_axis.category_order)
-    words = [value for value in distinct if isinstance(value, str)]
+    words: list[float | str] = [value for value in distinct if isinstance(value, str)]
     number_columns = []
     if len(factor.numbers) > 1:
         numbers = np.array([value if isinstance(value, float) else np.nan for value in factor.values])
@@ -87,7 +87,8 @@ class Table:
         variance = float(y.var(ddof=1))
         if variance <= 1e-24 * float(np.mean(y**2)):
             raise TooFew("all configurations have the same result")
-        within = estimate(values, trials.config, trials.seed).sd_seeds
+        over_seeds = estimate(values, trials.config, trials.seed)
+        within = None if over_seeds is None else over_seeds.sd_seeds
         noise = None if within is None else within**2 * float(np.mean(1 / trials.counts))
         all_columns = [column for i, factor in enumerate(trials.factors) for column in columns(factor, i)]
         return cls(

@@ -69,9 +69,10 @@ def _files(study: StudyRow, rows: Sequence[RunRow], taken: set[str]) -> dict[str
         named = {run.spec.run_id for run in read_study(source or "", study.name).runs}
     except SpecError:
         named = set()
-    usable = bool(named) and named <= known
-    files = {study.name: source} if usable else {}
-    rest = [row for row in rows if not usable or row.run_id not in named]
+    files: dict[str, str] = {}
+    if source is not None and named and named <= known:
+        files[study.name] = source
+    rest = [row for row in rows if not files or row.run_id not in named]
     for start in range(0, len(rest), RUNS_A_FILE):
         name = study.name if not files else _free_name(study.name, taken)
         files[name] = _written_out(name, study.name, rest[start : start + RUNS_A_FILE])

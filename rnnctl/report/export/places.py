@@ -48,7 +48,7 @@ def _values(node: yaml.Node, keys: Collection[str], under: bool = False) -> Iter
     elif isinstance(node, yaml.SequenceNode):
         for item in node.value:
             yield from _values(item, keys, under)
-    elif under:
+    elif under and isinstance(node, yaml.ScalarNode):
         yield node
 
 

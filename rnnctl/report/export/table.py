@@ -49,14 +49,16 @@ def check_rows(history: History, identity: Mapping[str, Any], traces: bool = Fal
         row = {**identity, "step": step, **{name: values[i] for name, values in columns.items()}}
         if traces:
             row["traces"] = {
-                name: _plain(arrays[i]) for name, arrays in history.traces.items() if arrays[i] is not None
+                name: _plain(array) for name, arrays in history.traces.items() if (array := arrays[i]) is not None
             }
         yield row
 
 
 def _plain(array: np.ndarray) -> list[Any]:
-    values: list[Any] = np.where(np.isfinite(array), array, None).tolist()
-    return values
+    values = array.astype(object)
+    values[~np.isfinite(array)] = None
+    plain: list[Any] = values.tolist()
+    return plain
 
 
 def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:

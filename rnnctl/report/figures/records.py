@@ -44,7 +44,8 @@ def gradients(run: Result, history: History) -> Histogram:
     at = list(rows)
     counts = np.stack(list(rows.values())).astype(float)
     batch = run.spec.check.diagnostic_batch
-    values = np.array([batch * len(history.traces["grad_time"][i]) for i in at])
+    lengths = _rows(history, "grad_time")
+    values = np.array([batch * len(lengths[i]) for i in at])
     share = np.clip(np.nan_to_num(history.scalars["grad_zero_share"][at]), 0, 1)
     zeros = np.round(share * values)
     non_finite = np.maximum(0, values - zeros - counts.sum(1))
