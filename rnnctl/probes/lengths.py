@@ -100,18 +100,16 @@ class Lengths(Probe):
         answers = [answer for run in runs for _, answer in run.answers]
         measure, without = measure_of(answers), [measure_of(answers).without(answer) for answer in answers]
         shared = max(without) - min(without) <= SAME * max(without)
-        trained = {
-            (getattr(run.spec.task, "min_length", None), getattr(run.spec.task, "max_length", 0)) for run in runs
-        }
-        low, high = trained.pop() if len(trained) == 1 else (None, 0)
+        ranges = {run.spec.task.lengths for run in runs}
+        trained = ranges.pop() if len(ranges) == 1 else None
         return generalisation(
             [
                 ByLength(run.label, run.group, *np.array([(q["length"], measure.value(a)) for q, a in run.answers]).T)
                 for run in runs
             ],
             measure.axis,
-            # Lengths of training end before the greatest, unless there is only one; a single one has no width to shade.
-            trained=(low, high - 1) if low is not None and high - 1 > low else None,
+            # A single length has no width to shade.
+            trained=trained if trained is not None and trained[0] < trained[1] else None,
             without=(fmean(without), measure.predictor) if shared else None,
             samples=self.samples if measure.is_share else None,
             title=f"{title}: generalisation",
