@@ -2,25 +2,10 @@
 
 import json
 
-import pytest
-
 from store import Store, history, queries
 from tests.cli.lab import rnnctl, workspace
+from tests.cli.studies import CELLS_CHECKS
 
-CELLS = """\
-study: cells
-base:
-  task: {name: temporal_order, min_length: 10, max_length: 20}
-  model: {hidden: 12}
-  train: {updates: 60, batch: 10, lr: 0.1}
-  check: {every: 20, samples: 100, chunk: 50, diagnostic_batch: 5}
-  stop: {solved: never}
-cases:
-  RNN: {model.init: orthogonal, train.omega: 0.5}
-  GRU: {model.name: gru}
-  LSTM: {model.name: lstm}
-seeds: [1, 2]
-"""
 TASKS = """\
 study: tasks
 base:
@@ -35,39 +20,32 @@ grid:
 """
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = workspace(tmp_path_factory.mktemp("cells") / "w", CELLS)
-    rnnctl("train", cwd=folder, check=0)
-    return folder
-
-
-def test_every_cell_trains_and_leaves_its_history(folder):
-    with Store.open(folder, readonly=True) as store:
+def test_every_cell_trains_and_leaves_its_history(cells):
+    with Store.open(cells, readonly=True) as store:
         rows = queries.runs_of(store)
         assert [row.outcome for row in rows] == ["budget"] * 6
         for row in rows:
             past = history.read(store, [row.run_id], traces=True)[row.run_id]
-            assert past.steps.tolist() == [20, 40, 60]
+            assert past.steps.tolist() == CELLS_CHECKS
             assert {"valid_loss", "rho", "saturation", "reach"} <= past.scalars.keys()
 
 
-def test_every_cell_is_examined_and_shown(folder):
-    found = rnnctl("examine", "--json", cwd=folder, check=0).stdout
+def test_every_cell_is_examined_and_shown(cells):
+    found = rnnctl("examine", "--json", cwd=cells, check=0).stdout
     assert json.loads(found)
-    table = rnnctl("examine", cwd=folder, check=0).stdout
+    table = rnnctl("examine", cwd=cells, check=0).stdout
     for label in ("RNN", "GRU", "LSTM"):
         assert label in table
         assert label in found
-    with Store.open(folder, readonly=True) as store:
+    with Store.open(cells, readonly=True) as store:
         ids = [row.run_id for row in queries.runs_of(store)]
     for run_id in ids:
-        shown = json.loads(rnnctl("show", run_id, "--json", cwd=folder, check=0).stdout)
+        shown = json.loads(rnnctl("show", run_id, "--json", cwd=cells, check=0).stdout)
         assert shown
 
 
-def test_a_cell_can_be_selected(folder):
-    selected = rnnctl("examine", "--where", "model=gru", cwd=folder, check=0).stdout
+def test_a_cell_can_be_selected(cells):
+    selected = rnnctl("examine", "--where", "model=gru", "--no-figures", cwd=cells, check=0).stdout
     assert "GRU" in selected
     assert "LSTM" not in selected
 

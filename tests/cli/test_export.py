@@ -16,30 +16,15 @@ from rnnctl.study.run import RunSpec
 from rnnctl.training.checks import validation_set
 from store import Store, checkpoints, history, queries
 from tests.cli.lab import PATIENCE, TINY, environment, in_a_process, one_line, rnnctl, workspace
+from tests.cli.studies import CELLS, CELLS_CHECKS
 
-STUDY = """\
-study: cells
-base:
-  task: {name: temporal_order, min_length: 10, max_length: 20}
-  model: {hidden: 12, init: orthogonal}
-  train: {updates: 70, batch: 10, lr: 0.1}
-  check: {every: 20, samples: 100, chunk: 50, diagnostic_batch: 5, diagnose_every: 40}
-  stop: {solved: never}
-cases:
-  RNN: {train.omega: 0.5}
-  GRU: {model.name: gru}
-  LSTM: {model.name: lstm}
-seeds: [1, 2]
-"""
-UPDATES = [20, 40, 60, 70]  # of the checks; 40 and 70 make a diagnosis
+STUDY, UPDATES = CELLS, CELLS_CHECKS
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(cells):
     """A workspace with trained runs. Tests only read it."""
-    folder = workspace(tmp_path_factory.mktemp("export") / "w", STUDY)
-    rnnctl("train", "--checkpoint-updates", 30, cwd=folder, check=0)
-    return folder
+    return cells
 
 
 @pytest.fixture(scope="module")
