@@ -16,7 +16,7 @@ from rnnctl.tasks.base import Baseline
 from rnnctl.training.checks import Checker, validation_set
 from rnnctl.training.member import begin, network_of
 from tests.training.memory import Memory, train
-from tests.training.test_bits import assert_same
+from tests.training.same_bits import assert_same
 
 POEM = "".join(f"{n} bottles, {n * n} squares; " for n in range(150)).encode()
 CELLS = {

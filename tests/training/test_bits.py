@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-import torch
 
 from rnnctl.study.run import RunSpec
 from tests.training.memory import Memory, train
+from tests.training.same_bits import assert_same
 
 
 def spec(seed=1, *, hidden=13, updates=60, activation="tanh", init="orthogonal", clip=1.0, omega=0.5, lr=0.02, **check):
@@ -19,21 +19,6 @@ def spec(seed=1, *, hidden=13, updates=60, activation="tanh", init="orthogonal",
             "seed": seed,
         }
     )
-
-
-def assert_same(one, two, run_id):
-    """Equal to the last bit: weights, generators, counters, history with traces. By repr, so that nan equals nan."""
-    left, right = one.state(run_id), two.state(run_id)
-    assert left.keys() == right.keys()
-    for key, value in left.items():
-        same = torch.equal(value, right[key]) if isinstance(value, torch.Tensor) else repr(value) == repr(right[key])
-        assert same, key
-    rows, others = one.history[run_id], two.history[run_id]
-    assert [r.step for r in rows] == [r.step for r in others]
-    for row, other in zip(rows, others, strict=True):
-        assert repr(row.scalars) == repr(other.scalars)
-        for name, trace in row.traces.items():
-            assert trace.tobytes() == other.traces[name].tobytes(), name
 
 
 def four(**common):

@@ -11,7 +11,7 @@ from rnnctl.training.checks import validation_set
 from rnnctl.training.member import network_of
 from tests import oracles
 from tests.training.memory import Memory, train
-from tests.training.test_bits import assert_same
+from tests.training.same_bits import assert_same
 
 SHORT = {"min_length": 10, "max_length": 16}
 TASKS = {

@@ -11,7 +11,7 @@ from rnnctl.training.feed import Feed
 from rnnctl.training.member import begin, network_of
 from rnnctl.training.pack import Pack
 from tests.training.memory import Memory, train
-from tests.training.test_bits import assert_same
+from tests.training.same_bits import assert_same
 
 CELLS = {"rnn": {"init": "xavier"}, "gru": {"init": "xavier"}, "lstm": {}}
 STEPS = 9  # of a sequence: 3 blank and 2 * 3 of the pattern

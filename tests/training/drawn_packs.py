@@ -1,0 +1,47 @@
+"""Packs of drawn runs: alone, packed and resumed, each run ends with the same bits."""
+
+from __future__ import annotations
+
+import random
+
+from rnnctl.study.pack_key import PackKey
+from rnnctl.study.run import RunSpec
+from tests.language import drawn_companion, drawn_spec
+from tests.training.memory import Memory, train
+from tests.training.same_bits import assert_same
+
+
+def drawn_pack(rng: random.Random, places: list[str]) -> dict[str, RunSpec]:
+    """Draw runs of one pack key, of different ids."""
+    first = drawn_spec(rng, places)
+    runs = {first.run_id: first}
+    for _ in range(rng.randint(1, 3)):
+        other = drawn_companion(rng, first, places)
+        runs[other.run_id] = other
+    assert len({PackKey.of(spec) for spec in runs.values()}) == 1
+    return runs
+
+
+def check_pack(rng: random.Random, runs: dict[str, RunSpec]) -> None:
+    """Train the runs together, each alone, and together with an interruption at a random update; compare all."""
+    together = train(runs)
+    for run_id, spec in runs.items():
+        alone = train({run_id: spec})
+        assert_same(alone, together, run_id)
+        assert _told(alone, run_id) == _told(together, run_id)
+    resumed = Memory()
+    resumed.drain_after = rng.randint(1, max(1, together.updates - 1))
+    train(runs, resumed)
+    resumed.drain_after = None
+    rest = {run_id: spec for run_id, spec in runs.items() if run_id not in resumed.outcomes}
+    if rest:
+        train(rest, resumed)
+    for run_id in runs:
+        assert_same(resumed, together, run_id)
+        assert _told(resumed, run_id) == _told(together, run_id)
+
+
+def _told(memory: Memory, run_id: str) -> str:
+    """What is kept of a run beside its checkpoint and history, without its wall time. As text: nan equals nan."""
+    summary = {key: value for key, value in memory.summaries[run_id].items() if key != "seconds"}
+    return repr((summary, memory.outcomes.get(run_id)))
