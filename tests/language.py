@@ -70,7 +70,7 @@ def _anew(
     for name, info in model.model_fields.items():
         marks = _marks(info)
         if marks & {PER_RUN, PLACE}:
-            if PLACE in marks or rng.random() < 0.7:
+            if PLACE in marks or (*path, name) in SIZES or rng.random() < 0.7:
                 result[name] = _value(rng, info, (*path, name), places, {}, lambda _: rng.random() < 0.5)
         elif isinstance(plain[name], dict):
             variant = _variant_of(info, plain[name])

@@ -38,7 +38,7 @@ def _parts(batches: Sequence[Batch], check: Check) -> tuple[list[Batch], list[Ba
     """The sequences of a screen and the others. A screen takes the first few of every chunk: chunks have lengths of
     their own, and what is known of one length says little of another, or of the floor.
     """
-    if check.screen is None:
+    if check.screen in (None, check.samples):
         return list(batches), []
     few = check.screen * check.chunk // check.samples
     screen, others = (
