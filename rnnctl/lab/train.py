@@ -12,6 +12,7 @@ from jobs.ledger import StoreLedger
 from jobs.pool import Pool, signals_to
 from rnnctl.determinism import BIT_VARIABLES, resolve_device
 from rnnctl.lab.errors import LabError
+from rnnctl.lab.pack_keys import refresh_pack_keys
 from rnnctl.lab.worker_options import Device, WorkerOptions
 from store import Store, StoreError, queries
 from store.errors import translated
@@ -53,6 +54,7 @@ def train(options: WorkerOptions, on_event: Emit = lambda event: None) -> TrainE
         logs = store.workspace.logs
         with translated(logs):  # so that an unwritable workspace is reported once, and not by every worker
             logs.mkdir(exist_ok=True)
+        refresh_pack_keys(store)
         watch = _Watch(on_event)
         # -P: a store.py or yaml.py in the user's folder must not be imported instead of ours.
         command = [sys.executable, "-P", "-m", "rnnctl", "worker", options.to_json()]

@@ -125,7 +125,6 @@ def test_alone_packed_and_resumed_have_the_same_bits_and_gradients_are_autograds
     (tmp_path / "outside.yaml").write_text(
         STUDY.replace("updates: 600", "updates: 30").replace("every: 50", "every: 10")
     )
-    from rnnctl.determinism import worker_environment
 
     path = os.pathsep.join([str(OUTSIDE), str(ROOT)])
     subprocess.run(

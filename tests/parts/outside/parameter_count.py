@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
+
 from rnnctl.probes.base import Answer, Asked, Probe, Question, Table
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ SCHEDULES.add(StairsSection)
 
 # Probes know the study language, which is built from the catalogues above.
 from parameter_count import ParameterCount  # noqa: E402
+
 from rnnctl.probes.catalogue import PROBES  # noqa: E402
 
 PROBES.add(ParameterCount)
