@@ -1,3 +1,3 @@
-"""Tasks: where batches come from. One file each, with its section, generator, question and floor; and one line in
-catalogue.py.
+"""Tasks, the sources of batches. A task is one file here, with its section, generator, question and floor, and one line
+in catalogue.py.
 """

@@ -1,23 +1,24 @@
-"""What a task is: a source of batches, a question, and the figures that a predictor without memory reaches."""
+"""What a task makes: batches, a question about them, and the losses that predictors without memory reach."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 
 from rnnctl.question import Question
+
+Plateaus = tuple[tuple[float, str], ...]
 
 
 @dataclass(frozen=True)
 class Batch:
     """Sequences of one length.
 
-    inputs: (T, B) uint8 or uint16, one symbol per step, the index of a one-hot input; or (T, B, V) float32.
-    targets: of a head that reads the last step (B,), of one that reads every step (T, B); int64 classes, or float32
-    values.
+    inputs: (T, B) uint8 or uint16, one symbol a step, the index of a one-hot input; or (T, B, V) float32.
+    targets: (B,) if only the last step is asked, (T, B) if every step is; int64 classes, or float32 values.
     """
 
     inputs: np.ndarray
@@ -25,57 +26,91 @@ class Batch:
 
     @property
     def length(self) -> int:
-        return self.inputs.shape[0]
+        """Number of steps T."""
+        return int(self.inputs.shape[0])
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """What the best predictor without memory reaches on certain batches: one that knows the task and the step, but sees
-    only the present input.
+    """What the best predictor without memory reaches on certain batches.
+
+    It knows the task and the step, but sees only the present input.
     """
 
     loss: float
-    error: float  # its share of wrong answers, in [0, 1]
-    perfect: float = 0.0  # the loss of a predictor that remembers everything
-    bytes_per_answer: float | None = None  # of text: how many bytes a target stands for, on average
+    error: float  # share of wrong answers, in [0, 1]
+    perfect: float = 0.0  # loss of a predictor that remembers everything
+    bytes_per_answer: float | None = None  # text only: mean number of bytes that a target stands for
+
+
+class Streams(Protocol):
+    """Endless sequences that a run is trained on window after window, each window continuing the one before it."""
+
+    def window(self, number: int) -> Batch:
+        """Return a window of all streams. It depends on nothing but its number, counted from 0."""
+        ...
 
 
 class Task(Protocol):
     """A source of batches and what is asked about them."""
 
-    carries: bool  # whether the batches of training go on where the ones before them stopped
+    @property
+    def carries(self) -> bool:
+        """Whether training batches continue where the ones before them stopped (see `streams`)."""
+        ...
 
-    n_inputs: int
-    n_outputs: int
-    question: Question
-    max_steps: int  # no sequence is longer; diagnoses are made at this length
-    plateaus: tuple[tuple[float, str], ...]  # other losses that have a meaning, and the meaning
+    @property
+    def n_inputs(self) -> int:
+        """Number of input symbols, or of real inputs."""
+        ...
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of classes, or of real outputs."""
+        ...
+
+    @property
+    def question(self) -> Question:
+        """What is asked about the sequences."""
+        ...
+
+    @property
+    def max_steps(self) -> int:
+        """Greatest number of steps of a sequence; diagnoses are made at this length."""
+        ...
+
+    @property
+    def plateaus(self) -> Plateaus:
+        """Other losses that have a meaning, each with its meaning."""
+        ...
 
     def draw(self, rng: np.random.Generator, batch: int, length: int | None = None) -> Batch:
-        """`batch` fresh sequences from `rng`: of one length in steps, drawn for them all if none is given."""
+        """Draw `batch` new sequences of one length in steps, which is drawn too if it is None."""
         ...
 
-    def starts(self, rng: np.random.Generator, batch: int) -> np.ndarray:
-        """Where `batch` streams begin, (B,), of a task that carries."""
-        ...
-
-    def stream(self, starts_B: np.ndarray, window: int) -> Batch:
-        """Window number `window`, from 0, of streams that began there: a pure function."""
+    def streams(self, rng: np.random.Generator, batch: int) -> Streams | None:
+        """Draw where `batch` streams begin, and return the streams; None for a task that does not carry."""
         ...
 
     def split(self, name: str) -> Task:
-        """The source of sequences for training, validation or test; this one draws those of `train`."""
+        """Return the source of sequences for `train`, `validation` or `test`. This one draws those of `train`.
+
+        Raise ValueError if a split has no sequences.
+        """
         ...
 
     def baseline(self, batches: Sequence[Batch]) -> Baseline:
-        """The floor and the chance error on these very batches, weighted by their number of sequences."""
+        """Return the floor and the chance error on these very batches, weighted by their numbers of sequences."""
         ...
 
 
-class Made:
-    """A task whose sequences are made: there is no end of fresh ones, and one source is enough for all purposes."""
+class GeneratedTask:
+    """A task whose sequences are generated: there is no end of new ones, and all splits share one source."""
 
     carries = False
 
-    def split(self, name: str) -> Task:
+    def streams(self, rng: np.random.Generator, batch: int) -> None:
+        return None
+
+    def split(self, name: str) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""The tasks: a new one is a file beside these and one line here."""
+"""The catalogue of tasks. A new task is a file in this folder and a line here."""
 
 from rnnctl.parts import Catalogue
 from rnnctl.tasks.marked import MarkedSection, XorSection

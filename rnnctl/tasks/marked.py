@@ -2,14 +2,14 @@
 Bengio (2013).
 
 A batch whose length is drawn as L has l = L + randint(int(.1 L)) steps. A step's input is a mark and a value: the mark
-is 1 at one uniform step of [0, int(.1 l)) and at one of the int(.4 l) that follow, else 0; the value is uniform, in
-[0, 1) for addition and multiplication, in {0, 1} for the exclusive or. What is asked at the last step is half the sum
-of the two marked values, their product, or the class that is their exclusive or.
+is 1 at one uniform step of [0, int(.1 l)) and at one of the int(.4 l) steps that follow, and 0 elsewhere. The value is
+uniform in [0, 1) for addition and multiplication, and in {0, 1} for the exclusive or. The last step asks for half the
+sum of the two marked values, for their product, or for the class that is their exclusive or.
 
 The original of addition and multiplication is Hochreiter and Schmidhuber (1997), experiments 4 and 5, who mark the
-first and the last step with -1 and draw the addends from [-1, 1]. The exclusive or is that of Martens and Sutskever
-(2011) but for the marks, of which theirs has a -1 at the first step and near the last besides, and for the lengths,
-which theirs mixes within a batch.
+first and the last step with -1 and draw the addends from [-1, 1]. The exclusive or differs from that of Martens and
+Sutskever (2011) in two ways: theirs has further marks of -1, at the first step and near the last, and mixes lengths
+within a batch.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ import numpy as np
 from pydantic import Field
 
 from rnnctl.question import Question
-from rnnctl.tasks.base import Baseline, Batch, Made
+from rnnctl.tasks.base import Baseline, Batch, GeneratedTask, Plateaus
 from rnnctl.tasks.lengths import drawn_length
 from rnnctl.tasks.section import LengthsSection
 
 MARK, VALUE = range(2)  # the two inputs
-FIRST, SECOND = 0.1, 0.4  # the two windows' share of the steps
+FIRST, SECOND = 0.1, 0.4  # shares of the steps that the two windows have
 MEANS = {"addition": 0.5, "multiplication": 0.25}  # of the target
-# What is left of its variance for one who knows one of the two values: Var(x) / 4, and E(x^2) Var(x).
+# Variance of the target that is left when one of the two values x is known: Var(x) / 4, and E(x^2) Var(x).
 ONE_KNOWN = {"addition": 1 / 48, "multiplication": 1 / 36}
 
 
 class MarkedSection(LengthsSection):
     """Half the sum, or the product, of two marked values. Sequences are up to a tenth longer than the length drawn.
 
-    The default tolerance is the original program's squared error above .04. Hochreiter and Schmidhuber (1997) and
-    Martens and Sutskever (2011) ask for an absolute error of .04, five times as strict.
+    The default tolerance is that of the original program, a squared error of .04. Hochreiter and Schmidhuber (1997) and
+    Martens and Sutskever (2011) ask for an absolute error of .04, which is five times as strict.
     """
 
     name: Literal["addition", "multiplication"]
@@ -62,8 +62,8 @@ class XorSection(LengthsSection):
         return Marked(self.name, self.min_length, self.max_length)
 
 
-class Marked(Made):
-    """Two marked values, one answer. L in [min_length, max_length), or fixed where the two are equal.
+class Marked(GeneratedTask):
+    """The generator. L is drawn from [min_length, max_length), or fixed if the two are equal.
 
     tolerance: absolute error beyond which a sum or a product is wrong.
     """
@@ -75,12 +75,12 @@ class Marked(Made):
         self.min_length, self.max_length = min_length, max_length
         self.max_steps = max_length + int(FIRST * max_length) - 1
         self.n_outputs = 2 if name == "xor" else 1
-        # Of the exclusive or, one bit alone tells nothing.
-        self.plateaus = () if name == "xor" else ((ONE_KNOWN[name], "1 of 2 values known"),)
+        # One bit of an exclusive or tells nothing about it.
+        self.plateaus: Plateaus = () if name == "xor" else ((ONE_KNOWN[name], "1 of 2 values known"),)
         self.question = Question() if name == "xor" else Question("squared_error", tolerance=tolerance)
 
     def draw(self, rng: np.random.Generator, batch: int, length: int | None = None) -> Batch:
-        """`batch` sequences of one length l (at least 10, or the first window would be empty)."""
+        """Draw `batch` sequences of one length l (at least 10, or the first window would be empty)."""
         if length is None:
             length = drawn_length(rng, self.min_length, self.max_length)
             length += int(rng.integers(int(FIRST * length)))
@@ -97,21 +97,24 @@ class Marked(Made):
         inputs_TBV[steps_2B, columns, MARK] = 1
         return Batch(inputs_TBV, self._answers(*inputs_TBV[steps_2B, columns, VALUE]))
 
-    def _answers(self, one_B: np.ndarray, other_B: np.ndarray) -> np.ndarray:
+    def _answers(self, first_B: np.ndarray, second_B: np.ndarray) -> np.ndarray:
+        answers_B: np.ndarray
         match self.name:
             case "addition":
-                return (one_B + other_B) / 2
+                answers_B = (first_B + second_B) / 2
             case "multiplication":
-                return one_B * other_B
+                answers_B = first_B * second_B
             case _:
-                return (one_B != other_B).astype(np.int64)
+                answers_B = (first_B != second_B).astype(np.int64)
+        return answers_B
 
     def baseline(self, batches: Sequence[Batch]) -> Baseline:
-        """The constant that is the target's mean, .5 or .25, on the actual targets (about 1/24 and 7/144); of the
-        exclusive or ln 2 and one half.
+        """Return the loss of the constant that is the mean of the target, .5 or .25, on the actual targets (about 1/24
+        and 7/144). For the exclusive or it is ln 2, and the error one half.
 
-        The mean has the least squared error of all constants, but not the fewest wrong answers. In multiplication, at
-        a tolerance of .2, it is wrong in 39 % and a constant near .2 in 23 %: an error down to there proves nothing.
+        The mean has the least squared error of all constants, but not the fewest wrong answers. In multiplication with
+        a tolerance of .2 it is wrong in 39 % of cases, and a constant near .2 in 23 %: an error above that proves
+        nothing.
         """
         if self.name == "xor":
             return Baseline(math.log(2), 0.5)

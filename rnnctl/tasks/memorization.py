@@ -1,9 +1,9 @@
 """Noiseless memorization as in the program of Pascanu, Mikolov and Bengio (2013), after Martens and Sutskever (2011).
 
-A pattern of P symbols out of V comes first, then the blank for the rest of L + 2 P steps, but for a trigger at step
-L + P. To be named are the blank up to the trigger, and from the step of the trigger on the P symbols, in their order.
-The symbols are 0 to V - 1, the blank V, the trigger, which is an input alone, V + 1. Five bits are V 2 and P 5; twenty
-bits are V 5 and P 10.
+A sequence has L + 2 P steps. A pattern of P symbols out of V comes first; all other steps are blank, except for a
+trigger at step L + P. The target is the blank before the trigger and, from the step of the trigger on, the P symbols in
+their order. The symbols are 0 to V - 1, the blank is V, and the trigger, which is an input only, is V + 1. The task of
+five bits has V = 2 and P = 5; that of twenty bits has V = 5 and P = 10.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from rnnctl.question import Question
-from rnnctl.tasks.base import Baseline, Batch, Made
+from rnnctl.tasks.base import Baseline, Batch, GeneratedTask, Plateaus
 from rnnctl.tasks.lengths import drawn_length
 from rnnctl.tasks.section import BYTE, LengthsSection
 
@@ -24,17 +24,17 @@ MAX_PATTERNS = 2**20
 
 
 class MemorizationSection(LengthsSection):
-    """A pattern of symbols, to be repeated after a blank time of the length drawn.
+    """A pattern of symbols is to be repeated after a blank time of the length drawn.
 
     The whole sequence has length + 2 positions steps.
     """
 
     name: Literal["memorization"]
-    # Two symbols more are taken by the blank and the trigger.
+    # The blank and the trigger are two more symbols.
     values: int = Field(5, ge=2, le=BYTE - 2, description="number of different symbols in a pattern")
     positions: int = Field(10, ge=1, description="number of symbols in a pattern")
     patterns: Literal["random", "all"] = Field(
-        "random", description="drawn at random, or all that there are, equally often in each batch"
+        "random", description="drawn at random, or all there are, equally often in each batch"
     )
     judged: Literal["any", "last"] = Field(
         "any", description="a sequence is wrong if any of its steps is, or if its last one is"
@@ -45,12 +45,13 @@ class MemorizationSection(LengthsSection):
 
     @property
     def count(self) -> int:
-        """How many patterns there are."""
-        return self.values**self.positions
+        """Number of different patterns."""
+        patterns: int = self.values**self.positions
+        return patterns
 
     @model_validator(mode="after")
     def _all_are_not_too_many(self) -> Self:
-        # No power is taken of a number of positions that would make it a number without end.
+        # The power is only computed for so few positions that it cannot become enormous.
         too_many = self.positions > MAX_PATTERNS.bit_length() or self.count > MAX_PATTERNS
         if self.patterns == "all" and too_many:
             raise ValueError(
@@ -73,11 +74,11 @@ class MemorizationSection(LengthsSection):
         return Memorization(*lengths, self.values, self.positions, self.patterns, self.judged)
 
 
-class Memorization(Made):
-    """L in [min_length, max_length), or fixed where the two are equal.
+class Memorization(GeneratedTask):
+    """The generator. L is drawn from [min_length, max_length), or fixed if the two are equal.
 
     patterns: drawn at `random`, or `all` values^positions in turn. judged: a sequence is wrong if `any` of its
-    steps is, or if its `last` one is.
+    steps is, or if its `last` step is.
     """
 
     def __init__(
@@ -94,10 +95,10 @@ class Memorization(Made):
         self.max_steps = max_length + 2 * positions
         self.n_inputs, self.n_outputs = values + 2, values + 1
         self.question = Question(every_step=True, judged=judged)
-        self.plateaus = ((math.log(self.n_outputs), "uniform guess"),)
+        self.plateaus: Plateaus = ((math.log(self.n_outputs), "uniform guess"),)
 
     def draw(self, rng: np.random.Generator, batch: int, length: int | None = None) -> Batch:
-        """`batch` sequences of one length in steps, L + 2 positions."""
+        """Draw `batch` sequences of one length in steps, L + 2 positions."""
         positions, blank, trigger = self.positions, self.values, self.values + 1
         if length is None:
             length = drawn_length(rng, self.min_length, self.max_length) + 2 * positions
@@ -111,17 +112,17 @@ class Memorization(Made):
         return Batch(symbols_TB, targets_TB)
 
     def _pattern(self, rng: np.random.Generator, batch: int) -> np.ndarray:
-        """(P, batch): the digits of a number below values^positions, the least first."""
+        """Return (P, batch) digits of numbers below values^positions, the least significant first."""
         if self.patterns == "random":
-            # Digit by digit is the same as drawing the number, which can be too large for any integer.
+            # Drawing digit by digit is the same as drawing the number, which can be too large for any integer.
             return rng.integers(self.values, size=(self.positions, batch), dtype=np.uint8)
-        # In an order that is drawn, so that a part of the columns is no certain part of the patterns.
+        # The order is drawn too: any part of the columns has random patterns.
         weights_P1, count = self.values ** np.arange(self.positions)[:, None], self.values**self.positions
         return np.resize(rng.permutation(count), batch) // weights_P1 % self.values
 
     def baseline(self, batches: Sequence[Batch]) -> Baseline:
-        """What is reached without a trace of the pattern by one that knows the step: nothing wrong up to the trigger,
-        then a guess among V symbols at each of P steps. That is P ln V / (L + 2 P) in the mean over steps.
+        """Return what a predictor reaches that knows the step but nothing of the pattern. It makes no error before the
+        trigger, and then guesses one of V symbols at each of P steps. Its mean loss over steps is P ln V / (L + 2 P).
         """
         losses = [self.positions * math.log(self.values) / batch.length for batch in batches]
         guessed = self.positions if self.question.judged == "any" else 1

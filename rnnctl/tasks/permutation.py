@@ -1,8 +1,8 @@
 """Random permutation as in the program of Pascanu, Mikolov and Bengio (2013): name the first symbol after many others.
 
-The first of L symbols is 0 or 1, the others are uniform in 2 to symbols - 1, and what follows the last is the first
-once more. Either that alone is asked, at the last step, or the next symbol is, at every step, as by Hochreiter and
-Schmidhuber (1997, experiment 2b) and Martens and Sutskever (2011); an answer is judged by its last step in both.
+The first of L symbols is 0 or 1, the others are uniform in 2 to symbols - 1, and the first symbol follows the last once
+more. Either the last step alone asks for it, or every step asks for the next symbol, as in Hochreiter and Schmidhuber
+(1997, experiment 2b) and Martens and Sutskever (2011). In both, only the answer at the last step is judged.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 from pydantic import Field
 
 from rnnctl.question import Question
-from rnnctl.tasks.base import Baseline, Batch, Made
+from rnnctl.tasks.base import Baseline, Batch, GeneratedTask, Plateaus
 from rnnctl.tasks.lengths import drawn_length
 from rnnctl.tasks.section import BYTE, LengthsSection
 
-FIRST = 2  # symbols that can be the first; the others are those from here on
+FIRST = 2  # number of symbols that can be the first; the others are numbered from here on
 
 
 class PermutationSection(LengthsSection):
@@ -38,18 +38,21 @@ class PermutationSection(LengthsSection):
         return Permutation(self.min_length, self.max_length, self.symbols, self.predict)
 
 
-class Permutation(Made):
-    """L in [min_length, max_length), or fixed where the two are equal. `predict`: the `last` symbol or `every` one."""
+class Permutation(GeneratedTask):
+    """The generator. L is drawn from [min_length, max_length), or fixed if the two are equal.
+
+    predict: whether the `last` step is asked alone, or `every` step.
+    """
 
     def __init__(self, min_length: int, max_length: int, symbols: int, predict: Literal["last", "every"]) -> None:
         self.min_length, self.max_length = min_length, max_length
         self.max_steps = max_length
         self.n_inputs = self.n_outputs = symbols
         self.question = Question(every_step=predict == "every", judged="last")
-        self.plateaus = ((math.log(symbols), "uniform guess"),)
+        self.plateaus: Plateaus = ((math.log(symbols), "uniform guess"),)
 
     def draw(self, rng: np.random.Generator, batch: int, length: int | None = None) -> Batch:
-        """`batch` sequences of one length (at least 2, or there would be nothing in between)."""
+        """Draw `batch` sequences of one length (at least 2, or there would be no other symbol)."""
         if length is None:
             length = drawn_length(rng, self.min_length, self.max_length)
         assert length >= 2
@@ -60,14 +63,14 @@ class Permutation(Made):
         return Batch(symbols_TB, symbols_TB[0].astype(np.int64))
 
     def baseline(self, batches: Sequence[Batch]) -> Baseline:
-        """What is reached without a trace of the first symbol: ln 2 nats and one half wrong at the last step, and
-        where every step is asked ln (symbols - 2) at each of the others, which nobody can predict.
+        """Return what a predictor reaches that knows nothing of the first symbol: ln 2 nats at the last step, where
+        half of its answers are wrong, and ln (symbols - 2) nats at every other step that is asked: those are random.
 
-        This predictor knows which step is the last, which does not show in the inputs. One that sees the present
-        symbol and nothing else must allow for p = 1 / (L - 1), the share of last steps among those after the first: on
-        all of these it pays H(p) = -p ln p - (1 - p) ln (1 - p) more on average, for not knowing which kind it is on.
-        The lower figure is the floor, so that to count steps is not taken for memory of the symbol. What that memory
-        is worth is ln 2 / L in the mean over steps: of 100 symbols and from 16 steps on, less than 1 % of the floor.
+        This predictor knows which step is the last, although the inputs do not show it. A predictor that sees only the
+        present symbol must allow for p = 1 / (L - 1), the share of last steps among those after the first. It pays
+        H(p) = -p ln p - (1 - p) ln (1 - p) nats more on average at all of these, because it cannot tell them apart. The
+        floor is the lower of the two losses, so that counting steps is not taken for memory of the symbol. That memory
+        is worth ln 2 / L nats in the mean over steps, less than 1 % of the floor with 100 symbols and 16 steps or more.
         """
         if not self.question.every_step:
             return Baseline(math.log(2), 0.5)

@@ -1,7 +1,7 @@
-"""What a study says of a task, and what every other room asks of it.
+"""The section `task` of a study, and what the rest of the program asks of a task.
 
 A batch has one length, drawn from min_length up to but not including max_length (the convention of the program of
-Pascanu, Mikolov and Bengio 2013); equal values fix it. What is counted by it, and its least value, is each task's own.
+Pascanu, Mikolov and Bengio 2013); equal values fix it. What the length counts, and its least value, depend on the task.
 """
 
 from __future__ import annotations
@@ -18,34 +18,32 @@ if TYPE_CHECKING:
     from rnnctl.question import Question
     from rnnctl.tasks.base import Task
 
-BYTE = 256  # a symbol is stored in one
+BYTE = 256  # number of symbols that a byte can store
 
 
 class TaskSection(Section, ABC):
     """The section `task` of a run.
 
-    An abstract method or a class variable without a value is a question that every task must answer: the catalogue
-    refuses a task that does not.
+    Every task must define the abstract methods and the class variables without a value; the catalogue refuses a task
+    that does not.
     """
 
     name: str
 
-    real_inputs: ClassVar[bool]  # whether inputs are real numbers; else they are symbols
+    real_inputs: ClassVar[bool]  # whether inputs are real numbers and not symbols
 
     @abstractmethod
     def make(self) -> Task:
-        """Return the source of batches. What it reads from disk it reads when it is first needed; then it may raise
-        ValueError.
-        """
+        """Return the source of batches. It reads files only when they are needed, and may raise ValueError then."""
 
     @property
     @abstractmethod
     def question(self) -> Question:
-        """What is asked of a network, how its answers cost and when they are wrong."""
+        """What is asked of a network, what the loss of an answer is, and when it is wrong."""
 
     @abstractmethod
     def at_length(self, length: int) -> TaskSection:
-        """Return the same task with sequences of one length. Raise ValidationError if it has no such length."""
+        """Return the task with sequences of one length. Raise ValidationError if it cannot have that length."""
 
     @abstractmethod
     def mean_steps(self, piece: int | None) -> float:
@@ -56,12 +54,12 @@ class TaskSection(Section, ABC):
 
     @property
     def lengths(self) -> tuple[int, int] | None:
-        """The least and the greatest length of training sequences, both included; None where there is no such range."""
+        """The least and the greatest length of training sequences, both included; None for a task without lengths."""
         return None
 
     @property
     def symbol(self) -> str | None:
-        """What a target stands for, such as `byte`, if losses per another one do not compare; else None."""
+        """What a target stands for, such as `byte`, if losses are comparable only for equal symbols; None otherwise."""
         return None
 
     @property
@@ -71,29 +69,29 @@ class TaskSection(Section, ABC):
 
     @property
     def batch_multiple(self) -> tuple[int, str] | None:
-        """A number that the batch size and the chunk size must be multiples of, and why; None for any size."""
+        """A number that batch size and chunk size must be multiples of, and why; None if any size will do."""
         return None
 
     def holds_after(self, changed: Collection[str]) -> frozenset[str]:
-        """Return which of the section's derived keys keep their values when keys of these names change."""
+        """Return the derived keys of the section that keep their values when the keys named in `changed` change."""
         return frozenset()
 
     def identified(self) -> Self:
-        """Return the section with all that tells its data from others, such as the hash of a text.
+        """Return the section with its derived keys, such as the hash of a text, filled in.
 
-        Raise ValueError, in one line that names the key, where the data is missing or is not what the section says.
+        Raise ValueError, in one line that names the key, if the data is missing or is not what the section says.
         """
         return self
 
     @property
     def loss_unit(self) -> str:
-        """What the loss is measured in."""
+        """The unit of the loss."""
         unit = {"cross_entropy": "nats", "squared_error": "mean squared error"}[self.question.loss]
         return f"{unit} per {self.symbol}" if self.symbol else unit
 
 
 class LengthsSection(TaskSection, ABC):
-    """A task whose sequences are generated at a length that is drawn for each batch."""
+    """A task whose sequences are generated at a length that is drawn for every batch."""
 
     min_length: int = Field(50, description="least length of a batch's sequences")
     max_length: int = Field(

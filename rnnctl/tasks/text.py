@@ -1,16 +1,17 @@
-"""Text: the next symbol is to be named, at every step, in windows out of a corpus.
+"""Text: predict the next symbol at every step of windows from a corpus.
 
-Training draws windows at random, or, where the state is carried, follows streams that begin evenly over the training
-split and go on window after window, around its end. Validation and test are windows at random of their own splits,
-each begun without a state.
+Training draws windows at random. If the state is carried, it follows streams instead, which begin evenly spread over
+the training split and continue window after window, past its end to its beginning. Validation and test draw windows at
+random from their splits; all of these start without a state.
 
-The floor is what the present symbol alone tells: the bigram model of rnnctl.corpora.floors, fitted on the training
-split, on these very windows.
+The floor is the loss on these windows of a model that sees only the present symbol: the bigram model of
+rnnctl.corpora.floors, fitted to the training split.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
@@ -24,7 +25,7 @@ from rnnctl.corpora.splits import SPLITS, Windows, fractions_of
 from rnnctl.corpora.tokens import Tokens, tokens_of
 from rnnctl.question import Question
 from rnnctl.section import DERIVED, PLACE, Mark
-from rnnctl.tasks.base import Baseline, Batch
+from rnnctl.tasks.base import Baseline, Batch, Plateaus
 from rnnctl.tasks.section import BYTE, TaskSection
 
 QUESTION = Question(every_step=True, judged="each")
@@ -33,8 +34,8 @@ QUESTION = Question(every_step=True, judged="each")
 class TextSection(TaskSection):
     """The next symbol of a text, at every step of windows of `window` symbols.
 
-    A text is told from others by the hash of its bytes, which is found when a study is registered. Where it lies is no
-    part of a run's identity. A spec that is read back is left as it is, whatever lies at that place by then.
+    A text is identified by the hash of its bytes, which is computed when a study is registered. Where it lies is
+    not part of a run's identity. A spec that is read back is not changed, whatever lies at that place by then.
     """
 
     name: Literal["text"]
@@ -70,7 +71,7 @@ class TextSection(TaskSection):
         return self
 
     def _plain(self, without: Mark | None) -> dict[str, Any]:
-        """As all sections do it; without a hash, only its place tells a text from others."""
+        """Return the plain section. While a text has no hash, its place is all that distinguishes it from others."""
         plain = super()._plain(without)
         return {**plain, "corpus": self.corpus} if self.sha256 is None else plain
 
@@ -82,10 +83,10 @@ class TextSection(TaskSection):
     def identified(self) -> Self:
         text = identify(self.corpus, self.level, self.vocabulary, self.window, self.validation, self.test)
         for key in self.hashes:
-            told = getattr(self, key)
-            if told not in (None, getattr(text, key)):
-                raise ValueError(f"{key} {told} is not that of corpus {self.corpus}, which is {getattr(text, key)}")
-        # The other levels' vocabularies follow from the text.
+            expected = getattr(self, key)
+            if expected not in (None, getattr(text, key)):
+                raise ValueError(f"{key} {expected} is not that of corpus {self.corpus}, which is {getattr(text, key)}")
+        # The vocabularies of the other levels follow from the text.
         vocabulary = text.vocabulary_sha256 if self.level == "bpe" else None
         hashes: dict[str, Any] = {"corpus": text.corpus, "sha256": text.sha256, "vocabulary_sha256": vocabulary}
         return self.model_copy(update=hashes)
@@ -109,13 +110,13 @@ class TextSection(TaskSection):
         return {"bytes": "byte", "chars": "character", "bpe": f"token of {self.vocabulary}"}[self.level]
 
     def make(self) -> Text:
-        """Return the source of windows; without a hash, of whatever text lies at its place."""
+        """Return the source of windows. Without a hash, these are of whatever text lies at the place."""
         key = self.corpus, self.sha256, self.level, self.vocabulary, self.vocabulary_sha256
         return Text(partial(known_text, *key, self.validation, self.test), self.window, self.state == "carried")
 
 
 class Identity(NamedTuple):
-    """Where a corpus lies, as an absolute path, its hash, and that of its vocabulary at a level."""
+    """The absolute path of a corpus, its hash, and the hash of its vocabulary at a level."""
 
     corpus: str
     sha256: str
@@ -126,10 +127,10 @@ class Identity(NamedTuple):
 def identify(
     reference: str, level: str, vocabulary: int | None, window: int, validation: float, test: float
 ) -> Identity:
-    """Return which text a corpus is.
+    """Return the identity of a corpus.
 
-    Raise ValueError, in one line, where there is no such corpus, it cannot be had at this level, or one of its splits
-    is shorter than a window.
+    Raise ValueError, in one line, if there is no such corpus, if it has no symbols at this level, or if one of its
+    splits is shorter than a window.
     """
     corpus = load(reference)
     tokens = tokens_of(corpus, level, vocabulary, fractions_of(validation, test))
@@ -148,9 +149,9 @@ def known_text(
     vocabulary_sha256: str | None,
     *held_out: float,
 ) -> KnownText:
-    """A corpus as symbols, once for all runs of a process. held_out: the shares of validation and test.
+    """Return a corpus as symbols, loaded once for all runs of a process. held_out: shares of validation and test.
 
-    Raises ValueError where the corpus, or the vocabulary that is kept of it, is another than when the run was made.
+    Raise ValueError if the corpus, or its stored vocabulary, has changed since the run was registered.
     """
     corpus = load(reference)
     if sha256 is not None and corpus.sha256 != sha256:
@@ -167,7 +168,7 @@ def known_text(
 
 
 class KnownText:
-    """Symbols, and what n-grams know of them."""
+    """The symbols of a corpus, and n-gram models of them."""
 
     def __init__(self, tokens: Tokens) -> None:
         self.tokens = tokens
@@ -178,16 +179,16 @@ class KnownText:
 
 
 class Text:
-    """Windows of `window` symbols of one split; carries: training follows streams.
+    """Windows of `window` symbols of a split. carries: whether training follows streams.
 
-    read: gives the text, or raises ValueError. It is asked for when a symbol is first needed: what is asked about a
-    text, and so what its losses are measured in, is known of a run whose corpus has gone.
+    read: returns the text, or raises ValueError. It is called when a symbol is first needed, so that the question and
+    the unit of the loss are known even for a run whose corpus is gone.
     """
 
     question = QUESTION
 
     def __init__(self, read: Callable[[], KnownText], window: int, carries: bool, split: str = "train") -> None:
-        self.max_steps, self.carries, self.of = window, carries, split
+        self.max_steps, self.carries, self.name = window, carries, split
         self._read = read
 
     @cached_property
@@ -196,7 +197,7 @@ class Text:
 
     @cached_property
     def windows(self) -> Windows:
-        return self.known.tokens.windows(self.of, self.max_steps)
+        return self.known.tokens.windows(self.name, self.max_steps)
 
     @property
     def n_inputs(self) -> int:
@@ -207,35 +208,48 @@ class Text:
         return self.n_inputs
 
     @cached_property
-    def plateaus(self) -> tuple[tuple[float, str], ...]:
+    def plateaus(self) -> Plateaus:
         ids = self.known.tokens.ids["validation"]
-        found = self.known.ngrams.floors(ids[:-1], ids[1:])
-        return (found.uniform.nats, "uniform guess"), (found.unigram.nats, "unigram")
+        floors = self.known.ngrams.floors(ids[:-1], ids[1:])
+        return (floors.uniform.nats, "uniform guess"), (floors.unigram.nats, "unigram")
 
     def draw(self, rng: np.random.Generator, batch: int, length: int | None = None) -> Batch:
-        windows = self.windows if length in (None, self.max_steps) else Windows(self.windows.ids, length, self.of)
+        windows = self.windows
+        if length is not None and length != self.max_steps:
+            windows = Windows(windows.ids, length, self.name)
         return Batch(*windows.draw(rng, batch))
 
-    def starts(self, rng: np.random.Generator, batch: int) -> np.ndarray:
-        """Evenly over the split, all moved by one random distance: runs of two seeds see other windows."""
-        spread = self.windows.spread(batch)
-        return (spread + rng.integers(len(self.windows.ids) - 1)) % (len(self.windows.ids) - 1)
+    def streams(self, rng: np.random.Generator, batch: int) -> TextStreams | None:
+        """Return streams that begin evenly spread over the split, all moved by one random distance.
 
-    def stream(self, starts_B: np.ndarray, window: int) -> Batch:
-        return Batch(*self.windows.stream(starts_B, window))
+        Runs with different seeds therefore see different windows.
+        """
+        if not self.carries:
+            return None
+        spread = self.windows.spread(batch)
+        starts_B = (spread + rng.integers(len(self.windows.ids) - 1)) % (len(self.windows.ids) - 1)
+        return TextStreams(self.windows, starts_B)
 
     def split(self, name: str) -> Text:
-        """Raises ValueError where this split is shorter than a window, before anybody makes room for one."""
+        """Return the windows of a split. Raise ValueError if it is shorter than a window."""
         self.known.tokens.windows(name, self.max_steps)
         return Text(lambda: self.known, self.max_steps, False, name)
 
     def baseline(self, batches: Sequence[Batch]) -> Baseline:
         inputs, targets = (
-            np.concatenate([x.reshape(-1) for x in part]) for part in zip(*map(_pair, batches), strict=True)
+            np.concatenate([symbols.reshape(-1) for symbols in arrays])
+            for arrays in zip(*((batch.inputs, batch.targets) for batch in batches), strict=True)
         )
-        found = self.known.ngrams.floors(inputs, targets)
-        return Baseline(found.bigram.nats, found.bigram.error, bytes_per_answer=found.bytes / found.targets)
+        floors = self.known.ngrams.floors(inputs, targets)
+        return Baseline(floors.bigram.nats, floors.bigram.error, bytes_per_answer=floors.bytes / floors.targets)
 
 
-def _pair(batch: Batch) -> tuple[np.ndarray, np.ndarray]:
-    return batch.inputs, batch.targets
+@dataclass(frozen=True)
+class TextStreams:
+    """Streams through the windows of a split. starts_B: where they begin."""
+
+    windows: Windows
+    starts_B: np.ndarray
+
+    def window(self, number: int) -> Batch:
+        return Batch(*self.windows.stream(self.starts_B, number))

@@ -23,7 +23,7 @@ class Feed:
 
     def __init__(self, task: Task, rng: np.random.Generator, batch: int, piece: int | None) -> None:
         self.task, self.rng, self.batch, self.piece = task, rng, batch, piece
-        self.starts = task.starts(rng, batch) if task.carries else None
+        self.streams = task.streams(rng, batch)
         self.windows = 0  # drawn so far
         self.window: Batch | None = None  # the one in hand, unless it is used up
         self.used = 0  # steps of it
@@ -59,6 +59,6 @@ class Feed:
 
     def _draw(self) -> Batch:
         self.windows += 1
-        if self.starts is None:
+        if self.streams is None:
             return self.task.draw(self.rng, self.batch)
-        return self.task.stream(self.starts, self.windows - 1)
+        return self.streams.window(self.windows - 1)

@@ -70,13 +70,13 @@ def test_shares_that_are_no_short_decimals_are_shares(poem):
 def test_streams_go_on_where_they_were_and_around_the_end(poem):
     task = spec(poem, task={"state": "carried"}).task.make()
     text = POEM[cuts(POEM, (0.9, 0.05, 0.05))["train"]]
-    starts = task.starts(np.random.default_rng(2), 5)
+    streams = task.streams(np.random.default_rng(2), 5)
     rounds = len(text) // 10 + 2
-    seen = np.concatenate([task.stream(starts, n).inputs for n in range(rounds)])
-    for start, symbols in zip(starts, seen.T, strict=True):
+    seen = np.concatenate([streams.window(n).inputs for n in range(rounds)])
+    for start, symbols in zip(streams.starts_B, seen.T, strict=True):
         expected = [text[(start + t) % (len(text) - 1)] for t in range(10 * rounds)]
         assert symbols.tolist() == expected
-    assert not task.split("validation").carries
+    assert task.split("validation").streams(np.random.default_rng(2), 5) is None
 
 
 def test_the_floor_is_the_bigrams_loss_on_the_very_windows(poem):
