@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from rnnctl.question import Question
-from rnnctl.tasks.base import Baseline, Batch, Made
+from rnnctl.tasks.base import Baseline, Batch, GeneratedTask
 from rnnctl.tasks.lengths import drawn_length
 from rnnctl.tasks.section import LengthsSection
 
@@ -26,7 +26,7 @@ class SameEndsSection(LengthsSection):
         return SameEnds(self.min_length, self.max_length)
 
 
-class SameEnds(Made):
+class SameEnds(GeneratedTask):
     """Sequences of bits. One who remembers nothing can only guess."""
 
     n_inputs = n_outputs = 2
