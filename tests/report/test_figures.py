@@ -255,7 +255,7 @@ def test_counts_of_distances_become_shares_up_to_the_limit_of_the_units():
         np.testing.assert_allclose(edges, np.linspace(0, limit, 51)[1:])
     gates = KINDS["gate_histogram"].draw(runs([row()], {"r1-a seed=1": history("gru")}, [spec("gru")], at=[0]))
     assert gates.axes[0].get_xticks()[-1] == 0.5
-    assert gates.axes[0].get_xlabel() == "gate distance min(v, 1 \N{MINUS SIGN} v)"
+    assert gates.axes[0].get_xlabel() == "distance min(v, 1 \N{MINUS SIGN} v)"
 
 
 def test_chosen_checks_and_layouts_reach_the_figures():

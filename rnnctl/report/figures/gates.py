@@ -19,7 +19,7 @@ from rnnctl.report.results import Result
 if TYPE_CHECKING:
     from store.history import History
 
-DISTANCE = "gate distance min(v, 1 \N{MINUS SIGN} v)"
+DISTANCE = "distance min(v, 1 \N{MINUS SIGN} v)"
 ENDS = ("saturated", "undecided")
 MOST_GATED = 4  # runs of a figure with a panel for each gate
 
