@@ -14,6 +14,7 @@ from rnnctl.measures import MEASURES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rnnctl.lab.workspaces import NamedRuns
     from store import Store
     from store.queries import RunRow
 
@@ -80,6 +81,15 @@ def opened(option: Path | None, *, readonly: bool = False) -> Iterator[Store]:
 
     with workspaces.opened(option, readonly=readonly) as store:
         yield store
+
+
+def named(store: Store, name: str) -> NamedRuns:
+    """Return the runs of a study, or one run. Print the notes on the choice."""
+    from rnnctl.lab.workspaces import runs_named
+
+    runs = runs_named(store, name)
+    notes(runs.notes)
+    return runs
 
 
 def runs_named(store: Store, word: str) -> tuple[list[RunRow], bool]:

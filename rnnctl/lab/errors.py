@@ -18,11 +18,19 @@ class Code(Enum):
 class LabError(Exception):
     """An error that the caller can do something about. str() is one line.
 
-    argument: the name of the argument that is wrong. The line then begins with it, so that a command line only needs
-    to put its dashes before it.
+    argument, value: the name of the argument that is wrong, and its value where it helps. The line then begins with
+    them, so that a command line only needs to put its dashes before it.
     """
 
-    def __init__(self, message: str, code: Code = Code.USAGE, *, argument: str | None = None) -> None:
-        super().__init__(one_line(message if argument is None else f"{argument}: {message}"))
+    def __init__(
+        self,
+        message: str,
+        code: Code = Code.USAGE,
+        *,
+        argument: str | None = None,
+        value: object = None,
+    ) -> None:
+        place = " ".join(str(word) for word in (argument, value) if word is not None)
+        super().__init__(one_line(f"{place}: {message}" if place else message))
         self.code = code
         self.argument = argument

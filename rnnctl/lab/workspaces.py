@@ -72,6 +72,7 @@ def _one_run(store: Store, name: str) -> str:
 class NamedRuns:
     """The runs that a name stands for: all runs of a study, or one run."""
 
+    name: str
     runs: list[RunRow]
     whole: bool  # whether the name is that of a study
     notes: list[str]
@@ -95,7 +96,7 @@ def runs_named(store: Store, name: str) -> NamedRuns:
     """
     studies = [study.name for study in queries.studies(store)]
     if name in studies:
-        return NamedRuns(queries.runs_of(store, name), True, _namesakes(store, name))
+        return NamedRuns(name, queries.runs_of(store, name), True, _namesakes(store, name))
     try:
         run_id = _one_run(store, name)
     except NotFound as error:
@@ -107,7 +108,7 @@ def runs_named(store: Store, name: str) -> NamedRuns:
         for row in queries.runs_of(store, study, run_ids=[run_id])
         if name in (row.label, f"{row.study}/{row.label}")
     ]
-    return NamedRuns((matches or queries.runs_of(store, run_ids=[run_id]))[:1], False, [])
+    return NamedRuns(name, (matches or queries.runs_of(store, run_ids=[run_id]))[:1], False, [])
 
 
 def _namesakes(store: Store, study: str) -> list[str]:
@@ -154,4 +155,4 @@ def _matching(rows: Sequence[RunRow], where: Sequence[str]) -> list[RunRow]:
 def check_threshold(below: float | None) -> None:
     """Raise LabError for a threshold that is not a finite number."""
     if below is not None and not math.isfinite(below):
-        raise LabError(f"{below} is not a threshold; it must be a finite number, such as 1.386", argument="below")
+        raise LabError("a threshold is a finite number, such as 1.386", argument="below", value=below)

@@ -1,0 +1,51 @@
+"""Figures without a command line."""
+
+import pytest
+
+from rnnctl.lab.errors import Code, LabError
+from rnnctl.lab.plot import kinds, plot
+from rnnctl.lab.workspaces import runs_named
+from tests.lab.trained import finish
+
+
+@pytest.fixture
+def finished(store):
+    finish(store, {"omega=0.0 seed=1": 1.5, "omega=1.0 seed=1": 0.5})
+    return store
+
+
+def test_a_figure_is_written_where_it_is_wanted(finished, tmp_path):
+    runs = runs_named(finished, "tiny")
+    assert plot(finished, runs, "loss").files == [finished.workspace.figures / "tiny-loss.png"]
+    file = tmp_path / "mine.svg"
+    assert plot(finished, runs, "loss", width=5, out=str(file)).files == [file]
+    assert file.read_text().startswith("<?xml")
+
+
+def test_all_figures_leave_out_what_does_not_apply(finished, tmp_path):
+    plotted = plot(finished, runs_named(finished, "tiny"), "all", out=f"{tmp_path}/new/")
+    assert "tiny-loss.png" in {path.name for path in plotted.files}
+    assert any(note.startswith("no gates: ") for note in plotted.notes)
+    assert len(plotted.files) < len(kinds())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ({"kind": "los"}, Code.USAGE, "no kind of figure 'los'; allowed: .*did you mean loss?"),
+        ({"kind": "gates"}, Code.NOTHING, "tiny: no gates: "),
+        ({"kind": "loss", "at": [0]}, Code.USAGE, "^at: loss shows all checks"),
+        ({"kind": "gate_image", "layout": "panels"}, Code.USAGE, "^panels: gate_image has one layout"),
+        ({"kind": "all", "out": "f.png"}, Code.USAGE, "^out f.png: all figures need a folder"),
+        ({"kind": "loss", "out": "f.jpeg"}, Code.USAGE, "^out f.jpeg: figures are .png"),
+    ],
+)
+def test_what_cannot_be_drawn_is_an_error(finished, arguments, code, message):
+    with pytest.raises(LabError, match=message) as error:
+        plot(finished, runs_named(finished, "tiny"), **arguments)
+    assert error.value.code is code
+
+
+def test_runs_that_were_not_checked_have_no_figures(store):
+    with pytest.raises(LabError, match="tiny/omega=1.0 seed=1: it has not been checked yet"):
+        plot(store, runs_named(store, "tiny/omega=1.0 seed=1"), "loss")
