@@ -1,0 +1,67 @@
+"""The runs of an export, their histories, and where files go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from rnnctl.lab.errors import Code, LabError
+from rnnctl.lab.workspaces import NamedRuns
+from rnnctl.report.export.names import file_names
+from rnnctl.words import counted
+from store import Store, history, queries
+from store.files import write_whole
+from store.history import History
+from store.queries import RunRow
+
+AT_ONCE = 50  # histories in memory at a time; one where they have traces
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The checked runs of a study, or one run. files: file names by id, of all runs of the study."""
+
+    study: str
+    runs: list[RunRow]
+    files: dict[str, str]
+    whole: bool  # whether it is the study
+    notes: list[str]
+
+    @property
+    def file(self) -> str:
+        """The name of a file for all of them."""
+        return self.study if self.whole else self.files[self.runs[0].run_id]
+
+
+def checked(store: Store, named: NamedRuns) -> Selection:
+    """Select those runs that have been checked. Raises LabError if there are none."""
+    # The summary of a run comes with its first commit, and has a validation once there was a check.
+    rows = [row for row in named.runs if row.summary.get("last")]
+    if not rows:
+        kind = "study" if named.whole else "run"
+        raise LabError(f"{kind} {named.title} has not been checked yet: there is nothing to export", Code.NOTHING)
+    missing = len(named.runs) - len(rows)
+    notes = [f"{counted(missing, 'run')} not checked yet, left out"] if missing else []
+    return Selection(named.study, rows, file_names(queries.runs_of(store, named.study)), named.whole, notes)
+
+
+def histories(store: Store, rows: list[RunRow], *, traces: bool) -> Iterator[tuple[RunRow, History]]:
+    """Yield the runs that have been checked, with their histories."""
+    step = 1 if traces else AT_ONCE
+    for start in range(0, len(rows), step):
+        batch = rows[start : start + step]
+        by_run = history.read(store, [row.run_id for row in batch], traces)
+        yield from ((row, by_run[row.run_id]) for row in batch if row.run_id in by_run)
+
+
+def is_folder(out: str) -> bool:
+    """Return whether a path is meant as a folder: it exists as one, or ends with /."""
+    return out.endswith("/") or Path(out).is_dir()
+
+
+def write(path: Path, fill: Callable[[BinaryIO], None]) -> Path | None:
+    """Write a file, and return its path; None if it is a device or a pipe. Raises StoreError."""
+    write_whole(path, fill, durable=False)
+    return path if path.is_file() else None

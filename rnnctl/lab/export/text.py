@@ -1,0 +1,78 @@
+"""Exports as text: tables of checks as CSV or JSON lines, and the script that repeats a workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+from rnnctl.lab.errors import Code, LabError
+from rnnctl.lab.export.selection import checked, histories, is_folder, write
+from rnnctl.lab.workspaces import NamedRuns, study_named
+from rnnctl.report.export.commands import script
+from rnnctl.report.export.table import check_rows, csv_lines, identities, json_lines
+from store import Store, queries
+
+
+@dataclass(frozen=True)
+class TextExport:
+    """Lines without line ends, made while they are read. file: the name of a file for them."""
+
+    lines: Iterator[str]
+    file: str
+    notes: list[str]
+
+    def write(self, out: str) -> Path | None:
+        """Write the lines into a file or a folder (see `is_folder`), and return the path; None for a device or a pipe.
+
+        Raises StoreError.
+        """
+
+        def fill(file: BinaryIO) -> None:
+            file.writelines(f"{line}\n".encode() for line in self.lines)
+
+        return write(Path(out) / self.file if is_folder(out) else Path(out), fill)
+
+
+def checks(
+    store: Store, named: NamedRuns, format_: Literal["csv", "jsonl"] = "csv", *, traces: bool = False
+) -> TextExport:
+    """Return a table with a row for each check. In that of a study, the first columns say which run it is.
+
+    traces: also the arrays of each check; of jsonl only. Raises LabError.
+    """
+    if traces and format_ != "jsonl":
+        raise LabError(f"applies to jsonl, not to {format_}", argument="traces")
+    selection = checked(store, named)
+    columns: dict[str, dict[str, Any]] = dict.fromkeys((row.run_id for row in selection.runs), {})
+    if selection.whole:
+        columns = {
+            row.run_id: identity for row, identity in zip(selection.runs, identities(selection.runs), strict=True)
+        }
+    rows = (
+        row
+        for run, past in histories(store, selection.runs, traces=traces)
+        for row in check_rows(past, columns[run.run_id], traces)
+    )
+    if format_ == "jsonl":
+        lines = json_lines(rows)
+    else:
+        # The header needs the names of all scalars, and only the histories know them, so these are read twice.
+        scalars = dict.fromkeys(
+            name for _, past in histories(store, selection.runs, traces=False) for name in past.scalars
+        )
+        lines = csv_lines([*columns[selection.runs[0].run_id], "step", *scalars], rows)
+    return TextExport(lines, f"{selection.file}.{format_}", selection.notes)
+
+
+def commands(store: Store, study: str | None = None) -> TextExport:
+    """Return the shell script that repeats a study, or all studies. Raises LabError."""
+    wanted = None if study is None else study_named(store, study)
+    studies = [row for row in queries.studies(store) if wanted in (None, row.name)]
+    if not studies:
+        raise LabError("no study is registered", Code.NOTHING)
+    runs = [queries.runs_of(store, row.name) for row in studies]
+    attempts = {row.run_id: queries.attempts(store, row.run_id) for rows in runs for row in rows}
+    lines = script(list(zip(studies, runs, strict=True)), attempts)
+    return TextExport(lines, f"{wanted or 'commands'}.sh", [])
