@@ -21,7 +21,7 @@ class Row:
 
 def finish(store: Store, losses: dict[str, float | None], outcome: str = "budget") -> None:
     """Finish runs with these best losses by label. None: the run diverged before its first loss."""
-    workers.start(store, workers.WorkerRecord("w1", "host", "boot", 1, 0.5, "cpu"), {"bits": 1}, 100.0)
+    workers.start(store, workers.WorkerRecord("w1", "host", "boot", 1, 0.5, "cpu"), {"bits": {"threads": 1}}, 100.0)
     names = {row.run_id: row.label for row in queries.runs_of(store)}
     for _ in names:
         for claim in queue.claim(store, "w1", 100.0, 60.0, lambda shape: 1, 1, 1):
