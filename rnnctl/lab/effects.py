@@ -1,0 +1,294 @@
+"""Analyse which hyper-parameters mattered, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from rnnctl.lab.errors import Code, LabError
+from rnnctl.lab.figures import DrawnFigures, folder_of, remove, save, title_of
+from rnnctl.lab.records import inlined, left_out, named
+from rnnctl.lab.workspaces import check_threshold, selected
+from rnnctl.measures import MEASURES
+from rnnctl.report.effects.analysis import Analysis, analyse
+from rnnctl.report.effects.forest import Forest
+from rnnctl.report.effects.importance import Linear, Table, worth
+from rnnctl.report.effects.levels import Estimate
+from rnnctl.report.effects.pairs import Signs
+from rnnctl.report.effects.stability import Stability
+from rnnctl.report.effects.trials import Factor
+from rnnctl.report.results import Result, common_value
+from rnnctl.report.units import check_comparable, measure_label
+from rnnctl.words import number
+from store import Store
+
+
+@dataclass(frozen=True)
+class HyperParameter:
+    """A hyper-parameter that varies. follow: others whose values follow from it, as `remark` says in words.
+
+    values: how many numbers it has, if these are too many for two configurations to differ in it alone.
+    """
+
+    name: str
+    follow: tuple[str, ...]
+    remark: str | None = left_out()
+    values: int | None = left_out()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effect:
+    """The results at a value of a hyper-parameter. below: of the runs below the threshold alone."""
+
+    name: str
+    value: float | str
+    all: Estimate = inlined()
+    share_below: float
+    below: Estimate | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """Two values of a hyper-parameter, everything else equal (see rnnctl.report.effects.pairs.Comparison)."""
+
+    name: str
+    first: float | str = named("from")
+    other: float | str = named("to")
+    alone: int
+    difference: Estimate | None
+    lowest: float | None
+    highest: float | None
+    configurations: Signs
+    runs: Signs
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """The coefficient of a column of a hyper-parameter."""
+
+    name: str
+    column: str
+    coefficient: float
+
+
+@dataclass(frozen=True)
+class LinearFit:
+    """See rnnctl.report.effects.importance.Linear. size: by hyper-parameter."""
+
+    r2_split: float
+    r2_fit: float
+    held_out: int
+    r2: float
+    r2_sd: float
+    determined: bool
+    size: dict[str, float]
+    coefficients: list[Coefficient]
+    worth: str = left_out()  # in words
+
+
+@dataclass(frozen=True)
+class ForestFit:
+    """See rnnctl.report.effects.forest.Forest. importance, sd: by hyper-parameter."""
+
+    r2: float
+    r2_sd: float
+    importance: dict[str, float]
+    sd: dict[str, float]
+    worth: str = left_out()
+
+
+@dataclass(frozen=True)
+class Importances:
+    """What the fits say. logarithm: whether they fit the logarithm of the result. ceiling: the R² that seeds allow."""
+
+    logarithm: bool
+    ceiling: float | None
+    linear: LinearFit | None
+    forest: ForestFit | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranks:
+    """Whether seeds agree on the ranks of configurations."""
+
+    stability: Stability = inlined()
+    same_best: bool
+
+
+@dataclass(frozen=True)
+class Effects:
+    """The effects of hyper-parameters on a measure, over finished runs.
+
+    missing: why something could not be computed, under importance, linear, forest or stability.
+    """
+
+    result: str  # the measure
+    runs: int
+    configurations: int
+    unfinished: int  # runs
+    without_result: int  # finished runs
+    below: float | None
+    hyperparameters: list[HyperParameter]
+    main_effects: list[Effect]
+    comparisons: list[Difference]
+    importance: Importances | None
+    stability: Ranks | None
+    missing: dict[str, str]
+    label: str = left_out()  # of the measure, with its unit
+    floor: float | None = left_out()  # of the measure, if all runs have the same
+    floor_label: str = left_out()
+    title: str = left_out()  # of the runs together
+    partial: bool = left_out()  # whether conditions left out runs
+    several: bool = left_out()  # whether the runs are of several studies
+    results: list[Result] = left_out()
+    analysis: Analysis = left_out()
+
+
+def effects(
+    store: Store,
+    study: str | None = None,
+    *,
+    by: str = "loss",
+    below: float | None = None,
+    where: Sequence[str] = (),
+) -> Effects:
+    """Analyse the finished runs of a study, or of all studies, by a measure.
+
+    below: a threshold on the measure, to look at the runs below it as well. where: conditions `key=value` on runs.
+    Raises LabError, also if the measure has several units over these runs.
+    """
+    try:
+        reference = MEASURES.named(by).reference
+    except ValueError as error:
+        raise LabError(str(error), argument="by", value=by) from None
+    check_threshold(below)
+    unique = {row.run_id: row for row in selected(store, study, where)}  # a run of several studies counts once
+    finished = [row for row in unique.values() if row.outcome is not None]
+    if not finished:
+        raise LabError(f"{study or 'all studies'}: no run has finished yet", Code.NOTHING)
+    results = [Result.of(row) for row in finished]
+    try:
+        check_comparable(by, results)
+    except ValueError as error:
+        hint = "or name a study, or --where task=..."
+        raise LabError(f"{error}; {hint}", argument="by", value=by) from None
+    analysis = analyse(results, by, below)
+    trials = analysis.trials
+    floor = common_value(results, reference.field)
+    return Effects(
+        result=by,
+        runs=len(trials.values),
+        configurations=int((trials.counts > 0).sum()),
+        unfinished=len(unique) - len(finished),
+        without_result=len(finished) - len(trials.values),
+        below=below,
+        hyperparameters=[_hyper_parameter(factor) for factor in trials.factors],
+        main_effects=[
+            Effect(name=each.name, value=each.value, all=each.all, share_below=each.share_below, below=each.below)
+            for each in analysis.main
+        ],
+        comparisons=[
+            Difference(
+                name=each.name,
+                first=each.first,
+                other=each.other,
+                alone=each.alone,
+                difference=each.difference,
+                lowest=each.lowest,
+                highest=each.highest,
+                configurations=each.configurations,
+                runs=each.runs,
+            )
+            for each in analysis.pairs
+        ],
+        importance=None if analysis.table is None else _importances(analysis, analysis.table),
+        stability=None
+        if analysis.stability is None
+        else Ranks(stability=analysis.stability, same_best=analysis.stability.same_best),
+        missing=analysis.missing,
+        label=measure_label(by, results),
+        floor=floor,
+        floor_label=f"{reference.label} {number(floor)}",
+        title=title_of(study, results),
+        partial=bool(where),
+        several=len({run.study for run in results}) > 1,
+        results=results,
+        analysis=analysis,
+    )
+
+
+def _hyper_parameter(factor: Factor) -> HyperParameter:
+    return HyperParameter(
+        name=factor.name,
+        follow=factor.follow,
+        remark=factor.remark if factor.follow else None,
+        values=len(factor.numbers) if factor.drawn else None,
+    )
+
+
+def _importances(analysis: Analysis, table: Table) -> Importances:
+    linear = None if analysis.linear is None else _linear_fit(analysis.linear, table)
+    forest = None if analysis.forest is None else _forest_fit(analysis.forest, table)
+    return Importances(table.logarithm, table.ceiling, linear, forest)
+
+
+def _linear_fit(fit: Linear, table: Table) -> LinearFit:
+    return LinearFit(
+        r2_split=fit.r2_split,
+        r2_fit=fit.r2_fit,
+        held_out=fit.held_out,
+        r2=fit.r2,
+        r2_sd=fit.r2_sd,
+        determined=fit.determined,
+        size=dict(zip(table.names, fit.size.tolist(), strict=True)),
+        coefficients=[
+            Coefficient(table.names[column.factor], column.text, value)
+            for column, value in zip(table.columns, fit.coefficients.tolist(), strict=True)
+        ],
+        worth=worth(fit.r2),
+    )
+
+
+def _forest_fit(fit: Forest, table: Table) -> ForestFit:
+    return ForestFit(
+        r2=fit.r2,
+        r2_sd=fit.r2_sd,
+        importance=dict(zip(table.names, fit.importance.tolist(), strict=True)),
+        sd=dict(zip(table.names, fit.sd.tolist(), strict=True)),
+        worth=worth(fit.r2),
+    )
+
+
+def draw(store: Store, effects: Effects) -> DrawnFigures | None:
+    """Draw the figures of an analysis into the workspace's folder for figures; None if nothing varies.
+
+    Raises StoreError.
+    """
+    from rnnctl.report.effects.analysis import draw as draw_effects
+    from rnnctl.report.figures import KINDS, NothingToDraw, Runs
+
+    if not effects.main_effects:
+        return None
+    folder = folder_of(store, effects.title)
+    title = f"{effects.title} (a selection)" if effects.partial else effects.title
+    figures = {
+        "effects": draw_effects(
+            effects.analysis,
+            xlabel=effects.label,
+            floor=effects.floor,
+            floor_label=effects.floor_label,
+            title=f"{title}: effects",
+        )
+    }
+    runs = Runs(effects.results, lambda run_ids, traces: {}, title=title, by=effects.result, below=effects.below)
+    for name in ("hyperparameters", "hyperparameters_below"):
+        with suppress(NothingToDraw):
+            figures[name] = KINDS[name].draw(runs)
+    # The figures by the best loss are those that an examination draws.
+    ending = "" if effects.result == "loss" else f"_{effects.result}"
+    if "hyperparameters_below" not in figures:
+        remove(folder, [f"hyperparameters_below{ending}"])
+    for name, figure in figures.items():
+        save(figure, folder / f"{name}{ending}.png")
+    return DrawnFigures(folder, [f"{name}{ending}" for name in figures], runs.notes)
