@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.figures import DrawnFigures, folder_of, remove, save, title_of
-from rnnctl.lab.records import inlined, left_out, named
+from rnnctl.lab.records import inlined, named, unrecorded
 from rnnctl.lab.workspaces import check_threshold, selected
 from rnnctl.measures import MEASURES
 from rnnctl.report.effects.analysis import Analysis, analyse
@@ -33,8 +33,8 @@ class HyperParameter:
 
     name: str
     follow: tuple[str, ...]
-    remark: str | None = left_out()
-    values: int | None = left_out()
+    remark: str | None = unrecorded()
+    values: int | None = unrecorded()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +84,7 @@ class LinearFit:
     determined: bool
     size: dict[str, float]
     coefficients: list[Coefficient]
-    worth: str = left_out()  # in words
+    worth: str = unrecorded()  # in words
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class ForestFit:
     r2_sd: float
     importance: dict[str, float]
     sd: dict[str, float]
-    worth: str = left_out()
+    worth: str = unrecorded()
 
 
 @dataclass(frozen=True)
@@ -135,14 +135,14 @@ class Effects:
     importance: Importances | None
     stability: Ranks | None
     missing: dict[str, str]
-    label: str = left_out()  # of the measure, with its unit
-    floor: float | None = left_out()  # of the measure, if all runs have the same
-    floor_label: str = left_out()
-    title: str = left_out()  # of the runs together
-    partial: bool = left_out()  # whether conditions left out runs
-    several: bool = left_out()  # whether the runs are of several studies
-    results: list[Result] = left_out()
-    analysis: Analysis = left_out()
+    label: str = unrecorded()  # of the measure, with its unit
+    floor: float | None = unrecorded()  # of the measure, if all runs have the same
+    floor_label: str = unrecorded()
+    title: str = unrecorded()  # of the runs together
+    partial: bool = unrecorded()  # whether conditions left out runs
+    several: bool = unrecorded()  # whether the runs are of several studies
+    results: list[Result] = unrecorded()
+    analysis: Analysis = unrecorded()
 
 
 def effects(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rnnctl.lab.errors import LabError
 from rnnctl.lab.figures import DrawnFigures, folder_of, remove, save, title_of
-from rnnctl.lab.records import inlined, left_out
+from rnnctl.lab.records import inlined, unrecorded
 from rnnctl.lab.workspaces import check_threshold, selected
 from rnnctl.measures import MEASURES
 from rnnctl.report.leaderboard import SORTABLE, Configuration, Spread, configurations, rank
@@ -43,11 +43,11 @@ class Examination:
     configurations: list[ConfigurationResult]
     runs: list[Result]
     below: float | None
-    by: str = left_out()  # the measure of the threshold
-    every_run: list[Result] = left_out()  # of these configurations
-    more: int = left_out()  # configurations that `top` left out
-    title: str = left_out()  # of the runs together
-    partial: bool = left_out()  # whether conditions or `top` left out runs
+    by: str = unrecorded()  # the measure of the threshold
+    every_run: list[Result] = unrecorded()  # of these configurations
+    more: int = unrecorded()  # configurations that `top` left out
+    title: str = unrecorded()  # of the runs together
+    partial: bool = unrecorded()  # whether conditions or `top` left out runs
 
 
 def examine(

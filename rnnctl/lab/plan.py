@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rnnctl.lab.records import left_out
+from rnnctl.lab.records import unrecorded
 from rnnctl.report.cost import core_seconds
 from rnnctl.study.loading import Study, load_studies
 from rnnctl.study.pack_key import PackKey
@@ -44,10 +44,10 @@ class Plan:
     core_seconds_at_most: float
     refine: PlannedRefinement | None
     runs: list[PlannedRun]
-    configurations: int = left_out()
-    shapes: int = left_out()  # runs of one shape can be trained in one pack
-    updates: int = left_out()
-    varied: list[str] = left_out()  # keys
+    configurations: int = unrecorded()
+    shapes: int = unrecorded()  # runs of one shape can be trained in one pack
+    updates: int = unrecorded()
+    varied: list[str] = unrecorded()  # keys
 
 
 def plan(studies: Sequence[str | Path], seeds: Sequence[int] | None = None) -> list[Plan]:

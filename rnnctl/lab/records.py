@@ -30,7 +30,7 @@ def named(key: str) -> Any:
     return field(metadata={_KEY: key})
 
 
-def left_out(**options: Any) -> Any:
+def unrecorded(**options: Any) -> Any:
     """Return a dataclass field that records do not have. options: those of `dataclasses.field`."""
     return field(metadata={_KEY: None}, **options)
 

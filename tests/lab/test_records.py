@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rnnctl.lab.errors import Code
-from rnnctl.lab.records import left_out, named, plain
+from rnnctl.lab.records import named, plain, unrecorded
 
 
 @dataclass(frozen=True)
 class Inner:
     start: int = named("from")
-    rows: list = left_out(default_factory=list)
+    rows: list = unrecorded(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnctl.refine.offspring import cases, offspring
-from rnnctl.refine.selection import select
+from rnnctl.lab.refine.offspring import cases, offspring
+from rnnctl.lab.refine.selection import select
 from rnnctl.study.errors import SpecError
 from rnnctl.study.loading import read_study
 from rnnctl.study.names import is_name
 from rnnctl.study.recipe import Cut
-from tests.refine.stock import row, spec
+from tests.lab.refine.stock import row, spec
 from tests.study.studies import UNTIMED
 
 MANY = Cut(best=99)
@@ -66,7 +66,7 @@ def test_merging_against_a_plain_search(keys, seeds):
     found = offspring(chosen(*keys), recipe(seeds=seeds))
     assert [(one.spec.model.hidden, one.spec.train.updates) for one in found] == list(expected)
     for one, wanted in zip(found, expected.values(), strict=True):
-        assert [(origin.number, origin.variant.name) for origin in one.origins] == wanted["origins"]
+        assert [(origin.rank, origin.variant.name) for origin in one.origins] == wanted["origins"]
         assert one.seeds == sorted(wanted["seeds"])
         assert [one.run(seed).seed for seed in one.seeds] == one.seeds
         assert {one.run(seed).config_id for seed in one.seeds} == {one.spec.config_id}

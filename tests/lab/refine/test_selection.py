@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnctl.refine.selection import select
+from rnnctl.lab.refine.selection import select
 from rnnctl.study.recipe import Cut
-from tests.refine.stock import row, spec
+from tests.lab.refine.stock import row, spec
 from tests.study.studies import UNTIMED
 
 LOSSES = st.one_of(st.none(), st.integers(0, 8).map(lambda n: n / 4))  # few values, so that some are equal
@@ -49,8 +49,8 @@ def test_the_best_are_those_that_a_plain_search_finds(runs, cut, by):
         wanted = order[: cut.best]
     found = select(rows, cut, by)
     # Which of equals goes first is the order of the study's finished runs; the means are what must be right.
-    assert [one.figure.mean for one in found.chosen] == pytest.approx([means[hidden][0] for hidden in wanted])
-    assert [(one.figure.mean, one.judged) for one in found.chosen] == [
+    assert [one.spread.mean for one in found.chosen] == pytest.approx([means[hidden][0] for hidden in wanted])
+    assert [(one.spread.mean, one.judged) for one in found.chosen] == [
         (pytest.approx(means[one.rows[0].spec["model"]["hidden"]][0]), means[one.rows[0].spec["model"]["hidden"]][1])
         for one in found.chosen
     ]
@@ -78,7 +78,7 @@ def test_an_unfinished_or_failed_replicate_does_not_judge_but_keeps_its_seed():
         row(SPECS[22, 1], 0.01, status="failed"),
     ]
     found = select(rows, Cut(best=5), "loss")
-    assert [(one.label, one.figure.mean, one.judged) for one in found.chosen] == [
+    assert [(one.label, one.spread.mean, one.judged) for one in found.chosen] == [
         ("hidden=21", 0.5, 1),
         ("hidden=20", pytest.approx(0.7), 2),
     ]
@@ -90,7 +90,7 @@ def test_a_run_that_diverged_before_its_first_check_has_no_say():
     rows = [row(SPECS[20, 1]), row(SPECS[20, 2], 0.8), row(SPECS[21, 1])]
     found = select(rows, Cut(best=5), "loss")
     assert [(one.label, one.judged) for one in found.chosen] == [("hidden=20", 1)]
-    assert math.isclose(found.chosen[0].figure.mean, 0.8)
+    assert math.isclose(found.chosen[0].spread.mean, 0.8)
     assert found.without == ("hidden=21",)
 
 

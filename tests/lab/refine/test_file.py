@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnctl.refine.file import _flow, written
-from rnnctl.refine.offspring import cases, offspring
-from rnnctl.refine.selection import select
+from rnnctl.lab.refine.file import _flow, written
+from rnnctl.lab.refine.offspring import cases, offspring
+from rnnctl.lab.refine.selection import select
 from rnnctl.study import yaml
 from rnnctl.study.loading import read_study
 from rnnctl.study.recipe import Cut
-from tests.refine.stock import row, spec
+from tests.lab.refine.stock import row, spec
 from tests.study.studies import UNTIMED
 
 RECIPE = read_study(

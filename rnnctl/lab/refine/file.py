@@ -1,7 +1,7 @@
-"""A refined study as a study file: what all of it shares as `base`, and a labelled case for each configuration.
+"""The file of a refined study: what all configurations share as `base`, and a labelled case for each.
 
-Cases are written out key by key, with nothing left to defaults; their comments say where they come from. The file alone
-registers the very same runs in any workspace; the lineage is the database's.
+Cases are written out key by key, and nothing is left to defaults; their comments say where they come from. The file
+alone registers the same runs in any workspace. The lineage of the runs is kept in the database.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rnnctl.refine.offspring import Case, Offspring
+from rnnctl.lab.refine.offspring import Case, Offspring
 from rnnctl.words import one_line
 
 WIDTH = 88
@@ -19,7 +19,7 @@ Leaves = dict[tuple[str, ...], Any]
 
 
 def written(name: str, about: str, cases: Sequence[Case]) -> str:
-    """The text of the study file. about: one paragraph a line."""
+    """Return the text of the study file. about: one paragraph a line."""
     settings = [_settings(case) for case in cases]
     shared = {
         path: value for path, value in settings[0].items() if all(_has(leaves, path, value) for leaves in settings)
@@ -32,15 +32,15 @@ def written(name: str, about: str, cases: Sequence[Case]) -> str:
     lines.append("cases:")
     for case, leaves in zip(cases, settings, strict=True):
         lines += [f"  # {one_line(line)}" for line in _origins(case.child)]
-        own = {".".join(path): value for path, value in leaves.items() if path not in shared}
-        lines.append(f"  {case.name}: {_flow(own)}")
+        different = {".".join(path): value for path, value in leaves.items() if path not in shared}
+        lines.append(f"  {case.name}: {_flow(different)}")
     if cases[0].seed is None:
         lines.append(f"seeds: {_flow(cases[0].child.seeds)}")
     return "\n".join(lines) + "\n"
 
 
 def _settings(case: Case) -> Leaves:
-    """What a case sets, base included; the seed only where it is no axis."""
+    """Return everything that a case sets; the seed only if seeds are not an axis."""
     leaves = dict(_leaves(case.child.spec.canonical()))
     del leaves["seed",]
     return leaves if case.seed is None else {**leaves, ("seed",): case.seed}
@@ -48,9 +48,9 @@ def _settings(case: Case) -> Leaves:
 
 def _origins(child: Offspring) -> Iterator[str]:
     for origin in child.origins:
-        figure = origin.chosen.figure
-        spread = "" if figure.sd is None else f" ± {figure.sd:.2g}"
-        yield f"{origin}, no {origin.number} with {figure.mean:.4g}{spread}"
+        spread = origin.chosen.spread
+        sd = "" if spread.sd is None else f" ± {spread.sd:.2g}"
+        yield f"{origin}, no {origin.rank} with {spread.mean:.4g}{sd}"
 
 
 def _leaves(section: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -62,7 +62,7 @@ def _leaves(section: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator
 
 
 def _has(leaves: Leaves, path: tuple[str, ...], value: Any) -> bool:
-    """Equal and of the same type: a share of 1.0 is not a count of 1."""
+    """Return whether a leaf is equal and of the same type: a share of 1.0 is not a count of 1."""
     return path in leaves and (type(leaves[path]), leaves[path]) == (type(value), value)
 
 
@@ -70,15 +70,15 @@ def _sections(shared: Leaves) -> Iterator[str]:
     nested: dict[str, Any] = {}
     for path, value in shared.items():
         section = nested
-        for part in path[:-1]:
-            section = section.setdefault(part, {})
+        for name in path[:-1]:
+            section = section.setdefault(name, {})
         section[path[-1]] = value
     for name, value in nested.items():
         yield f"  {name}: {_flow(value)}"
 
 
 def _flow(value: Any) -> str:
-    """A value as strict YAML on one line."""
+    """Return a value as strict YAML on one line."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{key}: {_flow(below)}" for key, below in value.items()) + "}"
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -87,6 +87,6 @@ def _flow(value: Any) -> str:
         return json.dumps(value)
     if value.isidentifier() and value.isascii() and value.lower() not in ("true", "false", "null"):
         return value
-    # Within quotation marks JSON is YAML, but for what is no printable character, and pairs of surrogates.
+    # Within quotation marks JSON is YAML, except for characters that are not printable, and pairs of surrogates.
     quoted = json.dumps(value, ensure_ascii=False)
     return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted)

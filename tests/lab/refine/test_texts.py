@@ -2,14 +2,14 @@
 
 import pytest
 
-from rnnctl.refine.file import written
-from rnnctl.refine.offspring import cases, offspring
-from rnnctl.refine.selection import select
+from rnnctl.lab.refine.file import written
+from rnnctl.lab.refine.offspring import cases, offspring
+from rnnctl.lab.refine.selection import select
 from rnnctl.study.errors import SpecError
 from rnnctl.study.loading import read_study
 from rnnctl.study.recipe import Cut
 from rnnctl.tasks import text as text_task
-from tests.refine.stock import row
+from tests.lab.refine.stock import row
 
 BASE = "study: s\nbase: {task: {name: text, corpus: words, window: 9%s}}\n"
 WORDS = b"to be or not to be, that is the question. " * 90
