@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnctl.cli.output import UserError, notes
-from rnnctl.measures import MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rnnctl.lab.workspaces import NamedRuns
     from store import Store
-    from store.queries import RunRow
 
 WorkspaceOption = Annotated[
     Path | None,
@@ -30,12 +28,12 @@ WorkspaceOption = Annotated[
     ),
 ]
 StudyArgument = Annotated[
-    str | None, typer.Argument(metavar="[STUDY]", help="A registered study; all, if left out.", show_default=False)
+    str | None, typer.Argument(metavar="[STUDY]", help="A registered study. Default: all studies.", show_default=False)
 ]
 WhereOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--where", metavar="KEY=VALUE", help="Only such runs: train.lr=0.01, lr=0.01, ended=solved. Repeatable."
+        "--where", metavar="KEY=VALUE", help="Only runs such as train.lr=0.01, lr=0.01, ended=solved. Repeatable."
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
@@ -46,32 +44,17 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 def whole_numbers(option: str, text: str, least: int, example: str, most: int | None = None) -> tuple[int, ...]:
-    """What an option lists, without repeats. Raises UserError."""
-    parts = [part.strip() for part in text.split(",")]
-    if all(part.isascii() and part.isdecimal() and least <= int(part) <= (most or int(part)) for part in parts):
-        return tuple(dict.fromkeys(map(int, parts)))
+    """Return the numbers that an option lists, without repeats. Raises UserError."""
+    words = [word.strip() for word in text.split(",")]
+    if all(word.isascii() and word.isdecimal() and least <= int(word) <= (most or int(word)) for word in words):
+        return tuple(dict.fromkeys(map(int, words)))
     up_to = "" if most is None else f" to {most:,}"
     raise UserError(f"{option} {text}: whole numbers from {least}{up_to}, separated by commas, such as {example}")
 
 
 def parsed_seeds(text: str | None) -> tuple[int, ...] | None:
-    """What --seeds says; None where it says nothing. Raises UserError."""
+    """Return the seeds that --seeds lists; None if it is not given. Raises UserError."""
     return None if text is None else whole_numbers("--seeds", text, 0, "1,2,3", most=2**63 - 1)
-
-
-def check_measure(by: str) -> None:
-    """Raise UserError if there is no such measure."""
-    try:
-        MEASURES.named(by)
-    except ValueError as error:
-        raise UserError(f"--by {by}: {error}") from None
-
-
-def workspace_root(option: Path | None) -> Path:
-    """Return the folder that a command works in. Raises NoWorkspace."""
-    from rnnctl.lab.workspaces import root_of
-
-    return root_of(option)
 
 
 @contextmanager
@@ -90,12 +73,3 @@ def named(store: Store, name: str) -> NamedRuns:
     runs = runs_named(store, name)
     notes(runs.notes)
     return runs
-
-
-def runs_named(store: Store, word: str) -> tuple[list[RunRow], bool]:
-    """Return the runs of a study, or one run, and whether it is a study. Print the notes on the choice."""
-    from rnnctl.lab import workspaces
-
-    named = workspaces.runs_named(store, word)
-    notes(named.notes)
-    return named.runs, named.whole

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl.cli.options import WorkspaceOption, workspace_root
+from rnnctl.cli.options import WorkspaceOption
 from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, SOME_FAILED, say
 from rnnctl.lab.worker_options import LONGEST_LEASE, Device, WorkerOptions
 from rnnctl.words import counted
@@ -61,8 +61,9 @@ def train(
     from rnnctl.cli.progress import Progress
     from rnnctl.lab.train import queued
     from rnnctl.lab.train import train as train_queued_runs
+    from rnnctl.lab.workspaces import root_of
 
-    root = workspace_root(workspace).absolute()
+    root = root_of(workspace).absolute()
     options = WorkerOptions(root, device, checkpoint_seconds, checkpoint_updates, lease, pack, peers=workers)
     with Progress(partial(queued, root)) as progress:
         end = train_queued_runs(options, progress.take)
