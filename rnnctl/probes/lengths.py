@@ -172,7 +172,7 @@ def measure_of(answers: Sequence[Answer]) -> Shown:
 
 def kinds_of_sequences(specs: Sequence[RunSpec]) -> list[str]:
     """Return what tells the sequences of runs apart: task, and of text the symbol and the corpus, if they differ."""
-    parts = [(spec.task.name, spec.task.symbol, (getattr(spec.task, "sha256", None) or "")[:8]) for spec in specs]
+    parts = [(spec.task.name, spec.task.symbol, (spec.task.data or ("", ""))[1][:8]) for spec in specs]
     differ = [i for i in range(3) if len({part[i] for part in parts}) > 1]
     return [", ".join(str(part[i]) for i in differ if part[i]) for part in parts]
 

@@ -39,6 +39,15 @@ def test_what_is_known_is_not_computed_again(trained):
     assert second.stderr == ""
 
 
+def test_it_is_the_probe_lengths(trained):
+    args = ("--lengths", "11,14", "--samples", 50)
+    for more in ((), ("--json",)):
+        evaluated = rnnctl("evaluate", "tiny", *args, *more, cwd=trained, check=0)
+        probed = rnnctl("probe", "tiny", "lengths", *args, *more, cwd=trained, check=0)
+        assert probed.stdout == evaluated.stdout
+        assert probed.stderr == ""
+
+
 def test_one_run_is_evaluated_alone(trained):
     args = ("evaluate", "tiny/omega=1.0 seed=1", "--lengths", "12", "--samples", 100, "--json")
     (found,) = json.loads(rnnctl(*args, cwd=trained, check=0).stdout)

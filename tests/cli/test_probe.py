@@ -109,6 +109,16 @@ def test_a_study_has_a_row_a_run_in_every_table_and_a_figure(trained):
     assert (trained / "figures" / "letters-state-ablation.png").stat().st_size > 10_000
 
 
+@pytest.mark.parametrize(
+    "args", [("letters", "state-ablation", "--samples", 30), (RUN, "generate", "--symbols", 20, "--seed", 9)]
+)
+def test_what_was_asked_before_is_not_computed_again(trained, monkeypatch, args):
+    first = asked(trained, *args)
+    monkeypatch.setattr("rnnctl.probes.stepper.Stepper.step", None)
+    again = asked(trained, *args)
+    assert (again.stdout, again.stderr) == (first.stdout, "")
+
+
 def test_json_has_every_figure(trained):
     args = ("state-ablation", "--samples", 40, "--context", "4,0,2", "--split", "validation", "--json")
     (found,) = json.loads(asked(trained, RUN, *args).stdout)
