@@ -12,10 +12,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from rnnctl.section import Path
 from rnnctl.study.errors import SpecError
 from rnnctl.study.overlay import Overlay, Place, changes_at, read_key
 from rnnctl.study.run import RunSpec
-from rnnctl.study.schema import KEYS, Key, Path, value_at
+from rnnctl.study.schema import KEYS, Key, value_at
 from rnnctl.study.yaml import Node
 from rnnctl.words import shown
 
@@ -76,7 +77,7 @@ def read_rules(node: Node) -> list[Rule]:
     Raises SpecError as read_condition, for keys that cannot be dropped, and for rules that wait for each other.
     """
     rules = []
-    for name, below in node.value.items():
+    for name, below in node.mapping.items():
         key = read_key(name, below.key_line, "when")
         place = Place(0, below.key_line, f"when.{name}")
         if key.required:

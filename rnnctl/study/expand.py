@@ -14,12 +14,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from rnnctl.section import Path
 from rnnctl.study.conditions import Condition, Rule, resolve
 from rnnctl.study.errors import SpecError
 from rnnctl.study.labels import compact, label, text
 from rnnctl.study.overlay import Change, Overlay, Place, outermost_first
 from rnnctl.study.run import RunSpec
-from rnnctl.study.schema import Path
 from rnnctl.study.values import Option, written
 
 MAX_RUNS = 100_000

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
-from rnnctl.section import Section
+from rnnctl.section import Path, Section
 from rnnctl.study.run import RunSpec
-from rnnctl.study.schema import KEYS, Key, Path, choices, names_below, tags_of
+from rnnctl.study.schema import KEYS, Key, choices, names_below, tags_of
 from rnnctl.words import nearest, shown
 
 MISSING = "is missing"
@@ -46,21 +47,22 @@ def _follow(root: Path, location: tuple[int | str, ...]) -> tuple[Path, type[Sec
     """The path of an error's location, which also names variants and types, and the model that the error is about,
     with its name if it is one of several.
     """
-    path, model, tag = root, None if root else RunSpec, "so"
-    for part in location:
+    path, tag = root, ""
+    model: type[Section] | None = None if root else RunSpec
+    for name in location:
         key = KEYS.get(path)
-        if key is not None and len(key.variants) > 1 and part in tags_of(key):
-            model, tag = key.variant({key.tag: part}), str(part)
+        if key is not None and key.tag and len(key.variants) > 1 and name in tags_of(key):
+            model, tag = key.variant({key.tag: name}), str(name)
             continue
         if key is not None and not key.is_section:
             break
         if key is not None and len(key.variants) == 1:
             model = key.variants[0]
-        path = (*path, str(part))
+        path = (*path, str(name))
     return path, model, tag
 
 
-def _problem(path: Path, model: type[Section] | None, tag: str, details: dict[str, Any], *, alone: bool) -> Problem:
+def _problem(path: Path, model: type[Section] | None, tag: str, details: ErrorDetails, *, alone: bool) -> Problem:
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     if kind == "missing":
         return Problem(path, MISSING, tuple(choices(path) or tags_of(KEYS[path])))
@@ -70,7 +72,7 @@ def _problem(path: Path, model: type[Section] | None, tag: str, details: dict[st
         key = KEYS[path]
         # Of a whole run it is known which names go with the rest of it; of a value alone, all that some run could have.
         names = tags_of(key) if alone else re.findall(r"'(\w+)'", context["expected_tags"])
-        return _unknown_word((*path, key.tag), context["tag"], names, *_numbers(key))
+        return _unknown_word(_tag_path(key), context["tag"], names, *_numbers(key))
     if kind == "literal_error":
         least = KEYS[path].whole_from
         if least is None:
@@ -79,7 +81,7 @@ def _problem(path: Path, model: type[Section] | None, tag: str, details: dict[st
         meant = (nearest(value, words) if isinstance(value, str) else None) or _number_meant(value, "int_type")
         return Problem(path, f"cannot be {shown(value)}", (*words, f"a whole number from {least}"), meant)
     if kind == "union_tag_not_found" and isinstance(value, dict):
-        return Problem((*path, KEYS[path].tag), MISSING, tuple(tags_of(KEYS[path])))
+        return Problem(_tag_path(KEYS[path]), MISSING, tuple(tags_of(KEYS[path])))
     if kind in ("model_type", "model_attributes_type", "union_tag_not_found", "dict_type"):
         return Problem(path, f"must be {_short_forms(KEYS[path])}, not {shown(value)}", tuple(tags_of(KEYS[path])))
     if kind == "value_error":
@@ -88,6 +90,11 @@ def _problem(path: Path, model: type[Section] | None, tag: str, details: dict[st
     if message is None:
         return Problem(path, f"{details['msg'][:1].lower()}{details['msg'][1:]}, not {shown(value)}")
     return Problem(path, f"{message(context)}, not {shown(value)}", meant=_number_meant(value, kind))
+
+
+def _tag_path(key: Key) -> Path:
+    """Return the path of the key that names the variant of a section; of the section itself if it has no variants."""
+    return (*key.path, key.tag) if key.tag else key.path
 
 
 def disagreement(path: Path, message: str) -> Problem:
@@ -110,7 +117,9 @@ _MESSAGES: dict[str, Callable[[dict[str, Any]], str]] = {
 def _unknown_key(path: Path, model: type[Section] | None, tag: str) -> Problem:
     allowed = tuple(model.model_fields) if model else tuple(names_below(path[:-1]))
     if path in KEYS:  # another variant has it
-        return Problem(path, f"has no meaning where {'.'.join(path[:-1])} is {tag}", allowed)
+        return Problem(
+            path, f"has no meaning where {'.'.join(path[:-1])} is {tag}" if tag else "has no meaning here", allowed
+        )
     return Problem(path, "there is no such key", allowed, nearest(path[-1], allowed))
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from rnnctl.study.schema import KEYS, Path, short_name, value_at
+from rnnctl.section import Path
+from rnnctl.study.schema import KEYS, short_name, value_at
 
 NOTHING_VARIES = "base"
 

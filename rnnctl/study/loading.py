@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path as FilePath
 
+from rnnctl.section import Path
 from rnnctl.study import yaml
 from rnnctl.study.conditions import Condition, Rule, read_condition, read_rules
 from rnnctl.study.errors import SpecError
@@ -31,7 +32,7 @@ from rnnctl.study.names import check_name
 from rnnctl.study.overlay import Overlay, Place, read_changes, read_key
 from rnnctl.study.recipe import Recipe, read_recipe
 from rnnctl.study.replicates import with_seeds
-from rnnctl.study.schema import KEYS, Path, names_below
+from rnnctl.study.schema import KEYS, names_below
 from rnnctl.study.values import Option, read_draws, read_list, written
 from rnnctl.study.yaml import Node
 from rnnctl.words import nearest, shown
@@ -103,14 +104,15 @@ def load_recipe(path: str | FilePath) -> Recipe:
     except FileNotFoundError:
         raise SpecError("no such file", file=str(path)) from None
     try:
-        sections = yaml.parse(text, "recipe", "refine:").value
+        sections = yaml.parse(text, "recipe", "refine:").mapping
         for name, node in sections.items():
             if name != "refine":
                 what, meant = "there is no such section in a recipe", nearest(name, ["refine"])
                 raise SpecError(what, line=node.key_line, key=name, allowed=["refine"], meant=meant)
         if "refine" not in sections:
             raise SpecError("is missing; a recipe starts with `refine:`", line=1, key="refine")
-        return _recipe(sections, str(path))
+        _check_kind("refine", sections["refine"])
+        return read_recipe(sections["refine"], str(path))
     except SpecError as error:
         raise error.at(file=str(path)) from None
 
@@ -118,7 +120,7 @@ def load_recipe(path: str | FilePath) -> Recipe:
 def recipe_of(source: str, file: str) -> Recipe | None:
     """The recipe in the text of a study; None where it has none. All else is left unread. Raises SpecError."""
     try:
-        return _recipe(yaml.parse(source).value, file)
+        return _recipe(yaml.parse(source).mapping, file)
     except SpecError as error:
         raise error.at(file=file) from None
 
@@ -157,7 +159,7 @@ def read_study(source: str, file: str, *, identify: bool = True) -> Study:
     study names are read; without, their runs have no ids to be registered under.
     """
     try:
-        return _Reader(yaml.parse(source).value, file).study(source, identify)
+        return _Reader(yaml.parse(source).mapping, file).study(source, identify)
     except SpecError as error:
         raise error.at(file=file) from None
 
@@ -203,11 +205,12 @@ class _Reader:
         if "study" not in self.sections:
             raise SpecError("is missing; a study starts with `study: NAME`", line=1, key="study")
         node = self.sections["study"]
-        check_name(node.value, node.line, "study")
-        return node.value
+        name = str(node.value)
+        check_name(name, node.line, "study")
+        return name
 
     def _about(self) -> str:
-        return self.sections["about"].value.strip() if "about" in self.sections else ""
+        return str(self.sections["about"].value).strip() if "about" in self.sections else ""
 
     def _base(self) -> Overlay:
         node = self.sections.get("base")
@@ -219,7 +222,7 @@ class _Reader:
         if "cases" not in self.sections:
             return [Case(None, [], Place(CASE, self.sections["study"].line, "study"))]
         cases = []
-        for label, node in self.sections["cases"].value.items():
+        for label, node in self.sections["cases"].mapping.items():
             place = Place(CASE, node.key_line, f"cases.{label}")
             check_name(label, place.line, place.key)
             if not isinstance(node.value, dict):
@@ -235,7 +238,8 @@ class _Reader:
         place = Place(AXIS, node.key_line, f"zip.{name}")
         if not isinstance(node.value, list) or not node.value:
             raise SpecError("must be a list of rows such as [{train.lr: 0.1}]", line=place.line, key=place.key)
-        options, first = [], []
+        options: list[Option] = []
+        first: list[Path] = []
         for number, row in enumerate(node.value, start=1):
             where = f"{place.key}[{number}]"
             if not isinstance(row.value, dict) or not row.value:
@@ -287,14 +291,14 @@ class _Reader:
         return [Axis((key.path,), self._distinct(read_list(key, node, place)), place)]
 
     def _exclude(self) -> list[Condition]:
-        nodes = self.sections["exclude"].value if "exclude" in self.sections else []
+        nodes = self.sections["exclude"].items if "exclude" in self.sections else []
         return [read_condition(node, f"exclude[{number}]") for number, node in enumerate(nodes, start=1)]
 
     def _when(self) -> list[Rule]:
         return read_rules(self.sections["when"]) if "when" in self.sections else []
 
     def _items(self, section: str) -> Iterable[tuple[str, Node]]:
-        return self.sections[section].value.items() if section in self.sections else ()
+        return self.sections[section].mapping.items() if section in self.sections else ()
 
     def _whole(self, key: str, node: Node, low: int, high: int) -> int:
         value = node.plain()

@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from rnnctl.section import Path
 from rnnctl.study.errors import SpecError
 from rnnctl.study.explain import MISSING, Problem, disagreement, problems
 from rnnctl.study.run import RunSpec
-from rnnctl.study.schema import Key, Path, UnknownKey, lookup
+from rnnctl.study.schema import Key, UnknownKey, lookup
 from rnnctl.study.yaml import Node
 
 
@@ -44,7 +45,7 @@ def read_changes(node: Node, where: str, layer: int) -> list[Change]:
 
     Raises SpecError for an unknown key, a value that no run could take, an empty section, a key that is set twice.
     """
-    changes = [change for name, below in node.value.items() for change in read_change(name, below, where, layer)]
+    changes = [change for name, below in node.mapping.items() for change in read_change(name, below, where, layer)]
     first: dict[Path, Place] = {}
     for change in changes:
         clash = first.setdefault(change.path, change.place)
@@ -77,7 +78,7 @@ def changes_at(key: Key, node: Node, place: Place) -> list[Change]:
     place = place._replace(line=node.key_line)
     if not node.value:
         raise SpecError("is an empty section; leave it out or give it keys", line=place.line, key=place.key)
-    tag = node.value.get(key.tag)
+    tag = node.value.get(key.tag) if key.tag else None
     changes = [Change(key.path, tag.plain() if tag else None, place, opens=True)]
     for name, below in node.value.items():
         changes += read_change(name, below, place.key, place.layer, key.path)
@@ -159,7 +160,8 @@ class Overlay:
             key = lookup(change.path)
             below = _written_out(change.path, section[name]) if name in section else {}
             before = key.variant(below)
-            another = None not in (change.value, before) and key.variant({key.tag: change.value}) is not before
+            named = key.variant({key.tag: change.value}) if key.tag and change.value is not None else before
+            another = before is not None and named is not before
             if another:
                 self._forget(change.path)
             section[name] = {} if another else dict(below)

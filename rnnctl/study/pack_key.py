@@ -1,8 +1,8 @@
-"""What the runs of a pack must have in common: one value, made from the spec, and the only thing read in common.
+"""The pack key: all that the runs of a pack must have in common, and all that the trainer reads in common.
 
-A key of the study language is part of it unless its field is marked as PER_RUN (each run has its own) or PLACE (it says
-where something lies). To read such a key from a PackKey is an AttributeError, so nobody can train all runs of a pack
-with what belongs to one of them.
+A key of the study language belongs to the pack key unless its field is marked PER_RUN (runs may differ in it) or PLACE
+(it says where something lies). Reading such a key from a PackKey is an AttributeError, so the value of a single run can
+never be used for the whole pack.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class PackKey:
     """All that the runs of a pack have in common.
 
     text: canonical JSON, by which keys are compared and queued. task, model, train, check: the sections of a spec
-    without the keys that are each run's own, and without places.
+    without the keys that are marked PER_RUN or PLACE.
     """
 
     text: str
@@ -39,35 +39,35 @@ class PackKey:
 
     @classmethod
     def of(cls, spec: RunSpec) -> PackKey:
-        """Return the key of a run."""
+        """Return the pack key of a run."""
         return cls.read(json.dumps(spec.common(), sort_keys=True, separators=(",", ":")))
 
     @classmethod
     def read(cls, text: str) -> PackKey:
-        """Return the key of a canonical text. Raise ValueError for a text that no key has."""
+        """Return the pack key with a canonical text. Raise ValueError if no pack key has that text."""
         return _read(text)
 
     @property
     def piece(self) -> int | None:
-        """Steps of a batch that an update takes; None for all."""
+        """Number of steps of a batch that an update uses; None for all."""
         return None if self.train.bptt == "full" else self.train.bptt
 
 
 @lru_cache(maxsize=4096)
 def _read(text: str) -> PackKey:
     try:
-        sections = {name: _section((name,), plain) for name, plain in json.loads(text).items()}
+        sections: dict[str, Any] = {name: _section((name,), plain) for name, plain in json.loads(text).items()}
         return PackKey(text, **sections)
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ValueError(f"not a pack key: {text[:60]}") from None
 
 
 def _section(path: Path, plain: dict[str, Any]) -> Section:
-    """Return a section that lacks the keys that a pack does not have in common; nothing is validated again."""
+    """Return a section without the keys that a pack does not have in common. Its values are not validated again."""
     variant = KEYS[path].variant(plain)
     if variant is None:
         raise KeyError(".".join(path))
-    values = {
+    values: dict[str, Any] = {
         name: _section((*path, name), value) if isinstance(value, dict) else value for name, value in plain.items()
     }
     section = variant.model_construct(**values)

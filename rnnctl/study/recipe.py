@@ -57,6 +57,7 @@ class Cut:
             return sum(value < self.below for value in values)
         if isinstance(self.best, Fraction):
             return math.ceil(self.best * len(values))
+        assert self.best is not None
         return min(self.best, len(values))
 
     def __str__(self) -> str:
@@ -119,7 +120,7 @@ def parse_best(value: Any) -> int | Fraction:
 
 def read_recipe(node: Node, file: str) -> Recipe:
     """The recipe in a `refine` section. Raises SpecError for what no run and no selection could have."""
-    section = node.value
+    section = node.mapping
     for name, below in section.items():
         if name not in _KEYS:
             meant = nearest(name, _KEYS)
@@ -194,6 +195,6 @@ def _variant(name: str, node: Node) -> Variant:
 def _about(node: Node) -> str:
     settings = [f"{key}={text(value)}" for key, value in node.plain().items() if key != "if"]
     about = " ".join(settings) or "as it is"
-    if "if" in node.value:
-        about += " if " + " and ".join(f"{key}={text(value)}" for key, value in node.value["if"].plain().items())
+    if "if" in node.mapping:
+        about += " if " + " and ".join(f"{key}={text(value)}" for key, value in node.mapping["if"].plain().items())
     return about

@@ -1,25 +1,26 @@
-"""A study's text with other seeds: replicates of a study that somebody else has written."""
+"""Change the seeds in the text of a study, to replicate a study that somebody else has written."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from rnnctl.study import yaml
 from rnnctl.study.errors import SpecError
 
 
 def with_seeds(source: str, seeds: Sequence[int]) -> str:
-    """The text of a study with these seeds instead of its own; all else stays as it is written.
+    """Return the text of a study with these seeds instead of its own, and nothing else changed.
 
-    Raises SpecError if the text is no mapping of sections, or has them all in one line.
+    Raise SpecError if the text is not a mapping of sections, or if the sections do not begin on lines of their own.
     """
-    sections = yaml.parse(source).value
+    sections = yaml.parse(source).mapping
     lines = source.splitlines(keepends=True)
     if "seeds" in sections:
         first = sections["seeds"].key_line
         later = [node.key_line for node in sections.values() if node.key_line > first]
         end = min(later, default=len(lines) + 1)
-        # Empty lines and comments before the next section belong to that.
+        # Empty lines and comments before the next section belong to it.
         while end - 1 > first and (not (before := lines[end - 2].strip()) or before.startswith("#")):
             end -= 1
         lines[first - 1 : end - 1] = []
@@ -28,16 +29,16 @@ def with_seeds(source: str, seeds: Sequence[int]) -> str:
         if lines and not lines[-1].endswith("\n"):
             lines[-1] += "\n"
     lines.insert(first - 1, f"seeds: [{', '.join(map(str, seeds))}]\n")
-    found = "".join(lines)
-    _check(found, {name: node.plain() for name, node in sections.items()} | {"seeds": list(seeds)})
-    return found
+    replicated = "".join(lines)
+    _check(replicated, {name: node.plain() for name, node in sections.items()} | {"seeds": list(seeds)})
+    return replicated
 
 
-def _check(text: str, expected: dict) -> None:
+def _check(text: str, expected: dict[str, Any]) -> None:
     try:
         if yaml.parse(text).plain() == expected:
             return
     except SpecError:
         pass
-    what = "other seeds can be put only into a study whose sections begin on lines of their own"
+    what = "seeds can be changed only in a study whose sections begin on lines of their own"
     raise SpecError(what, key="seeds")

@@ -7,11 +7,11 @@ whether the variant chosen in a run has it too is known only when the run is res
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from pydantic import BeforeValidator, ValidationError, create_model
 from pydantic.fields import FieldInfo
@@ -70,7 +70,8 @@ class Key:
         for info in self.fields:
             for member in _bounded_members(info.annotation):
                 if get_origin(member) is Annotated and get_args(member)[0] is int:
-                    return next(bound.ge for extra in get_args(member)[1:] for bound in extra.metadata)
+                    least: int = next(bound.ge for extra in get_args(member)[1:] for bound in extra.metadata)
+                    return least
         return None
 
     def expand(self, value: Any) -> Any:
@@ -78,14 +79,15 @@ class Key:
         for info in self.fields[:1]:
             for extra in info.metadata:
                 if isinstance(extra, BeforeValidator):
-                    value = extra.func(value)
+                    write_out = cast(Callable[[Any], Any], extra.func)
+                    value = write_out(value)
         return value
 
     def variant(self, section: dict[str, Any]) -> type[Section] | None:
         """The model that a section, short form written out, is an instance of; None for a tag that names none, and
         where there are several, no default and no tag.
         """
-        tag = section.get(self.tag)
+        tag = section.get(self.tag) if self.tag else None
         if tag is None:
             default = self.fields[0].default
             if isinstance(default, Section):
@@ -98,20 +100,22 @@ class Key:
 
         Raises ValidationError, whose locations start with "value", if no variant of the section above would take it.
         """
-        first_error = None
+        first_error: ValidationError | None = None
         for probe in _probes(self):
             try:
-                valid = probe.model_validate({"value": value}).value
+                valid = getattr(probe.model_validate({"value": value}), "value")  # noqa: B009
                 return valid.canonical() if isinstance(valid, Section) else valid
             except ValidationError as error:
                 first_error = first_error or error
+        assert first_error is not None
         raise first_error
 
 
 @cache
 def _probes(key: Key) -> tuple[type[Section], ...]:
     """Models with the one field `value`, which takes what this key takes: one for each variant above."""
-    return tuple(create_model("Probe", __base__=Section, value=(info.annotation, info)) for info in key.fields)
+    fields: list[dict[str, Any]] = [{"value": (info.annotation, info)} for info in key.fields]
+    return tuple(create_model("Probe", __base__=Section, **field) for field in fields)
 
 
 def _tag_type(model: type[Section]) -> Any:
@@ -167,7 +171,7 @@ def lookup(path: Path) -> Key:
     if current := moved(path):
         raise UnknownKey(current, key=".".join(path))
     elsewhere = {key[-1]: ".".join(key) for key in reversed(KEYS)}
-    meant = nearest(wrong, siblings) or elsewhere.get(wrong) or elsewhere.get(nearest(wrong, elsewhere))
+    meant = nearest(wrong, siblings) or elsewhere.get(wrong) or elsewhere.get(nearest(wrong, elsewhere) or "")
     where = f" under {'.'.join(path[:depth])}" if depth else ""
     raise UnknownKey(f"there is no key {wrong or '(empty)'}{where}", allowed=siblings, meant=meant)
 

@@ -47,8 +47,8 @@ def read_list(key: Key, node: Node, place: Place) -> list[Option]:
         what, meant = "there is no such list of values", nearest(kind, _SPACINGS)
         raise SpecError(what, line=node.line, key=at.key, allowed=_SPACINGS, meant=meant)
     values = _SPACINGS[kind](body, at)
-    if key.takes_whole_numbers and all(isinstance(item.value, int) for item in body.value):
-        values = dict.fromkeys(round(value) for value in values)
+    if key.takes_whole_numbers and all(isinstance(item.value, int) for item in body.items):
+        values = list(dict.fromkeys(round(value) for value in values))
     for value in values:
         check_value(key, value, at)
     return [(Change(key.path, value, at),) for value in values]
@@ -72,9 +72,9 @@ def _numbers(body: Node, place: Place, names: tuple[str, ...], optional: int = 0
     if not isinstance(values, list) or not len(names) - optional <= len(values) <= len(names):
         got = f"{len(values)} values" if isinstance(values, list) else shown(values)
         raise SpecError(f"must be [{', '.join(names)}], not {got}", line=place.line, key=place.key)
-    for item, name in zip(body.value, names, strict=False):
-        number = isinstance(item.value, int | float) and not isinstance(item.value, bool)
-        if not number or not math.isfinite(item.value):
+    for item, name in zip(body.items, names, strict=False):
+        value = item.value
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             what = f"{name} must be a finite number, not {shown(item.plain())}"
             raise SpecError(what, line=item.line, key=place.key)
     return values

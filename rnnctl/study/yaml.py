@@ -1,16 +1,16 @@
-"""Strict YAML: text to a tree of nodes, each of which knows the line that it was written on.
+"""Strict YAML: read a text as a tree of nodes that know their lines.
 
-PyYAML does the scanning; the tree is built here from its events, because its own constructors read `1e-4` as text,
-`on` as true and `012` as ten, and keep the last of two equal keys without a word. Plain scalars are read nearly as in
+PyYAML scans the text, and the tree is built here from its events. The constructors of PyYAML would read `1e-4` as text,
+`on` as true and `012` as ten, and would silently keep the last of two equal keys. Plain scalars are read almost as in
 YAML 1.2:
 
-    true false          booleans (also True, TRUE); yes, no, on, off stay words
-    null ~              None; `none` stays a word
-    12 -3 +4            integers; a leading zero is an error, as nobody can say whether 012 is ten
+    true false          booleans (also True, TRUE); yes, no, on, off are words
+    null ~              None; `none` is a word
+    12 -3 +4            integers; a leading zero is an error, because 012 could mean ten or twelve
     0.1 1e-4 .5 .inf    floats
 
-Refused: duplicate keys, values left empty, tags, merge keys, keys that are not plain scalars, several documents.
-Anchors and aliases work, within limits on size and depth that keep a small file from growing into a large one.
+Errors are: duplicate keys, empty values, tags, merge keys, keys that are not plain scalars, several documents. Anchors
+and aliases work, with limits on size and depth that stop a small file from expanding into a large one.
 """
 
 from __future__ import annotations
@@ -36,28 +36,40 @@ _CONSTANTS = {
 }
 _INT = re.compile(r"[-+]?[0-9]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_NON_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _LEADING_ZERO = re.compile(r"[-+]?0[0-9]")
-# Control characters, and line separators that editors do not count as lines but PyYAML does.
+# Control characters, and line separators that PyYAML counts as ends of lines but editors do not.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
-# Half of a pair: an escape such as "\ud800" can write one, and no file, path or database takes it.
+# Half of a surrogate pair. An escape such as "\ud800" can write it, but no file, path or database can hold it.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UTF16_OR_32 = (b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A scalar, a list of nodes or a dict of nodes.
+    """A scalar, a list of nodes or a mapping of nodes.
 
-    line: where the value starts. key_line: where its key stands; in a list the same as line, 1 for the document itself.
+    line: where the value starts. key_line: where its key is; in a list the same as line, and 1 for the document itself.
     """
 
     value: None | bool | int | float | str | list[Node] | dict[str, Node]
     line: int
     key_line: int
 
+    @property
+    def mapping(self) -> dict[str, Node]:
+        """The value of a node that is known to be a mapping."""
+        assert isinstance(self.value, dict)
+        return self.value
+
+    @property
+    def items(self) -> list[Node]:
+        """The value of a node that is known to be a list."""
+        assert isinstance(self.value, list)
+        return self.value
+
     def plain(self) -> Any:
-        """The value without lines."""
+        """Return the value without lines."""
         if isinstance(self.value, dict):
             return {key: node.plain() for key, node in self.value.items()}
         if isinstance(self.value, list):
@@ -66,9 +78,9 @@ class Node:
 
 
 def decode(data: bytes) -> str:
-    """The text of a file: UTF-8, with or without a byte order mark.
+    """Return the text of a file in UTF-8, with or without a byte order mark.
 
-    Raises SpecError, with the line, if it is too large, not UTF-8, or has control characters.
+    Raise SpecError, with the line, if it is too large, is not UTF-8 or has control characters.
     """
     if len(data) > MAX_BYTES:
         raise SpecError(f"is larger than {MAX_BYTES >> 20} MiB, which no study needs")
@@ -86,9 +98,10 @@ def decode(data: bytes) -> str:
 
 
 def parse(text: str, what: str = "study", first: str = "study: NAME") -> Node:
-    """The one document in `text`, whose top level is a mapping. what, first: what it should be, and how that begins.
+    """Return the one document in `text`, whose top level is a mapping.
 
-    Raises SpecError with the line, and where it is known the key, of the first mistake.
+    what, first: what messages call the document, and how it begins. Raise SpecError, with the line and if possible the
+    key, for the first mistake.
     """
     builder = _Builder()
     try:
@@ -108,7 +121,7 @@ def parse(text: str, what: str = "study", first: str = "study: NAME") -> Node:
 
 @dataclass(slots=True)
 class _Open:
-    """A collection whose end has not been read yet."""
+    """A list or mapping whose end has not been read yet."""
 
     container: list[Node] | dict[str, Node]
     line: int
@@ -117,19 +130,20 @@ class _Open:
     anchor: str | None
     key: str | None = None  # of the value that comes next
     next_key_line: int = 0
-    size: int = 1  # nodes in it, those behind aliases counted at every use
-    height: int = 1  # levels in it, those behind aliases included
+    size: int = 1  # number of nodes, those behind aliases counted at every use
+    height: int = 1  # number of levels, those behind aliases included
 
 
 @dataclass(slots=True)
 class _Builder:
-    """Builds the tree from parse events with a stack of its own, so that no depth of nesting overflows Python's."""
+    """Builds the tree from parse events. Its explicit stack cannot overflow, however deep the nesting is."""
 
     root: Node | None = None
     stack: list[_Open] = field(default_factory=list)
     anchors: dict[str, tuple[Node, int, int]] = field(default_factory=dict)  # node, size, height
 
     def take(self, event: yaml.Event) -> None:
+        assert event.start_mark is not None
         line = event.start_mark.line + 1
         if isinstance(event, yaml.DocumentStartEvent):
             if self.root is not None:
@@ -139,8 +153,8 @@ class _Builder:
             node = Node(closed.container, closed.line, closed.key_line)
             self._place(node, closed.size, closed.height, closed.anchor)
         elif isinstance(event, yaml.NodeEvent):
-            if getattr(event, "tag", None) is not None:
-                tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            if (tag := getattr(event, "tag", None)) is not None:
+                tag = tag.replace("tag:yaml.org,2002:", "!!")
                 raise SpecError(f"tags such as {tag} are not used here", line=line, key=self._path())
             if self.stack and isinstance(self.stack[-1].container, dict) and self.stack[-1].key is None:
                 self._take_key(event, line)
@@ -158,7 +172,7 @@ class _Builder:
             raise SpecError("a name is missing in front of the colon", line=line, key=top.path)
         if key == "<<" and not event.style:
             raise SpecError("merge keys (<<) are not used here; write the keys out", line=line, key=top.path)
-        if key in top.container:
+        if isinstance(top.container, dict) and key in top.container:
             first = top.container[key].key_line
             raise SpecError(f"is written twice, first in line {first}", line=line, key=path)
         top.key, top.next_key_line = key, line
@@ -179,7 +193,7 @@ class _Builder:
             self._check_depth(1, line)
             if event.anchor is not None:
                 self.anchors.pop(event.anchor, None)
-            container = {} if isinstance(event, yaml.MappingStartEvent) else []
+            container: dict[str, Node] | list[Node] = {} if isinstance(event, yaml.MappingStartEvent) else []
             self.stack.append(_Open(container, line, key_line, self._path(), event.anchor))
 
     def _check_characters(self, text: str, line: int) -> None:
@@ -192,7 +206,7 @@ class _Builder:
             raise SpecError(f"is nested more than {MAX_DEPTH} levels deep", line=line)
 
     def _place(self, node: Node, size: int, height: int, anchor: str | None) -> None:
-        """Puts a complete node where it belongs: into the collection that is open, or at the top."""
+        """Put a complete node into the collection that is open, or at the top."""
         if anchor is not None:
             self.anchors[anchor] = (node, size, height)
         if not self.stack:
@@ -205,28 +219,29 @@ class _Builder:
         if top.size > MAX_NODES:
             raise SpecError(f"has more than {MAX_NODES:,} values", line=node.key_line)
         if isinstance(top.container, dict):
+            assert top.key is not None
             top.container[top.key] = node
             top.key, top.next_key_line = None, 0
         else:
             top.container.append(node)
 
     def _path(self) -> str:
-        """The dotted path of the value that comes next."""
+        """Return the dotted path of the value that comes next."""
         if not self.stack:
             return ""
         top = self.stack[-1]
         if isinstance(top.container, list):
             return f"{top.path}[{len(top.container) + 1}]"
-        return ".".join(part for part in (top.path, top.key) if part)
+        return ".".join(name for name in (top.path, top.key) if name)
 
     def _scalar(self, text: str, line: int) -> Any:
-        """A plain scalar's value."""
+        """Return the value of a plain scalar."""
         if text == "":
             what = "is empty; write a value after it (null for none, {} for an empty mapping)"
             raise SpecError(what, line=line, key=self._path())
         if text in _CONSTANTS:
             return _CONSTANTS[text]
-        if _NOT_FINITE.fullmatch(text):
+        if _NON_FINITE.fullmatch(text):
             return float(text.replace(".", ""))
         if not _FLOAT.fullmatch(text):
             return text
