@@ -1,4 +1,4 @@
-"""The `rnnctl` command: its subcommands, and the one place where errors become a line and an exit status."""
+"""The `rnnctl` command: its subcommands. Here errors become a line and an exit status."""
 
 from __future__ import annotations
 
@@ -26,9 +26,8 @@ from rnnctl.cli import (
 )
 from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, USAGE, OutputClosed, UserError, out, say
 from rnnctl.lab.errors import Code, LabError
-from rnnctl.words import one_line
 
-# The class of errors of the command line itself. Typer has a copy of its own since 0.17, and took click's before.
+# The base class of errors in how a command was called. It is click's or a copy of it, depending on typer's version.
 _CommandLineError = cast(type[typer.BadParameter], typer.BadParameter.__mro__[2])
 _STATUS = {Code.USAGE: USAGE, Code.NOTHING: NOTHING, Code.FAILURE: FAILURE}
 
@@ -78,13 +77,13 @@ def main() -> None:
     """Run the command line of this process and exit with its status."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:  # closed by whoever started us
+        if stream is None:  # closed by the parent process
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
         else:
-            stream.reconfigure(errors="replace")  # a terminal without ± is no reason to fail
+            stream.reconfigure(errors="replace")  # some terminals have no ±
     code = _run()
     if _output_is_closed():
-        # Nothing more can be written, not even by the interpreter on its way out.
+        # The interpreter flushes stdout when it exits, which would fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
 
@@ -102,9 +101,9 @@ def _run() -> int:
         code = app(standalone_mode=False)
         return code if isinstance(code, int) else OK
     except OutputClosed:
-        return OK  # whoever read our output has seen enough
+        return OK  # the reader, such as head, has seen enough
     except UserError as error:
-        say(f"rnnctl: {one_line(str(error))}")
+        say(f"rnnctl: {error}")
         return error.code
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
@@ -112,7 +111,7 @@ def _run() -> int:
         if "RNNCTL_DEBUG" in os.environ:
             raise
         line, code = _explained(error)
-        say(f"rnnctl: {one_line(line)}")
+        say(f"rnnctl: {line}")
         return code
 
 

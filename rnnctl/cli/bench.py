@@ -44,10 +44,16 @@ def bench(
         out_json({"environment": environment, "pairs": [c.as_json() for c in measured], "bookkeeping_share": share})
         return
     cells = [
-        [row["name"], f"{1e3 * row['rnnctl_seconds']:.3f}", row["baseline"], f"{1e3 * row['baseline_seconds']:.3f}",
-         f"{row['ratio']:.2f}", f"{row['ratio_min']:.2f} to {row['ratio_max']:.2f}"]
+        [
+            row["name"],
+            f"{1e3 * row['rnnctl_seconds']:.3f}",
+            row["baseline"],
+            f"{1e3 * row['baseline_seconds']:.3f}",
+            f"{row['ratio']:.2f}",
+            f"{row['ratio_min']:.2f} to {row['ratio_max']:.2f}",
+        ]
         for row in (comparison.as_json() for comparison in measured)
-    ]  # fmt: skip
+    ]
     out(table(["what", "ms", "baseline", "its ms", "ratio", "spread"], cells))
     out(f"database, checkpoints, progress and history: {100 * share:.2f} % of a run's wall time")
     out(", ".join(f"{key} {value}" for key, value in environment.items()))

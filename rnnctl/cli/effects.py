@@ -13,7 +13,8 @@ from rnnctl.measures import MEASURES
 from rnnctl.words import counted, number
 
 if TYPE_CHECKING:
-    from rnnctl.lab.effects import Effects, ForestFit, Importances, LinearFit, Ranks
+    from rnnctl.lab.effects import Effects, Ranks
+    from rnnctl.lab.importances import ForestFit, Importances, LinearFit
     from rnnctl.report.effects.levels import Estimate
     from rnnctl.report.effects.pairs import Signs
 

@@ -1,4 +1,4 @@
-"""What users read: data on stdout, everything else on stderr; one line an error; tables that a pipe gets whole."""
+"""Print for users: data on stdout, messages and errors, a line each, on stderr. A pipe gets tables whole."""
 
 from __future__ import annotations
 
@@ -12,16 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from rnnctl.words import counted as counted
-from rnnctl.words import headline as headline
-from rnnctl.words import number as number
 from rnnctl.words import one_line
 
 OK, FAILURE, USAGE, NOTHING, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 class UserError(Exception):
-    """Something the user can put right. str() is the one line that tells how; code is the exit status."""
+    """A mistake in how a command was called. str() is one line; code is the exit status."""
 
     def __init__(self, message: str, code: int = USAGE) -> None:
         super().__init__(message)
@@ -29,19 +26,25 @@ class UserError(Exception):
 
 
 class OutputClosed(Exception):
-    """Nobody reads our output any more. Not an OSError, which typer would make an exit status of its own."""
+    """Nobody reads the output any more. This is not an OSError, because typer would turn that into an exit status."""
 
 
 def say(message: str) -> None:
-    """A message for the person at the terminal."""
-    with suppress(OSError):  # one who no longer listens must not keep us from working
-        print(message, file=sys.stderr, flush=True)
+    """Print a message for the person at the terminal, on one line."""
+    with suppress(OSError):  # a closed terminal must not stop the work
+        print(one_line(message), file=sys.stderr, flush=True)
 
 
 def notes(lines: Iterable[str]) -> None:
-    """Tell the person at the terminal what a use-case noted."""
+    """Print the notes of a use-case as messages."""
     for line in lines:
-        say(f"note: {one_line(line)}")
+        say(f"note: {line}")
+
+
+def warnings(lines: Iterable[str]) -> None:
+    """Print warnings as messages."""
+    for line in lines:
+        say(f"warning: {line}")
 
 
 def out(text: str = "") -> None:
@@ -71,28 +74,28 @@ def out_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     out(text.getvalue().rstrip("\n"))
 
 
-_FIGURE = re.compile(r"[-+]?[\d.,:]+(e[-+]?\d+)?( ±.*)?( s| %)?|(-|[\d,]+) \(\d+ of \d+\)")
+_NUMBER = re.compile(r"[-+]?[\d.,:]+(e[-+]?\d+)?( ±.*)?( s| %)?|(-|[\d,]+) \(\d+ of \d+\)")
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Aligned text, as wide as it needs to be; columns that hold only figures are set to the right."""
+    """Return rows as aligned text, as wide as it needs to be. Columns of numbers are aligned to the right."""
     cells = [["" if cell is None else one_line(str(cell)) for cell in row] for row in rows]
     widths = [max(len(name), *(len(row[i]) for row in cells)) if cells else len(name) for i, name in enumerate(columns)]
-    right = [bool(cells) and all(_is_figure(row[i]) for row in cells) for i in range(len(columns))]
+    right = [bool(cells) and all(_is_number(row[i]) for row in cells) for i in range(len(columns))]
 
     def line(row: Sequence[str]) -> str:
-        set_ = (cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(row, widths, right, strict=True))
-        return "  ".join(set_).rstrip()
+        aligned = (cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(row, widths, right, strict=True))
+        return "  ".join(aligned).rstrip()
 
-    return "\n".join([line(columns), line(["-" * w for w in widths]), *map(line, cells)])
+    return "\n".join([line(columns), line(["-" * width for width in widths]), *map(line, cells)])
 
 
-def _is_figure(cell: str) -> bool:
-    return cell in ("", "-") or _FIGURE.fullmatch(cell) is not None
+def _is_number(cell: str) -> bool:
+    return cell in ("", "-") or _NUMBER.fullmatch(cell) is not None
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as a person says them: 42 s, 3:07, 2:03:07."""
+    """Return seconds as people write them: 42 s, 3:07, 2:03:07."""
     if seconds is None or not math.isfinite(seconds):
         return "-"
     whole = round(seconds)

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from rnnctl.cli.output import duration, headline, say
-from rnnctl.words import counted, number
+from rnnctl.cli.output import duration, say
+from rnnctl.words import counted, headline, number
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, parsed_seeds
-from rnnctl.cli.output import duration, out, out_json, say, table
+from rnnctl.cli.output import duration, out, out_json, say, table, warnings
 from rnnctl.words import counted, one_line
 
 if TYPE_CHECKING:
@@ -30,11 +30,9 @@ def init(studies: StudyNames = None, seeds: SeedsOption = None, workspace: Works
 
     registration = register(workspace or Path.cwd(), studies or [QUICKSTART], parsed_seeds(seeds))
     say(f"workspace {registration.workspace}")
-    for warning in registration.warnings:
-        say(f"warning: {warning}")
+    warnings(registration.warnings)
     for study in registration.studies:
-        for warning in study.warnings:
-            say(f"warning: {warning}")
+        warnings(study.warnings)
         shared = f", {study.shared} shared with other studies" if study.shared else ""
         say(f"{study.study}: {counted(study.new, 'new run')}, {study.known} known{shared}")
     if any(study.new for study in registration.studies):
@@ -85,8 +83,7 @@ def _print_plan(plan: Plan, rows: int) -> None:
     )
     if plan.refine is not None:
         out(f"rnnctl refine makes of its {plan.refine.cut} by {plan.refine.by}: {', '.join(plan.refine.variants)}")
-    for warning in plan.warnings:
-        say(f"warning: {warning}")
+    warnings(plan.warnings)
     shown = plan.runs[:rows] if rows else plan.runs
     cells = [
         [run.label, run.run, *(text(run.differences[key]) if key in run.differences else "-" for key in plan.varied)]

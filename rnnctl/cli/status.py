@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rnnctl.cli.options import JsonOption, WorkspaceOption, opened
-from rnnctl.cli.output import UserError, duration, out, out_json, say, table
+from rnnctl.cli.output import UserError, duration, notes, out, out_json, table
 from rnnctl.words import counted, number, one_line
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def _print(run: RunDetails) -> None:
     if run.attempts:
         _print_attempts(run.attempts)
         if run.environments_differ:
-            say("note: the attempts ran in different environments; --json shows each")
+            notes(["the attempts ran in different environments; --json shows each"])
     live = [checkpoint for checkpoint in run.checkpoints if checkpoint.status != "removed"]
     if live:
         out("\ncheckpoints")

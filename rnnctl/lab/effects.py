@@ -8,12 +8,11 @@ from dataclasses import dataclass
 
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.figures import DrawnFigures, folder_of, remove, save, title_of
+from rnnctl.lab.importances import Importances, importances
 from rnnctl.lab.records import inlined, named, unrecorded
 from rnnctl.lab.workspaces import check_threshold, selected
 from rnnctl.measures import MEASURES
 from rnnctl.report.effects.analysis import Analysis, analyse
-from rnnctl.report.effects.forest import Forest
-from rnnctl.report.effects.importance import Linear, Table, worth
 from rnnctl.report.effects.levels import Estimate
 from rnnctl.report.effects.pairs import Signs
 from rnnctl.report.effects.stability import Stability
@@ -61,51 +60,6 @@ class Difference:
     highest: float | None
     configurations: Signs
     runs: Signs
-
-
-@dataclass(frozen=True)
-class Coefficient:
-    """The coefficient of a column of a hyper-parameter."""
-
-    name: str
-    column: str
-    coefficient: float
-
-
-@dataclass(frozen=True)
-class LinearFit:
-    """See rnnctl.report.effects.importance.Linear. size: by hyper-parameter."""
-
-    r2_split: float
-    r2_fit: float
-    held_out: int
-    r2: float
-    r2_sd: float
-    determined: bool
-    size: dict[str, float]
-    coefficients: list[Coefficient]
-    worth: str = unrecorded()  # in words
-
-
-@dataclass(frozen=True)
-class ForestFit:
-    """See rnnctl.report.effects.forest.Forest. importance, sd: by hyper-parameter."""
-
-    r2: float
-    r2_sd: float
-    importance: dict[str, float]
-    sd: dict[str, float]
-    worth: str = unrecorded()
-
-
-@dataclass(frozen=True)
-class Importances:
-    """What the fits say. logarithm: whether they fit the logarithm of the result. ceiling: the R² that seeds allow."""
-
-    logarithm: bool
-    ceiling: float | None
-    linear: LinearFit | None
-    forest: ForestFit | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,7 +156,7 @@ def effects(
             )
             for each in analysis.pairs
         ],
-        importance=None if analysis.table is None else _importances(analysis, analysis.table),
+        importance=importances(analysis),
         stability=None
         if analysis.stability is None
         else Ranks(stability=analysis.stability, same_best=analysis.stability.same_best),
@@ -224,39 +178,6 @@ def _hyper_parameter(factor: Factor) -> HyperParameter:
         follow=factor.follow,
         remark=factor.remark if factor.follow else None,
         values=len(factor.numbers) if factor.drawn else None,
-    )
-
-
-def _importances(analysis: Analysis, table: Table) -> Importances:
-    linear = None if analysis.linear is None else _linear_fit(analysis.linear, table)
-    forest = None if analysis.forest is None else _forest_fit(analysis.forest, table)
-    return Importances(table.logarithm, table.ceiling, linear, forest)
-
-
-def _linear_fit(fit: Linear, table: Table) -> LinearFit:
-    return LinearFit(
-        r2_split=fit.r2_split,
-        r2_fit=fit.r2_fit,
-        held_out=fit.held_out,
-        r2=fit.r2,
-        r2_sd=fit.r2_sd,
-        determined=fit.determined,
-        size=dict(zip(table.names, fit.size.tolist(), strict=True)),
-        coefficients=[
-            Coefficient(table.names[column.factor], column.text, value)
-            for column, value in zip(table.columns, fit.coefficients.tolist(), strict=True)
-        ],
-        worth=worth(fit.r2),
-    )
-
-
-def _forest_fit(fit: Forest, table: Table) -> ForestFit:
-    return ForestFit(
-        r2=fit.r2,
-        r2_sd=fit.r2_sd,
-        importance=dict(zip(table.names, fit.importance.tolist(), strict=True)),
-        sd=dict(zip(table.names, fit.sd.tolist(), strict=True)),
-        worth=worth(fit.r2),
     )
 
 
