@@ -10,7 +10,7 @@ from rnnctl.section import LATER, NotNegative, Section
 
 
 class Check(Section):
-    """When and on what a run is validated and diagnosed. Both sets are frozen, and drawn from `seed` alone."""
+    """When and on what a run is validated and diagnosed. Both sets are fixed, and drawn from `seed` alone."""
 
     every: int = Field(20, ge=1, description="updates from one check to the next")
     samples: int = Field(10_000, ge=1, description="sequences of the validation set")

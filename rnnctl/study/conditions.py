@@ -3,6 +3,7 @@
     exclude: [{model.hidden: 256, train.lr: [0.05, 0.1]}]      all keys must match; a list matches any of its values
     when: {model.init.connections: {model.init: smart_tanh}}   the key is dropped, back to its default, from runs that
                                                                the mapping does not match
+
 A short form matches by the keys that it stands for: `train.clip: 1.0` is any `rescale` with cutoff 1.0.
 """
 
@@ -23,20 +24,24 @@ from rnnctl.words import shown
 
 @dataclass(frozen=True)
 class Condition:
-    """tests: for each key its alternatives, each of which is the values that must all be found in a resolved run."""
+    """Keys that a resolved run must match.
+
+    tests: for every key its alternatives. An alternative is a set of values that the run must all have.
+    """
 
     tests: tuple[tuple[dict[Path, Any], ...], ...]
     place: Place
 
     def paths(self) -> Iterator[Path]:
-        """The values that the condition looks at."""
+        """Iterate over the paths that the condition looks at."""
         for alternatives in self.tests:
-            for one in alternatives:
-                yield from one
+            for values in alternatives:
+                yield from values
 
     def holds(self, canonical: dict[str, Any]) -> bool:
+        """Return whether a resolved run matches."""
         return all(
-            any(all(_holds(canonical, path, value) for path, value in one.items()) for one in alternatives)
+            any(all(_holds(canonical, path, value) for path, value in values.items()) for values in alternatives)
             for alternatives in self.tests
         )
 
@@ -50,12 +55,15 @@ class Rule:
     place: Place
 
     def waits_for(self, other: Rule) -> bool:
-        """True if the condition looks at something that the other rule may drop."""
+        """Return whether the condition looks at something that the other rule may drop."""
         return any(_overlap(path, other.path) for path in self.condition.paths())
 
 
 def read_condition(node: Node, where: str) -> Condition:
-    """Raises SpecError for a condition that is no mapping, is empty, or has a key or value that no run could have."""
+    """Return a condition.
+
+    Raise SpecError if it is not a mapping, is empty, or has a key or a value that no run can have.
+    """
     place = Place(0, node.key_line, where)
     if not isinstance(node.value, dict) or not node.value:
         what = f"must be a mapping of keys to values, not {shown(node.value)}" if node.value else "is empty"
@@ -72,9 +80,9 @@ def read_condition(node: Node, where: str) -> Condition:
 
 
 def read_rules(node: Node) -> list[Rule]:
-    """The rules of a `when` mapping, those first that no later one can change the outcome of.
+    """Return the rules of a `when` mapping, ordered so that no later rule changes the outcome of an earlier one.
 
-    Raises SpecError as read_condition, for keys that cannot be dropped, and for rules that wait for each other.
+    Raise SpecError like read_condition, for keys that cannot be dropped, and for rules that depend on each other.
     """
     rules = []
     for name, below in node.mapping.items():
@@ -95,9 +103,9 @@ def read_rules(node: Node) -> list[Rule]:
 
 
 def resolve(overlay: Overlay, rules: Iterable[Rule]) -> tuple[RunSpec, list[Rule]]:
-    """The run that settings make under the rules, and the rules that dropped something from it.
+    """Return the run that settings make under the rules, and the rules that dropped something from it.
 
-    Raises SpecError as Overlay.resolve.
+    Raise SpecError like Overlay.resolve.
     """
     undecided = [rule for rule in rules if overlay.has(rule.path)]
     dropped: list[Rule] = []
@@ -110,10 +118,10 @@ def resolve(overlay: Overlay, rules: Iterable[Rule]) -> tuple[RunSpec, list[Rule
 
 
 def _trial(overlay: Overlay, dropped: list[Rule], undecided: list[Rule]) -> RunSpec:
-    """The run that the first undecided rule is judged on.
+    """Return the run that the first undecided rule is judged on.
 
-    That is the run without the undecided keys, which it may be unable to have (`connections` of an orthogonal init), or
-    if there is no such run the one with them (10 units with 5 connections cannot have the default of 15).
+    This is the run without the undecided keys, which may be invalid for it (`connections` of an orthogonal init). If
+    there is no such run, it is the run with them (10 units with 5 connections cannot have the default of 15).
     """
     try:
         return overlay.without(rule.path for rule in (*dropped, *undecided)).resolve()
@@ -122,21 +130,21 @@ def _trial(overlay: Overlay, dropped: list[Rule], undecided: list[Rule]) -> RunS
 
 
 def _alternative(key: Key, node: Node, place: Place) -> dict[Path, Any]:
-    """The values that must be found for one value of a condition to match, as they stand in a resolved run."""
-    found: dict[Path, Any] = {}
+    """Return the values that a resolved run must have to match one value of a condition."""
+    values: dict[Path, Any] = {}
     for change in changes_at(key, node, place):
         if not change.opens:
-            found |= _leaves(KEYS[change.path], change.value)
-    return found
+            values |= _leaves(KEYS[change.path], change.value)
+    return values
 
 
 def _leaves(key: Key, value: Any) -> dict[Path, Any]:
     if not key.is_section:
         return {key.path: key.validate(value)}
-    found: dict[Path, Any] = {}
+    values: dict[Path, Any] = {}
     for name, below in key.expand(value).items():
-        found |= _leaves(KEYS[*key.path, name], below)
-    return found
+        values |= _leaves(KEYS[*key.path, name], below)
+    return values
 
 
 def _holds(canonical: dict[str, Any], path: Path, wanted: Any) -> bool:
@@ -147,6 +155,6 @@ def _holds(canonical: dict[str, Any], path: Path, wanted: Any) -> bool:
     return type(actual) is type(wanted) and actual == wanted
 
 
-def _overlap(one: Path, other: Path) -> bool:
-    length = min(len(one), len(other))
-    return one[:length] == other[:length]
+def _overlap(first: Path, second: Path) -> bool:
+    length = min(len(first), len(second))
+    return first[:length] == second[:length]

@@ -1,4 +1,4 @@
-"""SpecError: what is wrong with a study file, in one line that says where."""
+"""SpecError: a mistake in a study file, told in one line that says where."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rnnctl.words import one_line
 class SpecError(Exception):
     """A mistake in a study file; str() is the line `FILE:LINE: key: what is wrong; allowed: ...; did you mean ...?`.
 
-    key is the place as written in the file (`cases.EC7.model.hidden`). file, line and key are None where they are
-    unknown or do not apply: what has to do with the whole file has no line.
+    key is the place as written in the file (`cases.EC7.model.hidden`). file, line and key are None if they are unknown
+    or do not apply: a mistake of the whole file has no line.
     """
 
     def __init__(
@@ -33,15 +33,15 @@ class SpecError(Exception):
         super().__init__(message)
 
     def at(self, *, file: str | None = None, line: int | None = None, key: str | None = None) -> SpecError:
-        """The error itself, its place filled in by a caller who knows it."""
+        """Fill in the place of the error, which the caller knows, and return the error."""
         self.file, self.line, self.key = file or self.file, line or self.line, key or self.key
         return self
 
     def __str__(self) -> str:
-        place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
+        place = ":".join(str(value) for value in (self.file, self.line) if value is not None)
         what = self.message
         if self.allowed:
             what += f"; allowed: {', '.join(self.allowed)}"
         if self.meant:
             what += f"; did you mean {self.meant}?"
-        return one_line(": ".join(part for part in (place, self.key, what) if part))
+        return one_line(": ".join(text for text in (place, self.key, what) if text))

@@ -1,7 +1,7 @@
-"""From the parts of a study to its runs: cases crossed with axes, then `when`, `exclude`, merging and labels.
+"""Expand a study to its runs: cross cases with axes, then apply `when` and `exclude`, merge equal runs and label them.
 
-An axis is a zip group, a grid key, the random draws or the seeds; its options are laid over base and case, those of
-sections before those of the keys inside them. Runs come in the order of the file, the last axis fastest.
+An axis is a zip group, a grid key, the random draws or the seeds. Its options are laid over base and case, sections
+before the keys inside them. Runs come in the order of the file; the last axis varies fastest.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_RUNS = 100_000
 
 @dataclass(frozen=True)
 class Case:
-    """Changes to base under a label; a study without cases has one, without a label."""
+    """Changes to base under a label. A study without cases has one case without a label."""
 
     label: str | None
     changes: list[Change]
@@ -36,7 +36,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Axis:
-    """Keys that vary together, and their options, each of which sets all of them. listed: written out one by one."""
+    """Keys that vary together, and their options. An option sets all keys. listed: whether options are written out."""
 
     paths: tuple[Path, ...]
     options: Sequence[Option]
@@ -67,7 +67,7 @@ class LabelledRun:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """A run that is in the study. values: what it has at the keys that some case or axis sets."""
+    """A run of the study. values: its values at the keys that some case or axis sets."""
 
     spec: RunSpec
     case: Case
@@ -81,11 +81,10 @@ class Expansion(NamedTuple):
 
 
 def expand(plan: Plan, *, identify: bool) -> Expansion:
-    """The runs, the dotted keys that vary among them, and warnings, each with its place.
+    """Return the runs, the dotted keys that vary among them, and warnings with their places.
 
-    identify: whether the data of each run's task is identified, for which files may be read.
-
-    Raises SpecError for a run that cannot be, at the place of the value that is wrong; for too many runs; for none.
+    identify: whether to identify the data of tasks, for which files may be read. Raise SpecError for an invalid run, at
+    the place of the value that is wrong, for too many runs and for no runs.
     """
     combinations = len(plan.cases) * math.prod(len(axis.options) for axis in plan.axes)
     if combinations > MAX_RUNS:
@@ -99,16 +98,16 @@ def expand(plan: Plan, *, identify: bool) -> Expansion:
         raise SpecError(f"leaves no run: all {combinations:,} are excluded", line=place.line, key="exclude")
     varied = [path for path in crossing.paths if len({text(c.values.get(path)) for c in candidates}) > 1]
     runs = []
-    for one in candidates:
-        settings = [(path, one.values[path]) for path in crossing.axis_paths if path in one.values]
-        differences = {".".join(path): one.values[path] for path in varied if path in one.values}
-        runs.append(LabelledRun(label(one.case.label, settings), one.spec, one.case.label, differences))
+    for run in candidates:
+        settings = [(path, run.values[path]) for path in crossing.axis_paths if path in run.values]
+        differences = {".".join(path): run.values[path] for path in varied if path in run.values}
+        runs.append(LabelledRun(label(run.case.label, settings), run.spec, run.case.label, differences))
     assert len({run.label for run in runs}) == len(runs), "equal labels mean equal runs, which are merged"
     return Expansion(runs, [".".join(path) for path in varied], crossing.warnings())
 
 
 class _Crossing:
-    """One pass over all combinations, with the counts that tell afterwards what had no effect."""
+    """One pass over all combinations. It counts what has an effect, so that warnings can name what has none."""
 
     def __init__(self, plan: Plan, identify: bool):
         self.plan = plan
@@ -128,7 +127,7 @@ class _Crossing:
         self.cases_with_runs: set[int] = set()
 
     def candidates(self) -> Iterator[_Candidate]:
-        """The runs in order, those excluded left out and equal ones merged."""
+        """Iterate over the runs in order, without those that are excluded; equal runs are merged."""
         seen: dict[str, bool] = {}  # id of a run: whether a rule dropped something from it
         for case_number, case in enumerate(self.plan.cases):
             overlay = self.plan.base.with_changes(case.changes)
@@ -140,7 +139,7 @@ class _Crossing:
                     if self.identify:
                         spec = settings.identified(spec)
                 except SpecError:
-                    # What cannot be a run is no mistake where it is excluded by what is set.
+                    # An invalid run is not a mistake if its settings exclude it.
                     if self._is_excluded(settings.values):
                         continue
                     raise
@@ -164,7 +163,7 @@ class _Crossing:
         return bool(matching)
 
     def _values(self, canonical: dict[str, Any], gone: list[Path]) -> dict[Path, Any]:
-        """What a run has at each path that varies: nothing where its variant has no such key, or a rule dropped it."""
+        """Return the values of a run at the paths that vary, without keys that it lacks or that a rule dropped."""
         values = {}
         for path in self.paths:
             if not _at_or_below(path, gone):
@@ -173,9 +172,9 @@ class _Crossing:
         return values
 
     def warnings(self) -> list[tuple[Place, str]]:
-        """What had no effect, in the order of the file. To be asked for after the last candidate."""
-        found = [*self._idle_axes(), *self._idle_conditions(), *self._idle_cases()]
-        return sorted(found, key=lambda warning: warning[0].line)
+        """Return what had no effect, in the order of the file. Call it after the last candidate."""
+        warnings = [*self._idle_axes(), *self._idle_conditions(), *self._idle_cases()]
+        return sorted(warnings, key=lambda warning: warning[0].line)
 
     def _idle_axes(self) -> Iterator[tuple[Place, str]]:
         for number, axis in enumerate(self.plan.axes):

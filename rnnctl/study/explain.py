@@ -1,4 +1,4 @@
-"""Validation errors in the words of a study file: which key, what is wrong, what is allowed, what was meant."""
+"""Tell validation errors in the words of a study file: which key, what is wrong, what is allowed, what was meant."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 
 from rnnctl.section import Path, Section
 from rnnctl.study.run import RunSpec
-from rnnctl.study.schema import KEYS, Key, choices, names_below, tags_of
+from rnnctl.study.schema import KEYS, Key, choices, names_below, sections_of, tags_of, tags_of_variant
 from rnnctl.words import nearest, shown
 
 MISSING = "is missing"
@@ -23,7 +23,7 @@ _DOTTED = re.compile(r"[a-z_0-9]+(\.[a-z_0-9]+)*")
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong at `path`. mentions: the keys that disagree with each other, where it is not about one key."""
+    """What is wrong at `path`. mentions: the keys that disagree, if the problem is about more than one key."""
 
     path: Path
     message: str
@@ -33,19 +33,20 @@ class Problem:
 
 
 def problems(error: ValidationError, root: Path = ()) -> list[Problem]:
-    """One problem for each key in question. root: the path of the value that was validated, () for a whole run."""
-    found: dict[Path, Problem] = {}
+    """Return one problem per key. root: the path of the value that was validated, () for a whole run."""
+    by_path: dict[Path, Problem] = {}
     for details in error.errors(include_url=False):
         location = details["loc"][1:] if root else details["loc"]
         path, model, tag = _follow(root, location)
         problem = _problem(path, model, tag, details, alone=bool(root))
-        found[problem.path] = problem  # of a number that may be whole or not, the last word is that of the float
-    return list(found.values())
+        by_path[problem.path] = problem  # if an integer and a float are allowed, keep the later error, of the float
+    return list(by_path.values())
 
 
 def _follow(root: Path, location: tuple[int | str, ...]) -> tuple[Path, type[Section] | None, str]:
-    """The path of an error's location, which also names variants and types, and the model that the error is about,
-    with its name if it is one of several.
+    """Return the path of an error, the model that it is about, and the name of that model if it is one of several.
+
+    location: the path, with the names of variants and types between the keys.
     """
     path, tag = root, ""
     model: type[Section] | None = None if root else RunSpec
@@ -59,6 +60,9 @@ def _follow(root: Path, location: tuple[int | str, ...]) -> tuple[Path, type[Sec
         if key is not None and len(key.variants) == 1:
             model = key.variants[0]
         path = (*path, str(name))
+        below = sections_of(model.model_fields[path[-1]]) if model and path[-1] in model.model_fields else []
+        if len(below) == 1 and KEYS[path].tag:  # a union of one has no name in the location
+            model, tag = below[0], tags_of_variant(below[0])[0]
     return path, model, tag
 
 
@@ -70,7 +74,7 @@ def _problem(path: Path, model: type[Section] | None, tag: str, details: ErrorDe
         return _unknown_key(path, model, tag)
     if kind == "union_tag_invalid":
         key = KEYS[path]
-        # Of a whole run it is known which names go with the rest of it; of a value alone, all that some run could have.
+        # In a whole run, only names that go with the rest of it are allowed; for a single value, those of any run.
         names = tags_of(key) if alone else re.findall(r"'(\w+)'", context["expected_tags"])
         return _unknown_word(_tag_path(key), context["tag"], names, *_numbers(key))
     if kind == "literal_error":
@@ -130,7 +134,7 @@ def _unknown_word(path: Path, value: Any, words: list[str], *besides: str) -> Pr
 
 
 def _short_forms(key: Key) -> str:
-    """What may stand for a section: `a number, a name or a mapping`."""
+    """Return what may stand for a section, such as `a number, a name or a mapping`."""
     names = ["a name"] if isinstance(key.expand("word"), dict) else []
     forms = [*_numbers(key), *names, "a mapping"]
     return " or ".join([", ".join(forms[:-1]), forms[-1]]) if len(forms) > 1 else forms[0]
@@ -141,7 +145,7 @@ def _numbers(key: Key) -> list[str]:
 
 
 def _number_meant(value: Any, kind: str) -> str | None:
-    """The number that a text or a float was most likely meant to be."""
+    """Return the number that a text or a float was most likely meant to be; None for anything else."""
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         return value.replace("_", "")
     if kind == "int_type" and isinstance(value, float) and value.is_integer():

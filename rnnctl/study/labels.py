@@ -1,4 +1,4 @@
-"""What a run is called in its study, and how values are written in labels and tables."""
+"""Labels of the runs of a study, and values as labels and tables write them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ NOTHING_VARIES = "base"
 
 
 def label(case: str | None, values: Iterable[tuple[Path, Any]]) -> str:
-    """`EC7`, `EC7 seed=2`, `lr=0.01 hidden=50 seed=1`: the case, then what the axes set."""
+    """Return the label of a run, the case and then what the axes set: `EC7`, `EC7 seed=2`, `lr=0.01 hidden=50`."""
     settings = (f"{short_name(path)}={text(value)}" for path, value in values)
-    return " ".join(part for part in (case, *settings) if part) or NOTHING_VARIES
+    return " ".join(word for word in (case, *settings) if word) or NOTHING_VARIES
 
 
 def text(value: Any) -> str:
-    """A value as a person writes it, without spaces: 0.01, 1e-05, true, smart_tanh, smart_tanh(connections=5)."""
+    """Return a value as a person writes it, without spaces: 0.01, true, smart_tanh, smart_tanh(connections=5)."""
     if isinstance(value, dict):
         tag = next((value[tag] for tag in ("name", "style") if tag in value), "")
         inner = ",".join(f"{key}={text(below)}" for key, below in value.items() if key not in ("name", "style"))
@@ -31,10 +31,10 @@ def text(value: Any) -> str:
 
 
 def compact(canonical: dict[str, Any], path: Path, apart: Iterable[Path] = ()) -> Any:
-    """What a resolved run has at a path, a section as the shortest thing that stands for it.
+    """Return the value of a resolved run at a path, a section in its shortest form.
 
-    That is a short form, or else its tag with what differs from the defaults. Keys `apart` are told elsewhere and do
-    not count. Raises KeyError if the run has no such key.
+    That is a short form, or else its tag with the keys that differ from their defaults. Keys `apart` are told elsewhere
+    and left out. Raise KeyError if the run has no such key.
     """
     value = value_at(canonical, path)
     if not isinstance(value, dict):
@@ -58,11 +58,11 @@ def _compact_section(path: Path, section_json: str, apart: frozenset[Path]) -> s
         defaults = key.validate(tag)
     except ValidationError:  # the section has keys without a default
         defaults = {}
-    # Hashes would make a label unreadable, and follow from what it tells.
-    told = {
+    # Hashes would make a label unreadable, and they follow from the other keys.
+    shown = {
         name: below for name, below in wanted.items() if not KEYS[*path, name].derived and defaults.get(name) != below
     }
-    return json.dumps(tag | told)
+    return json.dumps(tag | shown)
 
 
 def _without(section: dict[str, Any], path: Path, apart: frozenset[Path]) -> dict[str, Any]:

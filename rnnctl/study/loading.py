@@ -1,4 +1,4 @@
-"""A study file as a whole: read, checked, expanded; and the studies that come with rnnctl.
+"""Read a study file, check it and expand it; find the studies that come with rnnctl.
 
     study: temporal-order-ec          # required: letters, digits, - _ .
     about: What is claimed, by whom.
@@ -45,8 +45,8 @@ MAX_DRAWS = 1_000_000
 class Study:
     """A validated study.
 
-    file: what it was read from. source: its text. varied: the dotted keys that differ among its runs. warnings: lines
-    like those of SpecError on what the file says without effect. recipe: None where the file has none.
+    file: where it was read. source: its text. varied: the dotted keys that differ among its runs. warnings: lines like
+    those of SpecError, about things in the file that have no effect. recipe: None if the file has none.
     """
 
     name: str
@@ -62,9 +62,10 @@ class Study:
 def load_studies(
     references: Iterable[str | FilePath], seeds: Sequence[int] | None = None, *, identify: bool = True
 ) -> list[Study]:
-    """Studies from paths or names of packaged studies: all of them, or SpecError for the first that is wrong.
+    """Return the studies at paths or with names of packaged studies.
 
-    seeds: instead of each study's own. Two files with one study name are an error too.
+    seeds: replace the seeds of all studies. Raise SpecError for the first study that is wrong, and if two files have
+    the same study name.
     """
     studies: dict[str, Study] = {}
     for reference in references:
@@ -77,9 +78,9 @@ def load_studies(
 
 
 def load_study(reference: str | FilePath, seeds: Sequence[int] | None = None, *, identify: bool = True) -> Study:
-    """A study from a path, or by the name of a packaged one (then a file of that name is meant by ./NAME).
+    """Return the study at a path, or a packaged study by its name (write ./NAME for a file of the same name).
 
-    seeds: instead of its own. Raises SpecError if the file cannot be read or is wrong.
+    seeds: replace the seeds of the study. Raise SpecError if the file cannot be read or is wrong.
     """
     packaged = packaged_studies()
     if isinstance(reference, str):
@@ -98,7 +99,7 @@ def load_study(reference: str | FilePath, seeds: Sequence[int] | None = None, *,
 
 
 def load_recipe(path: str | FilePath) -> Recipe:
-    """The recipe in a file whose one section is `refine`. Raises SpecError if it cannot be read or is wrong."""
+    """Return the recipe in a file whose only section is `refine`. Raise SpecError if it is unreadable or wrong."""
     try:
         text = _text(path)
     except FileNotFoundError:
@@ -118,7 +119,7 @@ def load_recipe(path: str | FilePath) -> Recipe:
 
 
 def recipe_of(source: str, file: str) -> Recipe | None:
-    """The recipe in the text of a study; None where it has none. All else is left unread. Raises SpecError."""
+    """Return the recipe in the text of a study, None if it has none; read nothing else. Raise SpecError."""
     try:
         return _recipe(yaml.parse(source).mapping, file)
     except SpecError as error:
@@ -133,7 +134,7 @@ def _recipe(sections: dict[str, Node], file: str) -> Recipe | None:
 
 
 def _text(path: str | FilePath) -> str:
-    """Raises FileNotFoundError, and SpecError for whatever else is wrong with a file of text."""
+    """Return the text of a file. Raise FileNotFoundError if it is missing, and SpecError if it is unreadable."""
     try:
         with open(path, "rb") as file:
             return yaml.decode(file.read(yaml.MAX_BYTES + 1))
@@ -147,16 +148,16 @@ def _text(path: str | FilePath) -> str:
 
 
 def packaged_studies() -> dict[str, FilePath]:
-    """The studies that come with rnnctl: name to path."""
+    """Return the paths of the studies that come with rnnctl, by name."""
     folder = FilePath(str(resources.files("rnnctl.studies")))
     return {path.stem: path for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)}
 
 
 def read_study(source: str, file: str, *, identify: bool = True) -> Study:
-    """Return the study in a text. Raise SpecError, with file, line and key, for what is wrong.
+    """Return the study in a text. Raise SpecError, with file, line and key, if it is wrong.
 
-    file: its name in messages. identify: whether the data of each run's task is identified, for which the texts that a
-    study names are read; without, their runs have no ids to be registered under.
+    file: its name in messages. identify: whether to identify the data of tasks, for which the texts that a study names
+    are read. Without it, the ids of runs on texts are not those that they are registered under.
     """
     try:
         return _Reader(yaml.parse(source).mapping, file).study(source, identify)
@@ -308,7 +309,7 @@ class _Reader:
         return value
 
     def _distinct(self, options: list[Option]) -> list[Option]:
-        """The options without repeats, each of which is worth a warning."""
+        """Return the options without repeats, and note a warning for every repeat."""
         distinct: dict[str, Option] = {}
         for option in options:
             same = repr([(change.path, change.value) for change in option])
@@ -333,7 +334,7 @@ _SECTIONS: dict[str, type] = {
 
 
 def _check_kind(name: str, node: Node) -> None:
-    """Raises SpecError for a section that is not what its name asks for, or empty."""
+    """Raise SpecError if a section is empty or not of the kind that its name asks for."""
     kind = _SECTIONS[name]
     if kind is str and not isinstance(node.value, str):
         raise SpecError(f"must be text, not {shown(node.plain())}", line=node.line, key=name)

@@ -1,4 +1,4 @@
-"""Names of studies and cases: what can be a file, a table's cell and a word on a command line."""
+"""Names of studies and cases: they are used as file names, in tables and on the command line."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ NAME_RULE = "letters, digits and . _ + -, at most 64, the first a letter or digi
 
 
 def is_name(text: str) -> bool:
-    """Whether a study or a case can be called so."""
+    """Return whether a study or a case can have this name."""
     return _NAME.fullmatch(text) is not None
 
 
 def check_name(name: str, line: int, key: str) -> None:
-    """Raises SpecError for what is no name."""
+    """Raise SpecError if a study or a case cannot have this name."""
     if not is_name(name):
         raise SpecError(f"{shown(name)} is not a name", line=line, key=key, allowed=[NAME_RULE])

@@ -1,9 +1,9 @@
-"""Settings laid over each other, each remembering where in the study file it was written.
+"""Lay settings over each other, and remember where in the study file they were written.
 
-A short form, or a mapping that names another variant, replaces the section that it stands at. Any other mapping, and a
-dotted key, change only what they name; below a short form they write it out first (`init: smart_tanh` and then
-`init.connections: 0.3` are {name: smart_tanh, connections: 0.3}). The order of keys never matters: within one mapping
-what stands nearer to the top of the tree is laid down first.
+A short form, or a mapping that names another variant, replaces a whole section. Any other mapping, and a dotted key,
+change only what they name. Below a short form they write it out first: `init: smart_tanh` and then
+`init.connections: 0.3` are {name: smart_tanh, connections: 0.3}. The order of keys never matters: within one mapping,
+keys nearer to the top of the tree are laid down first.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Change:
-    """One setting. A section's mapping is a change of its own (opens), with its tag for a value, before its keys'."""
+    """One setting. The mapping of a section is a change too (opens), its tag as value, before those of its keys."""
 
     path: Path
     value: Any
@@ -41,9 +41,9 @@ class Change:
 
 
 def read_changes(node: Node, where: str, layer: int) -> list[Change]:
-    """The changes that a mapping of plain or dotted keys makes, outermost first. where: the mapping's own key.
+    """Return the changes that a mapping of plain or dotted keys makes, outermost first. where: the key of the mapping.
 
-    Raises SpecError for an unknown key, a value that no run could take, an empty section, a key that is set twice.
+    Raise SpecError for an unknown key, a value that no run can have, an empty section or a key that is set twice.
     """
     changes = [change for name, below in node.mapping.items() for change in read_change(name, below, where, layer)]
     first: dict[Path, Place] = {}
@@ -57,13 +57,13 @@ def read_changes(node: Node, where: str, layer: int) -> list[Change]:
 
 
 def read_change(name: str, node: Node, where: str, layer: int, above: Path = ()) -> list[Change]:
-    """The changes that one plain or dotted key makes, itself first. Raises SpecError as read_changes."""
+    """Return the changes that one plain or dotted key makes, itself first. Raise SpecError like read_changes."""
     key = read_key(name, node.key_line, where, above)
     return changes_at(key, node, Place(layer, node.line, f"{where}.{name}" if where else name))
 
 
 def read_key(name: str, line: int, where: str, above: Path = ()) -> Key:
-    """The key that a dotted name below the section `above` stands for. Raises SpecError if there is none."""
+    """Return the key with a dotted name below the section `above`. Raise SpecError if there is none."""
     try:
         return lookup((*above, *name.split(".")))
     except UnknownKey as error:
@@ -71,7 +71,7 @@ def read_key(name: str, line: int, where: str, above: Path = ()) -> Key:
 
 
 def changes_at(key: Key, node: Node, place: Place) -> list[Change]:
-    """The changes that a value makes at a key."""
+    """Return the changes that a value makes at a key."""
     if not (key.is_section and isinstance(node.value, dict)):
         check_value(key, node.plain(), place)
         return [Change(key.path, node.plain(), place)]
@@ -86,7 +86,7 @@ def changes_at(key: Key, node: Node, place: Place) -> list[Change]:
 
 
 def check_value(key: Key, value: Any, place: Place) -> None:
-    """Raises SpecError if no run could have this value at this key, whatever else is set."""
+    """Raise SpecError if no run can have this value at this key, whatever else is set."""
     try:
         key.validate(value)
     except ValidationError as error:
@@ -100,9 +100,9 @@ def outermost_first(changes: Iterable[Change]) -> list[Change]:
 
 
 class Overlay:
-    """Nested settings of one run to be, and the place of each. Copies share what they do not change.
+    """Nested settings of a run that is not yet resolved, and their places. Copies share what they do not change.
 
-    places has the place of the whole under the empty path, so that every problem has somewhere to look.
+    places has the place of the whole under the empty path, so that every problem has a place.
     """
 
     def __init__(self, values: dict[str, Any], places: dict[Path, Place]):
@@ -110,31 +110,31 @@ class Overlay:
         self.places = places
 
     def with_changes(self, changes: Iterable[Change]) -> Overlay:
-        """A copy with changes laid over it, in their order."""
+        """Return a copy with changes laid over it, in their order."""
         result = Overlay(dict(self.values), dict(self.places))
         for change in changes:
             result._lay(change)
         return result
 
     def without(self, paths: Iterable[Path]) -> Overlay:
-        """A copy without the settings at these paths; sections that this leaves empty go as well."""
+        """Return a copy without the settings at these paths, and without sections that this leaves empty."""
         result = Overlay(dict(self.values), dict(self.places))
         for path in paths:
             result._remove(path)
         return result
 
     def has(self, path: Path) -> bool:
-        """True if something is set at or below a path, or by a short form that stands for it."""
+        """Return whether something is set at or below a path, or by a short form that stands for it."""
         section = self.values
-        for depth, part in enumerate(path, start=1):
-            if part not in section:
+        for depth, name in enumerate(path, start=1):
+            if name not in section:
                 return False
             if depth < len(path):
-                section = _written_out(path[:depth], section[part])
+                section = _written_out(path[:depth], section[name])
         return True
 
     def resolve(self) -> RunSpec:
-        """The run that these settings make. Raises SpecError at the place of what is wrong."""
+        """Return the run that these settings make. Raise SpecError at the place of what is wrong."""
         try:
             return RunSpec.model_validate(self.values)
         except ValidationError as error:
@@ -172,12 +172,12 @@ class Overlay:
             self.places[change.path] = change.place
 
     def _open(self, path: Path) -> dict[str, Any]:
-        """The section at a path, its own copy, made if it is missing."""
+        """Return a new copy of the section at a path, put in its place; an empty one if it is missing."""
         section = self.values
-        for depth, part in enumerate(path, start=1):
-            below = _written_out(path[:depth], section[part]) if part in section else {}
-            section[part] = dict(below)
-            section = section[part]
+        for depth, name in enumerate(path, start=1):
+            below = _written_out(path[:depth], section[name]) if name in section else {}
+            section[name] = dict(below)
+            section = section[name]
         return section
 
     def _remove(self, path: Path) -> None:
@@ -192,7 +192,7 @@ class Overlay:
         self.places = {other: place for other, place in self.places.items() if other[: len(path)] != path}
 
     def _place(self, problem: Problem) -> Place:
-        """Where to look for a problem: at the last laid down of the keys it mentions, or the nearest thing written."""
+        """Return the place of a problem: of the key it mentions that was laid down last, or of the nearest key."""
         if problem.mentions:
             written = [self._written(path) for path in problem.mentions]
             return self.places[max(written, key=lambda path: (self.places[path].layer, len(path)))]
@@ -202,7 +202,7 @@ class Overlay:
         return place._replace(key=".".join((place.key, *missing)))
 
     def _written(self, path: Path) -> Path:
-        """The path itself if it was written, or else the nearest section above it that was."""
+        """Return the path if it was written, or else the nearest section above it that was."""
         return next(path[:length] for length in range(len(path), -1, -1) if path[:length] in self.places)
 
 

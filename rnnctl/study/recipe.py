@@ -1,17 +1,17 @@
-"""`refine`: which configurations of a study go on, and as what.
+"""`refine`: which configurations of a study are continued, and with what changes.
 
     refine:
       best: 10%                     # a share of the configurations that have the measure, at least one; or a
-                                    # count (best: 5); or `below: 1.9`, those whose measure is less. 10% if left out
+                                    # count (best: 5); or `below: 1.9`, those whose measure is less. Default: 10%
       by: loss                      # the measure, a mean over replicates: see rnnctl.measures
-      seeds: [1, 2, 3]              # of the new runs; left out, each configuration keeps its own
-      variants:                     # each of them once for each chosen configuration that it applies to
+      seeds: [1, 2, 3]              # of the new runs; by default configurations keep their seeds
+      variants:                     # every variant is made of every chosen configuration that it applies to
         longer: {train.updates: 50000}
         wider:  {train.updates: 50000, model.hidden: 512}
         relu:   {model.activation: relu, if: {model.name: rnn, model.hidden: [50, 100]}}
 
-A variant's keys are those of a case, laid over the run as it is with all that it left to defaults; `if` is a condition
-as in `exclude`, and judged on that run.
+The keys of a variant are those of a case. They are laid over the resolved run, defaults included; `if` is a condition
+like those of `exclude`, judged on that run.
 """
 
 from __future__ import annotations
@@ -44,15 +44,16 @@ BEST_RULE = "a share above 0% and up to 100%, such as 10%, or a count from 1, su
 
 @dataclass(frozen=True)
 class Cut:
-    """How many go on. best: a count, or a share in (0, 1], exact; below: what the measure must be less than. One of
-    the two is None.
+    """How many configurations are continued.
+
+    best: a count, or an exact share in (0, 1]. below: a bound that the measure must be less than. One of them is None.
     """
 
     best: int | Fraction | None = None
     below: float | None = None
 
     def of(self, values: Sequence[float]) -> int:
-        """Return how many of these ascending values go on; a share is rounded up."""
+        """Return how many of these ascending values are continued. A share is rounded up."""
         if self.below is not None:
             return sum(value < self.below for value in values)
         if isinstance(self.best, Fraction):
@@ -71,7 +72,7 @@ TENTH = Cut(best=Fraction(1, 10))
 
 @dataclass(frozen=True)
 class Variant:
-    """Changes under a name. about: as written, on one line."""
+    """Changes under a name. about: the changes as written, on one line."""
 
     name: str
     changes: list[Change]
@@ -80,12 +81,13 @@ class Variant:
     about: str
 
     def applies(self, spec: RunSpec) -> bool:
+        """Return whether the condition of the variant holds for a run."""
         return self.condition is None or self.condition.holds(spec.canonical())
 
     def of(self, spec: RunSpec) -> RunSpec:
-        """Return the run with the changes, its data identified again: it must be the run's own unless they name other.
+        """Return the run with the changes, its data identified again: the same unless the changes name other data.
 
-        Raise SpecError at the place of the change that cannot be made to it.
+        Raise SpecError at the place of a change that the run cannot take.
         """
         settings = spec.canonical()
         changed = {change.path[1] for change in self.changes if change.path[0] == "task" and len(change.path) > 1}
@@ -98,7 +100,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What `refine` does. seeds: None keeps each configuration's own. file: where it was read, for messages."""
+    """What `refine` does. seeds: None keeps those of the configurations. file: where it was read, for messages."""
 
     variants: tuple[Variant, ...]
     file: str
@@ -108,18 +110,18 @@ class Recipe:
 
 
 def parse_best(value: Any) -> int | Fraction:
-    """`10%` or a count. Raises ValueError for anything else."""
+    """Return the share of a text such as `10%`, or a count. Raise ValueError for anything else."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return value
-    if isinstance(value, str) and (found := _PERCENT.fullmatch(value.strip())):
-        share = Fraction(found[1]) / 100
+    if isinstance(value, str) and (match := _PERCENT.fullmatch(value.strip())):
+        share = Fraction(match[1]) / 100
         if 0 < share <= 1:
             return share
     raise ValueError(f"must be {BEST_RULE}, not {shown(value)}")
 
 
 def read_recipe(node: Node, file: str) -> Recipe:
-    """The recipe in a `refine` section. Raises SpecError for what no run and no selection could have."""
+    """Return the recipe in a `refine` section. Raise SpecError for keys and values that are not allowed."""
     section = node.mapping
     for name, below in section.items():
         if name not in _KEYS:

@@ -1,8 +1,8 @@
-"""One run, fully resolved: every key that decides its bits, validated, and hashed into its identity.
+"""One run, fully resolved: all keys that decide its bits, validated and hashed into its id.
 
 The canonical form of a run is its spec as JSON with all defaults written out, and its id is a version-tagged hash of
 that form. A key that is added later is marked LATER and left out of that form while it has its default, so that ids
-never move; a change that cannot keep to this raises ID_VERSION.
+never change. A change that cannot keep to this rule must raise ID_VERSION.
 
 Short forms stand for sections: `task: temporal_order`, `model: gru`, `init: smart_tanh`.
 """
@@ -33,7 +33,7 @@ ID_VERSION = "r1"
 
 
 class RunSpec(Section):
-    """One run. Two equal specs are the same run, wherever they were written."""
+    """One run. Equal specs are the same run, wherever they were written."""
 
     task: Annotated[Task, BeforeValidator(named)] = Field(description="what is to be learned")
     model: Annotated[Model, default_name("rnn")] = Field(RnnSection(), description="the recurrent cell")
@@ -66,8 +66,8 @@ class RunSpec(Section):
     def _pieces_are_asked_something(self) -> RunSpec:
         if self.train.bptt != "full" and not self.task.question.every_step:
             raise ValueError(
-                f"train.bptt {self.train.bptt} has no meaning for {self.task.name}: it asks at its last step alone, so "
-                "that most pieces of a sequence would have no loss"
+                f"train.bptt {self.train.bptt} has no meaning for {self.task.name}: only its last step is asked, so "
+                "most pieces of a sequence would have no loss"
             )
         return self
 
@@ -81,15 +81,15 @@ class RunSpec(Section):
         return self
 
     def identified(self) -> RunSpec:
-        """Return the run with all that tells its data from others, such as the hash of a text: files may be read.
+        """Return the run with its derived keys, such as the hash of a text, filled in. Files may be read.
 
-        Raise ValueError, in one line, where the data is missing or is not what the spec says.
+        Raise ValueError, in one line, if the data is missing or is not what the spec says.
         """
         task = self.task.identified()
         return self if task is self.task else self.model_copy(update={"task": task})
 
     def _identity(self) -> dict[str, Any]:
-        """Return what tells the run from others, keys under the names that the first ids were made of."""
+        """Return the identity of the run, with keys under the names that they had when the first ids were made."""
         return with_former_names(self.identity())
 
     @property
@@ -104,12 +104,12 @@ class RunSpec(Section):
 
     @property
     def oddities(self) -> tuple[str, ...]:
-        """What is allowed and yet hardly meant."""
+        """Settings that are allowed but hardly intended."""
         return self.model.oddities(self.piece)
 
     @property
     def piece(self) -> int | None:
-        """Steps of a batch that an update takes; None for all."""
+        """Number of steps of a batch that an update uses; None for all."""
         return None if self.train.bptt == "full" else self.train.bptt
 
 

@@ -1,8 +1,8 @@
-"""The dotted keys of a run and what may stand at each, read off the models of run.py.
+"""The dotted keys of a run and the values that they take, read from the models of run.py.
 
 A key is a *section* (`model.init`) or a *value* (`train.lr`). A section can have several variants, told apart by its
-tag (`name` or `style`), and a short form that stands for all of it. A key names something if any variant has it;
-whether the variant chosen in a run has it too is known only when the run is resolved.
+tag (`name` or `style`), and a short form that stands for all of it. A key exists if any variant has it; whether the
+variant chosen in a run has it too is known only when the run is resolved.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ TAGS = ("name", "style")
 
 
 class UnknownKey(SpecError):
-    """A dotted key names nothing, or too much; `allowed` are the names that could stand in its place."""
+    """A dotted key names nothing, or several keys. `allowed` has the names that are possible in its place."""
 
 
 @dataclass(frozen=True, eq=False)
 class Key:
-    """What may stand at a dotted path. fields: one for every variant of the section above that has the key."""
+    """The values that a dotted path takes. fields: one for every variant of the section above that has the key."""
 
     path: Path
     fields: tuple[FieldInfo, ...]
@@ -47,7 +47,7 @@ class Key:
 
     @property
     def tag(self) -> str | None:
-        """The key that names the variant of this section."""
+        """The key that names the variant of this section; None if it has no variants."""
         return next((tag for tag in TAGS if any(tag in model.model_fields for model in self.variants)), None)
 
     @property
@@ -57,7 +57,7 @@ class Key:
 
     @property
     def takes_whole_numbers(self) -> bool:
-        """True if an integer means an integer here and not a float without a fraction."""
+        """Whether an integer stays an integer here and does not become a float."""
         return any(int in _members(info.annotation) for info in self.fields)
 
     @property
@@ -66,7 +66,7 @@ class Key:
 
     @property
     def whole_from(self) -> int | None:
-        """The least whole number where a member of a union is bounded whole numbers; None where none is."""
+        """The least whole number, if whole numbers with a lower bound are one of several allowed types; else None."""
         for info in self.fields:
             for member in _bounded_members(info.annotation):
                 if get_origin(member) is Annotated and get_args(member)[0] is int:
@@ -75,7 +75,7 @@ class Key:
         return None
 
     def expand(self, value: Any) -> Any:
-        """A section with its short form written out; anything else as it is."""
+        """Return a section with its short form written out; anything else unchanged."""
         for info in self.fields[:1]:
             for extra in info.metadata:
                 if isinstance(extra, BeforeValidator):
@@ -84,8 +84,9 @@ class Key:
         return value
 
     def variant(self, section: dict[str, Any]) -> type[Section] | None:
-        """The model that a section, short form written out, is an instance of; None for a tag that names none, and
-        where there are several, no default and no tag.
+        """Return the model of a section whose short form is written out.
+
+        Return None if its tag names no variant, and if it has no tag and the variants have no default.
         """
         tag = section.get(self.tag) if self.tag else None
         if tag is None:
@@ -96,9 +97,9 @@ class Key:
         return next((model for model in self.variants if tag in get_args(_tag_type(model))), None)
 
     def validate(self, value: Any) -> Any:
-        """The value as plain JSON, converted as in a run and with defaults written out.
+        """Return the value as plain JSON, converted as in a run; a section in its canonical form.
 
-        Raises ValidationError, whose locations start with "value", if no variant of the section above would take it.
+        Raise ValidationError, with locations that start with "value", if no variant of the section above takes it.
         """
         first_error: ValidationError | None = None
         for probe in _probes(self):
@@ -113,7 +114,7 @@ class Key:
 
 @cache
 def _probes(key: Key) -> tuple[type[Section], ...]:
-    """Models with the one field `value`, which takes what this key takes: one for each variant above."""
+    """Return models with one field `value` that takes what this key takes, one model for every variant above."""
     fields: list[dict[str, Any]] = [{"value": (info.annotation, info)} for info in key.fields]
     return tuple(create_model("Probe", __base__=Section, **field) for field in fields)
 
@@ -123,7 +124,7 @@ def _tag_type(model: type[Section]) -> Any:
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:
-    """The types in a union, or the one type that it is, without their bounds."""
+    """Return the types of a union, or the only type, without bounds."""
     return tuple(get_args(m)[0] if get_origin(m) is Annotated else m for m in _bounded_members(annotation))
 
 
@@ -132,37 +133,38 @@ def _bounded_members(annotation: Any) -> tuple[Any, ...]:
 
 
 def _collect() -> dict[Path, Key]:
-    found: dict[Path, list[FieldInfo]] = {}
+    fields: dict[Path, list[FieldInfo]] = {}
 
     def visit(model: type[Section], above: Path) -> None:
         for name, info in model.model_fields.items():
-            found.setdefault((*above, name), []).append(info)
-            for member in _sections(info):
+            fields.setdefault((*above, name), []).append(info)
+            for member in sections_of(info):
                 visit(member, (*above, name))
 
     visit(RunSpec, ())
-    return {path: Key(path, tuple(infos), tuple(dict.fromkeys(_all_sections(infos)))) for path, infos in found.items()}
+    return {path: Key(path, tuple(infos), tuple(dict.fromkeys(_all_sections(infos)))) for path, infos in fields.items()}
 
 
-def _sections(info: FieldInfo) -> list[type[Section]]:
+def sections_of(info: FieldInfo) -> list[type[Section]]:
+    """Return the sections that a field can hold."""
     return [m for m in _members(info.annotation) if isinstance(m, type) and issubclass(m, Section)]
 
 
 def _all_sections(infos: list[FieldInfo]) -> Iterator[type[Section]]:
     for info in infos:
-        yield from _sections(info)
+        yield from sections_of(info)
 
 
 KEYS: dict[Path, Key] = _collect()
 
 
 def names_below(path: Path) -> list[str]:
-    """The keys of a section, of any of its variants."""
+    """Return the keys of all variants of a section."""
     return [key[-1] for key in KEYS if key[:-1] == path]
 
 
 def lookup(path: Path) -> Key:
-    """The key at a path. Raises UnknownKey, with the nearest right name, if there is none."""
+    """Return the key at a path. Raise UnknownKey, with the nearest right name, if there is none."""
     if path in KEYS:
         return KEYS[path]
     depth = next(d for d in range(len(path)) if path[: d + 1] not in KEYS)
@@ -177,14 +179,20 @@ def lookup(path: Path) -> Key:
 
 
 def tags_of(key: Key) -> list[str]:
-    """The names of all variants of a section."""
+    """Return the names of all variants of a section."""
     if key.tag is None:
         return []
-    return [name for model in key.variants for name in get_args(_tag_type(model))]
+    return [name for model in key.variants for name in tags_of_variant(model)]
+
+
+def tags_of_variant(model: type[Section]) -> tuple[str, ...]:
+    """Return the names of a variant of a section."""
+    names: tuple[str, ...] = get_args(_tag_type(model))
+    return names
 
 
 def choices(path: Path) -> list[str]:
-    """The words that a value may be one of, beside numbers perhaps; empty if it is not one of a few words."""
+    """Return the words that a value may be, perhaps besides numbers; an empty list if words are not allowed."""
     infos = KEYS[path].fields if path in KEYS else ()
     members = [member for info in infos for member in _members(info.annotation)]
     words = [word for member in members if get_origin(member) is Literal for word in get_args(member)]
@@ -192,18 +200,18 @@ def choices(path: Path) -> list[str]:
 
 
 def value_at(canonical: dict[str, Any], path: Path) -> Any:
-    """What a resolved run has at a path. Raises KeyError if it has no such key."""
+    """Return the value of a resolved run at a path. Raise KeyError if it has no such key."""
     value: Any = canonical
-    for part in path:
+    for name in path:
         if not isinstance(value, dict):
             raise KeyError(".".join(path))
-        value = value[part]
+        value = value[name]
     return value
 
 
 @cache
 def short_name(path: Path) -> str:
-    """The shortest dotted tail of a path that no other key ends in: `lr` for train.lr, `check.seed`, but `seed`."""
+    """Return the shortest dotted tail of a path that no other key ends with: `lr`, `check.seed`, `seed`."""
     for length in range(1, len(path)):
         tail = path[-length:]
         if sum(other[-length:] == tail for other in KEYS) == 1:
@@ -212,16 +220,16 @@ def short_name(path: Path) -> str:
 
 
 def full_path(name: str) -> Path:
-    """The path that a dotted key or any unambiguous tail of it stands for: the inverse of short_name, and more lenient.
+    """Return the path of a dotted key or of any unambiguous tail of it, such as short_name returns.
 
-    Raises UnknownKey if it stands for none or for several.
+    Raise UnknownKey if no key or several keys end with it.
     """
     tail = tuple(name.split("."))
-    found = [path for path in KEYS if path[-len(tail) :] == tail]
+    matches = [path for path in KEYS if path[-len(tail) :] == tail]
     if tail in KEYS:
         return tail
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UnknownKey(f"{name} could be several keys", allowed=[".".join(path) for path in found])
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise UnknownKey(f"{name} could be several keys", allowed=[".".join(path) for path in matches])
     return lookup(tail).path

@@ -23,9 +23,9 @@ else:
 
 
 class Rescale(Section):
-    """Scale the whole gradient to norm `cutoff` where it is longer.
+    """Scale the whole gradient to norm `cutoff` if its norm is greater.
 
-    A gradient that is not finite shrinks W_hh (in a gated cell, all recurrent matrices) instead.
+    A non-finite gradient shrinks W_hh (in a gated cell, all recurrent matrices) instead.
     """
 
     style: Literal["rescale"] = "rescale"
@@ -33,7 +33,7 @@ class Rescale(Section):
 
 
 class NoClip(Section):
-    """Neither clipping nor the guard against gradients that are not finite."""
+    """Neither clipping nor the guard against non-finite gradients."""
 
     style: Literal["none"] = "none"
 

@@ -1,16 +1,16 @@
 """Lists of values for a key: written out, evenly spaced, or drawn at random.
 
-    [0.01, 0.05]              as they stand
+    [0.01, 0.05]              these values
     {linspace: [0, 1, 5]}     5 values from 0 to 1, both included
     {logspace: [1e-4, 1, 5]}  likewise with equal ratios; the bounds are values, not exponents
     {range: [10, 50, 10]}     10, 20, ... up to and including 50; the step is 1 if left out
 
 For a key that takes whole numbers, bounds that are whole numbers give whole numbers (rounded, repeats left out).
 
-Random draws (`uniform`, `loguniform`, `int_uniform`, `int_loguniform`: [low, high], both included; `choice`: a list)
-take their bits from a generator of their own for every key, so that more draws, or another key, leave earlier draws as
-they are. Computed floats are rounded to 12 digits, drawn ones to 6: a person can write them down again, and the last
-bits of a machine's exp and log do not change what a run is.
+Random draws are `uniform`, `loguniform`, `int_uniform` and `int_loguniform` of [low, high], both included, and `choice`
+of a list. Every key has a random generator of its own, so that more draws or another key do not change earlier draws.
+Computed floats are rounded to 12 digits and drawn ones to 6: a person can write them down again, and the last bits of
+exp and log, which depend on the machine, do not change what a run is.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Option = tuple[Change, ...]
 
 
 def read_list(key: Key, node: Node, place: Place) -> list[Option]:
-    """The values of a grid key. Raises SpecError for what is no list or empty, or a value no run could take."""
+    """Return the values of a grid key. Raise SpecError if it is not a list, is empty or no run takes a value."""
     if isinstance(node.value, list):
         if not node.value:
             raise SpecError("is an empty list; it needs at least one value", line=place.line, key=place.key)
@@ -55,7 +55,7 @@ def read_list(key: Key, node: Node, place: Place) -> list[Option]:
 
 
 def written(option: Option) -> str:
-    """An option as labels write values."""
+    """Return an option as labels write values."""
     first, *below = option
     return text({change.path[-1]: change.value for change in below} if first.opens else first.value)
 
@@ -67,7 +67,7 @@ def _only_entry(node: Node, place: Place, what: str, allowed: list[str]) -> tupl
 
 
 def _numbers(body: Node, place: Place, names: tuple[str, ...], optional: int = 0) -> list[Number]:
-    """A list of finite numbers, one for each name; the last `optional` may be left out."""
+    """Return a list of finite numbers, one per name; the last `optional` of them may be left out."""
     values = body.plain()
     if not isinstance(values, list) or not len(names) - optional <= len(values) <= len(names):
         got = f"{len(values)} values" if isinstance(values, list) else shown(values)
@@ -120,7 +120,7 @@ _SPACINGS: dict[str, Callable[[Node, Place], list[Number]]] = {
 
 
 def read_draws(key: Key, node: Node, place: Place, n: int, seed: int) -> list[Option]:
-    """n random values of a key. Raises SpecError as read_list, and for bounds that no run could take."""
+    """Return n random values of a key. Raise SpecError like read_list, and for bounds that no run can have."""
     kind, body = _only_entry(node, place, "must be one of these distributions", [*_DISTRIBUTIONS, "choice"])
     at = Place(place.layer, body.line, f"{place.key}.{kind}")
     uniform = _uniform(f"{seed} {'.'.join(key.path)}")
@@ -152,7 +152,7 @@ def read_draws(key: Key, node: Node, place: Place, n: int, seed: int) -> list[Op
 
 
 def _uniform(seed: str) -> Iterator[float]:
-    """Endless uniform draws from [0, 1), which Python promises never to change for a given seed."""
+    """Yield uniform draws from [0, 1) without end. Python promises never to change them for a given seed."""
     generator = random.Random(seed)
     while True:
         yield generator.random()

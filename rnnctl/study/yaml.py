@@ -198,7 +198,7 @@ class _Builder:
 
     def _check_characters(self, text: str, line: int) -> None:
         if bad := _SURROGATE.search(text):
-            what = f"has U+{ord(bad[0]):04X}, which is no character but half of one"
+            what = f"has U+{ord(bad[0]):04X}, which is only half of a character"
             raise SpecError(what, line=line, key=self._path())
 
     def _check_depth(self, height: int, line: int) -> None:
