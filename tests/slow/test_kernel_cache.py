@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tests.cli.lab import in_a_process
+from tests.cli.command_line import in_a_process
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """\

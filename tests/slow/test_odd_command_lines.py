@@ -15,7 +15,7 @@ import pytest
 import typer
 
 from rnnctl.cli.app import app
-from tests.cli.lab import STARTS_PROCESSES, TINY, rnnctl, workspace
+from tests.cli.command_line import STARTS_PROCESSES, TINY, rnnctl, workspace
 from tests.slow.bounds import bounded
 
 LINES = 300

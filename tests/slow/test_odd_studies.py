@@ -18,7 +18,7 @@ import yaml
 
 from rnnctl.study.errors import SpecError
 from rnnctl.study.loading import Study, load_study
-from tests.cli.lab import rnnctl
+from tests.cli.command_line import rnnctl
 from tests.slow.bounds import bounded
 
 STUDIES = 4000

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.cli.lab import rnnctl
+from tests.cli.command_line import rnnctl
 
 
 def test_every_packaged_study_has_the_runs_that_it_is_listed_with(tmp_path, figure):

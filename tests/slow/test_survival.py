@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tests.cli.lab import rnnctl, workspace
+from tests.cli.command_line import rnnctl, workspace
 from tests.cli.survival import (
     DAMAGES,
     assert_unbroken,
