@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from rnnctl.cells.base.activations import ACTIVATIONS
-from rnnctl.cells.rnn.omega import omega, reach
-from tests.cells.test_bptt import both_tapes, pass_through, problem, through
+from rnnctl.cells.rnn.omega import omega
+from rnnctl.diagnostics.gradients import reach
+from tests.cells.rnn_passes import both_tapes, pass_through, problem, through
 from tests.oracles import omega_value, rnn_loss
 
 

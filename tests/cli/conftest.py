@@ -34,7 +34,10 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[P
 @pytest.fixture(scope="session")
 def cells(once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     """A workspace with trained runs of three cells, for tests that leave its runs alone."""
-    from tests.cli.lab import rnnctl, workspace  # not above: it loads torch, which the environment has to precede
+    from tests.cli.command_line import (  # not above: it loads torch, which the environment has to precede
+        rnnctl,
+        workspace,
+    )
 
     def fill(folder: Path) -> None:
         workspace(folder, CELLS)

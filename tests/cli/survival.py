@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from store import Store, checkpoints, queries, workers
-from tests.cli.lab import PATIENCE, TINY, bits, counts, rnnctl, rows, start_train, wait_until, workspace
+from tests.cli.command_line import PATIENCE, TINY, bits, counts, rnnctl, rows, start_train, wait_until, workspace
 
 Bits = dict[str, dict[str, Any]]
 

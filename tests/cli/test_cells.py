@@ -3,7 +3,7 @@
 import json
 
 from store import Store, history, queries
-from tests.cli.lab import rnnctl, workspace
+from tests.cli.command_line import rnnctl, workspace
 from tests.cli.studies import CELLS_CHECKS
 
 TASKS = """\

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.lab import TINY, bits, counts, in_a_process, one_line, rnnctl, workspace
+from tests.cli.command_line import TINY, bits, counts, in_a_process, one_line, rnnctl, workspace
 
 REFERENCE = Path(__file__).parents[2] / "rnnctl/docs/commands.md"
 ANSI = re.compile(r"\x1b\[")

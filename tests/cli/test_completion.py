@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.cli.lab import in_a_process
+from tests.cli.command_line import in_a_process
 
 HEAVY = ("torch", "matplotlib", "sqlite_utils", "numpy", "numba")
 

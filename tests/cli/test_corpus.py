@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from tests.cli.lab import in_a_process, one_line, rnnctl
+from tests.cli.command_line import in_a_process, one_line, rnnctl
 
 TEXT = ("Ünd die Sonne, sie machte den weiten Ritt um die Welt. " * 60).encode()
 

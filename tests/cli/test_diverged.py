@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cli.lab import one_line, rnnctl
+from tests.cli.command_line import one_line, rnnctl
 
 STUDY = """\
 study: wild

@@ -8,7 +8,7 @@ import pytest
 
 from rnnctl.cli.output import NOTHING, USAGE
 from store import Store, checkpoints, commits, queue, workers
-from tests.cli.lab import in_a_process, one_line, rnnctl, workspace
+from tests.cli.command_line import in_a_process, one_line, rnnctl, workspace
 
 GRID = """\
 study: grid

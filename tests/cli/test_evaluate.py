@@ -6,7 +6,7 @@ import math
 import pytest
 
 from store import Store, answers
-from tests.cli.lab import TINY, one_line, rnnctl, workspace
+from tests.cli.command_line import TINY, one_line, rnnctl, workspace
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from rnnctl.study.run import RunSpec
 from rnnctl.training.checks import validation_set
 from store import Store, checkpoints, history, queries
-from tests.cli.lab import PATIENCE, TINY, environment, in_a_process, one_line, rnnctl, workspace
+from tests.cli.command_line import PATIENCE, TINY, environment, in_a_process, one_line, rnnctl, workspace
 from tests.cli.studies import CELLS, CELLS_CHECKS
 
 STUDY, UPDATES = CELLS, CELLS_CHECKS

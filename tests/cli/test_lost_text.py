@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cli.lab import rnnctl
+from tests.cli.command_line import rnnctl
 
 STUDY = """\
 study: letters

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from store import Store, answers, queries
-from tests.cli.lab import bits, environment, one_line, rnnctl, workspace
+from tests.cli.command_line import bits, environment, one_line, rnnctl, workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = (

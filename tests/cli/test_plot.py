@@ -7,7 +7,7 @@ import matplotlib.image
 import pytest
 
 from rnnctl.report.figures import KINDS
-from tests.cli.lab import one_line, rnnctl, workspace
+from tests.cli.command_line import one_line, rnnctl, workspace
 
 CELLS = """\
 study: cells

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.cli.lab import TINY, environment, one_line, rnnctl
+from tests.cli.command_line import TINY, environment, one_line, rnnctl
 
 LETTERS = """\
 study: letters

@@ -9,7 +9,7 @@ import pytest
 
 from rnnctl.study.loading import load_study
 from store import Store, lineage, queries, registry
-from tests.cli.lab import TINY, counts, one_line, rnnctl, rows, workspace
+from tests.cli.command_line import TINY, counts, one_line, rnnctl, rows, workspace
 
 RECIPE = """\
 refine:

@@ -7,7 +7,7 @@ import signal
 import psutil
 import pytest
 
-from tests.cli.lab import PATIENCE, counts, rnnctl, rows, start_train, wait_until, workspace
+from tests.cli.command_line import PATIENCE, counts, rnnctl, rows, start_train, wait_until, workspace
 from tests.cli.survival import (
     BEATS,
     OFTEN,

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.cli.lab import one_line, rnnctl, rows
+from tests.cli.command_line import one_line, rnnctl, rows
 
 STUDY = """\
 study: a

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from rnnctl.determinism import BIT_VARIABLES
-from tests.cli.lab import in_a_process, one_line, rnnctl
+from tests.cli.command_line import in_a_process, one_line, rnnctl
 
 
 @pytest.mark.parametrize(

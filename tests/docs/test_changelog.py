@@ -7,7 +7,7 @@ import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
-from tests.store.laboratory import Lab
+from tests.store.laboratory import Laboratory
 
 CHANGELOG = Path(__file__).resolve().parents[2] / "CHANGELOG.md"
 
@@ -17,7 +17,7 @@ def _query() -> str:
     return query
 
 
-def _train(lab: Lab, shape: str, *optimizers: str, fails: bool = False, again: bool = False) -> list[str]:
+def _train(lab: Laboratory, shape: str, *optimizers: str, fails: bool = False, again: bool = False) -> list[str]:
     """Let one worker claim one run for each optimizer as a pack, and finish or fail it. Returns the run ids."""
     runs = [
         # 0.2.0 writes the optimizer of a run that is registered again as a section.
@@ -35,7 +35,7 @@ def _train(lab: Lab, shape: str, *optimizers: str, fails: bool = False, again: b
     return [run.run_id for run in runs]
 
 
-class _Lab(Lab):
+class _Lab(Laboratory):
     """A laboratory with a clock, so that every claim has a start of its own."""
 
     time = 10.0

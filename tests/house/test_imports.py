@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from tests.house.source import PACKAGES, imports, modules, room
+from tests.house.source import PACKAGES, ROOT, imports, modules, room
 
 ABOVE_ALL = {"rnnctl.__main__", "rnnctl.cli", "rnnctl.lab", "rnnctl.docs"}
 PLACES = {"rnnctl.bench"}  # times all rooms, and is known to the command line alone
@@ -69,5 +71,15 @@ def test_only_the_command_line_knows_terminals():
         if room(module) not in {"rnnctl.cli", "rnnctl.docs"}
         for line, name in imports(module)
         if within(name, TERMINALS)
+    ]
+    assert wrong == []
+
+
+def test_no_test_file_is_imported():
+    """Helpers that several test files use have a module of their own."""
+    wrong = [
+        str(path.relative_to(ROOT))
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        if re.search(r"^\s*(from|import) tests\.(\w+\.)*test_", path.read_text(), re.M)
     ]
     assert wrong == []

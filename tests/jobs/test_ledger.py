@@ -14,8 +14,9 @@ from jobs.config import Settings
 from jobs.ledger import StoreLedger
 from store import Conflict, LeaseLost, Store, queries, queue
 from store.workers import WorkerRecord
+from tests.checks import CheckRow
 from tests.jobs.memory_ledger import MemoryLedger
-from tests.jobs.toy import Row, add_runs, run_record
+from tests.jobs.toy import add_runs, run_record
 
 SETTINGS = Settings(backoff=5.0)
 
@@ -93,7 +94,7 @@ def claim(ledger, now=0.0, worker="w", most=1, fair=1):
 
 
 def save(ledger, claim, step, rows=(), outcome=None):
-    history = [Row(row, {}) for row in rows]
+    history = [CheckRow(row, {}) for row in rows]
     ledger.commit(claim, step, lambda file: file.write(b"state %d" % step), history, {"at": step}, 1.0, outcome)
 
 

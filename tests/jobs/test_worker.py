@@ -6,6 +6,7 @@ import pytest
 
 from jobs import identity
 from store import Busy, DiskFull, Store, commits, queue
+from tests.checks import CheckRow
 from tests.jobs import toy
 from tests.jobs.toy import add_runs, assert_finished_once, run_record
 
@@ -124,7 +125,7 @@ def test_an_exit_from_within_is_a_failure(bench):
 def test_a_history_written_twice_is_a_failure_of_the_run(bench):
     def repeat(session):
         for _ in range(2):
-            session.commit("one", 5, write_nothing, [toy.Row(5, {})], {})
+            session.commit("one", 5, write_nothing, [CheckRow(5, {})], {})
 
     add_runs(bench.workspace, run_record("one"))
     with bench.worker(repeat, strike_limit=1) as worker:
@@ -170,7 +171,7 @@ def test_a_lost_lease_writes_nothing(bench):
         overtaken_by(
             bench.worker(lambda fast: fast.commit("one", 20, write_nothing, [], {"by": "fast"}, "solved")), bench
         )
-        answers["commit"] = session.commit("one", 6, write_nothing, [toy.Row(6, {})], {"by": "slow"})
+        answers["commit"] = session.commit("one", 6, write_nothing, [CheckRow(6, {})], {"by": "slow"})
         answers["held"] = session.held("one")
 
     add_runs(bench.workspace, run_record("one"))

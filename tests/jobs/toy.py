@@ -9,7 +9,6 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from jobs.child import abandon, serve
@@ -20,19 +19,11 @@ from jobs.pool import Pool, signals_to
 from jobs.worker import Worker
 from store import Store, history, queries
 from store.registry import RunRecord, StudyRecord, register
+from tests.checks import CheckRow
 
 ROOT = Path(__file__).parents[2]
 CHECK_EVERY = 5
 QUICK = {"lease": 30.0, "beat": 0.5, "rescue_every": 0.2, "backoff": 0.0}  # settings for tests with real processes
-
-
-@dataclass(frozen=True)
-class Row:
-    """What a check leaves."""
-
-    step: int
-    scalars: dict[str, float]
-    traces: dict = field(default_factory=dict)
 
 
 def mixed(value: int, seed: int) -> int:
@@ -82,7 +73,7 @@ def _update(session, claim, state, rows) -> bool:
     if spec["trouble"] and state["step"] == spec["at"]:
         trouble(spec["trouble"])
     if state["step"] % CHECK_EVERY == 0:
-        rows.append(Row(state["step"], {"value": float(state["value"])}))
+        rows.append(CheckRow(state["step"], {"value": float(state["value"])}))
     outcome = "budget" if state["step"] == claim.total else None
     if outcome or state["step"] % spec["save"] == 0:
         return not _save(session, run_id, state, rows, outcome) or outcome is not None

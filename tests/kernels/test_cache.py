@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.cli.lab import environment
+from tests.cli.command_line import environment
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """\

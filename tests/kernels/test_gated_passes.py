@@ -10,7 +10,7 @@ from rnnctl.cells.gated.equations import Gated
 from rnnctl.cells.gated.fused import FusedGatedTape
 from rnnctl.cells.gated.passes import GatedTape
 from rnnctl.cells.gated.section import GatedSection
-from tests.cells.test_gated_flags import ALL, CHOICES, assert_follows, draw, pass_through, question, tape_for
+from tests.cells.gated_passes import ALL, CHOICES, assert_follows, draw, pass_through, question, tape_for
 
 FLAGS = GatedSection.flag_names
 

@@ -10,7 +10,7 @@ from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.probe import ask, draw
 from rnnctl.probes.base import Probe, QuestionError
 from store import Store, answers, checkpoints, queries
-from tests.cli.lab import rnnctl
+from tests.cli.command_line import rnnctl
 from tests.lab.studies import STUDY
 
 SHORT = STUDY.replace("updates: 120", "updates: 20").replace("seeds: [1, 2]", "seeds: [1]")

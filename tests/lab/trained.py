@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
-
 from store import Store, checkpoints, commits, queries, queue, workers
+from tests.checks import CheckRow
 
 FLOOR, CHANCE = 1.386, 0.75
-
-
-@dataclass(frozen=True)
-class Row:
-    """What a check leaves."""
-
-    step: int
-    scalars: dict[str, Any]
-    traces: dict[str, Any] = field(default_factory=dict)
 
 
 def finish(store: Store, losses: dict[str, float | None], outcome: str = "budget") -> None:
@@ -46,5 +35,5 @@ def _commit(store: Store, claim: queue.Claim, loss: float | None, outcome: str) 
         "seconds": 2.0,
         "last": {"valid_loss": loss, "valid_error": 0.5, "valid_samples": 100},
     }
-    rows = [] if loss is None else [Row(120, scalars)]
+    rows = [] if loss is None else [CheckRow(120, scalars)]
     commits.commit(store, claim, checkpoint, rows, summary, 110.0, outcome if loss is not None else "diverged")

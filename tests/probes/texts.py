@@ -8,7 +8,7 @@ import torch
 from rnnctl.study.run import RunSpec
 from rnnctl.training.member import network_of
 from tests.cells.plain_gated import PlainGated
-from tests.training.test_truncation import step as cell_step
+from tests.training.equations import step as cell_step
 
 
 def spec(path, cell="rnn", window=12, level="chars", dtype="float64", **model):

@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def lab(tmp_path: Path):
-    from tests.store.laboratory import Lab
+    from tests.store.laboratory import Laboratory
 
-    made = Lab(tmp_path / "workspace")
+    made = Laboratory(tmp_path / "workspace")
     yield made
     made.store.close()
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,12 @@ from store import Store, checkpoints, commits, queue, registry, workers
 from store.checkpoints import Checkpoint
 from store.queue import Claim
 from store.registry import RunRecord, StudyRecord
+from tests.checks import CheckRow
 
 LEASE = 60.0
 
 
-@dataclass(frozen=True)
-class Row:
-    """What a check leaves."""
-
-    step: int
-    scalars: Mapping[str, Any]
-    traces: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Lab:
+class Laboratory:
     """A workspace, its store, and shorthands."""
 
     def __init__(self, folder: Path) -> None:
@@ -67,7 +58,7 @@ class Lab:
         self,
         claim: Claim,
         step: int,
-        rows: Sequence[Row] = (),
+        rows: Sequence[CheckRow] = (),
         outcome: str | None = None,
         now: float = 20.0,
         content: bytes = b"weights",

@@ -5,7 +5,7 @@ import pytest
 from store import Store, Unwritable, checkpoints, history, integrity
 from store import backup as backup_module
 from store.backup import backup
-from tests.store.laboratory import Row
+from tests.checks import CheckRow
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def trained(lab):
     lab.register("a", *lab.runs(2))
     lab.start("w")
     for claim in lab.claim("w", pack=2):
-        lab.commit(claim, 10, [Row(10, {"nll": 1.0})])
+        lab.commit(claim, 10, [CheckRow(10, {"nll": 1.0})])
     return lab
 
 

@@ -6,11 +6,11 @@ import pytest
 from store import Conflict, DiskFull, answers, checkpoints, commits, history, queries, queue
 from store.answers import Answer
 from store.checkpoints import Resumption
-from tests.store.laboratory import Row
+from tests.checks import CheckRow
 
 
 def rows(*steps):
-    return [Row(step, {"nll": step / 10}) for step in steps]
+    return [CheckRow(step, {"nll": step / 10}) for step in steps]
 
 
 def steps_of(lab, claim):
@@ -20,8 +20,8 @@ def steps_of(lab, claim):
 
 def test_what_was_committed_comes_back(lab, held):
     trace = np.linspace(0, 1, 7, dtype=np.float32)
-    row = Row(10, {"nll": 1.5, "samples": 1000, "rho": float("nan")}, {"g": trace})
-    lab.commit(held, 10, [Row(0, {"nll": float("inf")}), row])
+    row = CheckRow(10, {"nll": 1.5, "samples": 1000, "rho": float("nan")}, {"g": trace})
+    lab.commit(held, 10, [CheckRow(0, {"nll": float("inf")}), row])
     kept = history.read(lab.store, [held.run_id], traces=True)[held.run_id]
     assert kept.steps.tolist() == [0, 10]
     np.testing.assert_array_equal(kept.scalars["nll"], [np.nan, 1.5])
@@ -36,7 +36,7 @@ def test_what_was_committed_comes_back(lab, held):
 
 def test_numbers_that_are_not_finite_are_kept_as_null(lab, held):
     checkpoint = lab.write(held, 10)
-    row = Row(10, {"nll": np.float32("inf"), "error": None, "n": np.int64(3)})
+    row = CheckRow(10, {"nll": np.float32("inf"), "error": None, "n": np.int64(3)})
     commits.commit(lab.store, held, checkpoint, [row], {"nll": float("nan"), "best": [np.float64(1)]}, 20.0)
     assert lab.store.value("SELECT scalars FROM history") == '{"error":null,"n":3,"nll":null}'
     assert queries.runs_of(lab.store)[0].summary == {"nll": None, "best": [1.0]}
@@ -76,7 +76,7 @@ def test_a_commit_that_does_not_fit_on_the_disk_leaves_the_one_before_and_can_be
     lab.commit(held, 10, rows(10))
     checkpoint = lab.write(held, 20)
     before = lab.everything()
-    big = Row(20, {}, {"noise": np.random.default_rng(0).random(500_000)})
+    big = CheckRow(20, {}, {"noise": np.random.default_rng(0).random(500_000)})
     pages = lab.store.value("PRAGMA page_count")
     lab.store.rows(f"PRAGMA max_page_count = {pages + 10}")
     with pytest.raises(DiskFull, match="no room left to write .*rnnctl.db"):

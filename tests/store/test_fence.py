@@ -4,7 +4,7 @@ import pytest
 
 from store import LeaseLost, checkpoints, commits, queue
 from store.checkpoints import Resumption
-from tests.store.laboratory import Row
+from tests.checks import CheckRow
 
 
 def rescued(lab, claim):
@@ -24,7 +24,7 @@ def rescued_and_taken_again_by_the_same(lab, claim):
 def taken_and_finished_by_another(lab, claim):
     lab.rescue(1000.0)
     (theirs,) = lab.claim("other", now=1000.0)
-    lab.commit(theirs, 200, [Row(200, {"nll": 0.1})], outcome="solved")
+    lab.commit(theirs, 200, [CheckRow(200, {"nll": 0.1})], outcome="solved")
 
 
 def cancelled(lab, claim):
@@ -40,11 +40,11 @@ def released_from_its_worker(lab, claim):
 
 
 def commit(lab, claim):
-    lab.commit(claim, 150, [Row(150, {"nll": 9.0})], now=1001.0)
+    lab.commit(claim, 150, [CheckRow(150, {"nll": 9.0})], now=1001.0)
 
 
 def finish(lab, claim):
-    lab.commit(claim, 150, [Row(150, {"nll": 9.0})], outcome="diverged", now=1001.0)
+    lab.commit(claim, 150, [CheckRow(150, {"nll": 9.0})], outcome="diverged", now=1001.0)
 
 
 def release(lab, claim):
@@ -77,7 +77,7 @@ def stale(lab, request):
     lab.start("w")
     lab.start("other")
     (claim,) = lab.claim("w")
-    lab.commit(claim, 100, [Row(100, {"nll": 1.0})])
+    lab.commit(claim, 100, [CheckRow(100, {"nll": 1.0})])
     request.param(lab, claim)
     return claim
 

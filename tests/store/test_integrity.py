@@ -4,7 +4,7 @@ import pytest
 
 from store import Store, integrity, queue
 from store.integrity import Finding
-from tests.store.laboratory import Row
+from tests.checks import CheckRow
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def committed(lab):
     lab.register("a", *lab.runs(2))
     lab.start("w")
     claims = lab.claim("w", pack=2)
-    return claims, [lab.commit(claim, 10, [Row(10, {"nll": 1.0})]) for claim in claims]
+    return claims, [lab.commit(claim, 10, [CheckRow(10, {"nll": 1.0})]) for claim in claims]
 
 
 def test_a_sound_workspace_has_no_findings(lab, committed):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from rnnctl.tasks.marked import Marked
-from tests.tasks.test_temporal_order import is_uniform
+from tests.tasks.chance import is_uniform
 
 ANSWERS = {
     "addition": lambda one, other: 0.5 * one + 0.5 * other,

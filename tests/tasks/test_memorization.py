@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rnnctl.tasks.memorization import Memorization
-from tests.tasks.test_temporal_order import is_uniform
+from tests.tasks.chance import is_uniform
 
 
 def task(low=50, high=50, values=5, positions=10, patterns="random", judged="any"):

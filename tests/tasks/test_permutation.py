@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from rnnctl.tasks.permutation import Permutation
-from tests.tasks.test_temporal_order import is_uniform
+from tests.tasks.chance import is_uniform
 
 
 def task(predict="last", low=30, high=30, symbols=100):

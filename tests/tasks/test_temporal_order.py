@@ -9,19 +9,9 @@ import numpy as np
 import pytest
 
 from rnnctl.tasks.temporal_order import TemporalOrder
+from tests.tasks.chance import is_uniform
 
 TASKS = [("temporal_order", (0.1, 0.5)), ("temporal_order_3", (0.1, 0.3, 0.6))]
-
-
-def is_uniform(counts, expected_values):
-    """Pearson's chi-square within six of its standard deviations, and every value seen."""
-    values = list(expected_values)
-    total = sum(counts.values())
-    assert set(counts) == set(values)
-    expected = total / len(values)
-    chi2 = sum((counts[v] - expected) ** 2 / expected for v in values)
-    freedom = len(values) - 1
-    return chi2 < freedom + 6 * math.sqrt(2 * freedom)
 
 
 @pytest.mark.parametrize(("name", "starts"), TASKS)

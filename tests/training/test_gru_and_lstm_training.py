@@ -10,8 +10,8 @@ from rnnctl.study.run import RunSpec
 from rnnctl.training.member import begin, network_of
 from tests.oracles import gru_loss, lstm_loss
 from tests.training.memory import train
-from tests.training.test_bits import gru_or_lstm
-from tests.training.test_training import as_float64, one_update
+from tests.training.runs import gru_or_lstm
+from tests.training.updates import as_float64, one_update
 
 BOTH = pytest.mark.parametrize("cell", ["gru", "lstm"])
 
