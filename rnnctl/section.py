@@ -46,6 +46,10 @@ class Section(BaseModel):
         """Return the section as plain JSON values, with all defaults except those of keys that are marked LATER."""
         return self._plain(without=None)
 
+    def written_out(self) -> dict[str, Any]:
+        """Return the section as plain JSON values with all keys, also those marked LATER that have their defaults."""
+        return self.model_dump(mode="json")
+
     def identity(self) -> dict[str, Any]:
         """Return what distinguishes the section from others: its canonical form without the keys marked PLACE."""
         return self._plain(without=PLACE)

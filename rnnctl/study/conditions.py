@@ -38,10 +38,10 @@ class Condition:
             for values in alternatives:
                 yield from values
 
-    def holds(self, canonical: dict[str, Any]) -> bool:
-        """Return whether a resolved run matches."""
+    def holds(self, settings: dict[str, Any]) -> bool:
+        """Return whether the settings of a run, written out, match."""
         return all(
-            any(all(_holds(canonical, path, value) for path, value in values.items()) for values in alternatives)
+            any(all(_holds(settings, path, value) for path, value in values.items()) for values in alternatives)
             for alternatives in self.tests
         )
 
@@ -112,7 +112,7 @@ def resolve(overlay: Overlay, rules: Iterable[Rule]) -> tuple[RunSpec, list[Rule
     while undecided:
         trial = _trial(overlay, dropped, undecided)
         rule = undecided.pop(0)
-        if not rule.condition.holds(trial.canonical()):
+        if not rule.condition.holds(trial.written_out()):
             dropped.append(rule)
     return overlay.without(rule.path for rule in dropped).resolve(), dropped
 
@@ -147,9 +147,9 @@ def _leaves(key: Key, value: Any) -> dict[Path, Any]:
     return values
 
 
-def _holds(canonical: dict[str, Any], path: Path, wanted: Any) -> bool:
+def _holds(settings: dict[str, Any], path: Path, wanted: Any) -> bool:
     try:
-        actual = value_at(canonical, path)
+        actual = value_at(settings, path)
     except KeyError:
         return False
     return type(actual) is type(wanted) and actual == wanted

@@ -144,8 +144,7 @@ class _Crossing:
                         continue
                     raise
                 self.dropping.update(rule.path for rule in dropped)
-                canonical = spec.canonical()
-                if self._is_excluded(canonical):
+                if self._is_excluded(spec.written_out()):
                     continue
                 gone = [rule.path for rule in dropped]
                 self.used.update(enumerate(picked))
@@ -155,10 +154,10 @@ class _Crossing:
                     continue
                 seen[spec.run_id] = bool(dropped)
                 self.cases_with_runs.add(case_number)
-                yield _Candidate(spec, case, self._values(canonical, gone))
+                yield _Candidate(spec, case, self._values(spec.canonical(), gone))
 
-    def _is_excluded(self, canonical: dict[str, Any]) -> bool:
-        matching = [n for n, condition in enumerate(self.plan.exclude) if condition.holds(canonical)]
+    def _is_excluded(self, settings: dict[str, Any]) -> bool:
+        matching = [n for n, condition in enumerate(self.plan.exclude) if condition.holds(settings)]
         self.excluding.update(matching)
         return bool(matching)
 

@@ -82,7 +82,7 @@ class Variant:
 
     def applies(self, spec: RunSpec) -> bool:
         """Return whether the condition of the variant holds for a run."""
-        return self.condition is None or self.condition.holds(spec.canonical())
+        return self.condition is None or self.condition.holds(spec.written_out())
 
     def of(self, spec: RunSpec) -> RunSpec:
         """Return the run with the changes, its data identified again: the same unless the changes name other data.

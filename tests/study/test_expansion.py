@@ -151,6 +151,26 @@ def test_exclude_matches_values_that_only_defaults_give():
     ]
 
 
+@pytest.mark.parametrize(
+    ("key", "default", "other"),
+    [
+        ("train.bptt", "full", "5"),
+        ("check.screen", "null", "1000"),
+        ("train.rate", "constant", "{name: 1/t, period: 5}"),
+        ("train.optimizer", "{name: adam, beta1: 0.9}", "{name: adam, beta1: 0.5}"),
+    ],
+)
+def test_conditions_match_the_default_of_a_key_that_was_added_later(key, default, other):
+    head = "study: s\nbase: {task: {name: permutation, predict: every}}\n"
+    grid = f"grid: {{{key}: [{default}, {other}], seed: [1, 2]}}\n"
+    everything = read_study(head + grid, "s.yaml")
+    left = read_study(f"{head}{grid}exclude: [{{{key}: {default}}}]\n", "s.yaml")
+    assert [run.spec for run in left.runs] == [run.spec for run in everything.runs][2:]
+    assert "is in no run: `exclude` removes them all" in left.warnings[0]
+    dropped = read_study(f"{head}{grid}when: {{seed: {{{key}: {default}}}}}\n", "s.yaml")
+    assert len(dropped.runs) == 3
+
+
 def test_a_share_of_one_is_not_a_count_of_one():
     found = labels("grid: {model.init.connections: [1, 1.0]}\nexclude: [{model.init.connections: 1.0}]\n")
     assert found == ["connections=1"]
