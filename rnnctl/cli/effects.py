@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 def effects(
     study: StudyArgument = None,
     below: Annotated[
-        float | None, typer.Option("--below", metavar="X", help="Also look at the runs below X alone.")
+        float | None,
+        typer.Option("--below", metavar="X", help="Also show the runs whose measure is below X, on their own."),
     ] = None,
     by: Annotated[
         str,
-        typer.Option("--by", metavar="MEASURE", help=f"{MEASURES.help()}."),
+        typer.Option("--by", metavar="MEASURE", help=f"The measure to compare: {MEASURES.help()}."),
     ] = "loss",
     where: WhereOption = None,
     as_json: JsonOption = False,

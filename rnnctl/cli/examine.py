@@ -50,7 +50,7 @@ def examine(
         int, typer.Option("--top", min=0, metavar="N", help="Only the first N configurations; 0 for all.")
     ] = 0,
     as_json: JsonOption = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print one row a run as CSV on stdout.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout, one row for each run.")] = False,
     figures: Annotated[bool, typer.Option(help="Draw figures into the workspace's figures folder.")] = True,
     workspace: WorkspaceOption = None,
 ) -> None:

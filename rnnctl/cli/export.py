@@ -43,14 +43,16 @@ def export(
             "--out",
             "-o",
             metavar="FILE|DIR",
-            help="Where to. Default: stdout; for npz and tensorboard the workspace's folder exports/STUDY.",
+            help="Where to write. Default: stdout; for npz and tensorboard the workspace's folder exports/STUDY.",
             show_default=False,
         ),
     ] = None,
-    best: Annotated[bool, typer.Option("--best", help="npz: the weights of the best validation loss.")] = False,
-    traces: Annotated[bool, typer.Option("--traces", help="jsonl: also the arrays of each check.")] = False,
+    best: Annotated[
+        bool, typer.Option("--best", help="npz: take the weights of the best validation loss, not the last.")
+    ] = False,
+    traces: Annotated[bool, typer.Option("--traces", help="jsonl: add the arrays of each check.")] = False,
     commands: Annotated[
-        bool, typer.Option("--commands", help="Print the script that makes the study, or all studies, again.")
+        bool, typer.Option("--commands", help="Print a shell script that repeats the study, or all studies.")
     ] = False,
     workspace: WorkspaceOption = None,
 ) -> None:

@@ -23,7 +23,7 @@ WorkspaceOption = Annotated[
         "-w",
         metavar="DIR",
         envvar="RNNCTL_WORKSPACE",
-        help="The workspace folder. Default: the nearest one, from here upwards.",
+        help="The workspace folder. Default: this folder, or the nearest workspace above it.",
         show_default=False,
     ),
 ]

@@ -24,14 +24,16 @@ def plot(
     list_kinds: Annotated[bool, typer.Option("--kinds", help="List the kinds of figures.")] = False,
     at: Annotated[
         str | None,
-        typer.Option(
-            "--at", metavar="U,U,...", help="The checks nearest to these updates, or end, such as 0,1000,end."
-        ),
+        typer.Option("--at", metavar="U,U,...", help="Show the checks nearest to these updates, such as 0,1000,end."),
     ] = None,
-    overlay: Annotated[bool, typer.Option("--overlay", help="All runs in one panel.")] = False,
-    panels: Annotated[bool, typer.Option("--panels", help="A panel for each run or configuration.")] = False,
-    width: Annotated[float | None, typer.Option("--width", min=2, max=40, help="In inches.")] = None,
-    height: Annotated[float | None, typer.Option("--height", min=1, max=40, help="In inches.")] = None,
+    overlay: Annotated[bool, typer.Option("--overlay", help="Draw all runs in one panel.")] = False,
+    panels: Annotated[bool, typer.Option("--panels", help="Draw a panel for each run or configuration.")] = False,
+    width: Annotated[
+        float | None, typer.Option("--width", min=2, max=40, help="Width of the figure in inches.")
+    ] = None,
+    height: Annotated[
+        float | None, typer.Option("--height", min=1, max=40, help="Height of the figure in inches.")
+    ] = None,
     out_: Annotated[
         str | None,
         typer.Option(

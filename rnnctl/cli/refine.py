@@ -35,7 +35,9 @@ def refine(
     ] = None,
     by: Annotated[
         str | None,
-        typer.Option("--by", metavar="MEASURE", help=f"{MEASURES.help()}.", show_default=False),
+        typer.Option(
+            "--by", metavar="MEASURE", help=f"The measure to judge by: {MEASURES.help()}.", show_default=False
+        ),
     ] = None,
     recipe: Annotated[
         Path | None,
