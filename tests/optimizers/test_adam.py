@@ -39,14 +39,14 @@ def test_adam_is_that_of_torch(dtype, scale):
         weights.grad = gradient * factor
         theirs.step()
 
-    found, kept = adam(dtype, gradients, scales)
+    ours, kept = adam(dtype, gradients, scales)
     if dtype == torch.float32:
-        torch.testing.assert_close(found.double(), weights.detach(), rtol=2e-5, atol=1e-6)
+        torch.testing.assert_close(ours.double(), weights.detach(), rtol=2e-5, atol=1e-6)
     else:
-        torch.testing.assert_close(found, weights.detach(), rtol=1e-12, atol=1e-14)
+        torch.testing.assert_close(ours, weights.detach(), rtol=1e-12, atol=1e-14)
         state = theirs.state[weights]
         torch.testing.assert_close(kept, torch.stack([state["exp_avg"], state["exp_avg_sq"]]), rtol=1e-9, atol=1e-14)
-    assert found[0] == 1
+    assert ours[0] == 1
 
 
 @pytest.mark.usefixtures("code_path")

@@ -20,14 +20,14 @@ def test_cases_are_laid_over_base_one_by_one():
 
 
 def test_everything_is_crossed_with_everything_the_last_axis_fastest():
-    found = labels(
+    result = labels(
         "cases: {A: {}, B: {train.omega: 1}}\n"
         "seeds: [1, 2]\n"
         "grid: {train.lr: [0.1, 0.2], train.batch: [5]}\n"
         "zip: {g: [{model.hidden: 30, train.updates: 10}, {model.hidden: 40, train.updates: 20}]}\n"
     )
-    assert len(found) == 2 * 2 * 2 * 2
-    assert found[:5] == [
+    assert len(result) == 2 * 2 * 2 * 2
+    assert result[:5] == [
         "A hidden=30 updates=10 lr=0.1 batch=5 seed=1",
         "A hidden=30 updates=10 lr=0.1 batch=5 seed=2",
         "A hidden=30 updates=10 lr=0.2 batch=5 seed=1",
@@ -37,40 +37,40 @@ def test_everything_is_crossed_with_everything_the_last_axis_fastest():
 
 
 def test_a_dotted_key_below_a_short_form_writes_it_out():
-    (found,) = specs("cases: {A: {model.init.connections: 0.3}}\n", "model: {init: smart_tanh}")
-    assert found.model.init == SmartTanhInit(connections=0.3)
-    (found,) = specs("cases: {A: {train.omega.decay: 1/t}}\n", "train: {omega: 0.5}")
-    assert (found.train.omega.alpha, found.train.omega.decay) == (0.5, "1/t")
-    (found,) = specs("cases: {A: {train.clip.cutoff: 3}}\n", "train: {clip: 0.5}")
-    assert found.train.clip.cutoff == 3.0
+    (result,) = specs("cases: {A: {model.init.connections: 0.3}}\n", "model: {init: smart_tanh}")
+    assert result.model.init == SmartTanhInit(connections=0.3)
+    (result,) = specs("cases: {A: {train.omega.decay: 1/t}}\n", "train: {omega: 0.5}")
+    assert (result.train.omega.alpha, result.train.omega.decay) == (0.5, "1/t")
+    (result,) = specs("cases: {A: {train.clip.cutoff: 3}}\n", "train: {clip: 0.5}")
+    assert result.train.clip.cutoff == 3.0
 
 
 def test_a_dotted_key_below_a_default_keeps_the_default():
-    (found,) = specs("cases: {A: {model.init.connections: 0.3}}\n")
-    assert found.model.init == SmartTanhInit(connections=0.3)
-    (found,) = specs("cases: {A: {train.clip.cutoff: 3}}\n")
-    assert found.train.clip.cutoff == 3.0
+    (result,) = specs("cases: {A: {model.init.connections: 0.3}}\n")
+    assert result.model.init == SmartTanhInit(connections=0.3)
+    (result,) = specs("cases: {A: {train.clip.cutoff: 3}}\n")
+    assert result.train.clip.cutoff == 3.0
 
 
 def test_a_short_form_replaces_the_whole_section():
-    (found,) = specs("cases: {A: {model.init: smart_tanh}}\n", "model.init: {std: 0.5, connections: 3}")
-    assert found.model.init == SmartTanhInit()
+    (result,) = specs("cases: {A: {model.init: smart_tanh}}\n", "model.init: {std: 0.5, connections: 3}")
+    assert result.model.init == SmartTanhInit()
 
 
 def test_a_mapping_that_names_another_variant_replaces_the_section():
-    (found,) = specs("cases: {A: {model: {init: {name: orthogonal, gain: 2}}}}\n", "model.init: {connections: 3}")
-    assert found.model.init == OrthogonalInit(gain=2.0)
+    (result,) = specs("cases: {A: {model: {init: {name: orthogonal, gain: 2}}}}\n", "model.init: {connections: 3}")
+    assert result.model.init == OrthogonalInit(gain=2.0)
 
 
 @pytest.mark.parametrize("change", ["{std: 0.5}", "{name: smart_tanh, std: 0.5}"])
 def test_any_other_mapping_changes_only_what_it_names(change):
-    (found,) = specs(f"cases: {{A: {{model.init: {change}}}}}\n", "model.init: {connections: 3}")
-    assert found.model.init == SmartTanhInit(connections=3, std=0.5)
+    (result,) = specs(f"cases: {{A: {{model.init: {change}}}}}\n", "model.init: {connections: 3}")
+    assert result.model.init == SmartTanhInit(connections=3, std=0.5)
 
 
 def test_another_task_of_the_same_family_keeps_the_lengths():
-    (found,) = specs("cases: {A: {task: {name: temporal_order_3}}}\n")
-    assert (found.task.name, found.task.min_length, found.task.max_length) == ("temporal_order_3", 20, 50)
+    (result,) = specs("cases: {A: {task: {name: temporal_order_3}}}\n")
+    assert (result.task.name, result.task.min_length, result.task.max_length) == ("temporal_order_3", 20, 50)
 
 
 def test_sections_are_set_before_the_keys_inside_them_whatever_their_order():
@@ -101,16 +101,16 @@ def test_sections_are_set_before_the_keys_inside_them_whatever_their_order():
 )
 def test_spaced_values_are_round_and_whole_where_the_key_is(values, expected):
     key = values.split(":")[0]
-    found = study(f"grid: {{{values}}}\n")
-    assert len(found.runs) == len(expected)
-    got = expected if len(expected) == 1 else [run.differences[key] for run in found.runs]
+    result = study(f"grid: {{{values}}}\n")
+    assert len(result.runs) == len(expected)
+    got = expected if len(expected) == 1 else [run.differences[key] for run in result.runs]
     assert got == expected
     assert [type(value) for value in got] == [type(value) for value in expected]
 
 
 def random_rates(n, seed, *more):
-    found = specs(f"random: {{n: {n}, seed: {seed}, train.lr: {{loguniform: [1e-5, 1]}}{''.join(more)}}}\n")
-    return [spec.train.lr for spec in found]
+    result = specs(f"random: {{n: {n}, seed: {seed}, train.lr: {{loguniform: [1e-5, 1]}}{''.join(more)}}}\n")
+    return [spec.train.lr for spec in result]
 
 
 def test_random_draws_are_pinned():
@@ -125,24 +125,24 @@ def test_more_draws_and_other_keys_leave_earlier_draws_as_they_are():
 
 
 def test_random_draws_stay_in_their_bounds_and_reach_all_of_them():
-    found = specs(
+    result = specs(
         "random:\n  n: 400\n  train.lr: {uniform: [0.1, 0.2]}\n  model.hidden: {int_uniform: [20, 23]}\n"
         "  train.batch: {int_loguniform: [1, 8]}\n  model.init: {choice: [smart_tanh, orthogonal]}\n"
     )
-    assert all(0.1 <= spec.train.lr <= 0.2 for spec in found)
-    assert {spec.model.hidden for spec in found} == {20, 21, 22, 23}
-    assert {spec.train.batch for spec in found} == set(range(1, 9))
-    assert {spec.model.init.name for spec in found} == {"smart_tanh", "orthogonal"}
-    ones = sum(spec.train.batch == 1 for spec in found)
+    assert all(0.1 <= spec.train.lr <= 0.2 for spec in result)
+    assert {spec.model.hidden for spec in result} == {20, 21, 22, 23}
+    assert {spec.train.batch for spec in result} == set(range(1, 9))
+    assert {spec.model.init.name for spec in result} == {"smart_tanh", "orthogonal"}
+    ones = sum(spec.train.batch == 1 for spec in result)
     assert 80 <= ones <= 175, "equal ratios: ln 2 / ln 9 = 32 % of draws are 1"
 
 
 def test_excluded_runs_are_left_out():
-    found = labels(
+    result = labels(
         "grid: {train.lr: [0.1, 0.2], train.clip: [none, 1.0, 2.0]}\n"
         "exclude:\n- {train.lr: 0.2, train.clip: [none, 2]}\n- {train.clip: {cutoff: 1}, train.lr: 0.1}\n"
     )
-    assert found == ["lr=0.1 clip=none", "lr=0.1 clip=2.0", "lr=0.2 clip=1.0"]
+    assert result == ["lr=0.1 clip=none", "lr=0.1 clip=2.0", "lr=0.2 clip=1.0"]
 
 
 def test_exclude_matches_values_that_only_defaults_give():
@@ -172,73 +172,73 @@ def test_conditions_match_the_default_of_a_key_that_was_added_later(key, default
 
 
 def test_a_share_of_one_is_not_a_count_of_one():
-    found = labels("grid: {model.init.connections: [1, 1.0]}\nexclude: [{model.init.connections: 1.0}]\n")
-    assert found == ["connections=1"]
+    result = labels("grid: {model.init.connections: [1, 1.0]}\nexclude: [{model.init.connections: 1.0}]\n")
+    assert result == ["connections=1"]
 
 
 def test_when_drops_a_key_and_merges_what_is_equal_then():
-    found = study(
+    result = study(
         "grid: {model.init: [smart_tanh, orthogonal], model.init.connections: [5, 10]}\n"
         "when: {model.init.connections: {model.init: smart_tanh}}\n"
     )
-    assert [run.label for run in found.runs] == [
+    assert [run.label for run in result.runs] == [
         "init=smart_tanh connections=5",
         "init=smart_tanh connections=10",
         "init=orthogonal",
     ]
-    assert found.runs[2].differences == {"model.init": "orthogonal"}
-    assert found.warnings == ()
+    assert result.runs[2].differences == {"model.init": "orthogonal"}
+    assert result.warnings == ()
 
 
 def test_rules_are_judged_in_the_order_of_what_they_depend_on():
-    found = study(
+    result = study(
         "grid: {train.omega: [0, 0.5], train.omega.decay: [1/t], train.omega.period: [10]}\n"
         "when:\n"
         "  train.omega.period: {train.omega.decay: 1/t}\n"
         "  train.omega.decay: {train.omega.alpha: 0.5}\n"
     )
-    off, on = (run.spec.train.omega for run in found.runs)
+    off, on = (run.spec.train.omega for run in result.runs)
     assert (off.alpha, off.decay, off.period) == (0.0, "constant", 1)
     assert (on.alpha, on.decay, on.period) == (0.5, "1/t", 10)
 
 
 def test_a_rule_is_judged_even_where_the_run_without_its_key_could_not_be():
-    found = specs(
+    result = specs(
         "grid: {model.hidden: [10, 50]}\nwhen: {model.init.connections: {model.hidden: 10}}\n",
         "model.init.connections: 5",
     )
-    assert [spec.model.init.connections for spec in found] == [5, 15]
+    assert [spec.model.init.connections for spec in result] == [5, 15]
 
 
 def test_when_takes_a_key_of_base_away_too():
-    found = specs(
+    result = specs(
         "grid: {model.init: [{name: smart_tanh}, {name: orthogonal}]}\n"
         "when: {model.activation: {model.init: smart_tanh}}\n",
         "model: {activation: relu}",
     )
-    assert [spec.model.activation for spec in found] == ["relu", "tanh"]
+    assert [spec.model.activation for spec in result] == ["relu", "tanh"]
 
 
 def test_labels_use_the_shortest_tail_that_only_one_key_has():
-    found = labels("grid: {check.seed: [5], model.init.name: [xavier], task.name: [temporal_order], seed: [7]}\n")
-    assert found == ["check.seed=5 init.name=xavier task.name=temporal_order seed=7"]
+    result = labels("grid: {check.seed: [5], model.init.name: [xavier], task.name: [temporal_order], seed: [7]}\n")
+    assert result == ["check.seed=5 init.name=xavier task.name=temporal_order seed=7"]
 
 
 def test_labels_write_values_as_a_person_does():
-    found = labels(
+    result = labels(
         "grid:\n  train.lr: [1e-2, 0.00001, 1]\n  model.init: [{name: smart_tanh, std: 0.5, connections: 3}]\n"
         "  stop.patience: [null]\n"
     )
-    assert [label.split()[0] for label in found] == ["lr=0.01", "lr=1e-05", "lr=1.0"]
-    assert found[0].split()[1:] == ["init=smart_tanh(std=0.5,connections=3)", "patience=null"]
+    assert [label.split()[0] for label in result] == ["lr=0.01", "lr=1e-05", "lr=1.0"]
+    assert result[0].split()[1:] == ["init=smart_tanh(std=0.5,connections=3)", "patience=null"]
 
 
 def test_differences_are_the_values_of_all_keys_that_vary_and_of_no_others():
-    found = study(
+    result = study(
         "cases:\n  A: {train.clip: none, model.hidden: 50}\n  B: {train.omega: {alpha: 0.5, decay: 1/t}}\nseeds: [1]\n"
     )
-    assert found.varied == ("train.clip", "train.omega.alpha", "train.omega.decay")
-    a, b = found.runs
+    assert result.varied == ("train.clip", "train.omega.alpha", "train.omega.decay")
+    a, b = result.runs
     assert a.differences == {"train.clip": "none", "train.omega.alpha": 0.0, "train.omega.decay": "constant"}
     assert b.differences == {"train.clip": 1.0, "train.omega.alpha": 0.5, "train.omega.decay": "1/t"}
     assert (a.case, a.label) == ("A", "A seed=1")
@@ -255,5 +255,5 @@ def test_differences_are_the_values_of_all_keys_that_vary_and_of_no_others():
 )
 def test_a_key_that_was_added_later_can_be_varied_around_its_default(values):
     base = "base: {task: {name: permutation, predict: every}}\n"
-    found = read_study(f"study: s\n{base}grid: {{{values}}}\n", "s.yaml")
-    assert len({run.spec.run_id for run in found.runs}) == len({run.label for run in found.runs}) == 2
+    result = read_study(f"study: s\n{base}grid: {{{values}}}\n", "s.yaml")
+    assert len({run.spec.run_id for run in result.runs}) == len({run.label for run in result.runs}) == 2

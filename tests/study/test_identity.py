@@ -14,8 +14,8 @@ from tests.study.studies import UNTIMED, specs, study
 
 
 def run_id(sections: str = "", base: str = "") -> str:
-    (found,) = specs(sections, base)
-    return found.run_id
+    (result,) = specs(sections, base)
+    return result.run_id
 
 
 def test_the_ids_of_known_runs_never_move():
@@ -24,8 +24,8 @@ def test_the_ids_of_known_runs_never_move():
         run_id(base="model: {hidden: 100, init: orthogonal}\ntrain: {clip: none, omega: 0.5}\nseed: 42")
         == "r1-3da49168794f"
     )
-    (found,) = specs()
-    assert found.config_id == "c1-7a24a9324576"
+    (result,) = specs()
+    assert result.config_id == "c1-7a24a9324576"
     assert run_id(base="model: gru") == "r1-e4f655181760"
     assert run_id(base="model: lstm") == "r1-11555020ea41"
 
@@ -130,10 +130,10 @@ def test_neither_order_nor_nesting_nor_spelling_changes_a_run(settings, shuffle)
 @UNTIMED
 @given(SETTINGS)
 def test_a_canonical_spec_is_its_own_canonical_spec(settings):
-    (found,) = specs(f"cases: {{A: {json.dumps(settings)}}}\n")
-    again = RunSpec.model_validate(json.loads(json.dumps(found.canonical())))
-    assert again == found
-    assert again.run_id == found.run_id
+    (result,) = specs(f"cases: {{A: {json.dumps(settings)}}}\n")
+    again = RunSpec.model_validate(json.loads(json.dumps(result.canonical())))
+    assert again == result
+    assert again.run_id == result.run_id
 
 
 AXES = st.fixed_dictionaries(
@@ -160,14 +160,14 @@ def test_a_study_has_as_many_runs_as_its_axes_multiply_to(axes, cases, seeds, ro
     sections += f"zip: {{g: {json.dumps([{'check.every': n + 1, 'train.batch': n + 1} for n in range(rows)])}}}\n"
     if axes:
         sections += f"grid: {json.dumps(axes)}\n"
-    found = study(sections)
+    result = study(sections)
     expected = cases * len(seeds) * rows
     for values in axes.values():
         expected *= len(values)
-    assert len(found.runs) == expected
-    assert len({run.label for run in found.runs}) == expected
-    assert len({run.spec.run_id for run in found.runs}) == expected
-    assert found.warnings == ()
+    assert len(result.runs) == expected
+    assert len({run.label for run in result.runs}) == expected
+    assert len({run.spec.run_id for run in result.runs}) == expected
+    assert result.warnings == ()
 
 
 @UNTIMED

@@ -55,9 +55,9 @@ def test_gated_exploration_has_the_432_configurations_of_its_author():
         if (flag[4] or flag[5]) and (hidden == 256 or flag[6])
     }
     models = [spec.model for spec in runs("gated-exploration").values()]
-    found = [(*(getattr(m, key) for key in keys), m.layers, m.hidden) for m in models]
-    assert len(found) == 432
-    assert set(found) == expected
+    result = [(*(getattr(m, key) for key in keys), m.layers, m.hidden) for m in models]
+    assert len(result) == 432
+    assert set(result) == expected
     assert len(runs("gated-exploration-small")) == 96 * 2 * 4
     whole = {spec.run_id for spec in runs("gated-exploration").values() if spec.model.hidden == 32}
     assert {spec.run_id for spec in runs("gated-exploration-32").values()} == whole
@@ -77,11 +77,11 @@ def test_a_label_tells_a_text_by_what_was_written_and_not_by_its_hash(tmp_path):
 
 
 def test_quickstart_compares_three_methods_over_two_seeds():
-    found = runs("quickstart")
-    assert list(found) == [f"{method} seed={seed}" for method in ("SGD", "SGD-C", "SGD-CR") for seed in (1, 2)]
-    methods = {label.split()[0]: (spec.train.clip.style, spec.train.omega.alpha) for label, spec in found.items()}
+    result = runs("quickstart")
+    assert list(result) == [f"{method} seed={seed}" for method in ("SGD", "SGD-C", "SGD-CR") for seed in (1, 2)]
+    methods = {label.split()[0]: (spec.train.clip.style, spec.train.omega.alpha) for label, spec in result.items()}
     assert methods == {"SGD": ("none", 0.0), "SGD-C": ("rescale", 0.0), "SGD-CR": ("rescale", 0.5)}
-    assert {(spec.task.min_length, spec.task.max_length, spec.model.hidden) for spec in found.values()} == {
+    assert {(spec.task.min_length, spec.task.max_length, spec.model.hidden) for spec in result.values()} == {
         (20, 50, 100)
     }
 
@@ -98,19 +98,19 @@ def test_temporal_order_ec_has_the_settings_of_the_published_table():
         "EC8": (100, 20, 0.05, 1.0, 1.0, 50, 200, 100_000),
         "EC9": (500, 200, 0.01, 1.0, 0.5, 50, 200, 200_000),
     }
-    found = {
+    result = {
         label: (
             s.model.hidden, s.train.batch, s.train.lr, s.train.clip.cutoff, s.train.omega.alpha,
             s.task.min_length, s.task.max_length, s.train.updates,
         )
         for label, s in runs("temporal-order-ec").items()
     }  # fmt: skip
-    assert found == table
+    assert result == table
     assert {spec.seed for spec in runs("temporal-order-ec").values()} == {42}
 
 
 def test_temporal_order_short_is_ec7_over_five_seeds():
-    found = runs("temporal-order-short")
-    assert [spec.seed for spec in found.values()] == [42, 1, 2, 3, 4]
+    result = runs("temporal-order-short")
+    assert [spec.seed for spec in result.values()] == [42, 1, 2, 3, 4]
     ec7 = runs("temporal-order-ec")["EC7"]
-    assert found["EC7 seed=42"].model_copy(update={"train": ec7.train}) == ec7
+    assert result["EC7 seed=42"].model_copy(update={"train": ec7.train}) == ec7

@@ -35,14 +35,14 @@ def test_a_study_without_the_section_has_no_recipe_and_one_with_it_has_the_same_
 
 
 def test_a_tenth_by_loss_is_what_is_left_out():
-    found = recipe(GOOD)
-    assert (found.cut, found.by, found.seeds) == (Cut(best=Fraction(1, 10)), "loss", None)
-    assert [(one.name, one.about) for one in found.variants] == [("longer", "train.updates=9")]
+    result = recipe(GOOD)
+    assert (result.cut, result.by, result.seeds) == (Cut(best=Fraction(1, 10)), "loss", None)
+    assert [(one.name, one.about) for one in result.variants] == [("longer", "train.updates=9")]
 
 
 def test_everything_can_be_said():
-    found = recipe("  best: 12.5 %\n  by: last_error\n  seeds: {range: [3, 5]}\n" + GOOD)
-    assert (found.cut, found.by, found.seeds) == (Cut(best=Fraction(1, 8)), "last_error", (3, 4, 5))
+    result = recipe("  best: 12.5 %\n  by: last_error\n  seeds: {range: [3, 5]}\n" + GOOD)
+    assert (result.cut, result.by, result.seeds) == (Cut(best=Fraction(1, 8)), "last_error", (3, 4, 5))
     assert recipe("  best: 5\n" + GOOD).cut == Cut(best=5)
     assert recipe("  below: 2\n" + GOOD).cut == Cut(below=2.0)
     assert recipe("  seeds: [2, 1, 2]\n" + GOOD).seeds == (2, 1)
@@ -117,20 +117,20 @@ def test_a_variant_without_changes_keeps_the_run():
 
 def test_a_name_or_a_mapping_with_another_replaces_the_section():
     (run,) = specs(base="model: {hidden: 70}")
-    found = variants("a: {model.init: orthogonal}\n    b: {model: {name: lstm, hidden: 30}}")
-    assert found["a"].of(run).model.init.name == "orthogonal"
-    assert found["a"].of(run).model.hidden == 70
-    assert (found["b"].of(run).model.name, found["b"].of(run).model.hidden) == ("lstm", 30)
+    result = variants("a: {model.init: orthogonal}\n    b: {model: {name: lstm, hidden: 30}}")
+    assert result["a"].of(run).model.init.name == "orthogonal"
+    assert result["a"].of(run).model.hidden == 70
+    assert (result["b"].of(run).model.name, result["b"].of(run).model.hidden) == ("lstm", 30)
 
 
 @pytest.mark.parametrize("hidden", [50, 70, 100])
 @pytest.mark.parametrize("model", ["rnn", "gru"])
 def test_a_condition_is_judged_on_the_run_as_it_is_and_all_of_it_must_hold(model, hidden):
     (run,) = specs(base=f"model: {{name: {model}, hidden: {hidden}}}")
-    found = variants("a: {model.hidden: 200, if: {model.hidden: [50, 100], model.name: rnn}}\n    b: {train.lr: 1}")
-    assert found["a"].applies(run) == (hidden in (50, 100) and model == "rnn")
-    assert found["b"].applies(run)
-    assert found["a"].about == "model.hidden=200 if model.hidden=[50, 100] and model.name=rnn"
+    result = variants("a: {model.hidden: 200, if: {model.hidden: [50, 100], model.name: rnn}}\n    b: {train.lr: 1}")
+    assert result["a"].applies(run) == (hidden in (50, 100) and model == "rnn")
+    assert result["b"].applies(run)
+    assert result["a"].about == "model.hidden=200 if model.hidden=[50, 100] and model.name=rnn"
 
 
 def test_a_variant_that_a_run_cannot_take_is_told_at_its_place():

@@ -28,13 +28,13 @@ def test_only_the_section_changes(before, own, after, expected):
 
 @pytest.mark.parametrize("name", ["quickstart", "temporal-order-ec", "temporal-order-short", "text-truncation"])
 def test_a_packaged_study_takes_other_seeds(name):
-    own, other = load_study(name), load_study(name, [11, 12])
-    assert {run.spec.seed for run in other.runs} == {11, 12}
-    configurations = {run.spec.config_id for run in own.runs}
-    assert {run.spec.config_id for run in other.runs} == configurations
-    assert len(other.runs) == 2 * len(configurations)
-    assert other.about == own.about
-    assert (other.recipe is None) == (own.recipe is None)
+    before, after = load_study(name), load_study(name, [11, 12])
+    assert {run.spec.seed for run in after.runs} == {11, 12}
+    configurations = {run.spec.config_id for run in before.runs}
+    assert {run.spec.config_id for run in after.runs} == configurations
+    assert len(after.runs) == 2 * len(configurations)
+    assert after.about == before.about
+    assert (after.recipe is None) == (before.recipe is None)
 
 
 @pytest.mark.parametrize(

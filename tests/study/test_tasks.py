@@ -84,11 +84,11 @@ def test_the_task_is_made_of_every_key():
 
 
 def test_all_patterns_go_with_batches_that_are_multiples_of_their_number():
-    (found,) = runs(
+    (result,) = runs(
         "base:\n  task: {name: memorization, values: 2, positions: 5, patterns: all}\n"
         "  train: {batch: 96}\n  check: {samples: 640, chunk: 320, diagnostic_batch: 20}\n"
     )
-    assert found.task.count == 32
+    assert result.task.count == 32
 
 
 def test_another_task_does_not_take_over_the_keys_of_the_one_before():
@@ -113,8 +113,8 @@ def test_tasks_can_be_varied_and_are_labelled_by_name():
 
 def test_exclude_and_when_know_the_tasks():
     grid = "grid: {task: [xor, addition, permutation], task.tolerance: [0.04, 0.2]}\n"
-    found = runs(grid + "when: {task.tolerance: {task: addition}}\nexclude: [{task: permutation}]\n")
-    assert [(one.task.name, getattr(one.task, "tolerance", None)) for one in found] == [
+    result = runs(grid + "when: {task.tolerance: {task: addition}}\nexclude: [{task: permutation}]\n")
+    assert [(one.task.name, getattr(one.task, "tolerance", None)) for one in result] == [
         ("xor", None),
         ("addition", 0.04),
         ("addition", 0.2),
@@ -144,7 +144,7 @@ TASKS = st.one_of(
 @UNTIMED
 @given(TASKS)
 def test_a_canonical_task_is_its_own_canonical_task(task):
-    found = spec(task)
-    again = RunSpec.model_validate(json.loads(json.dumps(found.canonical())))
-    assert again == found
-    assert again.run_id == found.run_id
+    result = spec(task)
+    again = RunSpec.model_validate(json.loads(json.dumps(result.canonical())))
+    assert again == result
+    assert again.run_id == result.run_id

@@ -1,4 +1,4 @@
-"""Which text a study is about: found whenever a study is read, held against what is written, and kept in its runs."""
+"""Which text a study is about: identified when a study is read, compared with what is written, and kept in its runs."""
 
 import hashlib
 import re

@@ -52,9 +52,9 @@ def value(text: str):
     ],
 )
 def test_a_scalar_is_what_a_person_means_by_it(text, expected):
-    found = value(text)
-    assert type(found) is type(expected)
-    assert found == expected
+    result = value(text)
+    assert type(result) is type(expected)
+    assert result == expected
 
 
 def test_numbers_that_are_none_are_kept_for_validation_to_refuse():
@@ -65,9 +65,9 @@ def test_numbers_that_are_none_are_kept_for_validation_to_refuse():
 @UNTIMED
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**62), 2**62))
 def test_every_number_that_python_writes_is_read_back_as_itself(number):
-    found = value(repr(number))
-    assert type(found) is type(number)
-    assert found == number
+    result = value(repr(number))
+    assert type(result) is type(number)
+    assert result == number
 
 
 def test_keys_are_words_whatever_they_look_like():

@@ -59,9 +59,9 @@ def test_the_last_input_does_not_help_a_line(name):
 def test_floor_and_chance_error_are_those_of_the_distribution(name, variance, error):
     task = Marked(name, 50, 50, 0.2)
     batch = task.draw(np.random.default_rng(2), 400_000, length=20)
-    found = task.baseline([batch])
-    assert found.loss == pytest.approx(variance, abs=3e-4)
-    assert found.error == pytest.approx(error, abs=4e-3)
+    result = task.baseline([batch])
+    assert result.loss == pytest.approx(variance, abs=3e-4)
+    assert result.error == pytest.approx(error, abs=4e-3)
     assert float(batch.targets.astype(np.float64).var()) == pytest.approx(variance, abs=3e-4)
 
 
@@ -85,9 +85,9 @@ def test_floor_of_addition_is_of_these_very_targets():
     task, rng = Marked("addition", 20, 50, 0.2), np.random.default_rng(5)
     batches = [task.draw(rng, size) for size in (3, 10, 1)]
     distances = [float(target) - 0.5 for batch in batches for target in batch.targets]
-    found = task.baseline(batches)
-    assert found.loss == pytest.approx(sum(d * d for d in distances) / 14)
-    assert found.error == sum(abs(d) > 0.2 for d in distances) / 14
+    result = task.baseline(batches)
+    assert result.loss == pytest.approx(sum(d * d for d in distances) / 14)
+    assert result.error == sum(abs(d) > 0.2 for d in distances) / 14
 
 
 @pytest.mark.parametrize("name", ["addition", "multiplication"])

@@ -93,11 +93,11 @@ def test_the_floor_is_the_bigrams_loss_on_the_very_windows(poem):
             total -= math.log((after.count(b) + kinds * unigram[b]) / (len(after) + kinds))
             # Of what most often follows, the symbol that is more frequent anyway.
             wrong += b != max(set(after), key=lambda y: (after.count(y), unigram[y], -y))
-    found = task.baseline(batches)
+    result = task.baseline(batches)
     count = sum(batch.targets.size for batch in batches)
-    assert found.loss == pytest.approx(total / count, rel=1e-12)
-    assert found.error == wrong / count
-    assert found.bytes_per_answer == 1
+    assert result.loss == pytest.approx(total / count, rel=1e-12)
+    assert result.error == wrong / count
+    assert result.bytes_per_answer == 1
 
 
 def test_a_network_that_answers_by_its_biases_pays_what_a_unigram_does(poem):
@@ -108,11 +108,11 @@ def test_a_network_that_answers_by_its_biases_pays_what_a_unigram_does(poem):
     weights = model.layout.views(flat.zero_().unsqueeze(0))
     weights["b_hy"].copy_(torch.from_numpy(np.log(task.known.ngrams.unigram_V)))
     checker = Checker(run_spec, task, model, 1, "cpu")
-    (found,) = checker.validate(flat.unsqueeze(0), [None])
+    (result,) = checker.validate(flat.unsqueeze(0), [None])
     targets = np.concatenate([b.targets.ravel() for b in validation_set(task, run_spec.check)])
-    assert found["valid_loss"] == pytest.approx(-np.log(task.known.ngrams.unigram_V[targets]).mean(), rel=1e-12)
-    assert found["valid_bits_per_byte"] == pytest.approx(found["valid_loss"] / math.log(2), rel=1e-12)
-    assert found["valid_error"] == pytest.approx((targets != task.known.ngrams.guess).mean())
+    assert result["valid_loss"] == pytest.approx(-np.log(task.known.ngrams.unigram_V[targets]).mean(), rel=1e-12)
+    assert result["valid_bits_per_byte"] == pytest.approx(result["valid_loss"] / math.log(2), rel=1e-12)
+    assert result["valid_error"] == pytest.approx((targets != task.known.ngrams.guess).mean())
 
 
 def test_bits_per_byte_count_the_bytes_that_symbols_stand_for(tmp_path):
@@ -122,11 +122,11 @@ def test_bits_per_byte_count_the_bytes_that_symbols_stand_for(tmp_path):
     task = run_spec.task.make()
     checker = Checker(run_spec, task, network_of(run_spec.model, task), 1, "cpu")
     _, flat = begin("a", run_spec, task, network_of(run_spec.model, task))
-    (found,) = checker.validate(flat.unsqueeze(0), [None])
+    (result,) = checker.validate(flat.unsqueeze(0), [None])
     symbols = np.array(sorted(set("äöü abc ")))
     targets = np.concatenate([b.targets.ravel() for b in validation_set(task, run_spec.check)])
     per_symbol = np.mean([len(c.encode()) for c in symbols[targets]])
-    assert found["valid_bits_per_byte"] == pytest.approx(found["valid_loss"] / math.log(2) / per_symbol)
+    assert result["valid_bits_per_byte"] == pytest.approx(result["valid_loss"] / math.log(2) / per_symbol)
 
 
 def test_the_best_check_keeps_the_bits_of_its_own_samples(poem):
@@ -143,8 +143,8 @@ def test_the_best_check_keeps_the_bits_of_its_own_samples(poem):
         study="s", label="a", run_id="r", config_id="c", spec={"seed": 1}, outcome=None, status="running",
         step=0, total=12, exact=True, summary=summary,
     )  # fmt: skip
-    found = Result.of(row)
-    assert (found.bits_per_byte, found.floor_bits_per_byte) == (1.4, pytest.approx(3.0 * 1.4 / 2.0))
+    result = Result.of(row)
+    assert (result.bits_per_byte, result.floor_bits_per_byte) == (1.4, pytest.approx(3.0 * 1.4 / 2.0))
 
 
 def test_the_same_bytes_elsewhere_are_the_same_run_and_other_bytes_another(poem, tmp_path):
@@ -205,10 +205,10 @@ def test_a_state_that_is_carried_is_what_the_next_window_starts_from(poem):
 
 
 def test_the_corpus_that_needs_nothing_is_pythons_own_source():
-    found = RunSpec.model_validate({"task": "text"}).identified().task
-    assert found.corpus == "stdlib"
-    assert found.sha256 == load("stdlib").sha256
-    assert RunSpec.model_validate({"task": {"name": "text", "corpus": "stdlib"}}).identified().task == found
+    result = RunSpec.model_validate({"task": "text"}).identified().task
+    assert result.corpus == "stdlib"
+    assert result.sha256 == load("stdlib").sha256
+    assert RunSpec.model_validate({"task": {"name": "text", "corpus": "stdlib"}}).identified().task == result
 
 
 @pytest.mark.parametrize(
