@@ -5,7 +5,7 @@ import time
 import pytest
 
 from store import Store, queries, queue, workers
-from tests.cli.lab import rnnctl, workspace
+from tests.cli.command_line import rnnctl, workspace
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "x.py", line 1\nValueError: [bold]no[/italic] \x1b[31m'
 
