@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from rnnctl.cells.base.activations import Activation
+from rnnctl.cells.base.activations import Activation, Bounds
 from rnnctl.diagnostics.histogram import GATE_LIMIT
 
 BINS = 50
@@ -20,28 +20,29 @@ BINS = 50
 Measured = tuple[dict[str, float], dict[str, np.ndarray]]  # scalars and traces, by name
 
 
-def saturation(h_TBH: torch.Tensor, phi: Activation, threshold: float) -> Measured:
+def saturation(h_TBH: torch.Tensor, bounds: Bounds, threshold: float) -> Measured:
     """Return the scalars and the traces of one run's hidden states.
 
-    h_TBH: h_1..h_T, (T, B, H). phi: the activation. threshold: the distance below which a unit counts as saturated.
+    h_TBH: h_1..h_T, (T, B, H). bounds: the cell's, or its activation. threshold: the distance below which a unit counts
+    as saturated.
 
     Scalars: hidden_std, the standard deviation over all time steps, sequences and units; saturation, the mean distance;
     saturation_p10 and saturation_p90, its percentiles; saturated_units, the share of all distances below `threshold`;
     saturated_steps, the share of time steps whose mean distance is below it.
     Traces: saturation_time, the mean distance at each time step, (T,) float32; saturation_hist, counts of distances in
-    equal bins from 0 to phi.furthest, (BINS,) uint32; slope_time, the mean of phi'(h_t), (T,) float32.
+    equal bins from 0 to bounds.furthest, (BINS,) uint32; slope_time, the mean of phi'(h_t), (T,) float32.
 
     Without a saturation distance there are only hidden_std and slope_time; slope_time is missing if h_t is not a value
-    of phi, as in the gated cells.
+    of an activation phi, as in the gated cells.
     """
     scalars = {"hidden_std": float(h_TBH.std(correction=0))}
     traces: dict[str, np.ndarray] = {}
-    if phi.slope is not None:
-        slope_T = phi.slope(h_TBH, torch.empty_like(h_TBH)).mean((1, 2))
+    if isinstance(bounds, Activation):
+        slope_T = bounds.slope(h_TBH, torch.empty_like(h_TBH)).mean((1, 2))
         traces["slope_time"] = slope_T.float().cpu().numpy()
-    if phi.saturation is None:
+    if bounds.saturation is None:
         return scalars, traces
-    distances = _Distances(phi.saturation(h_TBH).cpu().numpy(), threshold, phi.furthest)
+    distances = _Distances(bounds.saturation(h_TBH).cpu().numpy(), threshold, bounds.furthest)
     scalars |= distances.scalars("saturation", shares="")
     return scalars, traces | distances.traces("saturation_")
 

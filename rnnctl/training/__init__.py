@@ -1,1 +1,1 @@
-"""The pack trainer: runs of equal shape, trained in lockstep as one program, each with its own fate."""
+"""The pack trainer: runs of one pack key, trained in lockstep as one program; each run ends by its own rules."""

@@ -1,5 +1,5 @@
-"""A check: runs of a pack validated and diagnosed on sets that are frozen, the same for every run that names the same
-task and seed.
+"""A check: runs of a pack validated and diagnosed on fixed sets of sequences, which depend on nothing but the task and
+the seed of the check.
 """
 
 from __future__ import annotations
@@ -23,22 +23,24 @@ from rnnctl.training.validation import Validator
 
 
 def validation_set(task: Task, check: Check) -> list[Batch]:
-    """check.samples sequences in chunks of check.chunk, each chunk with a length of its own."""
+    """Draw check.samples sequences in chunks of check.chunk, each chunk with a length of its own."""
     rng, task = seeds.generator(check.seed, seeds.VALIDATION), task.split("validation")
     return [task.draw(rng, check.chunk) for _ in range(check.samples // check.chunk)]
 
 
 def diagnostic_set(task: Task, check: Check) -> Batch:
-    """check.diagnostic_batch sequences of the task's greatest length."""
+    """Draw check.diagnostic_batch sequences of the task's greatest length."""
     rng = seeds.generator(check.seed, seeds.DIAGNOSIS)
     return task.split("validation").draw(rng, check.diagnostic_batch, length=task.max_steps)
 
 
 def _parts(batches: Sequence[Batch], check: Check) -> tuple[list[Batch], list[Batch]]:
-    """The sequences of a screen and the others. A screen takes the first few of every chunk: chunks have lengths of
-    their own, and what is known of one length says little of another, or of the floor.
+    """Return the sequences of a screen, and the others.
+
+    A screen takes the first few sequences of every chunk: chunks differ in length, and the error at one length says
+    little about another, or about the floor.
     """
-    if check.screen in (None, check.samples):
+    if check.screen is None or check.screen == check.samples:
         return list(batches), []
     few = check.screen * check.chunk // check.samples
     screen, others = (
@@ -53,26 +55,27 @@ class Checker:
     def __init__(self, key: PackKey, task: Task, model: Cell, runs: int, device: str) -> None:
         check = key.check
         self.model, self.check, self.question = model, check, task.question
-        to = {"dtype": getattr(torch, key.train.dtype), "device": device}
+        dtype = getattr(torch, key.train.dtype)
         batches = validation_set(task, check)
         screen, others = _parts(batches, check)
-        # By the number of samples that a figure rests on.
+        # By the number of samples that a loss is the mean of.
         self.baselines = {check.samples: task.baseline(batches)}
-        if others:
+        if check.screen is not None and others:
             self.baselines[check.screen] = task.baseline(screen)
         parts = [*screen, *others]
         least = min(len(part.targets.T) for part in parts)
-        self.validator = Validator(task.question, model, task.max_steps, least, **to)
+        self.validator = Validator(task.question, model, task.max_steps, least, dtype=dtype, device=device)
         self.validation = [self.validator.tensors(part) for part in parts]
         self.inputs, self.targets = self.validator.tensors(diagnostic_set(task, check))
-        self.tape = make_tape(model, runs, task.max_steps, check.diagnostic_batch, **to)
+        self.tape = make_tape(model, runs, task.max_steps, check.diagnostic_batch, dtype=dtype, device=device)
 
     def validate(self, flat_RN: torch.Tensor, beyond: Sequence[int | None]) -> list[dict[str, float]]:
-        """valid_loss, valid_error (share in [0, 1]), the valid_samples that they rest on and their floor, of each run,
-        and of text the loss in bits per byte.
+        """Return the scalars of each run's validation: valid_loss, valid_error (share in [0, 1]), valid_samples (the
+        number of samples that both are means over), valid_floor (the floor of those samples), and of text the loss in
+        bits per byte.
 
-        After check.screen samples, a run with more than beyond[r] wrong answers is let go with the figures so far; None
-        looks at all samples.
+        After check.screen samples, the validation of a run with more than beyond[r] wrong answers ends; None validates
+        on all samples.
         """
         runs = len(flat_RN)
         loss, errors = torch.zeros(2, runs, dtype=torch.float64)
@@ -89,31 +92,30 @@ class Checker:
                 if not rows:
                     break
                 weights = self.model.layout.views(flat_RN[rows])
-        # Where the loss is no number, neither is the error: an answer picked out of such figures means nothing.
+        # Outputs that are not finite answer nothing, so an error beside a loss of NaN or infinity would mean nothing.
         return [
-            self._figures(float(n / s), float(w / s) if n.isfinite() else float("nan"), int(s))
+            self._scalars(float(n / s), float(w / s) if n.isfinite() else float("nan"), int(s))
             for n, w, s in zip(loss, errors, samples, strict=True)
         ]
 
-    def _figures(self, loss: float, error: float, samples: int) -> dict[str, float]:
+    def _scalars(self, loss: float, error: float, samples: int) -> dict[str, float]:
         baseline = self.baselines[samples]
-        found = {"valid_loss": loss, "valid_error": error, "valid_samples": samples, "valid_floor": baseline.loss}
+        scalars = {"valid_loss": loss, "valid_error": error, "valid_samples": samples, "valid_floor": baseline.loss}
         if baseline.bytes_per_answer is not None:
-            found["valid_bits_per_byte"] = bits_per_byte(loss, baseline.bytes_per_answer)
-        return found
+            scalars["valid_bits_per_byte"] = bits_per_byte(loss, baseline.bytes_per_answer)
+        return scalars
 
     def diagnose(
         self, flat_RN: torch.Tensor, bounds: Sequence[float]
     ) -> list[tuple[dict[str, float], dict[str, np.ndarray]]]:
-        """Scalars and traces of each run on the diagnostic batch: gradient through time, Omega, saturation of hidden
-        units and gates, spectrum.
+        """Return the scalars and traces of each run on the diagnostic batch: gradient through time, Omega, saturation
+        of hidden units and gates, spectrum.
 
-        bounds: each run's bound on squared gradient norms, below which the gradient does not count as having reached
-        a step.
+        bounds: for each run, the squared gradient norm that counts as having reached a step.
         """
         weights, runs = self.model.layout.views(flat_RN), len(flat_RN)
         self.tape.forward(weights, [self.inputs] * runs)
-        unused = self.model.layout.views(torch.empty_like(flat_RN))  # in rows, as tapes may count on
+        unused = self.model.layout.views(torch.empty_like(flat_RN))  # gradients that nobody reads
         _, direct = backpropagate(self.question, weights, self.tape, [self.targets] * runs, unused)
         self.tape.backward(weights, direct, unused)
         w_RHH = self.model.candidate(weights)
@@ -122,7 +124,7 @@ class Checker:
     def _diagnose(self, i: int, w_HH: torch.Tensor, bound: float) -> tuple[dict[str, float], dict[str, np.ndarray]]:
         d_TBH, h_TBH = self.tape.d(i), self.tape.h(i)[1:]
         gradient, gradient_traces = through_time(gradient_norms(d_TBH))
-        hidden, hidden_traces = saturation(h_TBH, self.model.phi, self.check.saturation)
+        hidden, hidden_traces = saturation(h_TBH, self.model.bounds, self.check.saturation)
         measured = {"reach": float(reach(d_TBH, bound))}
         omega = self.tape.omega(i, bound)
         if omega is not None:

@@ -1,8 +1,8 @@
-"""Where a run's batches come from, update by update, and how that goes on after a resume.
+"""The batches of a run, update by update, and how they continue after a resume.
 
-A task gives windows: batches of whole sequences, or, where it carries, of the next steps of streams that go on. An
-update takes one window, or, with truncated backpropagation, the next few steps of it. What the network carries from one
-batch to the next is then the initial state of the next, as a constant.
+A task gives windows: batches of whole sequences, or, where it carries, the next steps of endless streams. An update
+takes one window or, with truncated backpropagation, the next few steps of it. The final state of one batch is then the
+initial state of the next, as a constant.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from rnnctl.tasks.base import Batch, Task
 
 
 class Feed:
-    """The batches of one run. rng: what they are drawn from, at its beginning; piece: steps of an update, None for all.
+    """The batches of one run. rng: draws them, freshly seeded. piece: steps of an update; None for whole windows.
 
-    Its state is that of the generator before the window in hand, how many windows there were before it, and how far it
-    is used: on a resume it is drawn again.
+    Its state is that of the generator before the present window, the number of windows before it, and the number of its
+    steps that are used: a resume draws the present window again.
     """
 
     def __init__(self, task: Task, rng: np.random.Generator, batch: int, piece: int | None) -> None:
         self.task, self.rng, self.batch, self.piece = task, rng, batch, piece
         self.streams = task.streams(rng, batch)
         self.windows = 0  # drawn so far
-        self.window: Batch | None = None  # the one in hand, unless it is used up
-        self.used = 0  # steps of it
-        self.before: dict[str, Any] = {}  # _place() when it was drawn
+        self.window: Batch | None = None  # the present one; None when all its steps are used
+        self.used = 0  # steps of the present window
+        self.before: dict[str, Any] = {}  # _place() before it was drawn
 
     def next(self) -> tuple[Batch, bool]:
-        """The next batch, and whether it goes on where the one before it stopped."""
+        """Return the next batch, and whether it continues the one before it."""
         goes_on = self.window is not None or (self.task.carries and self.windows > 0)
         if self.piece is None:
             return self._draw(), goes_on
@@ -44,11 +44,11 @@ class Feed:
         return batch, goes_on
 
     def state(self) -> dict[str, Any]:
-        """What resume() needs, in plain types."""
+        """Return what resume() needs, in plain types."""
         return {**(self._place() if self.window is None else self.before), "used": self.used}
 
     def resume(self, state: dict[str, Any]) -> None:
-        """Go on where state() was taken, of a feed with the same beginning."""
+        """Continue from a state() of a feed that was made with the same arguments."""
         self.rng.bit_generator.state, self.windows = state["rng"], state["windows"]
         self.before, self.window, self.used = self._place(), None, state["used"]
         if self.used:

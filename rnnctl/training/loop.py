@@ -1,5 +1,5 @@
-"""Train a pack to its members' ends: update, check, stop, save; resume where a checkpoint stands; leave when asked
-to.
+"""The training loop of a pack: update, check, stop and save each run until it ends; resume runs from their
+checkpoints; save and leave when the recorder drains.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PackFactory = Callable[[Sequence[Member], Sequence[torch.Tensor], str], Pack]
 
 @dataclass(frozen=True)
 class Cadence:
-    """When checkpoints are written: every so many seconds, and every so many updates where that is given."""
+    """When checkpoints are written: at this interval of seconds, and also at this interval of updates unless None."""
 
     seconds: float = 20.0
     updates: int | None = None
@@ -38,8 +38,8 @@ def train_pack(
 ) -> None:
     """Train runs of one pack key until each has ended, is no longer held, or the recorder drains.
 
-    specs: run id -> spec. cadence: of checkpoints. clock: seconds, for the cadence and the time of runs. pack_factory:
-    makes the pack from its members, their weights and the device.
+    specs: run id -> spec. cadence: of checkpoints. clock: returns seconds, for the cadence and the duration of runs.
+    pack_factory: makes the pack from its members, their weights and the device.
     """
     started = [_start(run_id, spec, recorder) for run_id, spec in specs.items()]
     members, weights = [member for member, _ in started], [flat for _, flat in started]
@@ -97,7 +97,7 @@ class _Loop:
                 self._commit(member)
 
     def _commit(self, member: Member, outcome: str | None = None) -> None:
-        """Save a member; one that turns out to be lost leaves the pack."""
+        """Save a member; one that is no longer held leaves the pack."""
         self._count_time()
         state = member.state(self.pack.flat_RN[self.pack.members.index(member)])
         kept = self.recorder.commit(

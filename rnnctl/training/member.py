@@ -1,4 +1,4 @@
-"""One run's own part of a pack: its feed, its counters and its record. Its weights lie in the pack's matrix."""
+"""A member of a pack: one run's batches, counters and history. Its weights are a row of the pack's matrix."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from rnnctl.training.feed import Feed
 from rnnctl.training.recorder import HistoryRow
 
 STATE_FORMAT = 4
-# A run has broken the floor when its validation loss has come this share of the way from there to a perfect one: a
-# predictor that has learned nothing hovers a little around its floor.
+# A run has broken the floor when its validation loss has come this share of the way from the floor to the perfect loss:
+# the loss of a predictor that has learned nothing fluctuates around the floor.
 FLOOR_MARGIN = 0.01
 
 
@@ -37,7 +37,7 @@ class Window:
     omega: float = 0.0
 
     def means(self, regularised: bool) -> dict[str, float]:
-        """Means over the window; shares for what is counted."""
+        """Return means over the window's updates; of counts, the share of updates."""
         n = max(self.updates, 1)
         means = {
             "train_loss": self.loss / n,
@@ -51,8 +51,8 @@ class Window:
 
 @dataclass
 class Best:
-    """The best validation so far, and since when patience is being tried. Losses are compared by what they are above
-    the floor of their own samples: those of a screen differ from all.
+    """The best validation so far, and the number of checks without an improvement. Losses are compared by their
+    difference from the floor of their own samples, as a screen's samples have another floor than all samples.
     """
 
     loss: float = math.inf
@@ -72,15 +72,15 @@ class Best:
 
 @dataclass(eq=False)
 class Member:
-    """A run on its way: everything about it that is neither spec nor weights."""
+    """The state of a run in training, all but its weights."""
 
     run_id: str
     spec: RunSpec
     task: Task
     feed: Feed
     best_weights: torch.Tensor  # (N,) on the CPU
-    carried: torch.Tensor | None = None  # (B, C) on the device: what the next batch goes on from
-    kept: torch.Tensor | None = None  # (S, N) on the device: the optimizer's own, where it has any
+    carried: torch.Tensor | None = None  # (B, C) on the device: the initial state of the next batch
+    kept: torch.Tensor | None = None  # (S, N) on the device: the optimizer's state, if it has any
     step: int = 0
     seconds: float = 0.0  # wall time spent training, over all attempts
     window: Window = field(default_factory=Window)
@@ -98,14 +98,16 @@ class Member:
 
     @property
     def hopeless_beyond(self) -> int | None:
-        """How many wrong answers put a check's goal out of reach; None where the figures are wanted in full."""
+        """The number of wrong answers beyond which a check cannot end the run as solved; None at the last update, which
+        is validated on all samples.
+        """
         if self.step == self.spec.train.updates:
             return None
         goals = {"zero_errors": 0, "under_1_percent": math.ceil(0.01 * self.spec.check.samples) - 1, "never": -1}
         return goals[self.spec.stop.solved]
 
     def observe(self, validation: dict[str, float], baseline: Baseline, weights: torch.Tensor) -> None:
-        """Take in a validation: last figures, best weights, floor, patience."""
+        """Take in a validation: the last scalars, the best weights, the broken floor, patience."""
         loss, best = validation["valid_loss"], self.best
         self.last = {**self.window.means(regularised=self.spec.train.omega.alpha > 0), **validation}
         if math.isfinite(loss):
@@ -123,13 +125,13 @@ class Member:
         best.patience_excess = excess if improved else best.patience_excess
 
     def record(self, diagnosis: dict[str, float], traces: dict[str, np.ndarray]) -> None:
-        """Close the check: its history row, with a diagnosis or without, and a new window."""
+        """Close a check: append its history row, with a diagnosis or without, and begin a new window."""
         self.last |= diagnosis
         self.unsaved.append(HistoryRow(self.step, self.last, traces))
         self.window = Window()
 
     def verdict(self) -> str | None:
-        """How the run ends after the check just observed; None if it goes on."""
+        """Return the outcome of the run after the check just observed; None if it goes on."""
         stop, error = self.spec.stop, self.last["valid_error"]
         if not math.isfinite(self.last["valid_loss"]):
             return "diverged"
@@ -143,7 +145,7 @@ class Member:
         return None
 
     def summary(self) -> dict[str, Any]:
-        """What an overview shows of the run without reading its history."""
+        """Return what overviews show of the run, which then need not read its history."""
         return {
             "step": self.step,
             "floor": _finite(self.best.floor),
@@ -158,7 +160,7 @@ class Member:
         }
 
     def state(self, weights: torch.Tensor) -> dict[str, Any]:
-        """All that is needed to go on bit for bit, in types that torch.load(weights_only=True) admits."""
+        """Return all that is needed to go on bit for bit, in types that torch.load(weights_only=True) admits."""
         return {
             "format": STATE_FORMAT,
             "run_id": self.run_id,
@@ -231,5 +233,5 @@ def restore(state: dict[str, Any], run_id: str, spec: RunSpec, task: Task) -> tu
 
 
 def _finite(value: float) -> float | None:
-    """JSON knows no infinities: None stands for whatever is no number."""
+    """Return None for what JSON cannot hold: infinities and NaN."""
     return value if math.isfinite(value) else None

@@ -1,8 +1,8 @@
 """A pack: runs of one pack key that make their updates in lockstep, as one batched program.
 
-Every weight and gradient carries a leading run axis. What the runs have in common is read from the pack key, all else
-(rate, cut-off, alpha, moments of the optimizer, step, outcome) from each run's own spec. A run's bits do not depend on
-who else is in the pack (see rnnctl.cells.base.tape), so runs may join and leave at will.
+Every weight and gradient has a leading run axis. What the runs have in common is read from the pack key, all else
+(rate, cut-off, alpha, stopping rules) from each run's own spec. A run's bits do not depend on which other runs are in
+the pack (see rnnctl.cells.base.tape), so runs may leave at any update.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from rnnctl.training.checks import Checker
 from rnnctl.training.member import Member, network_of
 from rnnctl.training.validation import as_tensor
 
-# The guard of the authors' program: a gradient that is no number, or longer than this, is replaced by this share of
-# W_hh; in a gated cell, of every recurrent matrix.
+# The guard in the program of Pascanu, Mikolov and Bengio: a gradient that is not finite, or whose norm exceeds the
+# first value, is replaced by W_hh times the second; in a gated cell, by every recurrent matrix times it.
 GUARD_NORM, GUARD_SHRINK = 1e10, 0.02
 
 
 class Pack:
-    """Members and their weights, flat_RN: (R, N) on the device, row r being member r's.
+    """Members and their weights. flat_RN: (R, N) on the device; row r belongs to member r.
 
-    Raise ValueError for runs that do not have one pack key.
+    Raise ValueError for runs of several pack keys.
     """
 
     def __init__(self, members: Sequence[Member], weights: Sequence[torch.Tensor], device: str) -> None:
@@ -52,18 +52,18 @@ class Pack:
         self.checker = Checker(key, task, self.model, len(members), device)
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these rows only."""
+        """Keep these rows and drop the others."""
         self.members = [self.members[r] for r in rows]
         self._hold(self.flat_RN[list(rows)])
 
     def _hold(self, flat_RN: torch.Tensor) -> None:
-        """Let these be the weights. Views are made here, not at every update, where they took a tenth of its time."""
+        """Replace the weights. The views are made here: made at every update, they took a tenth of its time."""
         self.flat_RN, self.grads_RN = flat_RN, torch.zeros_like(flat_RN)
         self.weights, self.grads = self.layout.views(flat_RN), self.layout.views(self.grads_RN)
 
     def update(self) -> list[Member]:
-        """One update of every member. Returns those whose gradient is no number and unguarded: they diverge here, not
-        updated.
+        """Make one update of every member. Return those that diverge: their gradient is not finite and nothing guards
+        it, so their weights stay as they are.
         """
         batches, goes_on = zip(*(m.feed.next() for m in self.members), strict=True)
         order = sorted(range(len(batches)), key=lambda r: -batches[r].length)
@@ -78,25 +78,33 @@ class Pack:
             for i, r in enumerate(order):
                 self.members[r].carried = self.tape.state(i)
         norms = [torch.linalg.vector_norm(row) for row in self.grads_RN]
-        # One transfer for all figures that the host decides on.
-        figures = torch.stack(norms + losses).view(2, -1).t().tolist()
-        return [m for i, r in enumerate(order) if (m := self._step(i, r, *figures[i], omegas[i]))]
+        # One transfer from the device for all numbers that the host decides on.
+        norms_and_losses = torch.stack(norms + losses).view(2, -1).t().tolist()
+        diverged = []
+        for i, r in enumerate(order):
+            norm, loss = norms_and_losses[i]
+            if not self._step(i, r, norm, loss, omegas[i]):
+                diverged.append(self.members[r])
+        return diverged
 
     def _states(self, order: Sequence[int], goes_on: Sequence[bool]) -> list[torch.Tensor] | None:
-        """What the rows start from, in their order: what their members carry; None if none carries anything."""
-        if not any(goes_on):
+        """Return the initial state of each row, in their order: what its member carries, or zeros; None if all are
+        zeros.
+        """
+        carried = [self.members[r].carried if goes_on[r] else None for r in order]
+        example = next((state for state in carried if state is not None), None)
+        if example is None:
             return None
-        members = [self.members[r] for r in order]
-        blank = torch.zeros_like(next(m.carried for m, carries in zip(self.members, goes_on, strict=True) if carries))
-        return [m.carried if goes_on[r] else blank for r, m in zip(order, members, strict=True)]
+        blank = torch.zeros_like(example)
+        return [blank if state is None else state for state in carried]
 
     def _regularisers(self, members: Sequence[Member]) -> Regularisers:
         specs = [(m.spec.train.omega, m.step + 1) for m in members]
         pairs = [(omega.weight(step), omega.bound) for omega, step in specs]
         return pairs if any(alpha > 0 for alpha, _ in pairs) else None
 
-    def _step(self, i: int, r: int, norm: float, loss: float, omega_value: float) -> Member | None:
-        """Clip and apply gradient row i to weight row r; the member itself if it diverges."""
+    def _step(self, i: int, r: int, norm: float, loss: float, omega_value: float) -> bool:
+        """Clip gradient row i and apply it to weight row r. Return False if the member diverges instead."""
         member, train = self.members[r], self.members[r].spec.train
         window = member.window
         window.updates += 1
@@ -108,20 +116,20 @@ class Pack:
         if isinstance(train.clip, Rescale) and not sound:
             window.guarded += 1
             window.grad_norm_clipped += self._shrink(r, train.learning_rate(member.step))
-            return None
+            return True
         scale = 1.0
         if isinstance(train.clip, Rescale) and norm > train.clip.cutoff:
             scale = train.clip.cutoff / norm
             window.clipped += 1
         window.grad_norm_clipped += norm * scale
         if not math.isfinite(norm):
-            return member
+            return False
         rate = train.learning_rate(member.step)
         self.step(train.optimizer, rate, member.step, scale, self.grads_RN[i], self.flat_RN[r], member.kept)
-        return None
+        return True
 
     def _shrink(self, r: int, lr: float) -> float:
-        """Replace row r's gradient by a share of its recurrent weights, apply it, and return its norm."""
+        """Apply the guard's gradient, a share of the recurrent weights, to weight row r, and return its norm."""
         weights = self.layout.views(self.flat_RN[r : r + 1])
         shrunk = [weights[name] for name in self.model.recurrent]
         norm = GUARD_SHRINK * math.hypot(*(float(torch.linalg.vector_norm(weight)) for weight in shrunk))
@@ -130,16 +138,16 @@ class Pack:
         return norm
 
     def check(self, rows: Sequence[int], diverged: Sequence[Member] = ()) -> dict[int, str | None]:
-        """Validate these rows, diagnose those that it is time for, and let their members take it in.
+        """Validate these rows, diagnose those whose diagnosis is due, and record both with their members.
 
-        Returns how each row's run ends, None if it goes on.
+        Return the outcome of each row's run; None if it goes on.
         """
         beyond = [self.members[r].hopeless_beyond for r in rows]
         for r, validation in zip(rows, self.checker.validate(self.flat_RN[list(rows)], beyond), strict=True):
-            baseline = self.checker.baselines[validation["valid_samples"]]
+            baseline = self.checker.baselines[int(validation["valid_samples"])]
             self.members[r].observe(validation, baseline, self.flat_RN[r])
         verdicts = {r: "diverged" if self.members[r] in diverged else self.members[r].verdict() for r in rows}
-        # The end of a run is worth a diagnosis, whenever it comes.
+        # A run's last check always diagnoses, whatever check.diagnose_every says.
         due = [r for r in rows if verdicts[r] or self.members[r].diagnosis_is_due]
         diagnoses = {}
         if due:

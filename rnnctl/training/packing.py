@@ -1,8 +1,8 @@
 """How many runs to train in one pack.
 
-Runs of a pack share what an update costs beside arithmetic: calls, and on a GPU the launch of every step's operations.
-Once the arithmetic outweighs that there is nothing left to share, and runs that wait for each other only end later.
-Measured in kernels/LOG.md.
+Runs of a pack share the cost of an update beside arithmetic: Python calls and, on a GPU, the launch of every step's
+operations. Once arithmetic dominates, a larger pack saves nothing, and all its runs end later. The measurements are in
+kernels/LOG.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the trainer needs of whoever keeps its results. Who that is, and how it is kept, the trainer does not know."""
+"""What the trainer needs of the object that keeps its results. The trainer does not know how they are kept."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class HistoryRow:
-    """What one check leaves: the update it was made at, figures, and small arrays (histograms, per-step traces)."""
+    """The record of one check: its update, its scalars, and small arrays (histograms, traces over the steps)."""
 
     step: int
     scalars: Mapping[str, float | int | None]
@@ -20,21 +20,23 @@ class HistoryRow:
 
 
 class Recorder(Protocol):
+    """Holds runs for a trainer and keeps what it hands over."""
+
     @property
     def draining(self) -> bool:
-        """True once everybody is asked to save and leave."""
+        """True once trainers are asked to save their runs and leave."""
         ...
 
     def held(self, run_id: str) -> bool:
-        """False once the run belongs to somebody else: write nothing more of it."""
+        """Return False once another worker holds the run: nothing more of it may be written."""
         ...
 
     def resume(self, run_id: str) -> Path | None:
-        """The newest sound checkpoint, or None for a fresh start."""
+        """Return the newest checkpoint that can be read; None if the run starts afresh."""
         ...
 
     def progress(self, run_id: str, step: int) -> None:
-        """The run has done `step` updates. Cheap; called after every update."""
+        """Note that the run has made `step` updates. Cheap; called after every update."""
         ...
 
     def commit(
@@ -46,12 +48,13 @@ class Recorder(Protocol):
         summary: dict[str, Any],
         outcome: str | None = None,
     ) -> bool:
-        """Keep a checkpoint, the history since the last one and the summary, all or nothing; `outcome` ends the run.
+        """Keep a checkpoint, the history since the last one and the summary: all of it or nothing. An outcome ends the
+        run.
 
-        False: the run is no longer held, and nothing was kept.
+        Return False if the run is no longer held; nothing was kept then.
         """
         ...
 
     def emit(self, event: str, **fields: Any) -> None:
-        """Tell whoever watches. Never needed for correctness."""
+        """Report an event to those who watch. Correctness never depends on it."""
         ...

@@ -1,6 +1,6 @@
-"""A trained network: what everybody but the trainer reads of a checkpoint.
+"""A trained network: what all modules but the trainer read of a checkpoint.
 
-The trainer's own reader is `rnnctl.training.member.restore`, which takes in all that is needed to go on.
+The trainer reads checkpoints by `rnnctl.training.member.restore`, which restores all that is needed to go on.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from rnnctl.study.run import RunSpec
 from rnnctl.tasks.base import Task
 from rnnctl.training.member import network_of, refuse_other_state
 
-BEST, LAST = "best", "last"  # names of weights: those of the lowest validation loss, those of the newest update
+BEST, LAST = "best", "last"  # names of weights: those at the lowest validation loss, and those after the newest update
 
 
 @dataclass(frozen=True, eq=False)
 class WeightsAt:
-    """All weights of a network in one row, (N,) on the CPU, and the number of updates that they have had."""
+    """All weights of a network in one row, (N,) on the CPU, and the number of updates that led to them."""
 
     flat_N: torch.Tensor
     step: int

@@ -1,4 +1,4 @@
-"""What a network answers to sequences that it is not trained on: mean loss and wrong answers, chunk by chunk."""
+"""Mean loss and wrong answers of a network on sequences that it is not trained on, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rnnctl.tasks.base import Batch
 
 
 def as_tensor(array: np.ndarray, dtype: torch.dtype, device: str) -> torch.Tensor:
-    """Inputs or targets on a device: symbols and classes as int64, reals in the run's own precision."""
+    """Return inputs or targets on a device: symbols and classes as int64, reals in the dtype of the run."""
     return torch.from_numpy(array).to(device, dtype if array.dtype.kind == "f" else torch.int64)
 
 
@@ -25,15 +25,15 @@ class Validator:
     def __init__(
         self, question: Question, model: Cell, steps: int, chunk: int, *, dtype: torch.dtype, device: str
     ) -> None:
-        self.question, self.to = question, {"dtype": dtype, "device": device}
-        self.hidden_states = HiddenStates(model, steps, chunk, **self.to)
+        self.question, self.dtype, self.device = question, dtype, device
+        self.hidden_states = HiddenStates(model, steps, chunk, dtype=dtype, device=device)
 
     def tensors(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """A batch's inputs and targets."""
-        return as_tensor(batch.inputs, **self.to), as_tensor(batch.targets, **self.to)
+        """Return a batch's inputs and targets."""
+        return as_tensor(batch.inputs, self.dtype, self.device), as_tensor(batch.targets, self.dtype, self.device)
 
     def judge(self, weights: Weights, inputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean loss and number of wrong answers of each run on one chunk, (R,) float64 on the CPU."""
+        """Return the mean loss and the number of wrong answers of each run on one chunk, (R,) float64 on the CPU."""
         if not self.question.every_step:
             return self._judge(weights, inputs, targets)
         # All steps of all runs and sequences at once would not fit into memory.

@@ -20,7 +20,7 @@ every_tape = pytest.mark.parametrize(("cell", "kind"), KINDS, ids=[kind.__name__
 
 
 def problem(rng, cell, lengths, *, hidden=7, batch=3, scale=0.7):
-    model = cell(6, hidden, 4, 1.0)
+    model = cell(6, hidden, 4)
     flat = torch.from_numpy(scale * rng.standard_normal((len(lengths), model.layout.size)))
     symbols = [torch.from_numpy(rng.integers(6, size=(n, batch))) for n in lengths]
     targets = torch.from_numpy(rng.integers(4, size=(len(lengths), batch)))

@@ -26,7 +26,7 @@ QUESTIONS = {
 
 def cell(name, inputs, hidden, outputs):
     if name in ("gru", "lstm"):
-        return {"gru": Gru, "lstm": Lstm}[name](inputs, hidden, outputs, 0.3)
+        return {"gru": Gru, "lstm": Lstm}[name](inputs, hidden, outputs)
     return Rnn(inputs, hidden, outputs, name)
 
 

@@ -1,4 +1,4 @@
-"""Activations phi, and their slopes phi' as functions of h = phi(a), which is what backpropagation has at hand."""
+"""Activations phi, and their slopes phi' as functions of h = phi(a): h is what backpropagation has at hand."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 
 
 def _sigmoid_(x: torch.Tensor) -> torch.Tensor:
-    # Not torch.sigmoid: its vector body and scalar tail differ in the last bit, so a run's bits would depend on its
-    # place.
+    # torch.sigmoid differs in the last bit between its vector body and its scalar tail, so a run's bits would depend
+    # on where its row lies.
     return x.mul_(0.5).tanh_().mul_(0.5).add_(0.5)
 
 
@@ -18,16 +18,23 @@ def _identity_(x: torch.Tensor) -> torch.Tensor:
     return x
 
 
-@dataclass(frozen=True)
-class Activation:
-    """phi_ works in place. slope(h, out) writes phi' at every h. saturation(h): distance to the nearest limit, if
-    any, `furthest` at most. Without phi_ and slope it stands for bounds alone.
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    """The limits of hidden units.
+
+    saturation: from h to its distance from the nearest limit, `furthest` at most; None without two limits.
     """
 
-    phi_: Callable[[torch.Tensor], torch.Tensor] | None
-    slope: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] | None
     saturation: Callable[[torch.Tensor], torch.Tensor] | None
     furthest: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activation(Bounds):
+    """An activation. phi_ works in place; slope(h, out) writes phi' at every h to `out` and returns it."""
+
+    phi_: Callable[[torch.Tensor], torch.Tensor]
+    slope: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -54,5 +61,5 @@ ACTIVATIONS: dict[str, Activation] = {
     ),
 }
 
-# The hidden state of a gated cell: bounded as by tanh, though no one function of one sum.
-BOUNDED_BY_ONE = Activation(phi_=None, slope=None, saturation=ACTIVATIONS["tanh"].saturation)
+# The hidden state of a gated cell lies between -1 and 1, though it is not a function of one sum.
+BOUNDED_BY_ONE = Bounds(saturation=ACTIVATIONS["tanh"].saturation)

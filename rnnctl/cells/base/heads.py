@@ -21,7 +21,7 @@ from rnnctl.question import Question
 
 
 def read(weights: Weights, h_RNH: torch.Tensor) -> torch.Tensor:
-    """The outputs, (R, N, O), for N hidden states a run."""
+    """Return the outputs, (R, N, O), for N hidden states of each run."""
     w_RHO = weights["W_hy"]
     if w_RHO.shape[2] == 1:
         # A batched product with one column has other bits for one run than for several.
@@ -32,7 +32,7 @@ def read(weights: Weights, h_RNH: torch.Tensor) -> torch.Tensor:
 
 
 def losses(question: Question, y_RNO: torch.Tensor, targets_RN: torch.Tensor) -> torch.Tensor:
-    """The loss of each answer, (R, N)."""
+    """Return the loss of each answer, (R, N)."""
     if question.loss == "squared_error":
         return (y_RNO.squeeze(2) - targets_RN).square_()
     # A difference: what is certain costs 0, where a minus alone would make it -0.
@@ -40,15 +40,16 @@ def losses(question: Question, y_RNO: torch.Tensor, targets_RN: torch.Tensor) ->
 
 
 def wrong(question: Question, y_SBO: torch.Tensor, targets_SB: torch.Tensor) -> torch.Tensor:
-    """How far each sequence is answered wrongly, (B,) float64 in [0, 1], from one run's outputs at the S steps that are
-    read: 0 or 1, or the share of wrong steps where each is judged.
+    """Return the error of each sequence, (B,) float64 in [0, 1], from one run's outputs at the S steps that are read.
+
+    It is 0 or 1, or the share of wrong steps where each step is judged.
     """
     if question.judged == "last":
         y_SBO, targets_SB = y_SBO[-1:], targets_SB[-1:]
     if question.loss == "squared_error":
         right_SB = (y_SBO.squeeze(2) - targets_SB).abs() <= question.tolerance
     else:
-        # Of outputs that are no numbers the first is the largest, and an answer none the less.
+        # argmax picks the first of several NaNs, which would count as an answer.
         right_SB = (y_SBO.argmax(2) == targets_SB) & y_SBO.isfinite().all(2)
     if question.judged == "each":
         return 1 - right_SB.double().mean(0)
@@ -58,25 +59,25 @@ def wrong(question: Question, y_SBO: torch.Tensor, targets_SB: torch.Tensor) -> 
 def backpropagate(
     question: Question, weights: Weights, tape: Tape, targets: Sequence[torch.Tensor], grads: Weights
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """Losses, (), of the rows that `tape` has gone forward with, and the gradients that the head sends into their last
-    S hidden states, (S, B, H) a row; those of W_hy and b_hy are written.
+    """Return the loss of each row after the forward pass of `tape`, and the gradients that the head sends into the last
+    S hidden states of each row, (S, B, H). Write the gradients of W_hy and b_hy to grads.
 
-    targets: (B,) a row, or (T_i, B) for a head that reads every step.
+    targets: for each row (B,), or (T_i, B) for a head that reads every step.
     """
     rows = range(len(targets))
     if not question.every_step:
         h_RBH = torch.stack([tape.out(i)[-1] for i in rows])
-        found, d_RBH = _row_gradients(question, weights, h_RBH, torch.stack(list(targets)), grads)
-        return found, [d_RBH[i : i + 1] for i in rows]
-    found, direct = [], []
+        means, d_RBH = _row_gradients(question, weights, h_RBH, torch.stack(list(targets)), grads)
+        return means, [d_RBH[i : i + 1] for i in rows]
+    means, direct = [], []
     for i in rows:
         h_TBH, one = tape.out(i), slice(i, i + 1)
         own, own_grads = ({name: w[one] for name, w in each.items()} for each in (weights, grads))
         flat = h_TBH.reshape(1, -1, h_TBH.shape[2])
         (loss,), d_RNH = _row_gradients(question, own, flat, targets[i].reshape(1, -1), own_grads)
-        found.append(loss)
+        means.append(loss)
         direct.append(d_RNH.view(h_TBH.shape))
-    return found, direct
+    return means, direct
 
 
 def _row_gradients(
@@ -93,7 +94,7 @@ def _row_gradients(
 
 
 def _slopes(question: Question, y_RNO: torch.Tensor, targets_RN: torch.Tensor) -> torch.Tensor:
-    """Each answer's loss by its outputs."""
+    """Return the derivative of each answer's loss by its outputs."""
     if question.loss == "squared_error":
         return (y_RNO - targets_RN.unsqueeze(2)).mul_(2)
     return y_RNO.softmax(2).sub_(one_hot(targets_RN, y_RNO.shape[2]))

@@ -15,26 +15,26 @@ import torch
 
 @dataclass(frozen=True)
 class Layout:
-    """Names and shapes of a model's weights, in a fixed order."""
+    """Names and shapes of a network's weights, in a fixed order."""
 
     shapes: tuple[tuple[str, tuple[int, ...]], ...]
 
     @property
     def size(self) -> int:
-        """N: the weights of one run."""
+        """N, the number of weights of one run."""
         return sum(math.prod(shape) for _, shape in self.shapes)
 
     def views(self, flat_RN: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Each weight as an (R, *shape) view of the rows."""
-        parts = flat_RN.split([math.prod(shape) for _, shape in self.shapes], 1)
+        """Return each weight as an (R, *shape) view of the rows."""
+        columns = torch.split(flat_RN, [math.prod(shape) for _, shape in self.shapes], 1)
         return {
-            name: part.view(len(flat_RN), *shape) if len(shape) > 1 else part
-            for (name, shape), part in zip(self.shapes, parts, strict=True)
+            name: flat.view(len(flat_RN), *shape) if len(shape) > 1 else flat
+            for (name, shape), flat in zip(self.shapes, columns, strict=True)
         }
 
 
 def block(views: dict[str, torch.Tensor], first: str, last: str) -> torch.Tensor:
-    """(R, n): the entries from weight `first` to weight `last` of the rows that `views` are views of."""
+    """Return the entries from weight `first` to weight `last`, (R, n), of the rows that `views` are views of."""
     start, end = views[first], views[last]
     entries = end.storage_offset() + math.prod(end.shape[1:]) - start.storage_offset()
     return start.as_strided((len(start), entries), (start.stride(0), 1))

@@ -12,16 +12,19 @@ from rnnctl.cells.base.tape import FusedTape, Tape
 from rnnctl.determinism import kernel_compiler
 from rnnctl.question import Question
 
-# batch * hidden^2 of one run up to which the fused loops are known to beat BLAS products: the largest that was tried,
-# see kernels/LOG.md.
+# batch * hidden^2 of one run up to which the compiled loops are known to beat BLAS products: the largest that was
+# measured, see kernels/LOG.md.
 FUSED_STEP_WORK = 50_000_000
 
-# Sequences of a validation batch that go through time together in the fused loops.
+# Sequences of a validation batch that go through time together in the compiled loops.
 SLICE = 50
 
 
 def make_tape(model: Cell, runs: int, steps: int, batch: int, *, dtype: torch.dtype, device: str) -> Tape:
-    """Buffers and passes for up to `runs` runs of a model. The choice depends on nothing that a pack shares."""
+    """Return buffers and passes for up to `runs` runs of a network.
+
+    The choice between compiled loops and torch does not depend on the number of runs, nor do their bits.
+    """
     return _kind(model, batch, device)(model, runs, steps, batch, dtype=dtype, device=device)
 
 
@@ -34,7 +37,9 @@ def _kind(model: Cell, batch: int, device: str) -> type[Tape]:
 def backpropagate(
     question: Question, weights: Weights, tape: Tape, targets: Sequence[torch.Tensor], grads: Weights
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """rnnctl.cells.base.heads.backpropagate, in fused loops where a tape is, and a softmax reads every step."""
+    """Do what rnnctl.cells.base.heads.backpropagate does: in a compiled loop if the tape has compiled loops and a
+    softmax reads every step.
+    """
     if not (isinstance(tape, FusedTape) and question.every_step and question.loss == "cross_entropy"):
         return heads.backpropagate(question, weights, tape, targets, grads)
     from rnnctl.kernels.heads import softmax_head
@@ -44,16 +49,18 @@ def backpropagate(
         h_TBH = tape.out(i)
         d_TBH = torch.empty_like(h_TBH)
         flat_h, flat_d = (x.view(-1, x.shape[2]).numpy() for x in (h_TBH, d_TBH))
-        own, into = ([each[name][i].numpy() for name in ("W_hy", "b_hy")] for each in (weights, grads))
-        loss = softmax_head(flat_h, *own, target.view(-1).numpy(), flat_d, *into)
+        (w, b), (w_grad, b_grad) = ([views[name][i].numpy() for name in ("W_hy", "b_hy")] for views in (weights, grads))
+        loss = softmax_head(flat_h, w, b, target.view(-1).numpy(), flat_d, w_grad, b_grad)
         losses.append(torch.tensor(loss, dtype=h_TBH.dtype))
         direct.append(d_TBH)
     return losses, direct
 
 
 class HiddenStates:
-    """The hidden states that a head reads of one shared batch, for validation: by torch a step at a time, or by the
-    fused loops in slices whose states stay in the cache from one step to the next.
+    """The hidden states that a head reads, of one batch for all runs, for validation.
+
+    torch computes them a step at a time, the compiled loops in slices whose states stay in the cache from one step to
+    the next.
     """
 
     def __init__(self, model: Cell, steps: int, batch: int, *, dtype: torch.dtype, device: str) -> None:
@@ -63,7 +70,7 @@ class HiddenStates:
         self.tape = kind(model, 1, steps, self.slice, dtype=dtype, device=device) if fused else None
 
     def __call__(self, weights: Weights, inputs: torch.Tensor, *, every_step: bool) -> torch.Tensor:
-        """h_T, (R, 1, B, H), or every h_t, (R, T, B, H)."""
+        """Return h_T, (R, 1, B, H), or every h_t, (R, T, B, H)."""
         runs, (length, batch) = len(weights["W_hy"]), inputs.shape[:2]
         kept = length if every_step else 1
         h_RSBH = weights["W_hy"].new_empty(runs, kept, batch, self.model.hidden)
@@ -72,12 +79,12 @@ class HiddenStates:
                 if t >= 0:
                     h_RSBH[:, t] = h_RBH
             return h_RSBH
-        each = [{name: w[i : i + 1] for name, w in weights.items()} for i in range(runs)]
+        run_by_run = [{name: w[i : i + 1] for name, w in weights.items()} for i in range(runs)]
         for start in range(0, batch, self.slice):
             # The last slice overlaps the one before it rather than being shorter.
-            part = slice(first := min(start, batch - self.slice), first + self.slice)
-            own = inputs[:, part].contiguous()
-            for i, weights_1 in enumerate(each):
-                self.tape.forward(weights_1, [own])
-                h_RSBH[i, :, part] = self.tape.out(0)[-kept:]
+            columns = slice(first := min(start, batch - self.slice), first + self.slice)
+            inputs_of_slice = inputs[:, columns].contiguous()
+            for i, weights_1 in enumerate(run_by_run):
+                self.tape.forward(weights_1, [inputs_of_slice])
+                h_RSBH[i, :, columns] = self.tape.out(0)[-kept:]
         return h_RSBH

@@ -1,12 +1,12 @@
-"""Passes through time for a pack of runs, whatever the cell: what they leave, and how rows and memory are ordered.
+"""Passes through time for a pack of runs, whatever the cell: their results, and how rows and memory are ordered.
 
-Each run of a pack has a length of its own; rows are ordered by falling length, so that at every step the runs still
-alive are a prefix and no step is computed in vain. Memory is run-major where a run's rows are multiplied or summed as a
+Each run of a pack has its own length. Rows are ordered by falling length: at every step the runs that still have one
+are a prefix, and no step is computed in vain. Memory is run-major where a run's rows are multiplied or summed as a
 whole ((R, T, B, H): its valid steps are one flat slice) and time-major where a step's product is written (d_TRBH).
 
-Bits: a run's figures are the same alone and in any pack, because everything is either elementwise, one torch.bmm with
-the runs as its batch (its bits do not depend on the batch where MKL_CBWR is set), or an operation on one run's own
-slice. baddbmm and addcmul, torch.sigmoid, or a sum over a (R, ...) tensor, would break this.
+Bits: a run has the same bits alone and in any pack, because every operation is elementwise, or a torch.bmm with the
+runs as its batch (its bits do not depend on the batch if MKL_CBWR is set), or an operation on the slice of one run.
+baddbmm, addcmul, torch.sigmoid and sums over an (R, ...) tensor would break this.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ Sums = tuple[torch.Tensor, torch.Tensor]
 
 
 class Tape(ABC):
-    """The passes through time for up to `runs` runs, `steps` steps and `batch` sequences, and what they leave.
+    """The passes through time for up to `runs` runs, `steps` steps and `batch` sequences, and their results.
 
-    Rows are runs, ordered by falling length. After forward(), h(i) is h_t of row i for t = 0..T_i, h_0 = 0 unless a
-    state was given, and gates(i) what its gates were; after backward(), d(i) is dL/dh_t for t = 0..T_i. All are views
-    of buffers, good until the next pass.
+    Rows are runs, ordered by falling length. After forward(), h(i) is h_t of row i for t = 0..T_i, with h_0 = 0 unless
+    a state was given, and gates(i) are its gates. After backward(), d(i) is dL/dh_t for t = 0..T_i. All are views of
+    buffers, valid until the next pass.
     """
 
     takes_regularisers: ClassVar[bool] = False  # whether Omega is defined for the cell
@@ -43,52 +43,52 @@ class Tape(ABC):
         self.inputs: list[torch.Tensor] = []
         self.direct: Sequence[torch.Tensor] = []
         self.blank = True  # whether the initial states are zeros
-        options = {"dtype": dtype, "device": device}
+        options: dict[str, Any] = {"dtype": dtype, "device": device}
         self.h_RTBH = torch.zeros(runs, steps + 1, batch, model.state_size, **options)
         self._allocate(runs, steps, options)
         self._allocate_d(runs, steps, options)
 
     @abstractmethod
     def _allocate(self, runs: int, steps: int, options: dict[str, Any]) -> None:
-        """Make the buffers that the cell needs beside h and d."""
+        """Allocate the buffers that the cell needs beside h and d."""
 
     def _allocate_d(self, runs: int, steps: int, options: dict[str, Any]) -> None:
         # Time-major, so that the rows of a step's product are one block of memory.
         self.d_TRBH = torch.zeros(steps + 1, runs, self.batch, self.model.hidden, **options)
 
     def h(self, i: int) -> torch.Tensor:
-        """(T_i + 1, B, H)"""
+        """Return h_t of row i for t = 0..T_i, (T_i + 1, B, H)."""
         return self.h_RTBH[i, : self.lengths[i] + 1]
 
     def d(self, i: int) -> torch.Tensor:
-        """(T_i + 1, B, H)"""
+        """Return dL/dh_t of row i for t = 0..T_i, (T_i + 1, B, H)."""
         return self.d_TRBH[: self.lengths[i] + 1, i]
 
     def gates(self, i: int) -> dict[str, torch.Tensor]:
-        """Each gate of row i for t = 1..T_i, (T_i, B, H), by its branch's name; none in a cell without gates."""
+        """Return each gate of row i for t = 1..T_i, (T_i, B, H), by name; none for a cell without gates."""
         return {}
 
     def omega(self, i: int, bound: float) -> float | None:
-        """Omega of row i after backward(); None for cells that the regulariser is not defined for.
+        """Return Omega of row i after backward(); None for cells that the regulariser is not defined for.
 
         bound: squared gradient norms below it do not count.
         """
         return None
 
     def out(self, i: int) -> torch.Tensor:
-        """What the head reads of row i, (T_i, B, H)."""
+        """Return what the head reads of row i, (T_i, B, H)."""
         return self.h(i)[1:]
 
     def state(self, i: int) -> torch.Tensor:
-        """What row i carries on from its last step, (B, C): a copy."""
+        """Return a copy of the state that row i is in after its last step, (B, C)."""
         return self.h(i)[-1].clone()
 
     def forward(
         self, weights: Weights, inputs: list[torch.Tensor], states: Sequence[torch.Tensor] | None = None
     ) -> None:
-        """Run the recurrence over `inputs`: (T_i, B) integers a row, symbols, or (T_i, B, V) reals.
+        """Run the recurrence over `inputs`: for each row (T_i, B) symbols as integers, or (T_i, B, V) real numbers.
 
-        states: what each row goes on from, (B, C), as state() gave it; all rows start from zeros without.
+        states: the state that each row starts from, (B, C), as state() returned it; without, all start from zeros.
         """
         self.lengths, self.inputs = [len(u) for u in inputs], inputs
         assert self.lengths == sorted(self.lengths, reverse=True)
@@ -98,21 +98,21 @@ class Tape(ABC):
         self._forward(weights)
 
     def _start(self, states_RBC: torch.Tensor | None) -> None:
-        """Write the initial states of the first rows; None: zeros in all."""
+        """Write the initial states of the first rows; None writes zeros to all rows."""
         put_first(self.h_RTBH, states_RBC)
 
     @abstractmethod
     def _forward(self, weights: Weights) -> None:
-        """Fill h and whatever else backward() reads."""
+        """Compute h and everything else that backward() reads."""
 
     def backward(
         self, weights: Weights, direct: Sequence[torch.Tensor], grads: Weights, regularisers: Regularisers = None
     ) -> list[float]:
-        """Carry the gradient of each row back to dL/dh_0, and write the gradients of all but the head's weights: those
-        of loss + alpha * Omega, with (alpha, bound) of each row in `regularisers`.
+        """Carry the gradient of each row back to dL/dh_0, write the gradients of all weights but the head's, and return
+        each row's Omega (0 if its alpha is 0).
 
-        direct: what the head sends into the last S steps of each row, (S, B, H), S >= 1. Returns each row's Omega, 0
-        where its alpha is.
+        The gradients are those of loss + alpha * Omega. direct: what the head sends into the last S steps of each row,
+        (S, B, H), S >= 1. regularisers: alpha and bound of each row.
         """
         assert regularisers is None or self.takes_regularisers, "no regulariser is defined for this cell"
         self.direct = direct
@@ -125,12 +125,12 @@ class Tape(ABC):
         return regularisers or [(0.0, 0.0)] * len(self.lengths)
 
     def _alive(self) -> list[int]:
-        """How many rows have a step t, for t = 1..T: a prefix, because lengths fall."""
+        """Return how many rows have a step t, for t = 1..T. They are a prefix, because lengths fall."""
         lengths = np.array(self.lengths)
         return [int(n) for n in (lengths[None, :] >= np.arange(1, lengths[0] + 1)[:, None]).sum(1)]
 
     def _sums(self, weights: Weights, branches: Sequence[str] = ("h",)) -> list[Sums]:
-        """What each row's inputs add to the branches' sums: a row for each symbol, or, of reals, for each input."""
+        """Return what each row's inputs add to the branches' sums: a row for each symbol, or for each real input."""
         if not self.inputs[0].is_floating_point():
             return list(zip(input_table(weights, branches), self.inputs, strict=False))
         matrices, biases = input_matrix(weights, branches), input_bias(weights, branches)
@@ -140,14 +140,15 @@ class Tape(ABC):
         ]
 
     def _select(self, sums: Sequence[Sums], into: Sequence[torch.Tensor]) -> None:
-        """Write the inputs' share of each row's sums, (T_i, B, G)."""
+        """Write what inputs add to each row's sums, (T_i, B, G)."""
         for (rows_XG, places_TB), out_TBG in zip(sums, into, strict=True):
             flat = out_TBG.view(-1, out_TBG.shape[2])
             torch.index_select(rows_XG, 0, places_TB.reshape(-1).to(flat.device), out=flat)
 
     def _room(self, i: int, branches: Sequence[str], grads: Weights) -> torch.Tensor:
-        """For the gradient of row i's sums, (X, G). Of symbols and one branch it is that of the input matrix itself,
-        and so is written there.
+        """Return memory for the gradient of row i's sums, (X, G).
+
+        For symbols and one branch this is the gradient of the input matrix itself, and is written there.
         """
         if self._is_matrix(i, branches):
             return grads[f"W_u{branches[0]}"][i]
@@ -159,7 +160,7 @@ class Tape(ABC):
         return len(branches) == 1 and not self.inputs[i].is_floating_point()
 
     def _by_place(self, i: int, delta_TBG: torch.Tensor, branches: Sequence[str], grads: Weights) -> torch.Tensor:
-        """The gradient of row i's sums, (X, G): delta_t added up over each symbol's places, or itself."""
+        """Return the gradient of row i's sums, (X, G): for symbols, delta_t summed over each symbol's places."""
         delta = delta_TBG.reshape(-1, delta_TBG.shape[2])
         u = self.inputs[i]
         if u.is_floating_point():
@@ -178,7 +179,7 @@ class Tape(ABC):
 
 
 def put_first(buffer_RTBH: torch.Tensor, states_RBH: torch.Tensor | None) -> None:
-    """Write what rows start from into step 0 of a buffer; None: zeros."""
+    """Write the initial states of rows into step 0 of a buffer; None writes zeros."""
     if states_RBH is None:
         buffer_RTBH[:, 0] = 0
     else:
@@ -187,9 +188,9 @@ def put_first(buffer_RTBH: torch.Tensor, states_RBH: torch.Tensor | None) -> Non
 
 def share_out(gradient: torch.Tensor, i: int, names: Sequence[str], grads: Weights) -> None:
     """Write row i's gradients of several weights that lie side by side along the last axis."""
-    parts = gradient.chunk(len(names), -1) if len(names) > 1 else [gradient]
-    for name, part in zip(names, parts, strict=True):
-        grads[name][i].copy_(part)
+    columns = gradient.chunk(len(names), -1) if len(names) > 1 else [gradient]
+    for name, columns_of_name in zip(names, columns, strict=True):
+        grads[name][i].copy_(columns_of_name)
 
 
 class TorchTape(Tape):
@@ -204,7 +205,7 @@ class TorchTape(Tape):
 
     @abstractmethod
     def _loop_back(self, weights: Weights) -> None:
-        """Fill d, joining in what the head sends into each step (_join)."""
+        """Compute d, adding what the head sends into each step (_join)."""
 
     @abstractmethod
     def _cell_input_gradients(self, i: int, grads: Weights) -> None:
@@ -212,7 +213,7 @@ class TorchTape(Tape):
 
     @abstractmethod
     def _recurrent_gradients(self, grads: Weights, regularisers: Regularisers) -> list[float]:
-        """Write all rows' gradients of recurrent matrices; return their Omegas."""
+        """Write the gradients of all rows' recurrent matrices, and return each row's Omega."""
 
     def _start_back(self) -> None:
         rows = list(enumerate(zip(self.lengths, self.direct, strict=True)))
@@ -225,7 +226,7 @@ class TorchTape(Tape):
                 self.direct_TRBH[length - len(direct_SBH) + 1 : length + 1, i] = direct_SBH
 
     def _join(self, t: int, rows: int) -> None:
-        """Let the gradient that the head sends into step t join what came back to it."""
+        """Add the gradient that the head sends into step t to the one that came back to it."""
         if self.read_back:
             self.d_TRBH[t, :rows] += self.direct_TRBH[t, :rows]
 
@@ -241,5 +242,6 @@ class FusedTape(Tape):
 
 
 def transposed(matrices_RXY: torch.Tensor) -> np.ndarray:
-    """Return the transposes of matrices, (R, Y, X), in memory of their own."""
-    return matrices_RXY.transpose(1, 2).contiguous().numpy()
+    """Return the transposes of matrices, (R, Y, X), in their own memory."""
+    array: np.ndarray = matrices_RXY.transpose(1, 2).contiguous().numpy()
+    return array

@@ -21,17 +21,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import torch
 
-from rnnctl.cells.base.activations import ACTIVATIONS, BOUNDED_BY_ONE, Activation
+from rnnctl.cells.base.activations import ACTIVATIONS, BOUNDED_BY_ONE, Bounds
 from rnnctl.cells.base.cell import Cell, Weights, projection
 from rnnctl.cells.base.layout import Layout
 from rnnctl.cells.gated.section import GATES
 
 if TYPE_CHECKING:
     from rnnctl.cells.base.tape import Tape
+
+Part = TypeVar("Part")
 
 # The maps that a state passes on its way to the next one.
 RECURRENT = ("A", "B", "C", "D", "E")
@@ -41,7 +43,7 @@ SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
 
 @dataclass(frozen=True)
 class Gated(Cell):
-    """Layers of one size, H, with the flags that are on. Raise ValueError where no state would be read."""
+    """Layers of one size, H. flags: the names of those that are on. Raise ValueError if no state would be read."""
 
     layers: int
     flags: frozenset[str]
@@ -59,7 +61,7 @@ class Gated(Cell):
 
     @property
     def maps(self) -> dict[str, int]:
-        """The linear maps of a layer by their letters, and how many parts of H entries each one's input has."""
+        """The linear maps of a layer by their letters, with the number of parts of H entries that their inputs have."""
         read = len(self.flags & {"new_state", "old_state", "residual"})
         gates = {"A": "input_gate", "B": "input_gate", "D": "state_gate", "E": "forget_gate", "G": "output_gate"}
         parts = {"A": 2, "B": 2, "C": 2, "D": 3, "E": 3, "F": read, "G": 1 + read}
@@ -67,7 +69,7 @@ class Gated(Cell):
 
     @property
     def gates(self) -> tuple[str, ...]:
-        """Letters of the gates that the flags have."""
+        """The letters of the gates that the flags turn on."""
         return tuple(gate for gate, flag in GATES.items() if flag in self.flags)
 
     @property
@@ -85,11 +87,11 @@ class Gated(Cell):
         return tuple(f"W_{letter}{layer}" for layer in range(1, self.layers + 1) for letter in letters)
 
     def candidate(self, weights: Weights) -> torch.Tensor:
-        """(R, H, H): what C of the last layer makes of the state."""
+        """Return the part of the last layer's C that multiplies the state, (R, H, H)."""
         return weights[f"W_C{self.layers}"][:, self.hidden :]
 
     @property
-    def phi(self) -> Activation:
+    def bounds(self) -> Bounds:
         return BOUNDED_BY_ONE
 
     @property
@@ -105,55 +107,57 @@ class Gated(Cell):
         return FusedGatedTape
 
     def layer(self, weights: Weights, layer: int, x: torch.Tensor, s: torch.Tensor) -> dict[str, torch.Tensor]:
-        """One step of layer 1, 2, ... of the first K runs: a to o, where the flags have them, and `output`, by their
-        letters in the equations, from x and s; all (K, B, H).
+        """Make one step of layer 1, 2, ... of the first K runs, from x and s.
+
+        Return the values of the equations by their letters, as far as the flags have them, and `output`; all (K, B, H).
         """
-        flags, found = self.flags, {}
+        flags = self.flags
+        values: dict[str, torch.Tensor] = {}
 
         def linear(letter: str, *parts: torch.Tensor) -> torch.Tensor:
             w, b = (weights[f"{kind}_{letter}{layer}"][: len(x)] for kind in "Wb")
             return torch.bmm(torch.cat(parts, 2), w).add_(b.unsqueeze(1))
 
         if "input_gate" in flags:
-            found["a"], found["b"] = (SIGMOID.phi_(linear(letter, x, s)) for letter in "AB")
-        kept = gated(found, x, s)
-        m = found["m"] = TANH.phi_(linear("C", *kept))
+            values["a"], values["b"] = (SIGMOID.phi_(linear(letter, x, s)) for letter in "AB")
+        kept = gated(values, x, s)
+        m = values["m"] = TANH.phi_(linear("C", *kept))
         if "state_gate" in flags:
-            found["z"] = SIGMOID.phi_(linear("D", *kept, m))
-        p = n = mixed(found, s)
+            values["z"] = SIGMOID.phi_(linear("D", *kept, m))
+        p = n = mixed(values, s)
         if "forget_gate" in flags:
-            found["f"] = SIGMOID.phi_(linear("E", *kept, p))
-            n = found["f"] * p
-        found["n"] = n
+            values["f"] = SIGMOID.phi_(linear("E", *kept, p))
+            n = values["f"] * p
+        values["n"] = n
         q = self.read(n, kept[1], x)
-        o = found["o"] = linear("F", *q)
-        found["g"] = SIGMOID.phi_(linear("G", o, *q) if "output_gate" in flags else o.clone())
-        found["output"] = found["g"] * o
-        return found
+        o = values["o"] = linear("F", *q)
+        values["g"] = SIGMOID.phi_(linear("G", o, *q) if "output_gate" in flags else o.clone())
+        values["output"] = values["g"] * o
+        return values
 
-    def read(self, n: torch.Tensor, s: torch.Tensor, x: torch.Tensor) -> list[torch.Tensor]:
-        """The parts of q, from n, s' and x."""
+    def read(self, n: Part, s: Part, x: Part) -> list[Part]:
+        """Return the parts of q, from n, s' and x."""
         parts = {"new_state": n, "old_state": s, "residual": x}
         return [part for flag, part in parts.items() if flag in self.flags]
 
     def steps(self, weights: Weights, inputs: torch.Tensor) -> Iterator[torch.Tensor]:
-        """The last layer's output of every run, (R, B, H), for t = 1..T, from states of zeros."""
+        """Yield the last layer's output of every run, (R, B, H), for t = 1..T, from states of zeros."""
         added = projection(weights, self.branches)
         states = [weights["W_ux"].new_zeros(len(weights["W_ux"]), inputs.shape[1], self.hidden)] * self.layers
         for u in inputs:
             x_RBH = added(u)
             for i, s_RBH in enumerate(states):
-                found = self.layer(weights, i + 1, x_RBH, s_RBH)
-                x_RBH, states[i] = found["output"], found["n"]
+                values = self.layer(weights, i + 1, x_RBH, s_RBH)
+                x_RBH, states[i] = values["output"], values["n"]
             yield x_RBH
 
 
 def gated(values: dict[str, torch.Tensor], x: torch.Tensor, s: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """x' and s'."""
+    """Return x' and s'."""
     return (values["a"] * x, values["b"] * s) if "a" in values else (x, s)
 
 
 def mixed(values: dict[str, torch.Tensor], s: torch.Tensor) -> torch.Tensor:
-    """p"""
+    """Return p."""
     m = values["m"]
     return (m - s).mul_(values["z"]).add_(s) if "z" in values else m

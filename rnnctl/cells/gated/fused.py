@@ -21,15 +21,15 @@ class FusedGatedTape(GatedTape, FusedTape):
         model = self.model
         maps, shape = model.maps, (model.layers, runs, steps, self.batch, model.hidden)
         self.x_LRTBH = torch.zeros(model.layers + 1, *shape[1:], **options)
-        found = {name: torch.zeros(shape, **options) for name in ("m", "o", "g", "s", *model.gates)}
-        # What a missing map would change is what it was.
-        found["x'"] = torch.zeros(shape, **options) if "A" in maps else self.x_LRTBH
-        found["s'"] = torch.zeros(shape, **options) if "B" in maps else found["s"]
-        found["p"] = torch.zeros(shape, **options) if "D" in maps else found["m"]
-        found["n"] = torch.zeros(shape, **options) if "E" in maps else found["p"]
-        self.values = found
-        # A missing gate is never read.
-        self.arrays = tuple(found.get(name, found["m"]).numpy() for name in loops.VALUES)
+        values = {name: torch.zeros(shape, **options) for name in ("m", "o", "g", "s", *model.gates)}
+        # A map that the flags leave out changes nothing: its output is its input.
+        values["x'"] = torch.zeros(shape, **options) if "A" in maps else self.x_LRTBH
+        values["s'"] = torch.zeros(shape, **options) if "B" in maps else values["s"]
+        values["p"] = torch.zeros(shape, **options) if "D" in maps else values["m"]
+        values["n"] = torch.zeros(shape, **options) if "E" in maps else values["p"]
+        self.values = values
+        # A gate that the flags leave out is never read; any array stands in for it.
+        self.arrays = tuple(values.get(name, values["m"]).numpy() for name in loops.VALUES)
         self.rows, self.height = np.full((len("ABCDEFG"), 2), -1), 0
         for letter, parts in maps.items():
             bias = self.height + parts * model.hidden
@@ -40,9 +40,11 @@ class FusedGatedTape(GatedTape, FusedTape):
         names = [name for name, _ in model.layout.shapes if name[2] in maps]
         self.ends = names[0], names[-1]
 
-    def _maps(self, weights: Weights):
-        """All maps of every run, (R, L, P, H), as they lie in the runs' rows."""
-        return block(weights, *self.ends).view(-1, self.model.layers, self.height, self.model.hidden).numpy()
+    def _maps(self, weights: Weights) -> np.ndarray:
+        """Return all maps of every run, (R, L, P, H), as they lie in the runs' rows."""
+        maps = block(weights, *self.ends).view(-1, self.model.layers, self.height, self.model.hidden)
+        array: np.ndarray = maps.numpy()
+        return array
 
     def _forward(self, weights: Weights) -> None:
         self.sums = self._sums(weights, self.model.branches)

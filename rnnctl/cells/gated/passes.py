@@ -16,8 +16,8 @@ layer above and the head, and d_t = D_n, which has a part from step t + 1:
 D_s joins d_{t-1}, D_x is D_y of the layer below. The gradient of a matrix is the sum over t of its input^T delta.
 
 Where q has no n (old_state alone), nothing reaches n within a step: D_n is 0 at T, and with T = 1 so are the gradients
-of A, C, D and E, exactly. rnnctl.cells.base.tape has the order of rows, and what keeps a run's bits its own;
-layers lead the buffers (L, R, T, B, H), so that a run's rows are one block in each.
+of A, C, D and E, exactly. rnnctl.cells.base.tape tells how rows are ordered, and why a run has the same bits
+in any pack. Layers lead the buffers (L, R, T, B, H), so that a run's rows are one block in each.
 """
 
 from __future__ import annotations
@@ -71,16 +71,16 @@ class GatedTape(Tape):
         self._select(self._sums(weights, model.branches), [self.x_LRTBH[0, i, :length] for i, length in lengths])
         for t, k in enumerate(self._alive()):
             for i, s, after in self._layers(self.h_RTBH[:k, t], self.h_RTBH[:k, t + 1]):
-                found = model.layer(weights, i + 1, self.x_LRTBH[i, :k, t], s)
-                after.copy_(found["n"])
-                self.x_LRTBH[i + 1, :k, t] = found["output"]
+                step = model.layer(weights, i + 1, self.x_LRTBH[i, :k, t], s)
+                after.copy_(step["n"])
+                self.x_LRTBH[i + 1, :k, t] = step["output"]
                 for name, value in self.values.items():
-                    value[i, :k, t] = found[name]
+                    value[i, :k, t] = step[name]
 
-    def _layers(self, *states: torch.Tensor) -> Iterator[tuple]:
-        """Each layer's number, from 0, and its part of the given states."""
-        parts = (state.chunk(self.model.layers, -1) for state in states)
-        return iter(zip(range(self.model.layers), *parts, strict=True))
+    def _layers(self, *states: torch.Tensor) -> Iterator[tuple[Any, ...]]:
+        """Yield each layer's number, from 0, and its columns of the given states."""
+        columns = (state.chunk(self.model.layers, -1) for state in states)
+        return iter(zip(range(self.model.layers), *columns, strict=True))
 
     def _backward(self, weights: Weights, grads: Weights, regularisers: Regularisers) -> list[float]:
         dx_RTBH = torch.zeros_like(self.x_LRTBH[0])
@@ -93,12 +93,12 @@ class GatedTape(Tape):
         return [0.0] * len(self.lengths)
 
     def _send(self, into_RTBH: torch.Tensor) -> None:
-        """Put what the head sends into the steps that it reads."""
+        """Write what the head sends into the steps that it reads."""
         for i, (length, direct_SBH) in enumerate(zip(self.lengths, self.direct, strict=True)):
             into_RTBH[i, length - len(direct_SBH) : length] = direct_SBH
 
     def _loop_back(self, weights: Weights, dx_RTBH: torch.Tensor) -> None:
-        """Fill d and the deltas; turn D_y of the last layer into D_x of the first."""
+        """Compute d and the deltas; turn D_y of the last layer into D_x of the first."""
         for i, length in enumerate(self.lengths):
             self.d_RTBH[i, length] = 0
         alive = self._alive()
@@ -114,24 +114,24 @@ class GatedTape(Tape):
     def _layer_back(
         self, weights: Weights, layer: int, t: int, s: torch.Tensor, dy: torch.Tensor, d: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """D_x and D_s of a layer and step t from D_y; to d, D_n as step t + 1 left it, what the step itself sends is
-        added. All (K, B, H).
+        """Return D_x and D_s of a layer at step t from D_y, and add to d, which is D_n as step t + 1 left it, what the
+        step itself sends. All (K, B, H).
         """
         k, flags = len(s), self.model.flags
         x, v = self.x_LRTBH[layer, :k, t], {name: value[layer, :k, t] for name, value in self.values.items()}
 
         def back(letter: str, delta: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            """Keep a map's delta; what it has for each part of the map's input."""
+            """Keep a map's delta, and return what it sends into each part of the map's input."""
             self.deltas[letter][layer, :k, t] = delta
             w_RHI = weights[f"W_{letter}{layer + 1}"][:k].transpose(1, 2)
-            return torch.bmm(delta, w_RHI).split(self.model.hidden, 2)
+            return torch.split(torch.bmm(delta, w_RHI), self.model.hidden, 2)
 
         do, to_g = dy * v["g"], dy * v["o"] * _slope(v["g"])
         if "output_gate" in flags:
             from_o, *dq = back("G", to_g)
-            dq = [one + other for one, other in zip(dq, back("F", do + from_o), strict=True)]
+            dq = [from_g + from_f for from_g, from_f in zip(dq, back("F", do + from_o), strict=True)]
         else:
-            dq = back("F", do + to_g)
+            dq = list(back("F", do + to_g))
         sent = dict(zip(self.model.read("n", "s", "x"), dq, strict=True))
         if "n" in sent:
             d.add_(sent["n"])
@@ -157,9 +157,7 @@ class GatedTape(Tape):
         return (dx_kept + sent["x"] if "x" in sent else dx_kept), ds + ds_kept
 
     def _map_gradients(self, grads: Weights) -> None:
-        """Write the gradients of all layers' maps. Runs of one length are one product: its shape is then each one's
-        own.
-        """
+        """Write the gradients of all layers' maps. Runs of one length are one product, as if each were alone."""
         for length, group in groupby(range(len(self.lengths)), key=self.lengths.__getitem__):
             first, *others = group
             rows = slice(first, first + 1 + len(others))
@@ -167,17 +165,18 @@ class GatedTape(Tape):
                 for letter, parts in self._operands(i, rows, length, s).items():
                     w_grad, b_grad = (grads[f"{kind}_{letter}{i + 1}"][rows] for kind in "Wb")
                     delta = self.deltas[letter][i, rows, :length].flatten(1, 2)
-                    w_grad.copy_(torch.bmm(torch.cat(parts, 3).flatten(1, 2).transpose(1, 2), delta))
-                    for own, into in zip(delta, b_grad, strict=True):
-                        torch.sum(own, 0, out=into)
+                    w_grad.copy_(torch.bmm(torch.cat(list(parts), 3).flatten(1, 2).transpose(1, 2), delta))
+                    for delta_of_run, into in zip(delta, b_grad, strict=True):
+                        torch.sum(delta_of_run, 0, out=into)
 
     def _operands(self, layer: int, rows: slice, length: int, s: torch.Tensor) -> dict[str, Sequence[torch.Tensor]]:
-        """The parts of each map's input, (R, T, B, H)."""
-        x, v = self.x_LRTBH[layer, rows, :length], {n: each[layer, rows, :length] for n, each in self.values.items()}
+        """Return the parts of each map's input, (R, T, B, H) each."""
+        x = self.x_LRTBH[layer, rows, :length]
+        v = {name: value[layer, rows, :length] for name, value in self.values.items()}
         n = self.h_RTBH[rows, 1 : length + 1].chunk(self.model.layers, -1)[layer]
         kept = gated(v, x, s)
         q = self.model.read(n, kept[1], x)
-        parts = {
+        parts: dict[str, Sequence[torch.Tensor]] = {
             "A": (x, s), "B": (x, s), "C": kept, "D": (*kept, v["m"]), "E": (*kept, mixed(v, s)), "F": q,
             "G": (v["o"], *q),
         }  # fmt: skip

@@ -19,8 +19,8 @@ those by the sums inside s and tanh:
 
     dL/dW_hz = sum_t h_{t-1}^T delta^z_t,  W_hr likewise       dL/dW_hh = sum_t (r_t * h_{t-1})^T delta^n_t
 
-d_t is thus a by-product for every t. rnnctl.cells.base.tape has the order of rows and memory, and what keeps a run's
-bits its own.
+d_t is thus a by-product for every t. rnnctl.cells.base.tape tells how rows and memory are ordered, and why a run
+has the same bits in any pack.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from rnnctl.cells.base.activations import ACTIVATIONS, BOUNDED_BY_ONE, Activation
+from rnnctl.cells.base.activations import ACTIVATIONS, BOUNDED_BY_ONE, Bounds
 from rnnctl.cells.base.cell import Cell, Weights, projection, recurrence
 from rnnctl.cells.base.tape import Regularisers, Tape, TorchTape, share_out
 
@@ -46,7 +46,7 @@ class Gru(Cell):
     branches: ClassVar = ("z", "r", "h")
 
     @property
-    def phi(self) -> Activation:
+    def bounds(self) -> Bounds:
         return BOUNDED_BY_ONE
 
     @property
@@ -133,7 +133,7 @@ class GruTape(TorchTape):
         hidden = self.model.hidden
         for i, length in enumerate(self.lengths):
             states, reset = self.h(i)[:-1].view(-1, hidden), self.reset_RTBH[i, :length].view(-1, hidden)
-            found_HG = torch.mm(states.t(), self.delta_RTBG[i, :length].view(-1, 2 * hidden))
-            share_out(found_HG, i, [f"W_h{gate}" for gate in GATES], grads)
+            grad_HG = torch.mm(states.t(), self.delta_RTBG[i, :length].view(-1, 2 * hidden))
+            share_out(grad_HG, i, [f"W_h{gate}" for gate in GATES], grads)
             torch.mm(reset.t(), self.delta_RTBH[i, :length].view(-1, hidden), out=grads["W_hh"][i])
         return [0.0] * len(self.lengths)

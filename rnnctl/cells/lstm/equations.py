@@ -22,8 +22,8 @@ and tanh:
 
     dL/dW_h* = sum_t h_{t-1}^T delta^*_t
 
-d_t is thus a by-product for every t. rnnctl.cells.base.tape has the order of rows and memory, and what keeps a run's
-bits its own.
+d_t is thus a by-product for every t. rnnctl.cells.base.tape tells how rows and memory are ordered, and why a run
+has the same bits in any pack.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from rnnctl.cells.base.activations import ACTIVATIONS, BOUNDED_BY_ONE, Activation
+from rnnctl.cells.base.activations import ACTIVATIONS, BOUNDED_BY_ONE, Bounds
 from rnnctl.cells.base.cell import Cell, Weights, projection, recurrence
 from rnnctl.cells.base.tape import Regularisers, Tape, TorchTape, put_first, share_out
 
@@ -49,7 +49,7 @@ class Lstm(Cell):
     branches: ClassVar = BRANCHES
 
     @property
-    def phi(self) -> Activation:
+    def bounds(self) -> Bounds:
         return BOUNDED_BY_ONE
 
     @property
@@ -158,6 +158,6 @@ class LstmTape(TorchTape):
         hidden = self.model.hidden
         for i, length in enumerate(self.lengths):
             delta = self.delta_RTBG[i, :length].view(-1, 4 * hidden)
-            found_HG = torch.mm(self.h(i)[:-1].view(-1, hidden).t(), delta)
-            share_out(found_HG, i, [f"W_h{branch}" for branch in BRANCHES], grads)
+            grad_HG = torch.mm(self.h(i)[:-1].view(-1, hidden).t(), delta)
+            share_out(grad_HG, i, [f"W_h{branch}" for branch in BRANCHES], grads)
         return [0.0] * len(self.lengths)

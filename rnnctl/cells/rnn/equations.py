@@ -8,8 +8,8 @@ head (rnnctl.cells.base.heads) sends into h_t, 0 where the loss does not read it
 
     d_T = x_T          delta_t = d_t * phi'(h_t)          c_t = delta_t W_hh^T          d_{t-1} = c_t + x_{t-1}
 
-(Pascanu, Mikolov and Bengio 2013, eq. 3 to 5, in row-vector convention.) d_t is thus a by-product for every t, never
-a second pass. rnnctl.cells.base.tape has the order of rows and memory, and what keeps a run's bits its own.
+(Pascanu, Mikolov and Bengio 2013, eq. 3 to 5, in row-vector convention.) d_t is thus a by-product for every t, never a
+second pass. rnnctl.cells.base.tape tells how rows and memory are ordered, and why a run has the same bits in any pack.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from rnnctl.cells.base.activations import ACTIVATIONS, Activation
+from rnnctl.cells.base.activations import ACTIVATIONS, Activation, Bounds
 from rnnctl.cells.base.cell import Cell, Weights, projection
 from rnnctl.cells.base.tape import Regularisers, Tape, TorchTape
 from rnnctl.cells.rnn.omega import omega
@@ -37,7 +37,12 @@ class Rnn(Cell):
 
     @property
     def phi(self) -> Activation:
+        """The activation."""
         return ACTIVATIONS[self.activation]
+
+    @property
+    def bounds(self) -> Bounds:
+        return self.phi
 
     @property
     def torch_tape(self) -> type[Tape]:
@@ -118,8 +123,8 @@ class RnnTape(OmegaTape, TorchTape):
             # Both terms are sums over t of something times delta_t, so they share one product over all steps.
             states_TBH, value = self.h(i)[:-1], grads["W_hh"].new_zeros(())
             if alpha > 0:
-                found = omega(self.d(i), self.carried(i), bound)
-                states_TBH, value = states_TBH + alpha * found.extra_TBH, found.value
+                regulariser = omega(self.d(i), self.carried(i), bound)
+                states_TBH, value = states_TBH + alpha * regulariser.extra_TBH, regulariser.value
             torch.mm(states_TBH.view(-1, hidden).t(), self.delta(i).view(-1, hidden), out=grads["W_hh"][i])
             values.append(value)
         return torch.stack(values).tolist()

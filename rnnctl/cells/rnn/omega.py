@@ -23,22 +23,21 @@ import torch
 
 @dataclass(frozen=True)
 class Omega:
-    """value: () Omega. extra_TBH: k[t, b] c_t[b]."""
+    """value: Omega, (). extra_TBH: k[t, b] c_t[b]."""
 
     value: torch.Tensor
     extra_TBH: torch.Tensor
 
 
 def omega(d_TBH: torch.Tensor, c_TBH: torch.Tensor, bound: float) -> Omega:
-    """Omega of one run from its dL/dh_t for t = 0..T, (T + 1, B, H), and c_t for t = 1..T, (T, B, H); bound on squared
-    norms.
+    """Return Omega of one run.
 
-    Where the loss reads only h_T, c_t is d_{t-1}: nothing joins the gradient between the two. Omega is 0 where no
-    step is usable.
+    d_TBH: dL/dh_t for t = 0..T, (T + 1, B, H). c_TBH: c_t for t = 1..T, (T, B, H); where the loss reads only h_T, c_t
+    is d_{t-1}. bound: of squared norms. Omega is 0 if no step is usable.
     """
     here_TB, before_TB = d_TBH[1:].square().sum(2), c_TBH.square().sum(2)
     usable_TB = here_TB >= bound
-    # Unusable steps divide by one instead of by next to nothing; their ratio is then put to 1.
+    # Unusable steps are divided by one, not by a tiny number; their ratio is then set to 1.
     divisor_TB = torch.where(usable_TB, here_TB, 1.0)
     excess_TB = torch.where(usable_TB, before_TB / divisor_TB - 1, 0.0)
     count = usable_TB.sum().clamp(min=1)  # B sum_t f_t

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import torch
 from pydantic import Field
 
-from rnnctl.cells.base.activations import ACTIVATIONS, BOUNDED_BY_ONE, Activation
+from rnnctl.cells.base.activations import ACTIVATIONS, BOUNDED_BY_ONE, Bounds
 from rnnctl.cells.base.cell import Cell, Weights, projection
 from rnnctl.cells.base.inits import OrthogonalInit, XavierInit
 from rnnctl.cells.base.section import CellSection
@@ -59,7 +59,7 @@ class Leaky(Cell):
     branches: ClassVar = ("h",)
 
     @property
-    def phi(self) -> Activation:
+    def bounds(self) -> Bounds:
         return BOUNDED_BY_ONE
 
     @property
