@@ -36,7 +36,7 @@ def test_figures_are_drawn_without_the_lines_that_need_the_text_and_say_so_once(
     done = rnnctl(*command, cwd=lost, check=0)
     assert drawn in done.stdout
     (note,) = done.stderr.splitlines()
-    assert note.startswith(f"note: no lines of a uniform guess and the unigram of {lost / 'words'}: ")
+    assert note.startswith(f"note: no lines for losses with a known meaning: corpus {lost / 'words'}: ")
     assert "no such file" in note
 
 
