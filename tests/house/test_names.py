@@ -28,7 +28,6 @@ OTHER_MEANINGS = {
     "plots.generalisation": {"lengths"},
     "rnnctl.docs.keys": {"text"},
     "rnnctl.probes.generate": {"text"},
-    "rnnctl.report.export.commands": {"text"},
     "rnnctl.study.run": {"rnn"},
     "rnnctl.study.train": {"constant", "1/t"},
 }
