@@ -78,7 +78,7 @@ def _print_plan(plan: Plan, rows: int) -> None:
     out(f"{plan.study}: {one_line(' '.join(plan.about.split()))}")
     out(
         f"{counted(len(plan.runs), 'run')} of {counted(plan.configurations, 'configuration')}, "
-        f"{counted(plan.shapes, 'shape')}, {plan.updates:,} updates, "
+        f"{counted(plan.pack_keys, 'pack key')}, {plan.updates:,} updates, "
         f"roughly {duration(plan.core_seconds_at_most)} on one core if none ends early"
     )
     if plan.refine is not None:

@@ -40,7 +40,12 @@ LeaseOption = Annotated[
 ]
 PackOption = Annotated[
     int | None,
-    typer.Option("--pack", min=1, help="Train at most so many runs together. Default: by shape.", show_default=False),
+    typer.Option(
+        "--pack",
+        min=1,
+        help="Train at most this number of runs together. Default: by the size of the network.",
+        show_default=False,
+    ),
 ]
 
 

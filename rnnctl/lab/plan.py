@@ -45,7 +45,7 @@ class Plan:
     refine: PlannedRefinement | None
     runs: list[PlannedRun]
     configurations: int = unrecorded()
-    shapes: int = unrecorded()  # runs of one shape can be trained in one pack
+    pack_keys: int = unrecorded()  # runs of one pack key can be trained in one pack
     updates: int = unrecorded()
     varied: list[str] = unrecorded()  # keys
 
@@ -70,7 +70,7 @@ def _plan(study: Study) -> Plan:
         ),
         runs=[PlannedRun(run.label, run.spec.run_id, run.differences, run.spec) for run in study.runs],
         configurations=len({spec.config_id for spec in specs}),
-        shapes=len({PackKey.of(spec) for spec in specs}),
+        pack_keys=len({PackKey.of(spec) for spec in specs}),
         updates=sum(spec.train.updates for spec in specs),
         varied=list(study.varied),
     )

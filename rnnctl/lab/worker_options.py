@@ -36,7 +36,7 @@ class WorkerOptions:
     checkpoint_seconds: float = 20.0  # every run is saved about this often
     checkpoint_updates: int | None = None  # and also each time it has done this many updates
     lease: float = 60.0  # seconds that a claim holds without a sign of life
-    pack: int | None = None  # how many runs a worker trains together at most; None: as many as suit their shape
+    pack: int | None = None  # most runs that a worker trains together; None: by the size of the network
     peers: int = 1  # how many workers are started together
 
     def __post_init__(self) -> None:

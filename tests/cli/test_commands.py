@@ -120,7 +120,7 @@ def test_packaged_studies_are_listed_and_can_be_planned(tmp_path):
 def test_plan_shows_how_many_runs_and_what_differs(tmp_path):
     (tmp_path / "study.yaml").write_text(TINY)
     shown = rnnctl("plan", "study.yaml", "--rows", 3, cwd=tmp_path, check=0).stdout
-    assert "4 runs of 2 configurations, 1 shape, 480 updates" in shown
+    assert "4 runs of 2 configurations, 1 pack key, 480 updates" in shown
     assert "train.omega" in shown
     assert "1 more run" in shown
 

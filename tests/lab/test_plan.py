@@ -20,14 +20,14 @@ def file(tmp_path):
 
 def test_a_plan_tells_runs_and_costs(file):
     (tiny,) = plan([file], seeds=[1, 2, 3])
-    assert (len(tiny.runs), tiny.configurations, tiny.shapes, tiny.updates) == (6, 2, 1, 720)
+    assert (len(tiny.runs), tiny.configurations, tiny.pack_keys, tiny.updates) == (6, 2, 1, 720)
     assert tiny.core_seconds_at_most > 0
     assert tiny.varied == ["train.omega", "seed"]
     assert (tiny.refine.cut, tiny.refine.by) == ("best 50%", "loss")
     record = plain(tiny)
     assert record["runs"][0]["spec"]["train"]["updates"] == 120
     assert record["refine"]["variants"] == {"longer": "train.updates=500"}
-    assert "shapes" not in record
+    assert "pack_keys" not in record
 
 
 def test_a_wrong_study_has_no_plan(file):
