@@ -58,7 +58,7 @@ def plan(
         list[str], typer.Argument(metavar="STUDY...", help="Study files, or names of packaged studies.")
     ],
     seeds: SeedsOption = None,
-    rows: Annotated[int, typer.Option("--rows", min=0, help="Number of runs to show; 0 for all.")] = 10,
+    rows: Annotated[int, typer.Option("--rows", min=0, help="Number of runs to show; 0 for all.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a study would register, and roughly what it would cost. Registers nothing."""
@@ -75,7 +75,8 @@ def plan(
 def _print_plan(plan: Plan, rows: int) -> None:
     from rnnctl.study.labels import text
 
-    out(f"{plan.study}: {one_line(' '.join(plan.about.split()))}")
+    about = one_line(" ".join(plan.about.split()))
+    out(f"{plan.study}: {about}" if about else plan.study)
     out(
         f"{counted(len(plan.runs), 'run')} of {counted(plan.configurations, 'configuration')}, "
         f"{counted(plan.pack_keys, 'pack key')}, {plan.updates:,} updates, "

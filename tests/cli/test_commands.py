@@ -125,6 +125,17 @@ def test_plan_shows_how_many_runs_and_what_differs(tmp_path):
     assert "1 more run" in shown
 
 
+def test_plan_of_a_study_that_says_nothing_of_itself_starts_with_its_name(tmp_path):
+    (tmp_path / "study.yaml").write_text(TINY)
+    about = "about: Four runs that a test can wait for.\n"
+    assert about in TINY
+    (tmp_path / "silent.yaml").write_text(TINY.replace(about, ""))
+    first_lines = [
+        rnnctl("plan", name, cwd=tmp_path, check=0).stdout.splitlines()[0] for name in ("study.yaml", "silent.yaml")
+    ]
+    assert first_lines == ["tiny: Four runs that a test can wait for.", "tiny"]
+
+
 def test_an_unknown_study_name_is_told_with_the_nearest(tmp_path):
     one_line(rnnctl("init", "quickstrt", cwd=tmp_path, check=2), "quickstrt", "did you mean quickstart?")
 

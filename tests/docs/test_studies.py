@@ -9,6 +9,7 @@ import pytest
 
 from rnnctl.docs.pages import pages
 from rnnctl.study.loading import load_study
+from tests.cli.command_line import rnnctl
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDIES = [
@@ -27,9 +28,12 @@ def test_a_study_on_a_page_can_be_read(tmp_path, text):
     assert study.warnings == ()
 
 
-def test_the_readme_shows_a_study_of_twelve_runs(tmp_path):
+def test_the_readme_shows_a_study_of_twelve_runs_and_plan_shows_them_all(tmp_path):
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     file = tmp_path / "my-study.yaml"
     file.write_text(re.findall(r"```yaml\n(.+?)```", readme, re.S)[0], encoding="utf-8")
     assert "`rnnctl plan my-study.yaml` shows its twelve runs" in readme
     assert len(load_study(file).runs) == 12
+    shown = rnnctl("plan", file, cwd=tmp_path, check=0).stdout
+    assert "12 runs" in shown
+    assert "more run" not in shown
