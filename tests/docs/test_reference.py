@@ -49,6 +49,13 @@ def test_every_section_has_a_part_of_the_reference():
     assert [name for name in keys.section_names() if f"keys {name}".rstrip() not in shown] == []
 
 
+@pytest.mark.parametrize("page", ["rnnctl/docs/index.md", "README.md"])
+def test_every_page_is_linked_from(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    links = {(ROOT / page).parent / target for target in re.findall(r"\]\(([^)#\s]+)\)", text)}
+    assert [_name(each) for each in pages() if each.name != "index.md" and each not in links] == []
+
+
 @pytest.mark.parametrize("command", commands.commands().values(), ids=lambda command: command.name)
 def test_every_command_and_option_has_a_help_text(command):
     assert command.paragraphs[0]
