@@ -104,7 +104,7 @@ class Store:
             if self.readonly:
                 raise OlderWorkspace(
                     f"{self.workspace.root} was made by an older version of rnnctl; "
-                    "run `rnnctl init` in it to upgrade it"
+                    "run `rnnctl doctor` in it to upgrade it"
                 )
             with self.transaction():
                 migrations.upgrade(self._connection, self.workspace)

@@ -72,7 +72,10 @@ def doctor(
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Check database, checkpoints, file system and versions. The exit status is 1 if something is wrong."""
+    """Check database, checkpoints, file system and versions. The exit status is 1 if something is wrong.
+
+    A workspace of an older version of rnnctl is upgraded first, as by every command that writes.
+    """
     from rnnctl.lab import maintain
 
     with opened(workspace) as store:

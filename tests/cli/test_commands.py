@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command_line import TINY, bits, counts, in_a_process, one_line, rnnctl, workspace
+from tests.store import older
 
 REFERENCE = Path(__file__).parents[2] / "rnnctl/docs/commands.md"
 ANSI = re.compile(r"\x1b\[")
@@ -332,6 +333,17 @@ def test_a_workspace_of_a_newer_version_is_refused(tmp_path, command):
         database.execute("PRAGMA user_version = 999")
     database.close()
     one_line(rnnctl(*command, cwd=folder, check=1), "newer")
+
+
+def test_a_workspace_of_an_older_version_is_upgraded_by_the_command_that_the_message_names(tmp_path):
+    folder = older.build(tmp_path / "w", 4)
+    one_line(rnnctl("status", cwd=folder, check=1), "older version", "`rnnctl doctor`")
+    before = older.tables(folder)
+    rnnctl("doctor", cwd=folder)  # the checkpoints of this workspace have no files, which is what it may complain of
+    after = older.tables(folder)
+    assert after["studies"] == before["studies"]
+    assert [run["run_id"] for run in after["runs"]] == [run["run_id"] for run in before["runs"]]
+    rnnctl("status", cwd=folder, check=0)
 
 
 @pytest.mark.parametrize("command", [["train"], ["status"], ["examine"]])

@@ -136,7 +136,7 @@ def test_an_upgrade_that_fails_halfway_changes_nothing(tmp_path, monkeypatch):
 def test_reading_only_does_not_upgrade_an_older_workspace(tmp_path):
     folder = build(tmp_path / "old", 1)
     before = schema(folder)
-    with pytest.raises(OlderWorkspace, match="was made by an older version of rnnctl; run `rnnctl init` in it"):
+    with pytest.raises(OlderWorkspace, match="was made by an older version of rnnctl; run `rnnctl doctor` in it"):
         Store.open(folder, readonly=True)
     assert schema(folder) == before
 
