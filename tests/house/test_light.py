@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[2]
 HEAVY = {"torch", "matplotlib", "numba", "numpy", "sqlite_utils", "pydantic"}
 HELP = """\
 from rnnctl.cli.app import app
@@ -16,15 +17,15 @@ try:
     app(["--help"])
 except SystemExit:
     pass"""
-STUDY = """\
+EVERY_MODULE = """\
 import importlib, pkgutil
-import rnnctl.study
-for module in pkgutil.iter_modules(rnnctl.study.__path__, "rnnctl.study."):
+import {package}
+for module in pkgutil.walk_packages({package}.__path__, "{package}."):
     importlib.import_module(module.name)"""
 
 
 def loaded(code: str) -> set[str]:
-    """The modules that a new interpreter has loaded after `code`."""
+    """Return the modules that a new interpreter has loaded after `code`."""
     code += "\nimport json, sys\nprint()\nprint(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(json.loads(done.stdout.splitlines()[-1]))
@@ -35,11 +36,21 @@ def test_nothing_heavy_is_loaded_by(code):
     assert loaded(code) & HEAVY == set()
 
 
-def test_the_study_language_is_read_without_what_trains_it():
-    assert loaded(STUDY) & {"torch", "matplotlib", "numba", "sqlite_utils", "jobs", "plots"} == set()
+@pytest.mark.parametrize(
+    ("package", "forbidden"),
+    [
+        ("store", {"jobs", "plots", "rnnctl", "pydantic"}),
+        ("jobs", {"plots", "rnnctl", "pydantic"}),
+        ("rnnctl.study", {"jobs", "plots"}),
+    ],
+)
+def test_no_module_of_the_package_loads_what_it_must_not_know(package, forbidden):
+    modules = loaded(EVERY_MODULE.format(package=package))
+    names = {path.stem for path in (ROOT / package.replace(".", "/")).glob("*.py")} - {"__init__"}
+    assert {f"{package}.{name}" for name in names} <= modules  # so this is not a test of an empty package
+    assert modules & ({"torch", "matplotlib", "numba", "sqlite_utils"} | forbidden) == set()
 
 
 def test_each_package_says_that_it_is_typed():
-    root = Path(__file__).parents[2]
     for package in ("rnnctl", "jobs", "store", "plots"):
-        assert (root / package / "py.typed").exists()
+        assert (ROOT / package / "py.typed").exists()
