@@ -75,7 +75,7 @@ class Ledger(Protocol):
         ...
 
     def claim(self, worker: str, now: float, settings: Settings, max_pack: MaxPack, fair: int) -> list[Claim]:
-        """Take the runs of the next pack, or none if nothing is due.
+        """Take the runs of the next pack, or none if nothing is due or the worker is marked as ended.
 
         fair: how many workers, this one included, should get a share of the runs of that shape. A run that one more
         strike would end is claimed alone. The leases last until `now + settings.lease`.

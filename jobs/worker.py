@@ -11,6 +11,8 @@ The policy of the queue stands here; its states, and the fence behind every chan
     the process dies, or a lease ends          a strike, by whoever rescues the run
     its pool kills it, or its machine reboots  all runs are released, by the pool or by whoever rescues them
 
+A worker that was marked as ended (its pool is about to kill it) gets no runs any more, and ends with an error.
+
 A busy store (locked by another program for longer than the timeout) does not end a worker: it waits and goes on.
 """
 
@@ -38,6 +40,7 @@ from store.queue import Claim
 from store.workers import WorkerRecord
 
 NOTHING_DONE = "execute returned although the worker was not draining, without a commit for this run"
+MARKED_AS_ENDED = "another process has marked this worker as ended, so that it gets no more runs; start a new worker"
 
 Execute = Callable[[Session], None]
 Turn = Literal["worked", "idle", "empty"]
@@ -159,7 +162,11 @@ class Worker:
         if not 0 <= now - self._beat_at < self._settings.beat:
             self._ledger.beat(self.id, [], now, self._settings.lease, False)
             self._beat_at = now
-        return "idle" if self._ledger.pending() else "empty"
+        if not self._ledger.pending():
+            return "empty"
+        if all(worker.id != self.id for worker in self._ledger.workers()):
+            raise StoreError(MARKED_AS_ENDED)  # it would be idle until all others have finished
+        return "idle"
 
     def _workers_wanting_runs(self, now: float) -> int:
         """Return how many workers, this one included, may want runs now: those that hold none, and those still to come.

@@ -81,10 +81,15 @@ def claim(
     """Take the first job that is due and more jobs of its shape: a pack of at most max_pack(shape) runs.
 
     Jobs are taken in the order of registration. fair: number of workers (1 or more) among which the due jobs of a shape
-    are divided; a pack takes no more than its share. alone_from: a job with so many strikes is taken alone. Returns an
-    empty list if no job is due. Raises Conflict if the worker is not registered (`workers.start`).
+    are divided; a pack takes no more than its share. alone_from: a job with this many strikes or more is taken alone.
+    Returns an empty list if no job is due, or if the worker is marked as ended. Raises Conflict if the worker is not
+    registered (`workers.start`).
     """
     with store.transaction():
+        # A pool that kills its workers marks all of them as ended and hands back their runs. A worker that is killed a
+        # moment later must not take one of those runs with it: the run would wait for the lease to end.
+        if store.value("SELECT ended FROM workers WHERE id = ?", (worker,)) is not None:
+            return []
         first = store.row(
             """SELECT run_id, shape, strikes FROM jobs WHERE status = 'queued' AND not_before <= ?
                ORDER BY seq LIMIT 1""",

@@ -76,6 +76,8 @@ class MemoryLedger:
 
     def claim(self, worker, now, settings, max_pack, fair):
         with self._turn():
+            if worker not in self.rows:
+                return []
             due = [job for job in self.jobs.values() if job.status == "queued" and job.not_before <= now]
             if not due:
                 return []

@@ -226,6 +226,16 @@ def test_runs_of_dead_workers_are_taken_back(opened):
     assert user.job("two") == ("queued", 1, 0, ["crashed"])
 
 
+def test_a_worker_that_was_marked_as_ended_claims_nothing(opened):
+    ledger, user = opened(run_record("one"))
+    register(ledger, "other")
+    claim(ledger)
+    ledger.release_from(["w"], 1.0)
+    assert claim(ledger) == []
+    assert user.job("one") == ("queued", 0, 0, ["released"])
+    assert [held.run_id for held in claim(ledger, worker="other")] == ["one"]
+
+
 def test_a_worker_that_ended_is_no_longer_listed(opened):
     ledger, _ = opened()
     assert [row.id for row in ledger.workers()] == ["w"]

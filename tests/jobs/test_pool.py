@@ -10,6 +10,7 @@ import pytest
 from jobs.config import Settings
 from jobs.pool import Pool, signals_to
 from store import Busy
+from store.workers import WorkerRecord
 from tests.jobs.fakes import FakeLauncher
 from tests.jobs.memory_ledger import MemoryLedger
 from tests.jobs.toy import run_record
@@ -176,8 +177,14 @@ def test_the_first_interrupt_drains_and_the_second_kills(pooled):
 def holding(running):
     """Let the pool's one worker claim a run."""
     running.turn()
-    [claim] = running.ledger.claim(running.started[0].id, 0.0, Settings(), lambda shape: 1, 1)
+    running.ledger.start(WorkerRecord(running.started[0].id, "host", "boot", 1, 0.5, "cpu"), {}, 0.0)
+    [claim] = claimed(running)
     return claim
+
+
+def claimed(running):
+    """Return what the pool's one worker gets when it claims."""
+    return running.ledger.claim(running.started[0].id, 0.0, Settings(), lambda shape: 1, 1)
 
 
 def test_what_a_killed_worker_held_is_handed_back_without_a_strike(pooled):
@@ -190,6 +197,7 @@ def test_what_a_killed_worker_held_is_handed_back_without_a_strike(pooled):
     assert [(event["run"], event["worker"]) for event in running.said if event["event"] == "released"] == [
         ("one", "w100")
     ]
+    assert claimed(running) == []  # although it may try before the signal reaches it
     assert running.ledger.connections == 0
 
 

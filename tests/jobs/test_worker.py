@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 
 from jobs import identity
-from store import Busy, DiskFull, Store, commits, queue
+from store import Busy, DiskFull, Store, StoreError, commits, queue
 from tests.checks import CheckRow
 from tests.jobs import toy
 from tests.jobs.toy import add_runs, assert_finished_once, run_record
@@ -50,6 +50,16 @@ def test_a_worker_waits_while_others_work(bench):
     with bench.worker() as worker:
         assert worker.run_once(bench.now) == "idle"
     assert bench.run("one").status == "running"
+
+
+def test_a_worker_that_was_marked_as_ended_takes_no_run_and_ends(bench):
+    add_runs(bench.workspace, run_record("one"))
+    with pytest.raises(StoreError, match="marked this worker as ended"), bench.worker() as worker:
+        with bench.ledger() as ledger:
+            ledger.release_from([worker.id], bench.now)  # what a pool does just before it kills its workers
+        worker.run()
+    assert (bench.run("one").status, bench.run("one").attempt) == ("queued", 0)
+    assert (bench.said[-1]["event"], bench.said[-1]["reason"]) == ("worker_ended", "error")
 
 
 def test_a_drained_run_is_released_and_ends_the_same(bench):

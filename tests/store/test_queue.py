@@ -125,6 +125,24 @@ def test_releasing_from_workers_takes_all_they_hold_without_a_strike(lab):
     assert queue.release_from(lab.store, ["u", "v"], 13.0) == []
 
 
+@pytest.mark.parametrize("how", ["released", "rescued", "ended"])
+def test_a_worker_that_has_ended_claims_nothing(lab, how):
+    lab.register("a", *lab.runs(2))
+    lab.start("w")
+    lab.start("v")
+    lab.claim("w")
+    if how == "released":
+        queue.release_from(lab.store, ["w"], 20.0)
+    elif how == "rescued":
+        lab.rescue(20.0, "w")
+    else:
+        workers.end(lab.store, "w", 20.0)
+    before = lab.everything()
+    assert lab.claim("w", now=30.0, pack=2) == []
+    assert lab.everything() == before
+    assert lab.claim("v", now=30.0, pack=2, alone_from=3) != []
+
+
 def test_jobs_are_pending_while_they_are_queued_or_running(lab):
     assert queue.pending(lab.store) is False
     lab.register("a", *lab.runs(1))
