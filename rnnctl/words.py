@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 LONGEST_VALUE = 60
+MOST_NAMES = 6
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:
@@ -20,6 +21,11 @@ def did_you_mean(word: str, names: Iterable[str]) -> str:
     """Return `; did you mean NAME?` for the nearest name, an empty text if no name is near enough."""
     name = nearest(word, names)
     return f"; did you mean {name}?" if name else ""
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first few names, separated by commas, and `...` for the others."""
+    return ", ".join([*names[:MOST_NAMES], *(["..."] if len(names) > MOST_NAMES else [])])
 
 
 def one_line(text: str) -> str:

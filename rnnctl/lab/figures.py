@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from store import Store
 
 DPI = 130
+LONGEST = 100  # characters of a label; file systems allow names of 255 bytes
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,11 @@ class DrawnFigures:
 
 
 def safe_name(label: str) -> str:
-    """Return a label as part of a file's name, on any file system."""
-    return re.sub(r"[^A-Za-z0-9._+=-]+", "-", label)[:100].strip("-")
+    """Return a label as part of a file's name, on any file system. A long label is cut and followed by its hash."""
+    name = re.sub(r"[^A-Za-z0-9._+=-]+", "-", label).strip("-")
+    if len(name) <= LONGEST:
+        return name
+    return f"{name[:LONGEST]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
 
 
 def save(figure: Figure, path: Path) -> None:

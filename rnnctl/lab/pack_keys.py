@@ -10,25 +10,17 @@ from store import Store, queries, registry
 
 
 def refresh_pack_keys(store: Store) -> list[str]:
-    """Give each run that waits without a pack key its own, and return the ids of the runs that have got one.
+    """Give each run that waits the pack key that this version computes, and return the ids of the runs that it changed.
 
-    Version 0.1 grouped runs by a list of keys that had forgotten the optimizer; after an upgrade such runs are trained
-    alone until this is called. A run whose spec this version cannot read stays as it is: its worker says what is wrong.
+    An earlier version may have computed other keys: version 0.1 forgot the optimizer. A run whose spec this version
+    cannot read stays as it is: its worker says what is wrong.
     """
     keys: dict[str, str] = {}
-    for run_id, text, spec in queries.keys_to_check(store):
-        if _is_key(text):
-            continue
+    for run in queries.keys_to_check(store):
         try:
-            keys[run_id] = PackKey.of(RunSpec.model_validate(spec)).text
+            text = PackKey.of(RunSpec.model_validate(run.spec)).text
         except ValidationError:
             continue
+        if text != run.shape:
+            keys[run.run_id] = text
     return registry.rekey(store, keys) if keys else []
-
-
-def _is_key(text: str) -> bool:
-    try:
-        PackKey.read(text)
-    except ValueError:
-        return False
-    return True

@@ -17,7 +17,7 @@ from rnnctl.probes.base import Answer, Asked, Probe, Question, QuestionError
 from rnnctl.report.results import group_label
 from rnnctl.report.specs import read_spec
 from rnnctl.study.run import RunSpec
-from rnnctl.words import counted, one_line
+from rnnctl.words import counted, one_line, some
 from store import Store, answers
 from store.answers import Answer as Kept
 from store.encoding import finite, to_json
@@ -25,8 +25,6 @@ from store.queries import RunRow
 
 if TYPE_CHECKING:
     from rnnctl.training.trained import Trained
-
-MOST_NAMED = 6  # runs that a message names
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ def ask(store: Store, name: str, probe: Probe, told: Callable[[str], None] | Non
     if not rows:
         raise LabError(f"{name}: the probe {probe.name} does not apply: {', '.join(dict.fromkeys(unfit.values()))}")
     if probe.single and len(rows) > 1:
-        labels = ", ".join(row.label for row in rows[:MOST_NAMED]) + ", ..." * (len(rows) > MOST_NAMED)
+        labels = some([row.label for row in rows])
         raise LabError(f"{name} has {len(rows)} runs, and {probe.name} is for one run: {labels}")
     questions = {row.run_id: _questions(probe, row, specs[row.run_id]) for row in rows}
     notes, asked, without = list(named.notes), [], {}
@@ -125,7 +123,7 @@ def _asked(
     questions: Sequence[Question],
     told: Callable[[str], None] | None,
 ) -> Asked:
-    """What is known of a run's best weights, and what had to be computed, answer by answer."""
+    """Return the kept answers about a run's best weights, and those that had to be computed."""
     step = trained.weights["best"].step
     known = {
         to_json(kept.asked): kept.answer

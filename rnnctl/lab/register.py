@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rnnctl.lab.errors import LabError
+from rnnctl.report.specs import read_spec
 from rnnctl.study.loading import Study, load_studies
 from rnnctl.study.pack_key import PackKey
+from rnnctl.study.run import RunSpec
 from store import Store, queries, registry
 from store.lineage import Descent
 from store.registry import RunRecord, StudyRecord
@@ -64,7 +65,7 @@ def register(
 def check_corpora(folder: Path, studies: Iterable[Study]) -> None:
     """Raise LabError if a corpus folder contains the workspace: all that runs write would become part of the text."""
     home = folder.resolve()
-    for corpus in sorted(corpus for study in studies for corpus in _texts(run.spec.canonical() for run in study.runs)):
+    for corpus in sorted(corpus for study in studies for corpus in _texts(run.spec for run in study.runs)):
         # Hidden files and folders are not part of a corpus.
         if home.is_relative_to(corpus) and not any(name.startswith(".") for name in home.relative_to(corpus).parts):
             raise LabError(f"the corpus folder {corpus} contains the workspace {home}; keep them apart")
@@ -72,8 +73,8 @@ def check_corpora(folder: Path, studies: Iterable[Study]) -> None:
 
 def _changed_texts(store: Store, study: Study) -> list[str]:
     """Return a line for each corpus whose text has changed since the study was last registered."""
-    now = _texts(run.spec.canonical() for run in study.runs)
-    before = _texts(row.spec for row in queries.runs_of(store, study.name)) if now else {}
+    now = _texts(run.spec for run in study.runs)
+    before = _texts(read_spec(row.spec) for row in queries.runs_of(store, study.name)) if now else {}
     return [
         f"{study.file}: {corpus} is another text than before: sha256 {hashes[-1]:.12}..., not "
         f"{before[corpus][-1]:.12}...; its runs are other runs"
@@ -82,12 +83,13 @@ def _changed_texts(store: Store, study: Study) -> list[str]:
     ]
 
 
-def _texts(specs: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Return, for the corpora that canonical specs name, the hashes of their texts."""
+def _texts(specs: Iterable[RunSpec]) -> dict[str, list[str]]:
+    """Return the hashes of the data that runs read, by the places where it lies."""
     hashes: dict[str, list[str]] = {}
     for spec in specs:
-        if (corpus := spec["task"].get("corpus")) is not None:
-            hashes.setdefault(corpus, []).append(spec["task"]["sha256"])
+        if (data := spec.task.data) is not None:
+            place, sha256 = data
+            hashes.setdefault(place, []).append(sha256)
     return hashes
 
 

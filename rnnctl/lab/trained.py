@@ -51,18 +51,23 @@ class NoBest(StrEnum):
 
     DIVERGED = "that diverged without a loss"  # training it again gives it no best weights either
     NO_CHECKPOINT = "without a checkpoint"
+    NOT_CHECKED = "without a finite validation loss so far"
 
 
 def why_no_best(row: RunRow, trained: Trained | None) -> NoBest | None:
     """Return why a run has no best weights, None if it has some. trained: its newest sound checkpoint."""
     if row.outcome == "diverged" and row.summary.get("best_loss") is None:
         return NoBest.DIVERGED
-    return NoBest.NO_CHECKPOINT if trained is None or "best" not in trained.weights else None
+    if trained is None:
+        return NoBest.NO_CHECKPOINT
+    return None if "best" in trained.weights else NoBest.NOT_CHECKED
 
 
 def none_has_best(what: str, reasons: Iterable[NoBest]) -> str:
     """Return, in a line, why none of the runs that `what` names has best weights."""
     counts = Counter(reasons)
+    if NoBest.NOT_CHECKED in counts:
+        return f"{what}: no run has a finite validation loss yet; see rnnctl train"
     if NoBest.NO_CHECKPOINT in counts:
         return f"{what}: no run has a checkpoint yet; see rnnctl train"
     n = counts[NoBest.DIVERGED]

@@ -11,11 +11,9 @@ from pathlib import Path
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.report.parameters import complete_key, equal, parse_condition
 from rnnctl.report.results import Result
-from rnnctl.words import did_you_mean
+from rnnctl.words import did_you_mean, some
 from store import NotFound, Store, Workspace, queries
 from store.queries import RunRow
-
-MOST_NAMED = 6  # runs that a message names
 
 
 def root_of(folder: Path | None = None) -> Path:
@@ -62,9 +60,8 @@ def _one_run(store: Store, name: str) -> str:
     ids = queries.resolve_runs(store, name)
     if len(ids) > 1:
         rows = queries.runs_of(store, run_ids=ids)
-        names = ", ".join(f"{row.study}/{row.label} ({row.run_id})" for row in rows[:MOST_NAMED])
-        more = ", ..." if len(ids) > MOST_NAMED else ""
-        raise LabError(f"{name!r} could be {len(ids)} runs: {names}{more}", Code.NOTHING)
+        names = some([f"{row.study}/{row.label} ({row.run_id})" for row in rows])
+        raise LabError(f"{name!r} could be {len(ids)} runs: {names}", Code.NOTHING)
     return ids[0]
 
 

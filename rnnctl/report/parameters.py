@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rnnctl.study.run import RunSpec
-
-# Keys whose value stands for the whole section in its short form.
-SHORT = frozenset({"name", "style", "cutoff", "alpha"})
 
 
 def parameters(spec: RunSpec) -> dict[str, Any]:
@@ -26,13 +24,23 @@ def parameters(spec: RunSpec) -> dict[str, Any]:
 
 
 def _flatten(section: Mapping[str, Any], path: tuple[str, ...], flat: dict[str, Any]) -> None:
+    tag, number_key = _short_keys(path)
     for name, value in section.items():
         if isinstance(value, Mapping):
             _flatten(value, (*path, name), flat)
-        elif name == "style" and "cutoff" in section:
+        elif name == tag and number_key in section:
             continue  # a cut-off says `rescale` by itself
         else:
-            flat[".".join(path if name in SHORT and path else (*path, name))] = value
+            flat[".".join(path if name in (tag, number_key) else (*path, name))] = value
+
+
+@cache
+def _short_keys(path: tuple[str, ...]) -> tuple[str | None, str | None]:
+    """Return the keys whose values stand for a section in its short forms: its tag, and what a number alone sets."""
+    from rnnctl.study.schema import KEYS
+
+    key = KEYS.get(path)
+    return (key.tag, key.number_key) if key else (None, None)
 
 
 def varying(specs: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -71,7 +79,8 @@ def complete_key(key: str, known: Iterable[str]) -> str:
         return key
     # train.clip.cutoff and model.init.name are known by their short forms.
     section, _, leaf = key.rpartition(".")
-    if leaf in SHORT and leaf != "style" and section in known:
+    tag, number_key = _short_keys(tuple(section.split(".")))
+    if leaf == (number_key or tag) and section in known:
         return section
     if key == "seed":
         raise ValueError("a configuration has no seed: its replicates differ in it")

@@ -51,7 +51,7 @@ class RunSpec(Section):
     def _omega_has_its_cell(self) -> RunSpec:
         if self.train.omega.alpha > 0 and not self.model.has_omega:
             alpha, cell = self.train.omega.alpha, self.model.name
-            raise ValueError(f"train.omega.alpha {alpha} has no meaning for {cell}: Omega is the vanilla RNN's")
+            raise ValueError(f"train.omega.alpha {alpha} has no meaning: Omega is not defined for {cell}")
         return self
 
     @model_validator(mode="after")

@@ -74,6 +74,15 @@ class Key:
                     return least
         return None
 
+    @property
+    def number_key(self) -> str | None:
+        """The key that a number in the place of this section sets, as `clip: 1.0` sets cutoff; None if no number can be
+        in its place.
+        """
+        number = 1.0
+        section = self.expand(number)
+        return next((name for name, value in section.items() if value == number)) if isinstance(section, dict) else None
+
     def expand(self, value: Any) -> Any:
         """Return a section with its short form written out; anything else unchanged."""
         for info in self.fields[:1]:

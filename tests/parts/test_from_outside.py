@@ -24,7 +24,7 @@ base:
   train: {updates: 600, batch: 20, lr: 0.01, clip: 1.0, optimizer: signs, rate: {name: stairs, every: 200}}
   check: {every: 50, samples: 200, chunk: 50, diagnostic_batch: 5}
   stop: {solved: never}
-grid: {train.optimizer.memory: [0.0, 0.9]}
+grid: {train.optimizer.alpha: [0.0, 0.9]}
 seeds: [1, 2]
 """
 PATIENCE = 600  # seconds that end a test that hangs
@@ -70,6 +70,12 @@ def test_it_learns_and_is_ranked_beside_its_floor(trained):
         run = dict(zip(names, values, strict=True))
         assert float(run["floor"]) == pytest.approx(np.log(2))
         assert float(run["loss"]) < 0.9 * np.log(2)
+
+
+def test_its_keys_are_hyper_parameters(trained):
+    shown = rnnctl("examine", "outside", "--where", "optimizer=signs", "--where", "alpha=0.9", "--csv", cwd=trained)
+    assert len(shown.stdout.splitlines()) == 1 + 2
+    assert "train.optimizer.alpha" in rnnctl("effects", "outside", "--json", cwd=trained).stdout
 
 
 def test_figures_and_exports_are_made(trained, tmp_path):

@@ -18,6 +18,7 @@ from rnnctl.report.export.npz import final_state
 from rnnctl.report.export.places import with_places
 from rnnctl.report.export.table import check_rows, csv_lines, identities, json_lines
 from rnnctl.report.export.tensorboard import GRADIENT, write_events
+from rnnctl.study.former import with_former_names
 from rnnctl.study.loading import read_study
 from rnnctl.study.run import RunSpec
 from rnnctl.tasks import text as text_task
@@ -324,6 +325,14 @@ def test_every_section_of_a_spec_survives_being_written_out():
     ]
     rows = [row(f"r{i}", spec(**({"model": {"name": "rnn", "hidden": 40}} | one))) for i, one in enumerate(cases)]
     assert made_by(told([(study("study: ["), rows)])) == {"s.yaml": [one.run_id for one in rows]}
+
+
+def test_runs_with_former_names_of_keys_are_written_out_under_the_current_ones():
+    (earlier, *others) = runs_of(TEXT.replace("model:", "train: {rate: {name: 1/t, period: 7}}\n  model:"))
+    earlier.spec = with_former_names(earlier.spec)
+    assert "lr_decay" in earlier.spec["train"]
+    runs = [earlier, *others]
+    assert made_by(told([(study("study: ["), runs)])) == {"s.yaml": [run.run_id for run in runs]}
 
 
 def test_more_runs_than_a_study_file_should_hold_are_several_files(monkeypatch):

@@ -204,7 +204,7 @@ VALUES = [
         "study: s\nbase:\n  task: text\n  model: {name: gated, init: {connections: 3}}\n", 4,
         "base.model.init.connections", "has no meaning where model.init is linear", "allowed: name"),
     bad("omega with a gated cell", HEAD + "  model: gru\n  train: {lr: 1, omega: 0.5}\n", 5, "base.train.omega",
-        "train.omega.alpha 0.5 has no meaning for gru: Omega is the vanilla RNN's"),
+        "train.omega.alpha 0.5 has no meaning: Omega is not defined for gru"),
     bad("omega with a gated cell of a case", HEAD + "cases:\n  A: {model: lstm, train.omega.alpha: 2}\n", 5,
         "cases.A.train.omega.alpha", "has no meaning for lstm"),
     bad("unknown init by name", HEAD + "  model.init.name: ortho\n", 4, "base.model.init.name", "mean orthogonal?"),

@@ -30,7 +30,7 @@ def recipe_for(
     """
     recipe = _read(store, study_named(store, study), file)
     if best is not None and below is not None:
-        raise LabError("--best and --below exclude each other")
+        raise LabError("best and below exclude each other")
     if best is not None:
         try:
             recipe = replace(recipe, cut=Cut(best=parse_best(int(best) if str(best).isdecimal() else best)))
@@ -54,6 +54,7 @@ def _read(store: Store, study: str, file: Path | None) -> Recipe:
     recipe = recipe_of(source, study)
     if recipe is None:
         raise LabError(
-            f"study {study} has no recipe: give its file a section refine and register it again, or say --recipe"
+            f"study {study} has no recipe of its own: give its file a section refine and register it, or name a file",
+            argument="recipe",
         )
     return recipe

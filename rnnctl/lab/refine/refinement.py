@@ -21,13 +21,11 @@ from rnnctl.study.errors import SpecError
 from rnnctl.study.loading import Study, read_study
 from rnnctl.study.names import NAME_RULE, is_name
 from rnnctl.study.recipe import Recipe
-from rnnctl.words import counted
+from rnnctl.words import counted, some
 from store import Store, queries, registry
 from store.errors import translated
 from store.files import write_whole
 from store.queries import RunRow
-
-MOST_NAMED = 6  # configurations that a note names; the record has all
 
 
 @dataclass(frozen=True)
@@ -174,10 +172,14 @@ def _check_name(store: Store, refined: Study, path: Path) -> None:
     """Raise LabError if the new study would replace another one, in the workspace or in its folder."""
     for row in queries.studies(store):
         if row.name == refined.name and row.source != refined.source:
-            raise LabError(f"a study {refined.name} is registered, and has other content; choose another --name")
+            raise LabError(
+                f"a study {refined.name} is registered, and has other content; choose another name", argument="name"
+            )
     with translated(path):
         if path.exists() and path.read_bytes() != refined.source.encode():
-            raise LabError(f"{path} exists, and has other content; move it away or choose another --name")
+            raise LabError(
+                f"{path} exists, and has other content; move it away or choose another name", argument="name"
+            )
 
 
 def _keep(store: Store, refined: Study, path: Path, children: Sequence[Offspring]) -> None:
@@ -234,19 +236,15 @@ def _notes(selection: Selection, recipe: Recipe, children: Sequence[Offspring]) 
         (selection.diverged, f"that diverged without a {recipe.by}"),
     ):
         if labels:
-            yield f"{counted(len(labels), 'configuration')} {why} left out: {_some(labels)}"
+            yield f"{counted(len(labels), 'configuration')} {why} left out: {some(labels)}"
     partly = [
         f"{chosen.label} ({chosen.judged} of {len(chosen.rows)})"
         for chosen in selection.chosen
         if chosen.judged < len(chosen.rows)
     ]
     if partly:
-        yield f"judged by the runs that have finished: {_some(partly)}"
+        yield f"judged by the runs that have finished: {some(partly)}"
     used = {origin.variant.name for child in children for origin in child.origins}
     for variant in recipe.variants:
         if variant.name not in used:
             yield f"the variant {variant.name} applies to none of the chosen"
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join([*names[:MOST_NAMED], *(["..."] if len(names) > MOST_NAMED else [])])

@@ -94,7 +94,9 @@ def _free_name(study: str, taken: set[str]) -> str:
 
 def _written_out(name: str, study: str, rows: Sequence[RunRow]) -> str:
     lines = [f"study: {name}", f"about: Runs of {study} in full.", "cases:"]
-    return "\n".join([*lines, *(f"  {row.run_id}: {json.dumps(row.spec)}" for row in rows)])
+    # A spec may have been registered by an earlier version, whose names of keys a study file may not use.
+    specs = [json.dumps(read_spec(row.spec).canonical()) for row in rows]
+    return "\n".join([*lines, *(f"  {row.run_id}: {spec}" for row, spec in zip(rows, specs, strict=True))])
 
 
 def _here_document(file: str, text: str) -> Iterator[str]:

@@ -17,7 +17,7 @@ class SignsSection(OptimizerSection):
     """Steps of one size in the direction of a running mean of gradients."""
 
     name: Literal["signs"] = "signs"
-    memory: Annotated[float, PER_RUN] = Field(0.5, ge=0, lt=1, description="share of the mean that stays")
+    alpha: Annotated[float, PER_RUN] = Field(0.5, ge=0, lt=1, description="share of the mean that stays")
 
     slots: ClassVar[int] = 1
 
@@ -36,5 +36,5 @@ def _step(
     kept_SN: torch.Tensor | None,
 ) -> None:
     assert kept_SN is not None
-    kept_SN[0].mul_(settings.memory).add_(gradient_N, alpha=(1 - settings.memory) * scale)
+    kept_SN[0].mul_(settings.alpha).add_(gradient_N, alpha=(1 - settings.alpha) * scale)
     weights_N.sub_(kept_SN[0].sign(), alpha=rate)
