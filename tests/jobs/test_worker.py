@@ -53,11 +53,14 @@ def test_a_worker_waits_while_others_work(bench):
 
 
 def test_a_worker_that_was_marked_as_ended_takes_no_run_and_ends(bench):
+    def work():
+        with bench.worker() as worker, bench.ledger() as pool:
+            pool.release_from([worker.id], bench.now)  # a pool does this just before it kills its workers
+            worker.run()
+
     add_runs(bench.workspace, run_record("one"))
-    with pytest.raises(StoreError, match="marked this worker as ended"), bench.worker() as worker:
-        with bench.ledger() as ledger:
-            ledger.release_from([worker.id], bench.now)  # what a pool does just before it kills its workers
-        worker.run()
+    with pytest.raises(StoreError, match="marked this worker as ended"):
+        work()
     assert (bench.run("one").status, bench.run("one").attempt) == ("queued", 0)
     assert (bench.said[-1]["event"], bench.said[-1]["reason"]) == ("worker_ended", "error")
 
