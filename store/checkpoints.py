@@ -123,6 +123,11 @@ def live(store: Store, run_id: str | None = None) -> list[Checkpoint]:
     return [Checkpoint(**row) for row in rows]
 
 
+def is_live(store: Store, checkpoint: Checkpoint) -> bool:
+    """Return whether a run may still be resumed from the checkpoint: newer ones may have replaced it meanwhile."""
+    return bool(store.value("SELECT count(*) FROM checkpoints WHERE path = ? AND status = 'live'", (checkpoint.path,)))
+
+
 def newest_sound(store: Store, run_id: str) -> Resumption:
     """Return where a run can continue; reads its files, newest first, until one is sound.
 

@@ -52,7 +52,7 @@ def write_whole(path: Path, fill: Callable[[BinaryIO], object], *, durable: bool
                 raise of_system(OSError(error.errno, error.strerror), path) from error
             raise
         if durable:
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
 
 
 class _RawFile(io.FileIO):
@@ -92,13 +92,13 @@ def _make_folder(folder: Path, path: Path, durable: bool) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if durable:
-            _sync_folder(folder.parent)
+            sync_folder(folder.parent)
     except OSError as error:
         raise of_system(error, folder, f"cannot write {path}: ") from error
 
 
-def _sync_folder(folder: Path) -> None:
-    """Put the names in a folder on the disk."""
+def sync_folder(folder: Path) -> None:
+    """Put the names in a folder on the disk (fsync)."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from store.checkpoints import Checkpoint, live, unsoundness
+from store.checkpoints import is_live, live, unsoundness
 from store.connection import Store
 from store.errors import Corrupt, StoreError, translated
 
@@ -42,7 +42,7 @@ def checkpoint_findings(store: Store) -> list[Finding]:
         except StoreError as error:
             reason = str(error)
         # A checkpoint that is no longer live was replaced by a newer one while this loop was reading.
-        if reason is not None and _is_live(store, checkpoint):
+        if reason is not None and is_live(store, checkpoint):
             findings.append(Finding("checkpoint", checkpoint.path, reason))
     return findings
 
@@ -68,7 +68,3 @@ def remove_orphans(store: Store) -> list[Path]:
             with translated(path):
                 path.unlink(missing_ok=True)
     return paths
-
-
-def _is_live(store: Store, checkpoint: Checkpoint) -> bool:
-    return bool(store.value("SELECT count(*) FROM checkpoints WHERE path = ? AND status = 'live'", (checkpoint.path,)))

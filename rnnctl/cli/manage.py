@@ -110,10 +110,21 @@ def backup(
     checkpoints: Annotated[bool, typer.Option(help="Copy the checkpoints as well.")] = True,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Copy the workspace and verify the copy. Training can go on meanwhile."""
+    """Copy the workspace and verify the copy. Training can go on meanwhile.
+
+    A damaged checkpoint does not stop the backup. It is named, and the exit status is 1.
+    """
     from rnnctl.lab import maintain
 
     with opened(workspace) as store:
         made = maintain.backup(store, destination, checkpoints=checkpoints)
     say(f"{made.folder}: database and {counted(made.checkpoints, 'checkpoint')}, verified")
     notes(made.notes)
+    for finding in made.damaged:
+        say(one_line(f"damaged: {finding.subject}: {finding.text}"))
+    if made.damaged:
+        say(
+            f"the backup is complete except for {counted(len(made.damaged), 'damaged checkpoint')}; "
+            "rnnctl doctor shows whether the workspace has the same damage"
+        )
+        raise typer.Exit(FAILURE)

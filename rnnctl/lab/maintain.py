@@ -117,15 +117,20 @@ def _file_system(folder: Path) -> str:
 
 @dataclass(frozen=True)
 class Backup:
-    """A copy of a workspace. notes: checkpoints that were replaced while it was made."""
+    """A copy of a workspace.
+
+    checkpoints: number of checkpoints that were copied and verified. damaged: checkpoints that are missing in the copy,
+    or are not what was written. notes: checkpoints that were replaced while the copy was made.
+    """
 
     folder: Path
     checkpoints: int
+    damaged: list[Finding]
     notes: list[str]
 
 
 def backup(store: Store, destination: Path, *, checkpoints: bool = True) -> Backup:
     """Copy a workspace into a new folder, and verify the copy. Raises StoreError."""
     made = copy(store, destination, checkpoints)
-    notes = [f"{path} was replaced by a newer one while the copy was made" for path in made.missing]
-    return Backup(made.workspace.root, made.checkpoints, notes)
+    notes = [f"{path} was replaced by a newer one while the copy was made" for path in made.replaced]
+    return Backup(made.workspace.root, made.checkpoints, made.damaged, notes)

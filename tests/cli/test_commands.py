@@ -310,6 +310,20 @@ def test_a_backup_is_a_workspace_with_the_same_bits(trained, tmp_path):
     one_line(rnnctl("backup", tmp_path / "copy", cwd=trained, check=1), "exists already")
 
 
+def test_a_backup_with_a_damaged_checkpoint_is_made_and_is_not_called_verified(trained, tmp_path):
+    rnnctl("backup", tmp_path / "sound", cwd=trained, check=0)
+    files = sorted((tmp_path / "sound" / "checkpoints").rglob("*.ckpt"))
+    content = bytearray(files[0].read_bytes())
+    content[len(content) // 2] ^= 1
+    files[0].write_bytes(content)
+    done = rnnctl("backup", tmp_path / "copy", cwd=tmp_path / "sound", check=1)
+    made, damaged, hint = done.stderr.splitlines()
+    assert made == f"{tmp_path / 'copy'}: database and {len(files) - 1} checkpoints, verified"
+    assert damaged == f"damaged: {files[0].relative_to(tmp_path / 'sound')}: its content has changed (sha256 differs)"
+    assert "except for 1 damaged checkpoint" in hint
+    assert (tmp_path / "copy" / files[0].relative_to(tmp_path / "sound")).exists()
+
+
 # --- workspaces in trouble
 # ------------------------------------------------------------------------------------------------
 

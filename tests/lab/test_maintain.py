@@ -38,7 +38,7 @@ def test_a_stray_file_is_found_and_removed(store):
 
 def test_a_backup_is_a_workspace(store, tmp_path):
     made = maintain.backup(store, tmp_path / "copy")
-    assert (made.folder, made.checkpoints, made.notes) == (tmp_path / "copy", 0, [])
+    assert (made.folder, made.checkpoints, made.damaged, made.notes) == (tmp_path / "copy", 0, [], [])
     with Store.open(made.folder) as copy:
         assert queries.counts(copy) == queries.counts(store)
     with pytest.raises(StoreError, match="exists already"):
