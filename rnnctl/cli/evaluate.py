@@ -8,7 +8,7 @@ from typer.core import TyperCommand
 
 
 class Evaluate(TyperCommand):
-    """The command `evaluate`. It takes its options from the probe when they are needed: `rnnctl --help` loads none."""
+    """The command `evaluate`. It takes options and help from the probe when needed: `rnnctl --help` loads none."""
 
     def get_params(self, ctx: Any) -> list[Any]:
         if not self.params:
@@ -17,14 +17,13 @@ class Evaluate(TyperCommand):
 
             built = command_of(Lengths, with_what=True)
             self.params, self.callback = built.params, built.callback
+            self.help = f"{self.help}\n\n{built.help}"
         return super().get_params(ctx)
 
 
 def evaluate() -> None:
-    """Put fresh sequences of given lengths to the best weights of runs. The same as `rnnctl probe RUN lengths`.
+    """Try trained networks on sequences of other lengths. The same as `rnnctl probe RUN lengths`.
 
-    The best weights of a run are those of its lowest validation loss. Runs without a checkpoint are left out. A length
-    is what min_length and max_length mean in the task, and in text the window; text is that of the test split. Shown
-    are errors, and what the best predictor without memory has; of text bits per byte, and the bigram's. Answers are
-    kept, and not computed again.
+    The best weights of a run are asked, those of its lowest validation loss. Runs without a checkpoint are left out.
+    Answers are kept, and not computed again.
     """

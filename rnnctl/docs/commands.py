@@ -89,9 +89,9 @@ def _below(prefix: str, group: TyperGroup) -> Iterator[Command]:
 
 
 def _command(name: str, command: TyperCommand | TyperGroup) -> Command:
+    command.get_params(typer.Context(command))  # the options and the help of some commands are made only now
     text = inspect.cleandoc(command.help or "")
     paragraphs = tuple(" ".join(paragraph.split()) for paragraph in text.split("\n\n"))
-    command.get_params(typer.Context(command))  # the options of some commands are made only now
     hints: dict[str, Any] = {}
     if command.callback is not None:
         hints = get_type_hints(inspect.unwrap(command.callback), include_extras=True)
