@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import platform
 import uuid
-from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -27,9 +26,9 @@ BIT_VARIABLES = {
 }
 
 
-def worker_environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment for a worker: `base`, or that of this process, with the variables that fix bits."""
-    return {**(os.environ if base is None else base), **BIT_VARIABLES}
+def worker_environment() -> dict[str, str]:
+    """Return the environment for a worker: that of this process, with the variables that fix bits."""
+    return {**os.environ, **BIT_VARIABLES}
 
 
 def settle_torch() -> None:

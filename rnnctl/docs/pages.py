@@ -24,11 +24,6 @@ def pages() -> list[Path]:
     return sorted(FOLDER.glob("*.md"))
 
 
-def block_names(text: str) -> list[str]:
-    """Return the names of the generated parts of a page, in order."""
-    return [match["name"] for line in text.splitlines() if (match := _START.fullmatch(line))]
-
-
 def rewritten(text: str, block: Callable[[str], str]) -> str:
     """Return a page with each generated part replaced by `block(NAME)`.
 

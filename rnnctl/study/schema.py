@@ -26,7 +26,7 @@ TAGS = ("name", "style")
 
 
 class UnknownKey(SpecError):
-    """A dotted key names nothing, or several keys. `allowed` has the names that are possible in its place."""
+    """There is no such key. `allowed` has the names that are possible in its place."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,19 +226,3 @@ def short_name(path: Path) -> str:
         if sum(other[-length:] == tail for other in KEYS) == 1:
             return ".".join(tail)
     return ".".join(path)
-
-
-def full_path(name: str) -> Path:
-    """Return the path of a dotted key or of any unambiguous tail of it, such as short_name returns.
-
-    Raise UnknownKey if no key or several keys end with it.
-    """
-    tail = tuple(name.split("."))
-    matches = [path for path in KEYS if path[-len(tail) :] == tail]
-    if tail in KEYS:
-        return tail
-    if len(matches) == 1:
-        return matches[0]
-    if matches:
-        raise UnknownKey(f"{name} could be several keys", allowed=[".".join(path) for path in matches])
-    return lookup(tail).path

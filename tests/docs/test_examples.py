@@ -54,7 +54,7 @@ def _code(page: Path, title: str) -> str:
 def _run(tmp_path: Path, code: str, script: str) -> str:
     (tmp_path / "example.py").write_text(code, encoding="utf-8")
     (tmp_path / "train.py").write_text(script, encoding="utf-8")
-    environment = worker_environment({**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"})
+    environment = {**worker_environment(), "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     done = subprocess.run(
         [sys.executable, "train.py"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
     )
