@@ -1,4 +1,4 @@
-"""Imports run one way: the command line, use-cases, queue, store; and no room knows those above it."""
+"""Imports go one way: the command line, use-cases, queue, store; no room imports what lies above it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COMMON = {
     "rnnctl.seeds",
     "rnnctl.words",
 }
-# The rooms that each room below the use-cases may import, beside the common modules in rnnctl.
+# The rooms that each room may import, besides the common modules in rnnctl.
 MAY_IMPORT: dict[str, set[str]] = {
     "store": set(),
     "jobs": {"store"},
@@ -47,9 +47,18 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rnnctl.corpora", "rnnctl.probes", "rnnctl.report", "rnnctl.study", "rnnctl.tasks", "rnnctl.training",
         "jobs", "plots", "store",
     },
+    "rnnctl.bench": {
+        "rnnctl.cells", "rnnctl.study", "rnnctl.tasks", "rnnctl.training", "jobs", "store",
+    },
+    # Besides the use-cases: types and names of what is shown, errors, probes as commands, and orders to a worker.
+    "rnnctl.cli": {
+        "rnnctl.bench", "rnnctl.lab", "rnnctl.probes", "rnnctl.report", "rnnctl.study", "jobs", "store",
+    },
 }  # fmt: skip
 WITHOUT_COMMON = {"store", "jobs", "plots", "rnnctl.kernels"}
 TERMINALS = {"typer", "rich", "click"}
+# What the command line leaves to the rooms below it: SQL, networks, figures.
+NOT_FOR_TERMINALS = {"sqlite3", "sqlite_utils", "torch", "numpy", "numba", "matplotlib"}
 
 
 def within(name: str, places: set[str]) -> bool:
@@ -109,6 +118,17 @@ def test_only_the_command_line_knows_terminals():
         if room(module) not in {"rnnctl.cli", "rnnctl.docs"}
         for line, name in imports(module)
         if within(name, TERMINALS)
+    ]
+    assert wrong == []
+
+
+def test_the_command_line_knows_neither_sql_nor_networks_nor_figures():
+    wrong = [
+        f"{module}:{line} imports {name}"
+        for module in modules()
+        if room(module) == "rnnctl.cli"
+        for line, name in imports(module)
+        if within(name, NOT_FOR_TERMINALS)
     ]
     assert wrong == []
 
