@@ -195,7 +195,7 @@ ANSWERS = """CREATE TABLE answers (
 
 
 def answers_of_probes(connection: sqlite3.Connection) -> None:
-    """One table for the answers of all probes; the evaluations become answers of the probe `lengths`.
+    """Make one table for the answers of all probes; turn the evaluations into answers of the probe `lengths`.
 
     Done in Python because SQLite writes reals into JSON with 15 digits, which is not enough to read the same number.
     """

@@ -110,7 +110,7 @@ def name_of(kind: type[Probe]) -> str:
 
 
 def _command(name: str, about: str, run: Callable[..., None], options: Mapping[str, tuple[Any, Any]]) -> TyperCommand:
-    """A command of the function `run`, whose options are given by name: (annotation, default)."""
+    """Return a command that calls `run`. options: (annotation, default) of each by name."""
     keyword = inspect.Parameter.KEYWORD_ONLY
     signature = inspect.Signature(
         [inspect.Parameter(key, keyword, annotation=hint, default=default) for key, (hint, default) in options.items()]

@@ -105,7 +105,7 @@ def _summary(end: TrainEnd) -> int:
 
 
 def worker(options: Annotated[str, typer.Argument(metavar="OPTIONS", help="A JSON object.")]) -> None:
-    """One worker process of `train`: takes orders on stdin, writes events to stdout."""
+    """Run a worker process of `train`, which takes orders on stdin and writes events to stdout."""
     from jobs.child import serve
 
     parsed = WorkerOptions.from_json(options)

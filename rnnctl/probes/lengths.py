@@ -77,7 +77,7 @@ class Lengths(Probe):
         }
 
     def tabulate(self, runs: Sequence[Asked]) -> list[Table | str]:
-        """A row a run, its figure at each length, and a row for the predictor without memory of each task."""
+        """Return one table: a row for each run, and for each task a row of the predictor without memory, by length."""
         measure = measure_of([answer for run in runs for _, answer in run.answers])
         heads = ["label", "best weights of", *(f"{measure.heading} at {length:,}" for length in self.lengths)]
         rows: list[list[str | None]] = []
@@ -141,7 +141,7 @@ class Shown:
 
 
 def _bits(answer: Answer, key: str) -> float:
-    """A loss in bits per byte; NaN if it is not finite."""
+    """Return a loss in bits per byte; NaN if it is not finite."""
     return math.nan if answer[key] is None else bits_per_byte(answer[key], answer["bytes_per_answer"])
 
 

@@ -74,7 +74,7 @@ class StateAblation(Probe):
         return ablation(trained.spec, trained.weights["best"].flat_N, contexts, samples, seed, split).to_json()
 
     def tabulate(self, runs: Sequence[Asked]) -> list[Table | str]:
-        """A table for each measure of the states, and two of the contexts, losses and costs; a row a run in each."""
+        """Return a table for each measure of the states, and two tables by context: losses and costs. Rows are runs."""
         results = [(run, _result(run)) for run in runs]
         contexts = sorted({context for _, result in results for context in result.contexts})
         heads = ["label", *map(str, contexts)]
@@ -139,7 +139,7 @@ class StateAblation(Probe):
 
 
 def _result(run: Asked) -> Ablation:
-    """What was measured of a run, which is asked one question."""
+    """Return what was measured for a run, which is asked one question."""
     ((_, answer),) = run.answers
     return Ablation.from_json(answer)
 
@@ -148,7 +148,7 @@ def _result(run: Asked) -> Ablation:
 
 
 def _states_table(results: Sequence[tuple[Asked, Ablation]], key: str, heading: str, scale: int) -> Table:
-    """A measure in every state on every target, beside the floors on these targets; of nats also what states cost."""
+    """Return the table of a measure: all targets, in every state, beside their floors; for nats also the costs."""
     heads = ["label", "best weights of", *(f"{heading} {name}" for name in WAYS.values()), "bigram", "unigram"]
     rows = []
     for run, result in results:
@@ -174,7 +174,7 @@ def _cell(measured: Measured, key: str = "nats", scale: int = 1) -> str:
 
 
 def _cost(measured: Measured) -> str:
-    """To four places, so that costs can be compared with ENOUGH at a glance; less says nothing about use."""
+    """Return a cost to four places, so that it can be compared with ENOUGH at a glance."""
     return f"{measured.cost:z.4f} ± {measured.cost_se:.4f}"
 
 

@@ -74,7 +74,9 @@ def _mix(z_BH, m_BH, s_BH, p_BH):
 
 @kernel
 def forward(w_LPH, rows, parts, x_LRTBH, h_RTBC, values, run, length):
-    """Each layer's output and state for t = 1..T, and all values, from x[0], the first layer's inputs, and h[0].
+    """Compute each layer's output and state for t = 1..T, and all values.
+
+    Reads x[0], the inputs of the first layer, and h[0].
 
     x_LRTBH: (L + 1, R, T or more, B, H). h_RTBC: (R, T + 1 or more, B, C).
     """
@@ -138,8 +140,9 @@ def _turn(w_PH, rows, out_PH):
 
 @kernel
 def _back(turned_PH, rows, letter, part, delta_BH, in_BH, into_BH, grad_PH, fresh):
-    """What a delta has for one part of its map's input joins `into`, and its gradient that of the part's block, which
-    is written anew if fresh.
+    """Take a delta back through one part of its map: add the gradient of the part's input to `into_BH`.
+
+    Add the gradient of the part's block of weights to `grad_PH`, or write it there if fresh.
     """
     top = rows[letter, 0] + part * turned_PH.shape[1]
     end = top + turned_PH.shape[1]

@@ -54,15 +54,15 @@ class GatedTape(Tape):
         self.d_RTBH = torch.zeros(runs, steps + 1, self.batch, self.model.state_size, **options)
 
     def d(self, i: int) -> torch.Tensor:
-        """dL/ds_t for t = 0..T_i, (T_i + 1, B, L * H)"""
+        """Return dL/ds_t of row i for t = 0..T_i, (T_i + 1, B, L * H)."""
         return self.d_RTBH[i, : self.lengths[i] + 1]
 
     def out(self, i: int) -> torch.Tensor:
-        """The last layer's output of row i for t = 1..T_i, (T_i, B, H)."""
+        """Return the last layer's output of row i for t = 1..T_i, (T_i, B, H)."""
         return self.x_LRTBH[-1, i, : self.lengths[i]]
 
     def gates(self, i: int) -> Values:
-        """Each gate of row i for t = 1..T_i, all layers side by side, (T_i, B, L * H)."""
+        """Return each gate of row i for t = 1..T_i, all layers side by side, (T_i, B, L * H)."""
         rows = {name: self.values[name][:, i, : self.lengths[i]] for name in self.model.gates}
         return {name: torch.cat(list(gate_LTBH), 2) for name, gate_LTBH in rows.items()}
 
