@@ -125,7 +125,7 @@ def nearest_check(figure: str, updates: np.ndarray, update: float) -> int:
     """Return the index of the check nearest to an update, of two the later. Raise ValueError for update < 0 or NaN."""
     if not update >= 0:
         raise ValueError(f"{figure}: at is {update:g}, allowed: updates of 0 or more, inf for the last check")
-    if np.isinf(update):
+    if update >= int(updates[-1]):
         return len(updates) - 1
     distances = np.abs(updates - update)
     return int(np.flatnonzero(distances == distances.min())[-1])

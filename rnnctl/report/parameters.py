@@ -23,6 +23,14 @@ def parameters(spec: RunSpec) -> dict[str, Any]:
     return flat
 
 
+def all_parameters(spec: RunSpec) -> dict[str, Any]:
+    """Return parameters(spec) and those keys that canonical specs leave out where they have their defaults."""
+    flat: dict[str, Any] = {}
+    _flatten(spec.written_out(), (), flat)
+    del flat["seed"]
+    return flat
+
+
 def _flatten(section: Mapping[str, Any], path: tuple[str, ...], flat: dict[str, Any]) -> None:
     tag, number_key = _short_keys(path)
     for name, value in section.items():

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from rnnctl.report.parameters import parameters
+from rnnctl.report.parameters import all_parameters, parameters
 
 if TYPE_CHECKING:
     from rnnctl.study.run import RunSpec
@@ -27,6 +27,11 @@ def read_spec(stored: Mapping[str, Any]) -> RunSpec:
 def read_parameters(stored: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the hyper-parameters of a stored spec by dotted key. Raise SpecError if this version cannot read it."""
     return _parameters(_settings(stored))
+
+
+def read_all_parameters(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return read_parameters(stored) and those keys that specs leave out where they have their defaults."""
+    return _all_parameters(_settings(stored))
 
 
 def _settings(stored: Mapping[str, Any]) -> str:
@@ -54,3 +59,8 @@ def _configuration(settings: str) -> RunSpec:
 @lru_cache(maxsize=CONFIGURATIONS)
 def _parameters(settings: str) -> Mapping[str, Any]:
     return parameters(_configuration(settings))
+
+
+@lru_cache(maxsize=CONFIGURATIONS)
+def _all_parameters(settings: str) -> Mapping[str, Any]:
+    return all_parameters(_configuration(settings))

@@ -34,7 +34,7 @@ def moved(path: Path) -> str | None:
         return None
     (current,) = matches
     section = current[:-1]
-    return f"is {'.'.join(current)} now; write {'.'.join(section)}: {EXAMPLES[section]}"
+    return f"is {'.'.join(current)} now; write for example {'.'.join(section)}: {EXAMPLES[section]}"
 
 
 def with_former_names(plain: dict[str, Any]) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from rnnctl.study.names import check_name
 from rnnctl.study.overlay import Overlay, Place, read_changes, read_key
 from rnnctl.study.recipe import Recipe, read_recipe
 from rnnctl.study.replicates import with_seeds
-from rnnctl.study.schema import KEYS, names_below
+from rnnctl.study.schema import KEYS, names_below, section_of_tag
 from rnnctl.study.values import Option, read_draws, read_list, written
 from rnnctl.study.yaml import Node
 from rnnctl.words import nearest, shown
@@ -348,7 +348,8 @@ def _check_kind(name: str, node: Node) -> None:
 def _check_varied_once(axes: Iterable[Axis]) -> None:
     first: dict[Path, Place] = {}
     for axis in axes:
-        for path in axis.paths:
+        # A section and the name of its variant are one choice.
+        for path in dict.fromkeys(section_of_tag(path) or path for path in axis.paths):
             if path in first:
                 what = f"{'.'.join(path)} is varied twice, also by {first[path].key} in line {first[path].line}"
                 raise SpecError(what, line=axis.place.line, key=axis.place.key)

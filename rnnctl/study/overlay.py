@@ -18,7 +18,7 @@ from rnnctl.section import Path
 from rnnctl.study.errors import SpecError
 from rnnctl.study.explain import MISSING, Problem, disagreement, problems
 from rnnctl.study.run import RunSpec
-from rnnctl.study.schema import Key, UnknownKey, lookup
+from rnnctl.study.schema import KEYS, Key, UnknownKey, lookup, section_of_tag
 from rnnctl.study.yaml import Node
 
 
@@ -53,7 +53,25 @@ def read_changes(node: Node, where: str, layer: int) -> list[Change]:
         if clash is not change.place and not both_open:
             what = f"is set twice, first in line {clash.line} as {clash.key}"
             raise SpecError(what, line=change.place.line, key=change.place.key)
+    _check_variants_agree(changes)
     return outermost_first(changes)
+
+
+def _check_variants_agree(changes: Iterable[Change]) -> None:
+    """Raise SpecError if a section and its tag name two variants: `optimizer: adam` and `optimizer.name: sgd`."""
+    first: dict[Path, tuple[Any, Place]] = {}
+    for change in changes:
+        section, variant = section_of_tag(change.path), change.value
+        if section is None:
+            key = KEYS[change.path]
+            written_out = key.expand(change.value)
+            if change.opens or key.tag is None or not isinstance(written_out, dict):
+                continue
+            section, variant = change.path, written_out.get(key.tag)
+        named, place = first.setdefault(section, (variant, change.place))
+        if named != variant:
+            what = f"is set twice, first in line {place.line} as {place.key}"
+            raise SpecError(what, line=change.place.line, key=change.place.key)
 
 
 def read_change(name: str, node: Node, where: str, layer: int, above: Path = ()) -> list[Change]:

@@ -43,7 +43,10 @@ class Key:
 
     @property
     def required(self) -> bool:
-        return any(info.is_required() for info in self.fields)
+        """Whether every run must set this key: all variants of the section above have it, without a default."""
+        above = KEYS.get(self.path[:-1])
+        everywhere = above is None or len(self.fields) == len(above.variants)
+        return everywhere and all(info.is_required() for info in self.fields)
 
     @property
     def tag(self) -> str | None:
@@ -219,6 +222,12 @@ def value_at(canonical: dict[str, Any], path: Path) -> Any:
 
 
 @cache
+def section_of_tag(path: Path) -> Path | None:
+    """Return the path of the section whose variant this key names (`model.init` for `model.init.name`), else None."""
+    above = KEYS.get(path[:-1])
+    return above.path if above is not None and above.tag == path[-1] else None
+
+
 def short_name(path: Path) -> str:
     """Return the shortest dotted tail of a path that no other key ends with: `lr`, `check.seed`, `seed`."""
     for length in range(1, len(path)):

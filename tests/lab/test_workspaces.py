@@ -55,8 +55,11 @@ def test_a_run_that_is_called_like_a_study_is_noted(store):
 
 def test_conditions_select_runs(store):
     assert [row.label for row in selected(store, "tiny", ["omega=1", "seed=2"])] == ["omega=1.0 seed=2"]
-    with pytest.raises(LabError, match="no run matches") as error:
-        selected(store, where=["omega=7"])
+    # Specs leave these keys out where they have their defaults.
+    assert len(selected(store, where=["rate=constant", "bptt=full"])) == 4
+    for condition in ("omega=7", "bptt=none"):
+        with pytest.raises(LabError, match="no run matches") as error:
+            selected(store, where=[condition])
     assert error.value.code is Code.NOTHING
     with pytest.raises(LabError, match="^where: .*did you mean train.omega") as error:
         selected(store, where=["omga=1"])

@@ -190,6 +190,15 @@ def test_when_drops_a_key_and_merges_what_is_equal_then():
     assert result.warnings == ()
 
 
+def test_when_drops_a_key_that_only_some_variants_require():
+    result = study(
+        "grid: {train.rate.name: [constant, 1/t], train.rate.period: [10, 20]}\n"
+        "when: {train.rate.period: {train.rate.name: 1/t}}\n"
+    )
+    rates = [run.spec.train.rate.written_out() for run in result.runs]
+    assert rates == [{"name": "constant"}, {"name": "1/t", "period": 10}, {"name": "1/t", "period": 20}]
+
+
 def test_rules_are_judged_in_the_order_of_what_they_depend_on():
     result = study(
         "grid: {train.omega: [0, 0.5], train.omega.decay: [1/t], train.omega.period: [10]}\n"

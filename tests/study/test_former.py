@@ -15,7 +15,7 @@ def test_a_former_key_leads_to_a_current_one_and_to_how_its_section_is_written(f
     current = FORMER[former]
     assert current in KEYS
     assert current[:-1] in EXAMPLES
-    assert moved(former).startswith(f"is {'.'.join(current)} now; write {'.'.join(current[:-1])}: {{name: ")
+    assert moved(former).startswith(f"is {'.'.join(current)} now; write for example {'.'.join(current[:-1])}: {{name: ")
 
 
 @pytest.mark.parametrize("section", EXAMPLES)

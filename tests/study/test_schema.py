@@ -26,10 +26,13 @@ def test_no_shorter_tail_would_have_done():
         ("lrr", "there is no key lrr; allowed: task, model, train, check, stop, seed; did you mean train.lr?"),
         (
             "train.beta1",
-            "train.beta1: is train.optimizer.beta1 now; write train.optimizer: {name: adam, beta1: 0.95}",
+            "train.beta1: is train.optimizer.beta1 now; write for example train.optimizer: {name: adam, beta1: 0.95}",
         ),
-        ("train.lr_decay", "train.lr_decay: is train.rate.name now; write train.rate: {name: 1/t, period: 1000}"),
-        ("lr_period", "lr_period: is train.rate.period now; write train.rate: "),
+        (
+            "train.lr_decay",
+            "train.lr_decay: is train.rate.name now; write for example train.rate: {name: 1/t, period: 1000}",
+        ),
+        ("lr_period", "lr_period: is train.rate.period now; write for example train.rate: "),
     ],
 )
 def test_a_name_that_is_no_key_is_answered_with_those_that_are(name, message):
