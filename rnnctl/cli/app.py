@@ -120,7 +120,9 @@ def _explained(error: Exception) -> tuple[str, int]:
     if isinstance(error, _CommandLineError):
         context = getattr(error, "ctx", None)
         hint = f" (try `{context.command_path} --help`)" if context else ""
-        return f"{error.format_message().rstrip('.')}{hint}", USAGE
+        # Typer checks values with pydantic, whose words mean nothing to those who type commands.
+        message = error.format_message().replace("Value error, ", "").replace("Input should be", "must be")
+        return f"{message.rstrip('.')}{hint}", USAGE
     if isinstance(error, LabError):
         dashes = "" if error.argument is None else "--"
         return f"{dashes}{error}", _STATUS[error.code]

@@ -242,6 +242,10 @@ def test_an_unknown_run_is_told_with_what_comes_near(trained, command):
     one_line(rnnctl(command, "omega=1.0 seed=3", cwd=trained, check=3), "omega=1.0 seed=3", "did you mean")
 
 
+def test_a_name_that_is_not_utf_8_is_told(trained):
+    one_line(rnnctl("show", "\udcff", cwd=trained, check=2), r"'\udcff' is not valid UTF-8")
+
+
 def test_an_ambiguous_run_is_told(trained):
     one_line(rnnctl("show", "r1-", cwd=trained, check=3), "could be 4 runs")
 
@@ -264,7 +268,9 @@ def test_pack_bounds_how_many_runs_train_together(tmp_path):
 )
 def test_train_refuses_nonsense(tmp_path, args):
     folder = workspace(tmp_path / "w")
-    one_line(rnnctl("train", *args, cwd=folder, check=2), args[0])
+    done = rnnctl("train", *args, cwd=folder, check=2)
+    one_line(done, args[0])
+    assert not any(words in done.stderr for words in ("Value error", "Input should"))  # pydantic's own
 
 
 # --- manage
