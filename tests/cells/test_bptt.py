@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rnnctl.cells.rnn.equations import RnnTape
@@ -21,6 +21,7 @@ ACTIVATIONS = ["tanh", "sigmoid", "relu", "identity"]
     batch=st.integers(1, 5),
     seed=st.integers(0, 2**32 - 1),
 )
+@example(lengths=[12, 3, 1, 1], hidden=8, batch=4, seed=121)
 @settings(max_examples=25, deadline=None)
 def test_every_gradient_equals_autograd_on_per_step_tensors(kind, activation, lengths, hidden, batch, seed):
     lengths = sorted(lengths, reverse=True)
@@ -34,9 +35,11 @@ def test_every_gradient_equals_autograd_on_per_step_tensors(kind, activation, le
         loss.backward()
         torch.testing.assert_close(losses[i], loss.detach(), rtol=1e-12, atol=1e-12)
         torch.testing.assert_close(grads_flat[i], leaf.grad[0], rtol=1e-10, atol=1e-12)
+        largest = max(float(h.grad.abs().max()) for h in states)
         for t, h in enumerate(states):
             torch.testing.assert_close(tape.h(i)[t], h.detach(), rtol=1e-12, atol=1e-12)
-            torch.testing.assert_close(tape.d(i)[t], h.grad, rtol=1e-10, atol=1e-13)
+            # Small entries are differences of large ones where the gradient grows on its way back.
+            torch.testing.assert_close(tape.d(i)[t], h.grad, rtol=1e-10, atol=1e-13 * max(1.0, largest))
         assert len(tape.h(i)) == len(tape.d(i)) == length + 1
 
 
