@@ -58,8 +58,8 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def counted(n: int, noun: str) -> str:
-    """Return a number of things: 1 run, 2 runs, 3 studies."""
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    """Return a number of things: 1 run, 2 keys, 3 studies."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
     return f"{n:,} {noun if n == 1 else plural}"
 
 

@@ -20,7 +20,7 @@ def bench(
     repeats: Annotated[int, typer.Option("--repeats", min=1, help="Pairs to time of each comparison.")] = 7,
     as_json: JsonOption = False,
 ) -> None:
-    """Time forward and backward passes, whole updates and checks against torch, in pairs, on one thread.
+    """Time passes, updates and checks against torch. Each comparison is made in pairs, on one thread.
 
     A ratio says how many times faster rnnctl was. Leave the machine alone meanwhile; it takes a few minutes.
     """

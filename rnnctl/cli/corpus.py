@@ -31,7 +31,7 @@ def corpus(
     ] = "0.9,0.05,0.05",
     as_json: JsonOption = False,
 ) -> None:
-    """Show the size, hash, symbols and splits of a text, and the losses that are reached on it without a network.
+    """Show the size, hash, symbols and splits of a text. Also show the losses that are reached on it without a network.
 
     Unigram and bigram are fitted to the training split. The entropy is the loss that they would have if they were
     fitted to the split itself; no unigram or bigram does better there. The vocabulary of level bpe is trained on first

@@ -34,7 +34,7 @@ def effects(
     figures: Annotated[bool, typer.Option(help="Draw figures into the workspace's figures folder.")] = True,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Show which hyper-parameters mattered: means, paired comparisons, importances, and whether seeds agree.
+    """Show which hyper-parameters mattered. Means, paired comparisons and importances tell it, and whether seeds agree.
 
     Only finished runs count. A mean is over configurations, each of which counts by the mean over its seeds. ± is the
     standard error over seeds: how far the mean could be off with other seeds. A seed is one draw for all its runs.

@@ -54,7 +54,7 @@ def examine(
     figures: Annotated[bool, typer.Option(help="Draw figures into the workspace's figures folder.")] = True,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Rank configurations by the results of their runs, beside what is reached without learning.
+    """Rank configurations by their results. Beside them stands what is reached without learning.
 
     Losses are validation losses in nats (for text, nats per symbol), or mean squared errors for addition and
     multiplication. ± is the standard deviation over replicates. A run breaks the floor at the first check that is more

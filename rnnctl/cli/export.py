@@ -56,7 +56,7 @@ def export(
     ] = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Write a run, or all runs of a study, for other programs: npz, csv, jsonl, tensorboard.
+    """Write runs for other programs: npz, csv, jsonl, tensorboard. One run, or all runs of a study.
 
     npz writes LABEL_final_state.npz, with the arrays that course code plots. The csv of a study is one tidy table.
     Files that exist are replaced. The paths of written files are printed on stdout.

@@ -30,7 +30,7 @@ def retry(
     failed: Annotated[bool, typer.Option("--failed", help="All runs that failed or were quarantined.")] = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Put runs that failed, were quarantined or cancelled back into the queue.
+    """Put failed, quarantined or cancelled runs back into the queue.
 
     They go on from their last checkpoint.
     """

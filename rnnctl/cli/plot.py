@@ -46,7 +46,7 @@ def plot(
     ] = None,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Draw a figure of a run, or of all runs of a study together, and print its path.
+    """Draw a figure of a run or of a study, and print its path. A study's runs are drawn together.
 
     A colour stands for a configuration, or, where each run has a panel, for a check.
     """

@@ -59,7 +59,8 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def probe(context: typer.Context, what: WhatArgument, workspace: WorkspaceOption = None) -> None:
-    """Ask trained networks a question: how they do at other lengths, how they use their state, what they write.
+    """Ask trained networks a question, and keep the answers. How do they do at other lengths, how do they use their
+    state, what do they write?
 
     The best weights of a run are asked, those of its lowest validation loss. Runs without a checkpoint are left out.
     Answers are kept, and not computed again. `rnnctl probe RUN PROBE --help` shows what a probe can be asked.

@@ -57,7 +57,7 @@ def refine(
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Make a new study of the best configurations of a study, each changed by the variants of a recipe.
+    """Make a new study of a study's best configurations. Each is changed by the variants of a recipe.
 
     The recipe is the section `refine` of the study's file; options take precedence. Configurations are judged by the
     mean over their finished runs. The new study is registered, and written into the workspace as NAME.yaml. Runs that

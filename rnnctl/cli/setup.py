@@ -21,7 +21,7 @@ StudyNames = Annotated[
 
 
 def init(studies: StudyNames = None, seeds: SeedsOption = None, workspace: WorkspaceOption = None) -> None:
-    """Make a workspace here, or use the one that is here, and register studies in it.
+    """Register studies in the workspace here. Make it first if there is none.
 
     Without a study, register `quickstart`. Runs that are registered already stay as they are; new --seeds add
     replicates. If one of several files is wrong, nothing is registered.
@@ -61,7 +61,7 @@ def plan(
     rows: Annotated[int, typer.Option("--rows", min=0, help="Number of runs to show; 0 for all.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what a study would register, and roughly what it would cost. Registers nothing."""
+    """Show what a study would register, and roughly its cost. Registers nothing."""
     from rnnctl.lab import plan as lab
 
     plans = lab.plan(studies, parsed_seeds(seeds))

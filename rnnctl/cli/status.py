@@ -30,7 +30,7 @@ def status(
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Show the queue, the workers, and which runs are running, waiting or wrong."""
+    """Show the queue, the workers, and the state of the runs. Runs that are running, waiting or wrong are named."""
     from rnnctl.lab import status as lab
 
     if watch and as_json:
@@ -116,7 +116,9 @@ def show(
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Show a run: spec, result, attempts and where they ran, checkpoints, last checks, traceback."""
+    """Show a run: spec, result, attempts, checkpoints, last checks. Also where its attempts ran, and the traceback of a
+    failure.
+    """
     from rnnctl.lab import show as lab
 
     with opened(workspace, readonly=True) as store:

@@ -58,7 +58,7 @@ def train(
     lease: LeaseOption = WorkerOptions.lease,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Train all queued runs with a pool of worker processes; run it again, or in a second terminal, to go on.
+    """Train all queued runs with a pool of worker processes. Run it again, or in a second terminal, to go on.
 
     Ctrl-C once: every run is saved at its next update and the workers leave. Twice: they leave at once, and the next
     `train` goes on from the last checkpoints; the bits are the same either way.

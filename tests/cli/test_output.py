@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from rnnctl.cli.output import duration, out_json, say, table
-from rnnctl.words import number
+from rnnctl.words import counted, number
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,14 @@ from rnnctl.words import number
 )
 def test_a_number_of_a_table(value, text):
     assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("n", "noun", "text"),
+    [(1, "run", "1 run"), (2_000, "run", "2,000 runs"), (3, "study", "3 studies"), (2, "pack key", "2 pack keys")],
+)
+def test_things_are_counted_in_words(n, noun, text):
+    assert counted(n, noun) == text
 
 
 def test_numbers_are_aligned_to_the_right_and_control_characters_escaped():
