@@ -8,7 +8,7 @@ from rnnctl.lab.worker_options import WorkerOptions
 
 
 def test_options_survive_the_way_to_a_worker():
-    options = WorkerOptions(Path("/work/space ü"), "cpu", 0.5, 100, 12, 4, 2)
+    options = WorkerOptions(Path("/some/space ü"), "cpu", 0.5, 100, 12, 4, 2)
     text = options.to_json()
     assert "\n" not in text
     assert WorkerOptions.from_json(text) == options
