@@ -83,9 +83,9 @@ def assert_follows(tape, grads, model, flat, symbols, state, direct, tolerance=1
         for name, gate in expected["gates"].items():
             torch.testing.assert_close(tape.gates(i)[name], gate, **close)
         for name, gradient in expected["grads"].items():
-            found = grads[name][i]
+            actual = grads[name][i]
             if name in ("W_hy", "b_hy"):
-                assert found.isnan().all(), "the head's gradients are the head's to write"
+                assert actual.isnan().all(), "the head's gradients are the head's to write"
             else:
-                gradient = torch.zeros_like(found) if gradient is None else gradient
-                torch.testing.assert_close(found, gradient, rtol=10 * tolerance, atol=10 * tolerance)
+                gradient = torch.zeros_like(actual) if gradient is None else gradient
+                torch.testing.assert_close(actual, gradient, rtol=10 * tolerance, atol=10 * tolerance)

@@ -86,12 +86,12 @@ class PlainGated(nn.Module):
 
     def gradients(self):
         """By our names and in our orientation; None where autograd knows of no path."""
-        found = {}
+        actual = {}
         for name, linear in self.named().items():
             w, b = self.names(name)
-            found[w] = None if linear.weight.grad is None else linear.weight.grad.T
-            found[b] = linear.bias.grad
-        return found
+            actual[w] = None if linear.weight.grad is None else linear.weight.grad.T
+            actual[b] = linear.bias.grad
+        return actual
 
     def step(self, u, states):
         """One symbol a sequence, (B,): the outputs (B, H), the layers' next states and the gates, (B, L * H) each."""

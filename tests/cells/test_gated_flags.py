@@ -88,9 +88,9 @@ def test_gradients_equal_finite_differences(flags):
         return (of(where + bump) - of(where - bump)) / 2e-6
 
     entries = model.layout.size - model.hidden * O - O
-    found = torch.cat([grads[name][0].reshape(-1) for name, _ in model.layout.shapes[:-2]])
+    actual = torch.cat([grads[name][0].reshape(-1) for name, _ in model.layout.shapes[:-2]])
     measured = torch.stack([slope(flat, entry, lambda flat: loss(flat, state)) for entry in range(entries)])
-    torch.testing.assert_close(found, measured, rtol=1e-6, atol=1e-8)
+    torch.testing.assert_close(actual, measured, rtol=1e-6, atol=1e-8)
     measured = torch.stack([slope(state, entry, lambda s: loss(flat, s)) for entry in range(state.numel())])
     torch.testing.assert_close(d_BI.reshape(-1), measured, rtol=1e-6, atol=1e-8)
 
@@ -98,16 +98,16 @@ def test_gradients_equal_finite_differences(flags):
 @pytest.mark.parametrize("rest", [frozenset(), frozenset({"state_gate"}), ALL - {"new_state"}], ids=len)
 def test_with_old_state_alone_the_candidate_learns_through_time_only(rest):
     model = Gated(V, 4, O, 2, rest | {"old_state"})
-    flat, found = draw(model, 5, dtype=torch.float32), {}
+    flat, actual = draw(model, 5, dtype=torch.float32), {}
     for steps in (1, 3):
         asked = question(model, 6, [steps], 3, dtype=torch.float32)
-        found[steps] = pass_through(tape_for(model, asked[0], dtype=torch.float32), flat, *asked)
+        actual[steps] = pass_through(tape_for(model, asked[0], dtype=torch.float32), flat, *asked)
     # A as well: x' goes nowhere but into the candidate.
-    candidates = [name for name in found[1] if name[2] in "ACDE"]
+    candidates = [name for name in actual[1] if name[2] in "ACDE"]
     assert len(candidates) == 4 * len({"A", "C", "D", "E"} & model.maps.keys())
-    for name, gradient in found[1].items():
+    for name, gradient in actual[1].items():
         # The lower layer is two steps away from the head where the upper one reads its state alone.
-        assert found[3][name].any(), name
+        assert actual[3][name].any(), name
         if name in candidates:
             assert not gradient.any(), name
         # Nor does anything below the last layer, where that reads neither its input nor a gate that does.
@@ -151,8 +151,8 @@ def test_a_run_has_the_same_bits_alone_and_in_a_pack(hidden, batch, lengths):
         one = slice(i, i + 1)
         tape = tape_for(model, symbols[one], dtype=torch.float32)
         alone = pass_through(tape, flat[one], symbols[one], state[one], direct[one])
-        for found, expected in [(tape.h(0), pack.h(i)), (tape.d(0), pack.d(i)), (tape.out(0), pack.out(i))]:
-            assert torch.equal(found, expected)
+        for actual, expected in [(tape.h(0), pack.h(i)), (tape.d(0), pack.d(i)), (tape.out(0), pack.out(i))]:
+            assert torch.equal(actual, expected)
         for name, gradient in alone.items():
             if name not in ("W_hy", "b_hy"):
                 assert torch.equal(gradient[0], together[name][i]), name
@@ -166,9 +166,9 @@ def test_what_a_pass_leaves_does_not_depend_on_what_was_in_the_buffers():
         for tensor in buffer.values() if isinstance(buffer, dict) else [buffer]:
             if isinstance(tensor, torch.Tensor):
                 tensor.fill_(float("nan"))
-    expected, found = pass_through(fresh, flat, *asked), pass_through(stale, flat, *asked)
+    expected, actual = pass_through(fresh, flat, *asked), pass_through(stale, flat, *asked)
     for name, gradient in expected.items():
-        torch.testing.assert_close(found[name], gradient, rtol=0, atol=0, equal_nan=name in ("W_hy", "b_hy"))
+        torch.testing.assert_close(actual[name], gradient, rtol=0, atol=0, equal_nan=name in ("W_hy", "b_hy"))
     for i in range(2):
         torch.testing.assert_close(stale.d(i), fresh.d(i), rtol=0, atol=0)
 

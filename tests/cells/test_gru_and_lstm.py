@@ -185,8 +185,8 @@ def test_a_rows_gradients_do_not_depend_on_stale_buffers(cell, kind):
         if isinstance(buffer, torch.Tensor):
             (buffer[:, 1:] if name in ("h_RTBH", "c_RTBH") else buffer).fill_(float("nan"))
     _, expected = through(fresh, flat, symbols, targets)
-    _, found = through(stale, flat, symbols, targets)
-    torch.testing.assert_close(found, expected, rtol=0, atol=0)
+    _, actual = through(stale, flat, symbols, targets)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=0)
 
 
 def test_layouts_name_every_branch():

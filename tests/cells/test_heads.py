@@ -41,7 +41,7 @@ def test_losses_gradients_and_signals_equal_autograds(cell, question, reals, kin
     grads_flat = torch.full_like(flat, float("nan"))
     weights, grads = model.layout.views(flat), model.layout.views(grads_flat)
     tape.forward(weights, inputs)
-    found, direct = backpropagate(question, weights, tape, targets, grads)
+    actual, direct = backpropagate(question, weights, tape, targets, grads)
     tape.backward(weights, direct, grads)
     for i in range(3):
         leaf = flat[i : i + 1].clone().requires_grad_()
@@ -49,7 +49,7 @@ def test_losses_gradients_and_signals_equal_autograds(cell, question, reals, kin
         loss, states = CELLS[cell][1](own, inputs[i], targets[i], question)
         loss.backward()
         close = {"rtol": 1e-10, "atol": 1e-13}
-        torch.testing.assert_close(found[i], loss.detach(), **close)
+        torch.testing.assert_close(actual[i], loss.detach(), **close)
         torch.testing.assert_close(grads_flat[i], leaf.grad[0], **close)
         for t, h in enumerate(states):
             torch.testing.assert_close(tape.d(i)[t], h.grad, **close)
@@ -90,9 +90,9 @@ def test_losses_of_single_answers_have_the_closed_forms():
 
 def test_what_is_certain_costs_nothing_and_not_minus_nothing():
     certain, none = torch.tensor([[[0.0], [3.0]], [[-1.0], [0.0]]]), torch.zeros(2, 2, dtype=torch.int64)
-    found = losses(Question(every_step=True, judged="each"), certain, none)
-    assert found.tolist() == [[0, 0], [0, 0]]
-    assert not found.signbit().any()
+    actual = losses(Question(every_step=True, judged="each"), certain, none)
+    assert actual.tolist() == [[0, 0], [0, 0]]
+    assert not actual.signbit().any()
 
 
 def test_outputs_are_affine_in_the_hidden_state():

@@ -26,9 +26,9 @@ def test_omega_and_its_gradient_equal_autograd_with_constant_signals(activation,
         expected, share = omega_value(w_hh, states, [h.grad for h in states], activation, 1e-20)
         expected.backward()
 
-        found = omega(tape.d(i), tape.carried(i), 1e-20)
-        gradient = torch.einsum("tbj,tbi->ji", found.extra_TBH, tape.delta(i))
-        torch.testing.assert_close(found.value, expected.detach(), rtol=1e-10, atol=1e-12)
+        actual = omega(tape.d(i), tape.carried(i), 1e-20)
+        gradient = torch.einsum("tbj,tbi->ji", actual.extra_TBH, tape.delta(i))
+        torch.testing.assert_close(actual.value, expected.detach(), rtol=1e-10, atol=1e-12)
         torch.testing.assert_close(gradient, w_hh.grad, rtol=1e-9, atol=1e-11)
         assert reach(tape.d(i), 1e-20).item() == pytest.approx(share)
 
@@ -46,10 +46,10 @@ def test_alpha_adds_its_share_to_the_recurrent_gradient_alone(kind, activation):
         tape, model.layout.views(flat), symbols, targets, regularised, [(a, 1e-20) for a in alphas]
     )
     for i, alpha in enumerate(alphas):
-        found = omega(tape.d(i), tape.carried(i), 1e-20)
+        actual = omega(tape.d(i), tape.carried(i), 1e-20)
         slopes = ACTIVATIONS[activation].slope(tape.h(i)[1:], torch.empty_like(tape.h(i)[1:]))
-        gradient = torch.einsum("tbj,tbi->ji", found.extra_TBH, tape.d(i)[1:] * slopes)
-        assert values[i] == (pytest.approx(found.value.item(), rel=1e-11) if alpha else 0)
+        gradient = torch.einsum("tbj,tbi->ji", actual.extra_TBH, tape.d(i)[1:] * slopes)
+        assert values[i] == (pytest.approx(actual.value.item(), rel=1e-11) if alpha else 0)
         expected = plain["W_hh"][i] + alpha * gradient
         torch.testing.assert_close(regularised["W_hh"][i], expected, rtol=1e-9, atol=1e-12)
     for name in ("W_uh", "b_hh", "W_hy", "b_hy"):
@@ -59,18 +59,18 @@ def test_alpha_adds_its_share_to_the_recurrent_gradient_alone(kind, activation):
 def test_steps_below_the_bound_do_not_count():
     d = torch.ones(4, 2, 3, dtype=torch.float64)
     d[2, 1] = 1e-12  # |d|^2 = 3e-24 at t = 2 in the second sequence
-    found = omega(d, d[:-1], 1e-20)
+    actual = omega(d, d[:-1], 1e-20)
     assert reach(d, 1e-20).item() == pytest.approx(5 / 6)
     # Ratios are 1 but where step 3 of the second sequence hands on next to nothing: r = 1e-24, an excess of -1 in
     # five steps.
-    assert found.value.item() == pytest.approx(1 / 5)
+    assert actual.value.item() == pytest.approx(1 / 5)
 
 
 def test_a_gradient_that_reaches_nothing_has_omega_zero():
     d = torch.zeros(5, 2, 3)
-    found = omega(d, d[:-1], 1e-20)
-    assert (found.value.item(), reach(d, 1e-20).item()) == (0.0, 0.0)
-    assert not found.extra_TBH.any()
+    actual = omega(d, d[:-1], 1e-20)
+    assert (actual.value.item(), reach(d, 1e-20).item()) == (0.0, 0.0)
+    assert not actual.extra_TBH.any()
 
 
 def test_an_orthogonal_recurrence_without_slope_keeps_the_norm():

@@ -155,8 +155,8 @@ def wait_until(condition, what, seconds=PATIENCE):
     """Poll a condition; fail, saying what did not happen, after so many seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if found := condition():
-            return found
+        if actual := condition():
+            return actual
         time.sleep(0.02)
     raise AssertionError(f"after {seconds} s still not: {what}")
 
@@ -173,13 +173,13 @@ def rows(folder):
 
 def bits(folder):
     """All that training decided, by run: final state without wall time, history with traces, outcome."""
-    found = {}
+    actual = {}
     with Store.open(folder, readonly=True) as store:
         for row in queries.runs_of(store):
             path = folder / checkpoints.newest_sound(store, row.run_id).checkpoint.path
             state = torch.load(path, weights_only=True)
             past = history.read(store, [row.run_id], traces=True)[row.run_id]
-            found[row.run_id] = {
+            actual[row.run_id] = {
                 "state": {
                     key: value.numpy().tobytes() if isinstance(value, torch.Tensor) else repr(value)
                     for key, value in state.items()
@@ -190,4 +190,4 @@ def bits(folder):
                 "traces": {name: [row.tobytes() for row in values] for name, values in past.traces.items()},
                 "outcome": row.outcome,
             }
-    return found
+    return actual

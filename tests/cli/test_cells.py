@@ -31,12 +31,12 @@ def test_every_cell_trains_and_leaves_its_history(cells):
 
 
 def test_every_cell_is_examined_and_shown(cells):
-    found = rnnctl("examine", "--json", cwd=cells, check=0).stdout
-    assert json.loads(found)
+    actual = rnnctl("examine", "--json", cwd=cells, check=0).stdout
+    assert json.loads(actual)
     table = rnnctl("examine", cwd=cells, check=0).stdout
     for label in ("RNN", "GRU", "LSTM"):
         assert label in table
-        assert label in found
+        assert label in actual
     with Store.open(cells, readonly=True) as store:
         ids = [row.run_id for row in queries.runs_of(store)]
     for run_id in ids:
@@ -53,9 +53,9 @@ def test_a_cell_can_be_selected(cells):
 def test_every_task_on_every_cell_from_study_to_result(tmp_path):
     folder = workspace(tmp_path / "w", TASKS)
     rnnctl("train", "--workers", 2, cwd=folder, check=0)
-    found = json.loads(rnnctl("examine", "--json", "--no-figures", cwd=folder, check=0).stdout)
-    assert len(found["runs"]) == 21
-    for run in found["runs"]:
+    actual = json.loads(rnnctl("examine", "--json", "--no-figures", cwd=folder, check=0).stdout)
+    assert len(actual["runs"]) == 21
+    for run in actual["runs"]:
         assert run["ended"] == "budget"
         assert run["floor"] > 0
         assert 0 < run["chance_error"] <= 1

@@ -160,12 +160,12 @@ def test_examine_prints_a_leaderboard_with_floors_and_draws_figures(trained):
 def test_examine_json_is_whole_and_plain_when_piped(trained):
     done = rnnctl("examine", "tiny", "--below", "9", "--json", cwd=trained, check=0, COLUMNS="20", FORCE_COLOR="1")
     assert not ANSI.search(done.stdout)
-    found = json.loads(done.stdout)
-    assert len(found["runs"]) == 4
-    assert len(found["configurations"]) == 2
-    assert found["below"] == 9
-    assert found["configurations"][0]["loss"]["n"] == 2
-    assert found["runs"][0]["floor"] == pytest.approx(1.386294)
+    actual = json.loads(done.stdout)
+    assert len(actual["runs"]) == 4
+    assert len(actual["configurations"]) == 2
+    assert actual["below"] == 9
+    assert actual["configurations"][0]["loss"]["n"] == 2
+    assert actual["runs"][0]["floor"] == pytest.approx(1.386294)
 
 
 def test_piped_tables_are_neither_cut_nor_coloured(trained):
@@ -177,9 +177,9 @@ def test_piped_tables_are_neither_cut_nor_coloured(trained):
 
 
 def test_examine_csv_has_a_row_for_each_run(trained):
-    found = list(csv.DictReader(io.StringIO(rnnctl("examine", "--csv", cwd=trained, check=0).stdout)))
-    assert len(found) == 4
-    assert {row["floor"] for row in found} == {"1.3862943611198906"}
+    actual = list(csv.DictReader(io.StringIO(rnnctl("examine", "--csv", cwd=trained, check=0).stdout)))
+    assert len(actual) == 4
+    assert {row["floor"] for row in actual} == {"1.3862943611198906"}
 
 
 def test_examine_where_and_sort_and_top(trained):

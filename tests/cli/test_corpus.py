@@ -25,34 +25,34 @@ def shown(*args, cwd):
 
 
 def test_a_file_at_level_bytes(folder):
-    found = shown("text", "--split", "0.5,0.25,0.25", cwd=folder)
-    assert (found["corpus"], found["bytes"], found["files"]) == ("text", len(TEXT), 1)
-    assert found["sha256"] == hashlib.sha256(TEXT).hexdigest()
-    assert [part["length"] for part in found["splits"].values()] == [1680, 840, 840]
+    actual = shown("text", "--split", "0.5,0.25,0.25", cwd=folder)
+    assert (actual["corpus"], actual["bytes"], actual["files"]) == ("text", len(TEXT), 1)
+    assert actual["sha256"] == hashlib.sha256(TEXT).hexdigest()
+    assert [part["length"] for part in actual["splits"].values()] == [1680, 840, 840]
     targets = Counter(TEXT[1:1680])
     entropy = -sum(n / 1679 * math.log(n / 1679) for n in targets.values())
-    train = found["splits"]["train"]
+    train = actual["splits"]["train"]
     assert train["unigram_entropy"] == pytest.approx(entropy)
     assert train["unigram"]["bits_per_byte"] == pytest.approx(train["unigram"]["nats"] / math.log(2))
 
 
 def test_levels_have_the_same_splits_and_bpe_is_kept(folder):
-    found = [
+    actual = [
         shown("text", *level, cwd=folder)
         for level in (["--level", "chars"], ["--level", "bpe", "--vocabulary", "270"], [])
     ]
-    assert len({tuple(part["bytes"] for part in one["splits"].values()) for one in found}) == 1
-    assert [one["symbols"] for one in found] == [len(set(TEXT.decode())), 270, 256]
+    assert len({tuple(part["bytes"] for part in one["splits"].values()) for one in actual}) == 1
+    assert [one["symbols"] for one in actual] == [len(set(TEXT.decode())), 270, 256]
     (kept,) = (folder / "cache").iterdir()
-    assert found[1]["vocabulary_sha256"] == hashlib.sha256(kept.read_bytes()).hexdigest()
+    assert actual[1]["vocabulary_sha256"] == hashlib.sha256(kept.read_bytes()).hexdigest()
 
 
 def test_the_table_says_the_same_of_python_s_own_source(folder):
-    found, text = shown(cwd=folder), rnnctl("corpus", cwd=folder, check=0).stdout
-    assert found["corpus"] == "stdlib"
-    assert found["sha256"] in text
-    assert found["vocabulary_sha256"] in text
-    for name, part in found["splits"].items():
+    actual, text = shown(cwd=folder), rnnctl("corpus", cwd=folder, check=0).stdout
+    assert actual["corpus"] == "stdlib"
+    assert actual["sha256"] in text
+    assert actual["vocabulary_sha256"] in text
+    for name, part in actual["splits"].items():
         (row,) = re.findall(rf"^{name} .* bigram +([\d.]+) +([\d.]+) +([\d.]+) +([\d.]+)$", text, re.M)
         bigram = part["bigram"]
         figures = (bigram["nats"], bigram["bits_per_byte"], 100 * bigram["error"], part["bigram_entropy"])

@@ -67,33 +67,33 @@ def grid(tmp_path_factory):
 
 
 def test_the_formula_comes_back_as_json(grid):
-    found = json.loads(rnnctl("effects", "grid", "--below", "0.6", "--json", cwd=grid, check=0).stdout)
-    assert (found["runs"], found["configurations"], found["unfinished"], found["without_result"]) == (54, 18, 0, 0)
-    assert [each["name"] for each in found["hyperparameters"]] == [
+    actual = json.loads(rnnctl("effects", "grid", "--below", "0.6", "--json", cwd=grid, check=0).stdout)
+    assert (actual["runs"], actual["configurations"], actual["unfinished"], actual["without_result"]) == (54, 18, 0, 0)
+    assert [each["name"] for each in actual["hyperparameters"]] == [
         "model.hidden", "train.lr", "train.clip", "train.omega",
     ]  # fmt: skip
-    pairs = {(each["name"], each["from"], each["to"]): each for each in found["comparisons"]}
+    pairs = {(each["name"], each["from"], each["to"]): each for each in actual["comparisons"]}
     clip, omega = pairs["train.clip", 1.0, "none"], pairs["train.omega", 0.0, 2.0]
     assert clip["difference"]["mean"] == pytest.approx(0.1)
     assert omega["difference"]["mean"] == pytest.approx(-0.4)
     assert (omega["alone"], omega["configurations"]["n"], omega["runs"]["n"], omega["runs"]["better"]) == (6, 6, 18, 18)
     assert omega["lowest"] == pytest.approx(-0.4)
     assert omega["difference"]["error"] == pytest.approx(0, abs=1e-9)  # a seed does the same to all
-    main = {(each["name"], each["value"]): each for each in found["main_effects"]}
+    main = {(each["name"], each["value"]): each for each in actual["main_effects"]}
     assert main["train.omega", 2.0]["mean"] == pytest.approx(0.54)
     assert main["train.omega", 2.0]["share_below"] == 1
     assert main["train.omega", 0.0]["below"] is None
     assert main["train.omega", 0.0]["mean"] == pytest.approx((0.94 + 1.04) / 2)
     assert main["train.lr", 0.001]["sd_seeds"] == pytest.approx(0.03)
     assert main["train.lr", 0.001]["error"] == pytest.approx(0.03 / math.sqrt(3))
-    importance = found["importance"]
+    importance = actual["importance"]
     assert importance["linear"]["r2"] > 0.95  # of the logarithm, in which the formula is not quite additive
     assert max(importance["linear"]["size"], key=importance["linear"]["size"].get) == "train.omega"
     assert max(importance["forest"]["importance"], key=importance["forest"]["importance"].get) == "train.omega"
     # The two sizes of the hidden layer have the same result, so that the best is a tie with every seed.
-    assert found["stability"]["spearman"] == pytest.approx(1)
-    assert found["stability"]["same_best"]
-    assert found["missing"] == {}
+    assert actual["stability"]["spearman"] == pytest.approx(1)
+    assert actual["stability"]["same_best"]
+    assert actual["missing"] == {}
 
 
 def test_other_results_are_told_by_name(grid):

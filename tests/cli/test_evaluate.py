@@ -50,9 +50,9 @@ def test_it_is_the_probe_lengths(trained):
 
 def test_one_run_is_evaluated_alone(trained):
     args = ("evaluate", "tiny/omega=1.0 seed=1", "--lengths", "12", "--samples", 100, "--json")
-    (found,) = json.loads(rnnctl(*args, cwd=trained, check=0).stdout)
-    assert found["label"] == "omega=1.0 seed=1"
-    assert found["floor"] == pytest.approx(1.3863, abs=1e-4)
+    (actual,) = json.loads(rnnctl(*args, cwd=trained, check=0).stdout)
+    assert actual["label"] == "omega=1.0 seed=1"
+    assert actual["floor"] == pytest.approx(1.3863, abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_a_run_of_two_studies_goes_by_the_name_that_was_used(tmp_path):
         ("first/omega=0.0 seed=1", "first", "omega=0.0 seed=1"),
     ]:
         args = ("evaluate", word, "--lengths", "12", "--samples", 50, "--json")
-        (found,) = json.loads(rnnctl(*args, cwd=folder, check=0).stdout)
-        assert (found["study"], found["label"]) == (study, label)
+        (actual,) = json.loads(rnnctl(*args, cwd=folder, check=0).stdout)
+        assert (actual["study"], actual["label"]) == (study, label)
 
 
 def test_tasks_with_different_chances_have_a_row_each(tmp_path):
@@ -134,10 +134,10 @@ def test_text_is_judged_in_bits_per_byte_on_the_test_split(tmp_path):
     assert (folder / "figures" / "letters-generalisation.png").stat().st_size > 10_000
     chars, letters = json.loads(rnnctl(*args, "30", "--json", cwd=folder, check=0).stdout)
     assert chars["bytes_per_answer"] > 1 == letters["bytes_per_answer"]
-    for found in (chars, letters):
-        bits = found["loss"] / math.log(2) / found["bytes_per_answer"]
-        assert found["bits_per_byte"] == pytest.approx(bits, rel=1e-12)
-    for found, symbol in ((chars, "character"), (letters, "byte")):
-        floor = found["floor"] / math.log(2) / found["bytes_per_answer"]
+    for actual in (chars, letters):
+        bits = actual["loss"] / math.log(2) / actual["bytes_per_answer"]
+        assert actual["bits_per_byte"] == pytest.approx(bits, rel=1e-12)
+    for actual, symbol in ((chars, "character"), (letters, "byte")):
+        floor = actual["floor"] / math.log(2) / actual["bytes_per_answer"]
         assert float(floors[f"bigram ({symbol}"][1]) == pytest.approx(floor, rel=5e-3)
     one_line(rnnctl(*args, "500", cwd=folder, check=2), "--lengths: the test split has")

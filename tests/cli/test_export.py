@@ -167,21 +167,21 @@ def floats(rows, name):
 
 def test_a_runs_csv_is_its_history(folder):
     _, past = runs(folder)["GRU seed=2"]
-    found = table(rnnctl("export", "GRU seed=2", "--format", "csv", cwd=folder, check=0).stdout)
-    assert [int(row["step"]) for row in found] == UPDATES
-    assert list(found[0]) == ["step", *past.scalars]
+    actual = table(rnnctl("export", "GRU seed=2", "--format", "csv", cwd=folder, check=0).stdout)
+    assert [int(row["step"]) for row in actual] == UPDATES
+    assert list(actual[0]) == ["step", *past.scalars]
     for name, values in past.scalars.items():
-        np.testing.assert_array_equal(floats(found, name), values)
+        np.testing.assert_array_equal(floats(actual, name), values)
 
 
 def test_a_studys_csv_is_tidy(folder):
     known = runs(folder)
-    found = table(rnnctl("export", "cells", "--format", "csv", cwd=folder, check=0).stdout)
-    assert len(found) == 6 * len(UPDATES)
-    assert {"study", "label", "run", "seed", "step", "model", "train.omega", "valid_loss", "gate_z"} <= set(found[0])
-    assert "train.lr" not in found[0], "the same in all runs"
+    actual = table(rnnctl("export", "cells", "--format", "csv", cwd=folder, check=0).stdout)
+    assert len(actual) == 6 * len(UPDATES)
+    assert {"study", "label", "run", "seed", "step", "model", "train.omega", "valid_loss", "gate_z"} <= set(actual[0])
+    assert "train.lr" not in actual[0], "the same in all runs"
     for label, (row, past) in known.items():
-        own = [one for one in found if one["label"] == label]
+        own = [one for one in actual if one["label"] == label]
         assert {(one["study"], one["run"], one["seed"]) for one in own} == {("cells", row.run_id, label[-1])}
         assert [int(one["step"]) for one in own] == UPDATES
         np.testing.assert_array_equal(floats(own, "valid_loss"), past.scalars["valid_loss"])
@@ -389,9 +389,9 @@ def test_tensorboard_reads_what_was_exported(folder, tmp_path):
     scalars, histograms = map(json.loads, done.stdout.splitlines())
     for name, values in past.scalars.items():
         there = np.isfinite(values)
-        steps, found = np.array(scalars[name]).T
+        steps, actual = np.array(scalars[name]).T
         assert steps.tolist() == past.steps[there].tolist()
-        np.testing.assert_array_equal(found.astype(np.float32), values[there].astype(np.float32))
+        np.testing.assert_array_equal(actual.astype(np.float32), values[there].astype(np.float32))
     assert histograms == ["log10_gradient_through_time"]
     file = tmp_path / "file"
     file.write_text("x")

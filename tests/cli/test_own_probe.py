@@ -46,21 +46,24 @@ def test_it_is_asked_tabulated_drawn_and_its_answers_are_kept(trained):
     assert len(rows) == 4
     path = Path(figure.removeprefix("figure: "))
     assert path.samefile(trained / "figures" / "tiny-norms.png")
-    found = json.loads(norms("tiny", "norms", "--scale", 2, "--json", cwd=trained).stdout)
+    actual = json.loads(norms("tiny", "norms", "--scale", 2, "--json", cwd=trained).stdout)
     with Store.open(trained, readonly=True) as store:
-        kept = answers.of_runs(store, [record["run_id"] for record in found], "norms")
-        (row, *_) = queries.runs_of(store, run_ids=[found[0]["run_id"]])
+        kept = answers.of_runs(store, [record["run_id"] for record in actual], "norms")
+        (row, *_) = queries.runs_of(store, run_ids=[actual[0]["run_id"]])
     asked = {"order": "fro", "scale": 2.0, "names": ["W_uh", "W_hh", "W_hy"]}
     assert [answer.asked for answer in kept] == [asked] * 4
-    assert found[0] == {"study": "tiny", "label": row.label, "run_id": row.run_id, "step": row.summary["best_step"]} | (
-        asked | next(answer.answer for answer in kept if answer.run_id == row.run_id)
-    )
+    assert actual[0] == {
+        "study": "tiny",
+        "label": row.label,
+        "run_id": row.run_id,
+        "step": row.summary["best_step"],
+    } | (asked | next(answer.answer for answer in kept if answer.run_id == row.run_id))
 
 
 def test_its_answer_is_that_of_the_weights(trained):
-    (found,) = json.loads(norms("omega=0.0 seed=1", "norms", "--json", cwd=trained).stdout)
-    best_N = np.frombuffer(bits(trained)[found["run_id"]]["state"]["best_weights"], np.float32)
-    assert found["W_uh"] == pytest.approx(float(np.linalg.norm(best_N[: 6 * 12])), rel=1e-6)
+    (actual,) = json.loads(norms("omega=0.0 seed=1", "norms", "--json", cwd=trained).stdout)
+    best_N = np.frombuffer(bits(trained)[actual["run_id"]]["state"]["best_weights"], np.float32)
+    assert actual["W_uh"] == pytest.approx(float(np.linalg.norm(best_N[: 6 * 12])), rel=1e-6)
 
 
 @pytest.mark.parametrize(

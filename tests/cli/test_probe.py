@@ -65,9 +65,9 @@ def test_without_a_prompt_it_begins_by_itself(trained):
 
 def test_at_temperature_0_the_seed_decides_nothing(trained):
     args = (RUN, "generate", "--prompt", "1", "--temperature", 0, "--json")
-    found = [json.loads(asked(trained, *args, "--seed", seed).stdout) for seed in (1, 2)]
-    assert found[0]["text"] == found[1]["text"]
-    assert (found[0]["label"], found[0]["temperature"], found[0]["seed"]) == ("rnn", 0, 1)
+    actual = [json.loads(asked(trained, *args, "--seed", seed).stdout) for seed in (1, 2)]
+    assert actual[0]["text"] == actual[1]["text"]
+    assert (actual[0]["label"], actual[0]["temperature"], actual[0]["seed"]) == ("rnn", 0, 1)
 
 
 def test_bytes_that_are_no_text_come_in_and_out_replaced(trained):
@@ -121,15 +121,15 @@ def test_what_was_asked_before_is_not_computed_again(trained, monkeypatch, args)
 
 def test_json_has_every_figure(trained):
     args = ("state-ablation", "--samples", 40, "--context", "4,0,2", "--split", "validation", "--json")
-    (found,) = json.loads(asked(trained, RUN, *args).stdout)
-    assert [each["context"] for each in found["contexts"]] == [0, 2, 4]
-    assert (found["split"], found["window"], found["samples"], found["label"]) == ("validation", 12, 40, "rnn")
-    assert found["steps"] == list(range(4, 12))
-    assert found["everywhere"]["targets"] == 40 * 12
-    zero = found["contexts"][0]
-    assert zero == {"context": 0, **found["late"]["zeroed"]}
-    assert zero["cost"] == pytest.approx(zero["nats"] - found["late"]["carried"]["nats"])
-    assert json.loads(asked(trained, RUN, *args).stdout) == [found]
+    (actual,) = json.loads(asked(trained, RUN, *args).stdout)
+    assert [each["context"] for each in actual["contexts"]] == [0, 2, 4]
+    assert (actual["split"], actual["window"], actual["samples"], actual["label"]) == ("validation", 12, 40, "rnn")
+    assert actual["steps"] == list(range(4, 12))
+    assert actual["everywhere"]["targets"] == 40 * 12
+    zero = actual["contexts"][0]
+    assert zero == {"context": 0, **actual["late"]["zeroed"]}
+    assert zero["cost"] == pytest.approx(zero["nats"] - actual["late"]["carried"]["nats"])
+    assert json.loads(asked(trained, RUN, *args).stdout) == [actual]
 
 
 def test_costs_stand_by_context_with_the_least_that_is_enough(trained):
@@ -140,24 +140,24 @@ def test_costs_stand_by_context_with_the_least_that_is_enough(trained):
         wanted = [int(k) for k in contexts.split(",")]
         columns, _, *rows = done.stdout.split("\n\n")[-1].splitlines()
         assert columns.split() == ["label", *contexts.split(","), "context", "that", "is", "used"]
-        for row, found in zip(rows, json.loads(asked(trained, *args, "--json").stdout), strict=True):
-            costs = {each["context"]: each["cost"] for each in found["contexts"]}
+        for row, actual in zip(rows, json.loads(asked(trained, *args, "--json").stdout), strict=True):
+            costs = {each["context"]: each["cost"] for each in actual["contexts"]}
             enough = [k for k in wanted if costs[k] < 0.01]
-            assert found["context_used"] == (enough[0] if enough else None)
+            assert actual["context_used"] == (enough[0] if enough else None)
             used = str(enough[0]) if enough else f"more than {wanted[-1]}"
             label, *cells = re.split("  +", row)
-            assert (label, cells[-1]) == (found["label"], used)
-            errors = [each["cost_se"] for each in found["contexts"]]
+            assert (label, cells[-1]) == (actual["label"], used)
+            errors = [each["cost_se"] for each in actual["contexts"]]
             assert cells[:-1] == [f"{costs[k]:z.4f} ± {se:.4f}" for k, se in zip(wanted, errors, strict=True)]
             assert re.search(f"^{label}: .*, context that is used: {used}$", done.stderr, re.MULTILINE)
 
 
 def test_as_trained_and_bigram_are_what_evaluate_says(trained):
-    (found,) = json.loads(asked(trained, RUN, "state-ablation", "--samples", 50, "--json").stdout)
+    (actual,) = json.loads(asked(trained, RUN, "state-ablation", "--samples", 50, "--json").stdout)
     args = ("evaluate", RUN, "--lengths", "12", "--samples", 50, "--json")
     (known,) = json.loads(rnnctl(*args, cwd=trained, check=0).stdout)
-    assert found["everywhere"]["carried"]["nats"] == pytest.approx(known["loss"], rel=1e-5)
-    assert found["everywhere"]["bigram"]["nats"] == pytest.approx(known["floor"])
+    assert actual["everywhere"]["carried"]["nats"] == pytest.approx(known["loss"], rel=1e-5)
+    assert actual["everywhere"]["bigram"]["nats"] == pytest.approx(known["floor"])
 
 
 # --- mistakes

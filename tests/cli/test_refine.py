@@ -47,11 +47,11 @@ def content(folder):
 
 def means(folder):
     """Mean best losses of the finished runs, by omega."""
-    found = {}
+    actual = {}
     for row in rows(folder):
         if row.status == "done" and row.study == "tiny":
-            found.setdefault(row.spec["train"]["omega"]["alpha"], []).append(row.summary["best_loss"])
-    return {omega: sum(losses) / len(losses) for omega, losses in found.items()}
+            actual.setdefault(row.spec["train"]["omega"]["alpha"], []).append(row.summary["best_loss"])
+    return {omega: sum(losses) / len(losses) for omega, losses in actual.items()}
 
 
 def test_from_a_trained_study_to_a_refined_one_that_trains_and_is_refined_again(trained, tmp_path):
@@ -199,8 +199,8 @@ def test_a_configuration_without_a_finished_run_is_left_out_and_told(trained):
     rnnctl("init", "study.yaml", cwd=trained, check=0)
     done = rnnctl("refine", "tiny", "--best", "100%", "--dry-run", "--json", cwd=trained, check=0)
     assert "note: 1 configuration without a finished run left out: omega=2.0" in done.stderr
-    found = json.loads(done.stdout)
-    assert (found["left_out"], found["judged"], len(found["chosen"])) == (["omega=2.0"], 2, 2)
+    actual = json.loads(done.stdout)
+    assert (actual["left_out"], actual["judged"], len(actual["chosen"])) == (["omega=2.0"], 2, 2)
 
 
 @pytest.mark.parametrize("interruption", [KeyboardInterrupt, RuntimeError])

@@ -17,16 +17,16 @@ def finished(store):
 
 
 def test_values_of_a_hyper_parameter_are_compared(finished):
-    found = effects(finished, "tiny", below=1.4)
-    assert [(each.name, each.value, each.share_below) for each in found.main_effects] == [
+    actual = effects(finished, "tiny", below=1.4)
+    assert [(each.name, each.value, each.share_below) for each in actual.main_effects] == [
         ("train.omega", 0.0, 0.5),
         ("train.omega", 1.0, 1.0),
     ]
-    (difference,) = found.comparisons
+    (difference,) = actual.comparisons
     assert difference.difference.mean == pytest.approx(-0.8)
     assert (difference.configurations.better, difference.runs.better) == (1, 2)
-    assert (found.floor, found.floor_label) == (FLOOR, "floor 1.386")
-    assert set(found.missing) == {"importance", "stability"}
+    assert (actual.floor, actual.floor_label) == (FLOOR, "floor 1.386")
+    assert set(actual.missing) == {"importance", "stability"}
 
 
 def test_the_record_has_the_keys_of_json(finished):

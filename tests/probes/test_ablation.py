@@ -46,7 +46,7 @@ def windows(one, samples, seed):
 def test_every_state_and_context_is_that_of_a_plain_loop(poem, cell):
     one = spec(poem, cell)
     flat, samples, seed = random_weights(one), 30, 4
-    found = ablation(one, flat, [0, 1, 3, 7], samples, seed)
+    actual = ablation(one, flat, [0, 1, 3, 7], samples, seed)
     inputs, targets = windows(one, samples, seed)
     step, rng = stepper(one, flat), seeds.generator(seed, seeds.SHUFFLING)
     answers, carried = {"carried": [], "zeroed": [], "shuffled": []}, None
@@ -58,13 +58,13 @@ def test_every_state_and_context_is_that_of_a_plain_loop(poem, cell):
             answers[name].append(torch.stack(judged(y, target)))
         carried = after["carried"][1]
     both = {name: torch.stack(each).numpy() for name, each in answers.items()}  # (T, 2, B)
-    at = list(found.steps)
+    at = list(actual.steps)
     assert at == [7, 8, 9, 10, 11]
-    for states, steps in ((found.everywhere, slice(None)), (found.late, at)):
+    for states, steps in ((actual.everywhere, slice(None)), (actual.late, at)):
         assert states.targets == both["carried"][steps, 0].size
         for name, each in both.items():
             check(getattr(states, name), each[steps, 0], each[steps, 1], both["carried"][steps, 0])
-    for k, measured in found.contexts.items():
+    for k, measured in actual.contexts.items():
         of_steps = []
         for t in at:
             state = None
@@ -91,39 +91,39 @@ def check(measured, loss, wrong, carried):
 
 def test_the_whole_window_as_context_is_the_state_as_trained(poem):
     one = spec(poem, "lstm")
-    found = ablation(one, random_weights(one), [0, 11], 20, 1)
-    assert found.steps == (11,)
-    assert found.contexts[11] == found.late.carried
-    assert found.contexts[0] == found.late.zeroed
-    assert (found.late.carried.cost, found.late.carried.cost_se) == (0, 0)
+    actual = ablation(one, random_weights(one), [0, 11], 20, 1)
+    assert actual.steps == (11,)
+    assert actual.contexts[11] == actual.late.carried
+    assert actual.contexts[0] == actual.late.zeroed
+    assert (actual.late.carried.cost, actual.late.carried.cost_se) == (0, 0)
 
 
 def test_as_trained_is_what_evaluate_finds_at_the_length_of_training(poem):
     one = spec(poem, "gru")
     flat = random_weights(one)
-    found, known = ablation(one, flat, [0], 50, 3), at_length(one, flat, 12, 50, 3)
-    assert found.everywhere.carried.nats == pytest.approx(known.loss, rel=1e-9)
-    assert found.everywhere.carried.error == pytest.approx(known.error, rel=1e-9)
-    assert found.everywhere.bigram.nats == pytest.approx(known.baseline.loss, rel=1e-9)
+    actual, known = ablation(one, flat, [0], 50, 3), at_length(one, flat, 12, 50, 3)
+    assert actual.everywhere.carried.nats == pytest.approx(known.loss, rel=1e-9)
+    assert actual.everywhere.carried.error == pytest.approx(known.error, rel=1e-9)
+    assert actual.everywhere.bigram.nats == pytest.approx(known.baseline.loss, rel=1e-9)
 
 
 def test_without_recurrence_no_state_makes_a_difference(poem):
     one = spec(poem)
     flat = random_weights(one)
     layout_of(one).views(flat.unsqueeze(0))["W_hh"].zero_()
-    found = ablation(one, flat, [0, 2, 5], 40, 1)
-    assert found.everywhere.carried == found.everywhere.zeroed == found.everywhere.shuffled
-    assert all(measured == found.late.carried for measured in found.contexts.values())
-    assert found.context_used == 0
+    actual = ablation(one, flat, [0, 2, 5], 40, 1)
+    assert actual.everywhere.carried == actual.everywhere.zeroed == actual.everywhere.shuffled
+    assert all(measured == actual.late.carried for measured in actual.contexts.values())
+    assert actual.context_used == 0
 
 
 def test_a_state_that_tells_nothing_of_the_text_costs_nothing_to_shuffle_but_something_to_zero(poem):
     one = spec(poem, hidden=2)
     size = one.task.make().n_outputs
     flat = by_hand(one, W_hh=2 * np.eye(2), b_hh=[0.3, -0.2], W_hy=np.random.default_rng(1).standard_normal((2, size)))
-    found = ablation(one, flat, [0, 2], 40, 1).everywhere
-    assert found.shuffled == found.carried
-    assert abs(found.zeroed.cost) > 10 * found.zeroed.cost_se > 0
+    actual = ablation(one, flat, [0, 2], 40, 1).everywhere
+    assert actual.shuffled == actual.carried
+    assert abs(actual.zeroed.cost) > 10 * actual.zeroed.cost_se > 0
 
 
 def shift_register(one, sure=9.0):
@@ -141,23 +141,23 @@ def shift_register(one, sure=9.0):
 
 def test_a_memory_of_one_symbol_is_seen_at_a_context_of_one(pairs):
     one = spec(pairs, hidden=4, activation="identity")
-    found = ablation(one, shift_register(one), [0, 1, 2, 4], 200, 2)
+    actual = ablation(one, shift_register(one), [0, 1, 2, 4], 200, 2)
     nothing, known = math.log(2), math.log1p(math.exp(-9))
-    assert found.contexts[0].nats == pytest.approx(nothing)
-    assert found.late.zeroed.bits_per_byte == pytest.approx(1)
-    assert found.context_used == 1
+    assert actual.contexts[0].nats == pytest.approx(nothing)
+    assert actual.late.zeroed.bits_per_byte == pytest.approx(1)
+    assert actual.context_used == 1
     assert ablation(one, shift_register(one), [0], 200, 2).context_used is None
     assert ablation(one, shift_register(one), [0, 2, 4], 200, 2).context_used == 2
     for k in (1, 2, 4):
-        assert found.contexts[k].nats == pytest.approx(known)
-        assert found.contexts[k].error == 0
-    assert found.late.bigram.nats == pytest.approx(nothing, rel=1e-3)
+        assert actual.contexts[k].nats == pytest.approx(known)
+        assert actual.contexts[k].error == 0
+    assert actual.late.bigram.nats == pytest.approx(nothing, rel=1e-3)
     # At the first step of a window nothing was before.
-    assert found.everywhere.carried.nats == pytest.approx((nothing + 11 * known) / 12)
+    assert actual.everywhere.carried.nats == pytest.approx((nothing + 11 * known) / 12)
     # The symbol before, in another window, is the right one in half of the cases, and costs 9 nats in the other.
     by_step = 11 / 12 * 9 * 0.5
-    assert found.everywhere.shuffled.cost == pytest.approx(by_step, rel=0.15)
-    assert 0 < found.everywhere.shuffled.cost_se < 0.3
+    assert actual.everywhere.shuffled.cost == pytest.approx(by_step, rel=0.15)
+    assert 0 < actual.everywhere.shuffled.cost_se < 0.3
 
 
 @pytest.mark.parametrize(
@@ -173,20 +173,20 @@ def test_a_memory_of_one_symbol_is_seen_at_a_context_of_one(pairs):
 )
 def test_the_context_that_is_used_is_the_least_that_costs_next_to_nothing(poem, costs, used):
     one = spec(poem)
-    found = ablation(one, random_weights(one), [0], 10, 1)
-    contexts = {k: replace(found.late.carried, cost=cost) for k, cost in costs.items()}
-    assert replace(found, contexts=contexts).context_used == used
+    actual = ablation(one, random_weights(one), [0], 10, 1)
+    contexts = {k: replace(actual.late.carried, cost=cost) for k, cost in costs.items()}
+    assert replace(actual, contexts=contexts).context_used == used
 
 
 def test_bits_per_byte_are_those_of_the_bytes_that_targets_stand_for(tmp_path):
     path = tmp_path / "umlauts.txt"
     path.write_text("äxäxxä" * 500)
-    found = ablation(one := spec(path), random_weights(one), [0], 50, 1)
+    actual = ablation(one := spec(path), random_weights(one), [0], 50, 1)
     _, targets = windows(one, 50, 1)
     n_bytes = 600 + int((targets == 1).sum())  # ä, of two bytes, comes after x
-    assert found.everywhere.bytes == n_bytes
-    assert found.everywhere.carried.bits_per_byte == pytest.approx(
-        found.everywhere.carried.nats * 600 / math.log(2) / n_bytes
+    assert actual.everywhere.bytes == n_bytes
+    assert actual.everywhere.carried.bits_per_byte == pytest.approx(
+        actual.everywhere.carried.nats * 600 / math.log(2) / n_bytes
     )
 
 
@@ -199,21 +199,21 @@ def test_the_error_of_bits_per_byte_is_how_far_they_scatter_where_windows_differ
     path.write_text("".join(pair * int(n) for pair, n in stretches))
     one = spec(path)
     drawn = [ablation(one, random_weights(one), [0, 3], 60, seed) for seed in range(200)]
-    for of in (lambda found: found.everywhere.carried, lambda found: found.contexts[3]):
+    for of in (lambda actual: actual.everywhere.carried, lambda actual: actual.contexts[3]):
         estimates, reported, by_nats = (
-            np.array([getattr(of(found), name) for found in drawn])
+            np.array([getattr(of(actual), name) for actual in drawn])
             for name in ("bits_per_byte", "bits_per_byte_se", "nats_se")
         )
         scatter = estimates.std(ddof=1)
         assert reported.mean() == pytest.approx(scatter, rel=0.15)  # two hundred tell it to 5 %
-        assert by_nats.mean() * estimates.mean() / np.mean([of(found).nats for found in drawn]) < 0.6 * scatter
+        assert by_nats.mean() * estimates.mean() / np.mean([of(actual).nats for actual in drawn]) < 0.6 * scatter
 
 
 def test_chunks_are_put_together(poem, monkeypatch):
     one = spec(poem)
     flat = random_weights(one)
     monkeypatch.setattr("rnnctl.probes.base.CHUNK", 10)
-    found = ablation(one, flat, [0, 2], 40, 1)
+    actual = ablation(one, flat, [0, 2], 40, 1)
     rng, task, losses = seeds.generator(1, seeds.EVALUATION), one.task.make().split("test"), []
     step = stepper(one, flat)
     for _ in range(4):
@@ -221,8 +221,8 @@ def test_chunks_are_put_together(poem, monkeypatch):
         for u, target in zip(batch.inputs, batch.targets, strict=True):
             y, _ = step(torch.from_numpy(u.astype(np.int64)), None)
             losses.append(judged(y, torch.from_numpy(target))[0])
-    assert found.everywhere.targets == 480
-    assert found.everywhere.zeroed.nats == pytest.approx(torch.stack(losses).mean().item(), rel=1e-9)
+    assert actual.everywhere.targets == 480
+    assert actual.everywhere.zeroed.nats == pytest.approx(torch.stack(losses).mean().item(), rel=1e-9)
 
 
 def test_a_vocabulary_too_large_for_memory_is_judged_in_parts(poem, monkeypatch):

@@ -31,7 +31,7 @@ def weights_of(one, seed=1):
 def test_loss_and_error_are_those_of_plain_torch(task):
     one = spec(task)
     flat, length = weights_of(one), 60
-    found = at_length(one, flat, length, samples=30, seed=5)
+    actual = at_length(one, flat, length, samples=30, seed=5)
     longer = one.task.model_copy(update={"min_length": length, "max_length": length}).make()
     batch = longer.draw(seeds.generator(5, seeds.EVALUATION), 30)
     model = network_of(one.model, longer)
@@ -40,10 +40,10 @@ def test_loss_and_error_are_those_of_plain_torch(task):
     if longer.question.loss == "squared_error":
         inputs, targets = inputs.double(), targets.double()
     loss, _ = rnn_loss(own, inputs, targets, "tanh", longer.question)
-    assert found.loss == pytest.approx(loss.item(), rel=1e-9)
-    assert found.baseline == longer.baseline([batch])
+    assert actual.loss == pytest.approx(loss.item(), rel=1e-9)
+    assert actual.baseline == longer.baseline([batch])
     assert batch.length >= length
-    assert 0 <= found.error <= 1
+    assert 0 <= actual.error <= 1
 
 
 def test_text_is_that_of_the_test_split_in_nats_with_its_bytes(tmp_path):
@@ -54,7 +54,7 @@ def test_text_is_that_of_the_test_split_in_nats_with_its_bytes(tmp_path):
         {"task": task, "model": {"hidden": 9, "init": "orthogonal"}, "train": {"dtype": "float64"}}
     )
     flat, length = weights_of(one), 20
-    found = at_length(one, flat, length, samples=2000, seed=5)
+    actual = at_length(one, flat, length, samples=2000, seed=5)
     test = one.task.make().split("test")
     rng, losses, n_bytes = seeds.generator(5, seeds.EVALUATION), [], 0
     model = network_of(one.model, test)
@@ -65,9 +65,9 @@ def test_text_is_that_of_the_test_split_in_nats_with_its_bytes(tmp_path):
         loss, _ = rnn_loss(own, *map(torch.from_numpy, (batch.inputs, batch.targets)), "tanh", test.question)
         losses.append(loss.item())
         n_bytes += sum(spelt[symbol] for symbol in batch.targets.ravel())
-    assert found.loss == pytest.approx(np.mean(losses), rel=1e-9)
-    assert found.baseline.bytes_per_answer == pytest.approx(n_bytes / (2000 * length), rel=1e-12)
-    assert found.baseline.bytes_per_answer > 1
+    assert actual.loss == pytest.approx(np.mean(losses), rel=1e-9)
+    assert actual.baseline.bytes_per_answer == pytest.approx(n_bytes / (2000 * length), rel=1e-12)
+    assert actual.baseline.bytes_per_answer > 1
 
 
 def test_several_chunks_are_fresh_sequences():

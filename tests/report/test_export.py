@@ -82,34 +82,34 @@ GATED = History(
 
 def test_a_grus_arrays_have_the_conventions_names_units_and_shapes():
     of = spec()
-    found = final_state(row(of=of), GATED, trained(of, step=150))
-    assert found["updates"].tolist() == [50, 100, 150]
-    assert found["valid_error"].tolist() == [75, 50, 12.5]
-    assert found["diag_err"].tolist() == [0.75, 0.5, 0.125]
-    assert found["train_nll"].tolist() == [1.5, 1.3, 1.1]
-    assert found["gradient_norm"].tolist() == [3, 2, 1]
-    np.testing.assert_array_equal(found["diag_loss"], [1.4, 1.2, nan])
-    np.testing.assert_array_equal(found["rho_Whh"], [nan, 0.9, 1.1])
-    np.testing.assert_array_equal(found["steps_in_past"], [nan, 1, 0.5])
-    assert np.isnan(found["Omega"]).all()
+    actual = final_state(row(of=of), GATED, trained(of, step=150))
+    assert actual["updates"].tolist() == [50, 100, 150]
+    assert actual["valid_error"].tolist() == [75, 50, 12.5]
+    assert actual["diag_err"].tolist() == [0.75, 0.5, 0.125]
+    assert actual["train_nll"].tolist() == [1.5, 1.3, 1.1]
+    assert actual["gradient_norm"].tolist() == [3, 2, 1]
+    np.testing.assert_array_equal(actual["diag_loss"], [1.4, 1.2, nan])
+    np.testing.assert_array_equal(actual["rho_Whh"], [nan, 0.9, 1.1])
+    np.testing.assert_array_equal(actual["steps_in_past"], [nan, 1, 0.5])
+    assert np.isnan(actual["Omega"]).all()
     traces = ("grad_time", "act_time", "sat_time", "gate_z_sat_time", "gate_r_sat_time")
-    assert {found[name].shape for name in traces} == {(3, STEPS)}
-    assert found["grad_time"][1, 0] == 1e-60, "float32 would have lost it"
-    assert np.isnan(found["act_time"]).all(), "no one slope in a gated cell"
-    words = {name: str(found[name]) for name in ("act_name", "classif_type", "model_type", "init", "label", "run_id")}
+    assert {actual[name].shape for name in traces} == {(3, STEPS)}
+    assert actual["grad_time"][1, 0] == 1e-60, "float32 would have lost it"
+    assert np.isnan(actual["act_time"]).all(), "no one slope in a gated cell"
+    words = {name: str(actual[name]) for name in ("act_name", "classif_type", "model_type", "init", "label", "run_id")}
     assert words == {"act_name": "tanh", "classif_type": "lastSoftmax", "model_type": "gru", "init": "course",
                      "label": "a seed=1", "run_id": of.run_id}  # fmt: skip
-    assert [int(found[name]) for name in ("diag_len", "diag_bs", "checkFreq")] == [STEPS, 20, 50]
+    assert [int(actual[name]) for name in ("diag_len", "diag_bs", "checkFreq")] == [STEPS, 20, 50]
 
 
 def test_a_check_without_a_diagnosis_is_a_row_of_nans_and_a_short_trace_is_padded_at_its_end():
-    found = final_state(row(), GATED, trained(spec()))
+    actual = final_state(row(), GATED, trained(spec()))
     for name in ("grad_time", "sat_time", "gate_z_sat_time", "gate_r_sat_time"):
-        assert np.isnan(found[name][0]).all()
-    assert found["gate_z_sat_time"][2].tolist()[:-2] == [0.25] * (STEPS - 2)
-    assert np.isnan(found["gate_z_sat_time"][2, -2:]).all()
-    assert np.isnan(found["gate_r_sat_time"][2]).all()
-    assert found["gate_r_sat_time"][1].tolist() == [0.375] * STEPS
+        assert np.isnan(actual[name][0]).all()
+    assert actual["gate_z_sat_time"][2].tolist()[:-2] == [0.25] * (STEPS - 2)
+    assert np.isnan(actual["gate_z_sat_time"][2, -2:]).all()
+    assert np.isnan(actual["gate_r_sat_time"][2]).all()
+    assert actual["gate_r_sat_time"][1].tolist() == [0.375] * STEPS
 
 
 @pytest.mark.parametrize(
@@ -123,16 +123,16 @@ def test_a_check_without_a_diagnosis_is_a_row_of_nans_and_a_short_trace_is_padde
 def test_weights_have_their_names_and_every_number_of_the_checkpoint_is_there_once(cell, biases, gates):
     of = spec(model={"name": cell, "hidden": 4, "init": "orthogonal"})
     network = trained(of, step=150, best_step=100)
-    found = final_state(row(of=of), GATED, network)
-    weights = {name: value for name, value in found.items() if name.startswith(("W_", "b_"))}
+    actual = final_state(row(of=of), GATED, network)
+    weights = {name: value for name, value in actual.items() if name.startswith(("W_", "b_"))}
     assert {name for name in weights if name.startswith("b_")} == biases
     assert weights["W_uh"].shape == (6, 4)
     assert weights["W_hh"].shape == (4, 4)
     assert weights["W_hy"].shape == (4, 4)
     together = np.concatenate([value.ravel() for value in weights.values()])
     assert sorted(together.tolist()) == network.weights["last"].flat_N.tolist()
-    assert {name[5:-9] for name in found if name.startswith("gate_")} == gates
-    assert found["weights_at"] == 150
+    assert {name[5:-9] for name in actual if name.startswith("gate_")} == gates
+    assert actual["weights_at"] == 150
     best = final_state(row(of=of), GATED, network, "best")
     assert best["weights_at"] == 100
     assert all((best[name] == -weights[name]).all() for name in weights)
@@ -167,18 +167,18 @@ def test_a_layered_run_has_an_array_for_each_gate_of_its_flags(flags, gates):
 )
 def test_a_tasks_head_has_the_conventions_name(task, kind):
     of = spec(task=task)
-    found = final_state(row(of=of), History(np.array([50]), {"valid_error": np.ones(1)}, {}), trained(of))
-    assert str(found["classif_type"]) == kind
-    assert found["grad_time"].shape == (1, of.task.make().max_steps)
+    actual = final_state(row(of=of), History(np.array([50]), {"valid_error": np.ones(1)}, {}), trained(of))
+    assert str(actual["classif_type"]) == kind
+    assert actual["grad_time"].shape == (1, of.task.make().max_steps)
 
 
 def test_it_is_read_back_without_pickle(tmp_path):
-    found = final_state(row(), GATED, trained(spec()))
-    np.savez(tmp_path / "x.npz", **found)
+    actual = final_state(row(), GATED, trained(spec()))
+    np.savez(tmp_path / "x.npz", **actual)
     with np.load(tmp_path / "x.npz", allow_pickle=False) as read:
-        assert list(read) == list(found)
+        assert list(read) == list(actual)
         for name in read:
-            np.testing.assert_array_equal(read[name], found[name])
+            np.testing.assert_array_equal(read[name], actual[name])
             assert read[name].dtype.kind in "iufU"
 
 
@@ -274,13 +274,13 @@ def runs_of(source, **more):
 
 def made_by(lines):
     """Run ids that the study files in a script register, by file."""
-    lines, found = list(lines), {}
+    lines, actual = list(lines), {}
     for i, line in enumerate(lines):
         if line.startswith("cat > "):
             end = line.partition("<<")[2].strip("'")
             text = "\n".join(lines[i + 1 : lines.index(end, i)])
-            found[line.split()[2]] = [run.spec.run_id for run in read_study(text, "x").runs]
-    return found
+            actual[line.split()[2]] = [run.spec.run_id for run in read_study(text, "x").runs]
+    return actual
 
 
 def told(studies):
@@ -481,8 +481,8 @@ class Writer:
     def add_text(self, tag, text):
         self.texts[tag] = text
 
-    def add_histogram_raw(self, tag, **found):
-        self.histograms.setdefault(tag, []).append(found)
+    def add_histogram_raw(self, tag, **actual):
+        self.histograms.setdefault(tag, []).append(actual)
 
 
 def test_tensorboard_gets_every_finite_scalar_and_the_gradients_histogram():
@@ -497,13 +497,13 @@ def test_tensorboard_gets_every_finite_scalar_and_the_gradients_histogram():
     write_events(writer, one, history)
     assert writer.scalars == {"valid_loss": [(10, 1.5), (30, 0.5)]}
     assert one.spec == json.loads(writer.texts["spec"].strip("`"))
-    (found,) = writer.histograms[GRADIENT]
+    (actual,) = writer.histograms[GRADIENT]
     logs = np.log10(norms)
-    assert found["global_step"] == 20
-    assert found["num"] == 1000 == sum(found["bucket_counts"])
-    assert found["min"] <= logs.min() <= found["min"] + 0.5
-    assert found["max"] - 0.5 <= logs.max() <= found["max"]
-    assert found["sum"] / 1000 == pytest.approx(logs.mean(), abs=0.05)
-    assert found["sum_squares"] / 1000 == pytest.approx((logs**2).mean(), rel=0.02)
-    edges = [found["min"], *found["bucket_limits"]]
-    assert found["bucket_counts"] == np.histogram(logs, edges)[0].tolist()
+    assert actual["global_step"] == 20
+    assert actual["num"] == 1000 == sum(actual["bucket_counts"])
+    assert actual["min"] <= logs.min() <= actual["min"] + 0.5
+    assert actual["max"] - 0.5 <= logs.max() <= actual["max"]
+    assert actual["sum"] / 1000 == pytest.approx(logs.mean(), abs=0.05)
+    assert actual["sum_squares"] / 1000 == pytest.approx((logs**2).mean(), rel=0.02)
+    edges = [actual["min"], *actual["bucket_limits"]]
+    assert actual["bucket_counts"] == np.histogram(logs, edges)[0].tolist()

@@ -65,8 +65,8 @@ def runs(rows, histories, specs=None, **options):
     """options: of Runs. A history is read only through what the figure asks for."""
 
     def read(run_ids, traces):
-        found = {run: histories[run] for run in run_ids if run in histories}
-        return found if traces else {run: History(h.steps, h.scalars, {}) for run, h in found.items()}
+        actual = {run: histories[run] for run in run_ids if run in histories}
+        return actual if traces else {run: History(h.steps, h.scalars, {}) for run, h in actual.items()}
 
     for one, of in zip(rows, specs or [spec()] * len(rows), strict=True):
         one.spec = {**of, "seed": one.spec["seed"]}
@@ -97,9 +97,9 @@ def test_an_examination_draws_what_it_names_in_order():
 
 def test_an_examination_leaves_out_what_does_not_apply():
     unclipped = spec(train={"clip": "none"})
-    found = dict(examination(runs([row()], {"r1-a seed=1": history()}, [unclipped])))
+    actual = dict(examination(runs([row()], {"r1-a seed=1": history()}, [unclipped])))
     left_out = {"gate_histogram", "gate_saturation", "clip_share", "hyperparameters", "hyperparameters_below"}
-    assert set(EXAMINED) - set(found) == left_out
+    assert set(EXAMINED) - set(actual) == left_out
 
 
 def test_every_kind_can_be_drawn_and_laid_out_and_is_said_in_a_line():
@@ -224,9 +224,9 @@ def test_figures_of_diagnoses_use_the_checks_that_made_one():
     of_one = runs([row()], {"r1-a seed=1": history("gru", diagnosed=(1, 2, 3))}, [spec("gru")])
     assert [10, 20, 30, 40] in lines(KINDS["loss"].draw(of_one))
     for name in ("spectrum", "saturation", "gates", "saturated"):
-        found = lines(KINDS[name].draw(of_one))
-        assert [20, 30, 40] in found
-        assert not any(10 in xs for xs in found)
+        actual = lines(KINDS[name].draw(of_one))
+        assert [20, 30, 40] in actual
+        assert not any(10 in xs for xs in actual)
 
 
 def test_the_share_of_exact_zeros_and_of_what_is_no_number_reach_the_histogram():

@@ -11,13 +11,13 @@ def flat(**sections):
 
 
 def test_sections_go_by_their_short_forms():
-    found = flat(train={"clip": "none", "omega": 0.5}, model={"init": "orthogonal"})
-    assert found["train.clip"] == "none"
-    assert found["train.omega"] == 0.5
-    assert found["model.init"] == "orthogonal"
-    assert found["task"] == "temporal_order"
-    assert found["train.omega.decay"] == "constant"
-    assert "seed" not in found
+    actual = flat(train={"clip": "none", "omega": 0.5}, model={"init": "orthogonal"})
+    assert actual["train.clip"] == "none"
+    assert actual["train.omega"] == 0.5
+    assert actual["model.init"] == "orthogonal"
+    assert actual["task"] == "temporal_order"
+    assert actual["train.omega.decay"] == "constant"
+    assert "seed" not in actual
     assert flat(train={"clip": 2.0})["train.clip"] == 2.0
 
 

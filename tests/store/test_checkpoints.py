@@ -35,8 +35,8 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before_and_the_reason_i
     older, newer = (lab.commit(held, step, content=os.urandom(100_000)) for step in (10, 20))
     assert checkpoints.newest_sound(lab.store, held.run_id) == Resumption(newer, [])
     damage(lab.folder / newer.path)
-    found = checkpoints.newest_sound(lab.store, held.run_id)
-    assert found == Resumption(older, [PassedOver(newer, reason)])
+    actual = checkpoints.newest_sound(lab.store, held.run_id)
+    assert actual == Resumption(older, [PassedOver(newer, reason)])
 
 
 @pytest.mark.parametrize(("damage", "reason"), DAMAGES)
@@ -44,8 +44,8 @@ def test_with_no_sound_checkpoint_a_run_begins_again_and_all_reasons_are_told(la
     both = [lab.commit(held, step, content=os.urandom(100_000)) for step in (10, 20)]
     for checkpoint in both:
         damage(lab.folder / checkpoint.path)
-    found = checkpoints.newest_sound(lab.store, held.run_id)
-    assert found == Resumption(None, [PassedOver(checkpoint, reason) for checkpoint in reversed(both)])
+    actual = checkpoints.newest_sound(lab.store, held.run_id)
+    assert actual == Resumption(None, [PassedOver(checkpoint, reason) for checkpoint in reversed(both)])
 
 
 def test_a_file_that_was_written_but_not_committed_is_not_resumed_from(lab, held):

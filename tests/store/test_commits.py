@@ -106,8 +106,8 @@ def test_a_rewind_takes_history_back_to_the_checkpoint_that_is_used(lab, held):
     queue.release(lab.store, held, 30.0)
     (again,) = lab.claim("w", now=30.0)
     lab.folder.joinpath(newer.path).unlink()
-    found = checkpoints.newest_sound(lab.store, again.run_id)
-    commits.rewind(lab.store, again, found)
+    actual = checkpoints.newest_sound(lab.store, again.run_id)
+    commits.rewind(lab.store, again, actual)
     assert steps_of(lab, again) == [0, 10]
     assert checkpoints.live(lab.store, again.run_id) == [older]
     unsound = queries.checkpoints_of(lab.store, again.run_id)[1]

@@ -21,7 +21,7 @@ def test_parents_and_children_are_found_from_either_end(lab):
     assert lineage.parents(lab.store, child.run_id) == expected
     assert lineage.children(lab.store, one.run_id) == expected[:1]
     assert lineage.children(lab.store, other.run_id) == expected[1:]
-    assert [found.study for found in lineage.children(lab.store, child.run_id)] == ["c"]
+    assert [actual.study for actual in lineage.children(lab.store, child.run_id)] == ["c"]
     assert lineage.parents(lab.store, one.run_id) == []
 
 
@@ -33,7 +33,7 @@ def test_a_descent_that_is_known_stays_one(lab):
     refine(lab, "b", [child], descent)
     assert lineage.parents(lab.store, child.run_id) == [Descended(child.run_id, one.run_id, "longer", "b")]
     refine(lab, "c", [child], descent)
-    assert [found.study for found in lineage.parents(lab.store, child.run_id)] == ["b", "c"]
+    assert [actual.study for actual in lineage.parents(lab.store, child.run_id)] == ["b", "c"]
 
 
 @pytest.mark.parametrize("parent", ["r1-nobody", None])

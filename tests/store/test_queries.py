@@ -77,7 +77,7 @@ def test_workers_are_listed_until_they_end_with_what_they_hold(shared):
 
 
 @pytest.mark.parametrize(
-    ("word", "found"),
+    ("word", "actual"),
     [
         ("r1-s00001", ["1"]),
         ("a/S1", ["1"]),
@@ -86,8 +86,8 @@ def test_workers_are_listed_until_they_end_with_what_they_hold(shared):
         ("r1-s0000", ["0", "1", "2", "3"]),
     ],
 )
-def test_a_run_is_found_by_id_label_study_and_label_or_the_beginning_of_its_id(shared, word, found):
-    assert [run_id[-1] for run_id in queries.resolve_runs(shared.store, word)] == found
+def test_a_run_is_found_by_id_label_study_and_label_or_the_beginning_of_its_id(shared, word, actual):
+    assert [run_id[-1] for run_id in queries.resolve_runs(shared.store, word)] == actual
 
 
 def test_a_label_goes_before_the_beginning_of_an_id(lab):

@@ -110,8 +110,8 @@ def test_releasing_from_workers_takes_all_they_hold_without_a_strike(lab):
     queue.fail(lab.store, lab.claim("u")[0], "traceback", 11.0, 3, now_backoff)
     mine = [*lab.claim("u", now=11.0), *lab.claim("v", now=11.0, pack=2)]
     (theirs,) = lab.claim("w", now=11.0)
-    found = queue.release_from(lab.store, ["u", "v", "unknown"], 12.0)
-    assert [(held.run_id, held.attempt, held.worker) for held in found] == [
+    actual = queue.release_from(lab.store, ["u", "v", "unknown"], 12.0)
+    assert [(held.run_id, held.attempt, held.worker) for held in actual] == [
         (claim.run_id, claim.attempt, claim.worker) for claim in mine
     ]
     assert [(lab.status(claim.run_id), lab.job(claim.run_id)["strikes"]) for claim in mine] == [

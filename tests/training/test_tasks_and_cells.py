@@ -59,7 +59,7 @@ def test_alone_packed_and_resumed_runs_have_the_same_bits(task, cell):
 @pytest.mark.parametrize("task", TASKS)
 def test_a_check_finds_the_loss_and_error_that_plain_torch_finds(task, cell):
     one = spec(task, cell, dtype="float64")
-    found = train({"a": one}).history["a"][-1].scalars
+    actual = train({"a": one}).history["a"][-1].scalars
     task_ = one.task.make()
     model, question = network_of(one.model, task_), task_.question
     memory = Memory()
@@ -78,8 +78,8 @@ def test_a_check_finds_the_loss_and_error_that_plain_torch_finds(task, cell):
         losses.append(loss.item())
         y = torch.stack([h @ weights["W_hy"] + weights["b_hy"] for h in states[1:]]).detach().numpy()
         wrongs += [_wrong(question, y[:, b], batch.targets[..., b]) for b in range(y.shape[1])]
-    assert found["valid_loss"] == pytest.approx(np.mean(losses), rel=1e-9)
-    assert found["valid_error"] == pytest.approx(np.mean(wrongs), abs=1e-12)
+    assert actual["valid_loss"] == pytest.approx(np.mean(losses), rel=1e-9)
+    assert actual["valid_error"] == pytest.approx(np.mean(wrongs), abs=1e-12)
 
 
 def _wrong(question, y_TO, target):

@@ -126,7 +126,7 @@ def test_a_screened_figure_is_that_of_the_first_few_of_every_chunk():
     task = run_spec.task.make()
     model = network_of(run_spec.model, task)
     _, weights = begin("a", run_spec, task, model)
-    (found,) = Checker(run_spec, task, model, 1, "cpu").validate(weights.unsqueeze(0), [-1])
+    (actual,) = Checker(run_spec, task, model, 1, "cpu").validate(weights.unsqueeze(0), [-1])
     named = {name: w[0] for name, w in model.layout.views(weights.unsqueeze(0)).items()}
     losses, wrong = [], 0
     for batch in validation_set(task, run_spec.check):
@@ -134,9 +134,9 @@ def test_a_screened_figure_is_that_of_the_first_few_of_every_chunk():
         loss, states = rnn_loss(named, inputs, targets, "tanh")
         losses.append(loss.item())
         wrong += int(((states[-1] @ named["W_hy"] + named["b_hy"]).argmax(1) != targets).sum())
-    assert found["valid_samples"] == 20
-    assert found["valid_loss"] == pytest.approx(np.mean(losses), rel=1e-6)
-    assert found["valid_error"] == wrong / 20
+    assert actual["valid_samples"] == 20
+    assert actual["valid_loss"] == pytest.approx(np.mean(losses), rel=1e-6)
+    assert actual["valid_error"] == wrong / 20
 
 
 def test_the_end_of_the_budget_is_validated_in_full():

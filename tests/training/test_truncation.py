@@ -77,8 +77,8 @@ def test_training_by_pieces_is_that_of_autograd_with_the_state_cut_off(cell, bpt
     with torch.no_grad():
         for _ in range(run_spec.train.updates):
             pack.update()
-    for name, found in pack.layout.views(pack.flat_RN).items():
-        torch.testing.assert_close(found[0], expected[name], rtol=1e-9, atol=1e-11)
+    for name, actual in pack.layout.views(pack.flat_RN).items():
+        torch.testing.assert_close(actual[0], expected[name], rtol=1e-9, atol=1e-11)
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -104,10 +104,10 @@ def test_a_feed_goes_on_where_its_state_was_taken():
         state, again = feed.state(), Feed(task, np.random.default_rng(99), 4, 4)
         again.resume(state)
         for _ in range(4):
-            (found, goes_on), (expected, did) = again.next(), feed.next()
+            (actual, goes_on), (expected, did) = again.next(), feed.next()
             assert goes_on == did
-            np.testing.assert_array_equal(found.inputs, expected.inputs)
-            np.testing.assert_array_equal(found.targets, expected.targets)
+            np.testing.assert_array_equal(actual.inputs, expected.inputs)
+            np.testing.assert_array_equal(actual.targets, expected.targets)
 
 
 def test_pieces_and_moments_without_a_meaning_are_refused():

@@ -66,13 +66,13 @@ def test_the_written_study_has_the_very_same_runs(specs, data):
     seeds_of = [data.draw(seeds)] * len(specs) if same else [data.draw(seeds) for _ in specs]
     children = offspring(chosen(specs, seeds_of), RECIPE)
     text = written("new", "About:\n- it.", cases(children))
-    found = read_study(yaml.decode(text.encode()), "new.yaml")
-    assert {run.spec.run_id for run in found.runs} == {one.run(s).run_id for one in children for s in one.seeds}
-    assert found.warnings == ()
-    assert (found.name, found.about) == ("new", "About:\n- it.")
+    actual = read_study(yaml.decode(text.encode()), "new.yaml")
+    assert {run.spec.run_id for run in actual.runs} == {one.run(s).run_id for one in children for s in one.seeds}
+    assert actual.warnings == ()
+    assert (actual.name, actual.about) == ("new", "About:\n- it.")
     labels = {case.name for case in cases(children)}
-    assert {run.label.split()[0] for run in found.runs} == labels
-    assert {run.case for run in found.runs} == labels
+    assert {run.label.split()[0] for run in actual.runs} == labels
+    assert {run.case for run in actual.runs} == labels
 
 
 def test_what_all_share_is_written_once_and_the_origins_stand_at_each_case():

@@ -63,14 +63,14 @@ def test_merging_against_a_plain_search(keys, seeds):
                 child = expected.setdefault(reached[variant], {"origins": [], "seeds": set()})
                 child["origins"].append((number, variant))
                 child["seeds"] |= set(seeds or own)
-    found = offspring(chosen(*keys), recipe(seeds=seeds))
-    assert [(one.spec.model.hidden, one.spec.train.updates) for one in found] == list(expected)
-    for one, wanted in zip(found, expected.values(), strict=True):
+    actual = offspring(chosen(*keys), recipe(seeds=seeds))
+    assert [(one.spec.model.hidden, one.spec.train.updates) for one in actual] == list(expected)
+    for one, wanted in zip(actual, expected.values(), strict=True):
         assert [(origin.rank, origin.variant.name) for origin in one.origins] == wanted["origins"]
         assert one.seeds == sorted(wanted["seeds"])
         assert [one.run(seed).seed for seed in one.seeds] == one.seeds
         assert {one.run(seed).config_id for seed in one.seeds} == {one.spec.config_id}
-    made = cases(found)
+    made = cases(actual)
     assert len({case.name for case in made}) == len(made)
     assert all(is_name(case.name) for case in made)
 
@@ -106,18 +106,22 @@ def test_an_impossible_change_names_the_configuration_and_its_place_in_the_recip
 
 
 def test_labels_are_the_configurations_and_the_variants():
-    found = cases(offspring(chosen((30, 50, (1,)), (40, 50, (1,)), labels=["EC7", "lr=0.1 clip=none"]), recipe()))
-    assert [case.name for case in found] == [
+    actual = cases(offspring(chosen((30, 50, (1,)), (40, 50, (1,)), labels=["EC7", "lr=0.1 clip=none"]), recipe()))
+    assert [case.name for case in actual] == [
         "EC7-longer", "EC7-wide", "EC7-again", "lr-0.1-clip-none-longer", "lr-0.1-clip-none-again"
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("labels", [["a=b", "a b"], ["EC7", "x" * 60], ["EC7", "()"]])
 def test_labels_go_by_rank_where_names_are_too_long_or_equal(labels):
-    found = cases(offspring(chosen((30, 50, (1,)), (40, 50, (1,)), labels=labels), recipe()))
-    assert [case.name for case in found] == ["no1-longer", "no1-wide", "no1-again", "no2-longer", "no2-again"]
+    actual = cases(offspring(chosen((30, 50, (1,)), (40, 50, (1,)), labels=labels), recipe()))
+    assert [case.name for case in actual] == ["no1-longer", "no1-wide", "no1-again", "no2-longer", "no2-again"]
 
 
 def test_where_seeds_differ_each_run_is_a_case():
-    found = cases(offspring(chosen((30, 50, (1, 2)), (40, 50, (2,)), labels=["A", "B"]), recipe()))
-    assert [(case.name, case.seed) for case in found[-3:]] == [("A-again-s2", 2), ("B-longer-s2", 2), ("B-again-s2", 2)]
+    actual = cases(offspring(chosen((30, 50, (1, 2)), (40, 50, (2,)), labels=["A", "B"]), recipe()))
+    assert [(case.name, case.seed) for case in actual[-3:]] == [
+        ("A-again-s2", 2),
+        ("B-longer-s2", 2),
+        ("B-again-s2", 2),
+    ]

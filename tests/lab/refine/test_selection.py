@@ -47,26 +47,26 @@ def test_the_best_are_those_that_a_plain_search_finds(runs, cut, by):
         wanted = order[: -(-cut.best.numerator * len(order) // cut.best.denominator)]
     else:
         wanted = order[: cut.best]
-    found = select(rows, cut, by)
+    actual = select(rows, cut, by)
     # Which of equals goes first is the order of the study's finished runs; the means are what must be right.
-    assert [one.spread.mean for one in found.chosen] == pytest.approx([means[hidden][0] for hidden in wanted])
-    assert [(one.spread.mean, one.judged) for one in found.chosen] == [
+    assert [one.spread.mean for one in actual.chosen] == pytest.approx([means[hidden][0] for hidden in wanted])
+    assert [(one.spread.mean, one.judged) for one in actual.chosen] == [
         (pytest.approx(means[one.rows[0].spec["model"]["hidden"]][0]), means[one.rows[0].spec["model"]["hidden"]][1])
-        for one in found.chosen
+        for one in actual.chosen
     ]
-    assert found.judged == len(means)
-    assert set(found.without) == {f"hidden={hidden}" for hidden, _ in runs if hidden not in means}
+    assert actual.judged == len(means)
+    assert set(actual.without) == {f"hidden={hidden}" for hidden, _ in runs if hidden not in means}
     ended = {f"hidden={hidden}" for (hidden, _), (*_, status) in runs.items() if status == "done"}
-    assert set(found.diverged) == set(found.without) & ended
-    for one in found.chosen:
+    assert set(actual.diverged) == set(actual.without) & ended
+    for one in actual.chosen:
         hidden = one.rows[0].spec["model"]["hidden"]
         assert {r.run_id for r in one.rows} == {SPECS[key].run_id for key in runs if key[0] == hidden}
 
 
 def test_equals_keep_their_order():
     rows = [row(SPECS[hidden, 1], 0.5) for hidden in (24, 21, 26, 20)]
-    found = select(rows, Cut(best=3), "loss")
-    assert [one.label for one in found.chosen] == ["hidden=24", "hidden=21", "hidden=26"]
+    actual = select(rows, Cut(best=3), "loss")
+    assert [one.label for one in actual.chosen] == ["hidden=24", "hidden=21", "hidden=26"]
 
 
 def test_an_unfinished_or_failed_replicate_does_not_judge_but_keeps_its_seed():
@@ -77,21 +77,21 @@ def test_an_unfinished_or_failed_replicate_does_not_judge_but_keeps_its_seed():
         row(SPECS[21, 1], 0.5),
         row(SPECS[22, 1], 0.01, status="failed"),
     ]
-    found = select(rows, Cut(best=5), "loss")
-    assert [(one.label, one.spread.mean, one.judged) for one in found.chosen] == [
+    actual = select(rows, Cut(best=5), "loss")
+    assert [(one.label, one.spread.mean, one.judged) for one in actual.chosen] == [
         ("hidden=21", 0.5, 1),
         ("hidden=20", pytest.approx(0.7), 2),
     ]
-    assert found.chosen[1].seeds == [1, 2, 3]
-    assert found.without == ("hidden=22",)
+    assert actual.chosen[1].seeds == [1, 2, 3]
+    assert actual.without == ("hidden=22",)
 
 
 def test_a_run_that_diverged_before_its_first_check_has_no_say():
     rows = [row(SPECS[20, 1]), row(SPECS[20, 2], 0.8), row(SPECS[21, 1])]
-    found = select(rows, Cut(best=5), "loss")
-    assert [(one.label, one.judged) for one in found.chosen] == [("hidden=20", 1)]
-    assert math.isclose(found.chosen[0].spread.mean, 0.8)
-    assert found.without == ("hidden=21",)
+    actual = select(rows, Cut(best=5), "loss")
+    assert [(one.label, one.judged) for one in actual.chosen] == [("hidden=20", 1)]
+    assert math.isclose(actual.chosen[0].spread.mean, 0.8)
+    assert actual.without == ("hidden=21",)
 
 
 def test_a_new_seed_descends_from_the_best_run_and_an_old_one_from_its_own():

@@ -26,8 +26,8 @@ def folder(tmp_path, monkeypatch):
 
 
 def run(more=""):
-    (found,) = read_study(BASE % more, "s.yaml").runs
-    return found.spec
+    (actual,) = read_study(BASE % more, "s.yaml").runs
+    return actual.spec
 
 
 def refined(parent, changes):

@@ -30,26 +30,26 @@ def test_columns_of_numbers_magnitudes_words_and_both():
         "clip": ["none", 1.0],
         "omega": ["none", 1.0, 3.0],
     }
-    found = table(lambda seed, **one: 1.0 + one["h"], factors, seeds=(1,))
-    names = [(found.names[column.factor], column.text) for column in found.columns]
+    actual = table(lambda seed, **one: 1.0 + one["h"], factors, seeds=(1,))
+    names = [(actual.names[column.factor], column.text) for column in actual.columns]
     assert names == [
         ("h", ""), ("lr", "log10"), ("alpha", ""), ("init", "b"), ("init", "c"), ("flag", "true"), ("clip", "none"),
         ("omega", ""), ("omega", "none"),
     ]  # fmt: skip
-    by_name = dict(zip(names, found.x.T, strict=True))
+    by_name = dict(zip(names, actual.x.T, strict=True))
     assert set(by_name["lr", "log10"]) == {-3, -2, -1}
     assert set(by_name["alpha", ""]) == {0, 0.5, 50}
     assert set(by_name["init", "b"]) == {0, 1}
     none = by_name["omega", "none"] == 1
     assert set(by_name["omega", ""][~none]) == {1, 3}
     assert set(by_name["omega", ""][none]) == {2}  # their mean: it says nothing
-    assert [group.tolist() for group in found.groups] == [[0], [1], [2], [3, 4], [5], [6], [7, 8]]
+    assert [group.tolist() for group in actual.groups] == [[0], [1], [2], [3, 4], [5], [6], [7, 8]]
 
 
 def test_a_row_is_a_configuration_and_its_mean_logarithm():
-    found = table(lambda seed, a, b: math.exp(a + 10 * b + (seed - 2)), {"a": [0, 1, 2, 3], "b": [0, 1, 2]})
-    assert found.logarithm
-    assert found.y == pytest.approx([a + 10 * b for a in range(4) for b in range(3)])
+    actual = table(lambda seed, a, b: math.exp(a + 10 * b + (seed - 2)), {"a": [0, 1, 2, 3], "b": [0, 1, 2]})
+    assert actual.logarithm
+    assert actual.y == pytest.approx([a + 10 * b for a in range(4) for b in range(3)])
     plain = table(lambda seed, a, b: float(a * b), {"a": [0, 1, 2, 3], "b": [0, 1, 2]})
     assert not plain.logarithm  # some are zero
     assert plain.y == pytest.approx([a * b for a in range(4) for b in range(3)])
@@ -59,8 +59,8 @@ def test_the_ceiling_is_the_share_of_the_variance_that_is_not_due_to_seeds():
     """Configurations with variance 1, seeds with variance 2, four of them: 1 / (1 + 2 / 4)."""
     draw, size = noise(1), 600
     settings = np.random.default_rng(2).normal(size=size)
-    found = table(lambda seed, a: settings[a] + math.sqrt(2) * draw(), {"a": list(range(size))}, seeds=(1, 2, 3, 4))
-    assert found.ceiling == pytest.approx(2 / 3, abs=0.05)
+    actual = table(lambda seed, a: settings[a] + math.sqrt(2) * draw(), {"a": list(range(size))}, seeds=(1, 2, 3, 4))
+    assert actual.ceiling == pytest.approx(2 / 3, abs=0.05)
     assert table(lambda seed, a: float(a), {"a": list(range(20))}, seeds=(1,)).ceiling is None
     assert table(lambda seed, a: float(a), {"a": list(range(20))}).ceiling == 1.0
 
@@ -68,12 +68,12 @@ def test_the_ceiling_is_the_share_of_the_variance_that_is_not_due_to_seeds():
 def test_a_linear_truth_is_found_whole():
     """log loss = 3 a - 1 log10 lr + 2 [init = y]: coefficients are those times the columns' standard deviations."""
     factors = {"a": [0, 1, 2], "lr": [1e-3, 1e-2, 1e-1, 1], "init": ["x", "y", "z"]}
-    found = table(lambda seed, a, lr, init: math.exp(0.3 * a - 0.1 * math.log10(lr) + 0.2 * (init == "y")), factors)
-    fit = linear(found)
+    actual = table(lambda seed, a, lr, init: math.exp(0.3 * a - 0.1 * math.log10(lr) + 0.2 * (init == "y")), factors)
+    fit = linear(actual)
     assert fit.determined
     assert (fit.r2, fit.r2_split, fit.r2_fit) == (pytest.approx(1), pytest.approx(1), pytest.approx(1))
     assert (fit.r2_sd, fit.held_out) == (pytest.approx(0), 8)
-    sd = found.y.std()
+    sd = actual.y.std()
     lr_sd, share_sd = math.sqrt(5 / 4), math.sqrt(2 / 9)
     expected = [0.3 * math.sqrt(2 / 3), -0.1 * lr_sd, 0.2 * share_sd, 0.0]
     assert fit.coefficients * sd == pytest.approx(expected, abs=1e-9)
@@ -82,9 +82,9 @@ def test_a_linear_truth_is_found_whole():
 
 def test_noise_alone_is_not_to_be_believed():
     draw = noise(7)
-    found = table(lambda seed, **one: 10 + draw(), BITS)
-    assert "do not believe" in worth(linear(found).r2)
-    assert "do not believe" in worth(forest(found).r2)
+    actual = table(lambda seed, **one: 10 + draw(), BITS)
+    assert "do not believe" in worth(linear(actual).r2)
+    assert "do not believe" in worth(forest(actual).r2)
 
 
 def test_an_interaction_that_the_linear_fit_misses_is_seen_by_the_forest():
@@ -94,8 +94,8 @@ def test_an_interaction_that_the_linear_fit_misses_is_seen_by_the_forest():
     def result(seed, a, b, c, **rest):
         return math.exp((a != b) + 0.2 * c + draw())
 
-    found = table(result, BITS)
-    line, trees = linear(found), forest(found)
+    actual = table(result, BITS)
+    line, trees = linear(actual), forest(actual)
     assert line.r2 < 0.1
     assert np.all(line.size[:2] < 0.2)
     assert "do not believe" in worth(line.r2)
@@ -120,8 +120,8 @@ def test_all_columns_of_a_hyper_parameter_are_permuted_together():
 
 def test_the_same_runs_have_the_same_importances():
     draw = noise(3)
-    found = table(lambda seed, a, b: a + b + draw(), {"a": [0, 1, 2], "b": [0, 1, 2, 3]})
-    one, two = forest(found), forest(found)
+    actual = table(lambda seed, a, b: a + b + draw(), {"a": [0, 1, 2], "b": [0, 1, 2, 3]})
+    one, two = forest(actual), forest(actual)
     np.testing.assert_array_equal(one.importance, two.importance)
     assert one.r2 == two.r2
 
@@ -148,10 +148,10 @@ def test_columns_that_change_together_are_told():
     assert linear(Table.of(Trials.of(results, "loss"))).determined
     for run in results:
         run.stored_spec["c"] = run.stored_spec["a"] + run.stored_spec["b"]
-    found = Table.of(Trials.of(results, "loss"))
-    assert len(found.names) == 3
-    assert len(rows) == len(found.y)
-    fit = linear(found)
+    actual = Table.of(Trials.of(results, "loss"))
+    assert len(actual.names) == 3
+    assert len(rows) == len(actual.y)
+    fit = linear(actual)
     assert not fit.determined
     assert fit.r2 > 0.9
 
@@ -170,9 +170,9 @@ def test_too_little_to_fit_is_said(result, factors, says):
 
 
 def test_more_columns_than_a_fit_can_have_are_said():
-    found = table(lambda seed, a: len(a) + ord(a[0]), {"a": list("abcdefghijkl")})
+    actual = table(lambda seed, a: len(a) + ord(a[0]), {"a": list("abcdefghijkl")})
     with pytest.raises(TooFew, match="9 configurations are too few for a linear fit with 11 columns"):
-        linear(found)
+        linear(actual)
 
 
 def test_without_the_extra_there_is_one_line_and_all_the_rest(monkeypatch):
@@ -181,17 +181,17 @@ def test_without_the_extra_there_is_one_line_and_all_the_rest(monkeypatch):
     results = study(lambda seed, a, **rest: a + draw(), BITS)
     with pytest.raises(Missing, match=r"pip install 'rnnctl\[effects\]'"):
         forest(Table.of(Trials.of(results, "loss")))
-    found = analyse(results, "loss")
-    assert found.forest is None
-    assert list(found.missing) == ["forest"]
-    assert "rnnctl[effects]" in found.missing["forest"]
-    assert found.linear is not None
-    assert found.stability is not None
+    actual = analyse(results, "loss")
+    assert actual.forest is None
+    assert list(actual.missing) == ["forest"]
+    assert "rnnctl[effects]" in actual.missing["forest"]
+    assert actual.linear is not None
+    assert actual.stability is not None
 
 
 def test_an_analysis_of_few_runs_says_what_it_cannot_say():
-    found = analyse(study(lambda seed, a: float(a), {"a": [1, 2]}, seeds=(1,)), "loss")
-    assert (found.table, found.linear, found.forest, found.stability) == (None, None, None, None)
-    assert set(found.missing) == {"importance", "stability"}
-    assert len(found.main) == 2
+    actual = analyse(study(lambda seed, a: float(a), {"a": [1, 2]}, seeds=(1,)), "loss")
+    assert (actual.table, actual.linear, actual.forest, actual.stability) == (None, None, None, None)
+    assert set(actual.missing) == {"importance", "stability"}
+    assert len(actual.main) == 2
     assert importance.FEWEST == 10

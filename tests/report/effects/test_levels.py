@@ -26,9 +26,9 @@ def test_means_and_errors_of_a_design_with_known_effects_are_those_of_its_analys
     def result(seed, a, b, c):
         return 50 + a_effect[a] + b_effect[b] + (1 if seed == 1 else -1)
 
-    found = {(each.name, each.value): each.all for each in main_effects(trials(result, FLAGS, seeds=(1, 2)))}
+    actual = {(each.name, each.value): each.all for each in main_effects(trials(result, FLAGS, seeds=(1, 2)))}
     for a, effect in a_effect.items():
-        one = found["train.a", float(a)]
+        one = actual["train.a", float(a)]
         assert one.mean == pytest.approx(50 + effect)
         assert (one.runs, one.configurations, one.seeds) == (12, 6, 2)
         # Six configuration means, two at each of -6, 0 and 6: their sum of squares is 4 * 36, on 5 degrees of freedom.
@@ -38,10 +38,10 @@ def test_means_and_errors_of_a_design_with_known_effects_are_those_of_its_analys
         # The mean over all of one seed is 1 above or below: two draws with a variance of 2, however many have them.
         assert one.error == pytest.approx(1)
     for b, effect in b_effect.items():
-        one = found["train.b", float(b)]
+        one = actual["train.b", float(b)]
         assert one.mean == pytest.approx(52 + effect)
         assert one.sd == pytest.approx(math.sqrt(4 * 4 / 3))  # means at -2 and 2, two each
-    assert found["model.c", "x"].mean == found["model.c", "y"].mean == pytest.approx(52)
+    assert actual["model.c", "x"].mean == actual["model.c", "y"].mean == pytest.approx(52)
 
 
 @pytest.mark.parametrize("of_seeds", [0.0, 1.5])
@@ -53,14 +53,14 @@ def test_the_error_is_what_the_mean_scatters_by_with_other_seeds(of_seeds, share
     groups = np.repeat(np.arange(len(replicates)), replicates)
     seeds = np.tile(np.arange(3), len(replicates)) if shared else np.arange(len(groups))
     settings = rng.normal(0, 2, len(replicates))
-    found = []
+    actual = []
     for _ in range(4000):
         luck = rng.normal(0, of_seeds, seeds.max() + 1)[seeds]
-        found.append(estimate(settings[groups] + luck + rng.normal(0, 1, len(groups)), groups, seeds))
-    scatter = statistics.pstdev(one.mean for one in found)
-    assert math.sqrt(statistics.fmean(one.error**2 for one in found)) == pytest.approx(scatter, rel=0.04)
+        actual.append(estimate(settings[groups] + luck + rng.normal(0, 1, len(groups)), groups, seeds))
+    scatter = statistics.pstdev(one.mean for one in actual)
+    assert math.sqrt(statistics.fmean(one.error**2 for one in actual)) == pytest.approx(scatter, rel=0.04)
     total = math.sqrt(1 + of_seeds**2)
-    assert math.sqrt(statistics.fmean(one.sd_seeds**2 for one in found)) == pytest.approx(total, rel=0.04)
+    assert math.sqrt(statistics.fmean(one.sd_seeds**2 for one in actual)) == pytest.approx(total, rel=0.04)
 
 
 def test_with_seeds_that_all_have_it_is_that_of_the_seeds_means():
@@ -91,8 +91,8 @@ def test_errors_that_cannot_be_known_are_none():
 
 def test_runs_below_a_threshold_are_counted_at_each_value():
     of = trials(lambda seed, a, b, c: a + seed / 10, FLAGS)
-    found = {(each.name, each.value): each for each in main_effects(of, below=0.25)}
-    zero, one = found["train.a", 0.0], found["train.a", 1.0]
+    actual = {(each.name, each.value): each for each in main_effects(of, below=0.25)}
+    zero, one = actual["train.a", 0.0], actual["train.a", 1.0]
     assert (zero.below.runs, zero.share_below) == (12, pytest.approx(2 / 3))
     assert zero.below.mean == pytest.approx(0.15)
     assert (one.below, one.share_below) == (None, 0.0)
@@ -106,9 +106,9 @@ def test_runs_without_a_finite_result_and_second_namings_of_a_run_are_left_out()
     results = study(lambda seed, a, b, c: float(a), FLAGS)
     results[0] = replace(results[0], loss=None)
     results[1] = replace(results[1], loss=math.nan)
-    found = Trials.of([*results, *results], "loss")
-    assert len(found.values) == len(results) - 2
-    assert len(found.labels) == 12
+    actual = Trials.of([*results, *results], "loss")
+    assert len(actual.values) == len(results) - 2
+    assert len(actual.labels) == 12
     results[:3] = [replace(run, loss=None) for run in results[:3]]
     assert len(Trials.of(results, "loss").labels) == 11
     kept = Trials.of(results, "loss", empty=True)
@@ -122,8 +122,8 @@ def test_what_follows_from_another_hyper_parameter_gets_no_entry_of_its_own():
         for length in (10, 20)
         for clip, omega in [("none", 0), (1.0, 0), (1.0, 4)]
     ]
-    found = {factor.name: factor.follow for factor in factors(flat)}
-    assert found == {"init": ("act", "init.std"), "low": ("high",), "omega": (), "clip": ()}
+    actual = {factor.name: factor.follow for factor in factors(flat)}
+    assert actual == {"init": ("act", "init.std"), "low": ("high",), "omega": (), "clip": ()}
 
 
 def test_a_value_of_its_own_in_every_configuration_says_nothing_about_the_others():

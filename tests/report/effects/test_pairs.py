@@ -21,8 +21,8 @@ def test_pairs_are_all_that_brute_force_finds():
     for i in rng.choice(len(results), 6, replace=False):
         results[i] = replace(results[i], loss=None)
     results[:3] = [replace(run, loss=None) for run in results[:3]]  # a configuration without any
-    found = {(each.name, each.first, each.other): each for each in comparisons(Trials.of(results, "loss"))}
-    assert set(found) == {
+    actual = {(each.name, each.first, each.other): each for each in comparisons(Trials.of(results, "loss"))}
+    assert set(actual) == {
         ("train.a", 0.0, 1.0),
         ("train.b", 10.0, 20.0),
         ("train.b", 10.0, 30.0),
@@ -34,7 +34,7 @@ def test_pairs_are_all_that_brute_force_finds():
         for run in results
         if run.loss is not None
     ]
-    for (name, first, other), comparison in found.items():
+    for (name, first, other), comparison in actual.items():
         leaf = name.rpartition(".")[2]
         differences: dict[tuple, list[float]] = {}
         at = {run.config for run, one in runs if one[leaf] in (first, other)}
@@ -55,7 +55,7 @@ def test_pairs_are_all_that_brute_force_finds():
         assert comparison.configurations.better == sum(mean < 0 for mean in means)
         assert comparison.runs.better == sum(every < 0)
         assert comparison.alone == len(at) - 2 * len(means)
-    assert found["train.b", 10.0, 20.0].alone > found["model.c", "x", "y"].alone
+    assert actual["train.b", 10.0, 20.0].alone > actual["model.c", "x", "y"].alone
 
 
 def test_an_effect_that_others_hide_in_the_mean_shows_in_pairs():
@@ -82,11 +82,11 @@ def test_what_a_seed_does_to_both_cancels_and_what_it_does_to_one_is_one_draw_fo
     costs = {1: 1.0, 2: 2.0, 3: 6.0}
     factors = {"a": [0, 1], "b": list("uvwx"), "c": list("yz")}
     of = Trials.of(study(lambda seed, a, b, c: 100 * seed + ord(b) * ord(c) + a * costs[seed], factors), "loss")
-    found = comparisons(of)[0]
-    assert found.difference.mean == pytest.approx(3)
-    assert found.difference.error == pytest.approx(np.std([1, 2, 6], ddof=1) / np.sqrt(3))
-    assert (found.difference.configurations, found.difference.seeds) == (8, 3)
-    assert found.lowest == found.highest == pytest.approx(3)
+    actual = comparisons(of)[0]
+    assert actual.difference.mean == pytest.approx(3)
+    assert actual.difference.error == pytest.approx(np.std([1, 2, 6], ddof=1) / np.sqrt(3))
+    assert (actual.difference.configurations, actual.difference.seeds) == (8, 3)
+    assert actual.lowest == actual.highest == pytest.approx(3)
 
 
 def test_a_value_without_any_partner_has_no_difference():

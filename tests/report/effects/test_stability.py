@@ -30,23 +30,23 @@ def test_spearman_is_one_minus_six_sums_of_squared_rank_differences_where_none_a
 
 def of(table, labels="abcd"):
     """table[label][seed]"""
-    found = study(lambda seed, x: table[x].get(seed), {"x": list(table)}, seeds=(1, 2, 3))
-    return stability(Trials.of(found, "loss"))
+    actual = study(lambda seed, x: table[x].get(seed), {"x": list(table)}, seeds=(1, 2, 3))
+    return stability(Trials.of(actual, "loss"))
 
 
 def test_the_mean_over_pairs_of_seeds_and_the_best_of_each():
-    found = of({"a": {1: 1, 2: 1, 3: 3}, "b": {1: 2, 2: 2, 3: 2}, "c": {1: 3, 2: 3, 3: 1}, "d": {1: 4.0}})
-    assert (found.seeds, found.configurations, found.left_out) == ([1, 2, 3], 3, 1)
-    assert found.spearman == pytest.approx((1 - 1 - 1) / 3)
-    assert found.lowest == pytest.approx(-1)
-    assert found.best == {1: ["x=a"], 2: ["x=a"], 3: ["x=c"]}
-    assert not found.same_best
+    actual = of({"a": {1: 1, 2: 1, 3: 3}, "b": {1: 2, 2: 2, 3: 2}, "c": {1: 3, 2: 3, 3: 1}, "d": {1: 4.0}})
+    assert (actual.seeds, actual.configurations, actual.left_out) == ([1, 2, 3], 3, 1)
+    assert actual.spearman == pytest.approx((1 - 1 - 1) / 3)
+    assert actual.lowest == pytest.approx(-1)
+    assert actual.best == {1: ["x=a"], 2: ["x=a"], 3: ["x=c"]}
+    assert not actual.same_best
 
 
 def test_one_that_is_among_the_best_with_every_seed_is_the_same_best():
-    found = of({"a": {1: 0, 2: 0}, "b": {1: 0, 2: 5}, "c": {1: 3, 2: 3}})
-    assert found.best == {1: ["x=a", "x=b"], 2: ["x=a"]}
-    assert found.same_best
+    actual = of({"a": {1: 0, 2: 0}, "b": {1: 0, 2: 5}, "c": {1: 3, 2: 3}})
+    assert actual.best == {1: ["x=a", "x=b"], 2: ["x=a"]}
+    assert actual.same_best
 
 
 def test_too_little_to_compare_is_none():
@@ -56,5 +56,5 @@ def test_too_little_to_compare_is_none():
 
 
 def test_results_that_are_all_the_same_have_no_correlation():
-    found = of({name: {1: 1.0, 2: 1.0} for name in "abc"})
-    assert (found.spearman, found.lowest, found.same_best) == (None, None, True)
+    actual = of({name: {1: 1.0, 2: 1.0} for name in "abc"})
+    assert (actual.spearman, actual.lowest, actual.same_best) == (None, None, True)
