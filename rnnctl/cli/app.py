@@ -126,7 +126,8 @@ def _explained(error: Exception) -> tuple[str, int]:
     if isinstance(error, LabError):
         dashes = "" if error.argument is None else "--"
         return f"{dashes}{error}", _STATUS[error.code]
-    if isinstance(error, UnicodeEncodeError):  # an argument whose bytes are not UTF-8 has lone surrogates
+    if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
+        # Python reads bytes of an argument that are not UTF-8 as lone surrogates.
         return f"{error.object!a} is not valid UTF-8", USAGE
     from rnnctl.study.errors import SpecError
     from store.errors import NoWorkspace, StoreError

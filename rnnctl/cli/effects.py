@@ -42,12 +42,12 @@ def effects(
     from rnnctl.lab import effects as lab
 
     with opened(workspace) as store:
-        found = lab.effects(store, study, by=by, below=below, where=where or [])
+        result = lab.effects(store, study, by=by, below=below, where=where or [])
         if as_json:
-            out_json(found)
+            out_json(result)
             return
-        _print(found)
-        if figures and (drawn := lab.draw(store, found)) is not None:
+        _print(result)
+        if figures and (drawn := lab.draw(store, result)) is not None:
             out()
             out(f"{counted(len(drawn.names), 'figure')} in {drawn.folder}: {', '.join(drawn.names)}")
 

@@ -17,16 +17,17 @@ if TYPE_CHECKING:
 
 def parameters(spec: RunSpec) -> dict[str, Any]:
     """Return the hyper-parameters of a run by dotted key, in the order of the spec and without the seed."""
-    flat: dict[str, Any] = {}
-    _flatten(spec.canonical(), (), flat)
-    del flat["seed"]
-    return flat
+    return _flat(spec.canonical())
 
 
 def all_parameters(spec: RunSpec) -> dict[str, Any]:
     """Return parameters(spec) and those keys that canonical specs leave out where they have their defaults."""
+    return _flat(spec.written_out())
+
+
+def _flat(spec: Mapping[str, Any]) -> dict[str, Any]:
     flat: dict[str, Any] = {}
-    _flatten(spec.written_out(), (), flat)
+    _flatten(spec, (), flat)
     del flat["seed"]
     return flat
 

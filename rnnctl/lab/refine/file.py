@@ -11,14 +11,14 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rnnctl.lab.refine.offspring import Case, Offspring
+from rnnctl.lab.refine.offspring import Offspring, RefinedCase
 from rnnctl.words import one_line
 
 WIDTH = 88
 Leaves = dict[tuple[str, ...], Any]
 
 
-def written(name: str, about: str, cases: Sequence[Case]) -> str:
+def written(name: str, about: str, cases: Sequence[RefinedCase]) -> str:
     """Return the text of the study file. about: one paragraph a line."""
     settings = [_settings(case) for case in cases]
     shared = {
@@ -39,7 +39,7 @@ def written(name: str, about: str, cases: Sequence[Case]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _settings(case: Case) -> Leaves:
+def _settings(case: RefinedCase) -> Leaves:
     """Return everything that a case sets; the seed only if seeds are not an axis."""
     leaves = dict(_leaves(case.child.spec.canonical()))
     del leaves["seed",]

@@ -91,7 +91,7 @@ def _changed(spec: RunSpec, variant: Variant, chosen: Chosen, file: str) -> RunS
 
 
 @dataclass(frozen=True)
-class Case:
+class RefinedCase:
     """A case of the new study's file. seed: None if all configurations have the same seeds, which are then an axis."""
 
     label: str
@@ -104,7 +104,7 @@ class Case:
         return self.label if self.seed is None else f"{self.label}-s{self.seed}"
 
 
-def cases(children: Sequence[Offspring]) -> list[Case]:
+def cases(children: Sequence[Offspring]) -> list[RefinedCase]:
     """Return the cases that make these configurations: one each, or one for each run if their seeds differ.
 
     A label is the name of the chosen configuration and that of the variant (EC7-longer). Where such labels are too long
@@ -121,8 +121,8 @@ def cases(children: Sequence[Offspring]) -> list[Case]:
     return [_case(f"no{child.origins[0].rank}", child, seed) for child, seed in pairs]
 
 
-def _case(parent: str, child: Offspring, seed: int | None) -> Case:
-    return Case(f"{parent}-{child.origins[0].variant.name}", child, seed)
+def _case(parent: str, child: Offspring, seed: int | None) -> RefinedCase:
+    return RefinedCase(f"{parent}-{child.origins[0].variant.name}", child, seed)
 
 
 def _as_name(label: str) -> str:
