@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,14 +63,17 @@ class Launcher(Protocol):
 
 
 class LocalLauncher:
-    """Starts workers as processes on this machine: each runs `command`, and speaks as `jobs.child.serve` does.
+    """Starts workers as processes on this machine. Each speaks as `jobs.child.serve` does.
 
-    env: added to this process's environment. logs: a folder, made if missing, in which the stderr of each worker is
-    appended to `worker-<pid of this process>-<slot>.log`; without it, stderr is inherited.
+    command: slot -> the command line of the worker in that slot, so that workers may differ. env: added to this
+    process's environment. logs: a folder, made if missing, in which the stderr of each worker is appended to
+    `worker-<pid of this process>-<slot>.log`; without it, stderr is inherited.
     """
 
-    def __init__(self, command: Sequence[str], env: Mapping[str, str], logs: Path | None = None) -> None:
-        self._command = list(command)
+    def __init__(
+        self, command: Callable[[int], Sequence[str]], env: Mapping[str, str], logs: Path | None = None
+    ) -> None:
+        self._command = command
         self._env = {**os.environ, **env}
         self._logs = logs
 
@@ -79,7 +82,7 @@ class LocalLauncher:
         if self._logs is not None:
             self._logs.mkdir(parents=True, exist_ok=True)
             log = self._logs / f"worker-{os.getpid()}-{slot}.log"
-        return LocalWorker(self._command, self._env, hear, log, f"events-{slot}")
+        return LocalWorker(self._command(slot), self._env, hear, log, f"events-{slot}")
 
 
 class LocalWorker:

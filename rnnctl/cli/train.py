@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnnctl import devices
 from rnnctl.cli.options import WorkspaceOption
 from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, SOME_FAILED, say
-from rnnctl.lab.worker_options import LONGEST_LEASE, Device, WorkerOptions
+from rnnctl.lab.worker_options import LONGEST_LEASE, WorkerOptions
 from rnnctl.words import counted
 
 if TYPE_CHECKING:
@@ -21,7 +22,31 @@ if TYPE_CHECKING:
     from jobs.worker import Worker
     from rnnctl.lab.train import TrainEnd
 
-DeviceOption = Annotated[Device, typer.Option("--device", help="Where to train; several workers may share one GPU.")]
+
+def _device(text: str) -> str:
+    """Return the value of --device. Raise BadParameter if it names no device."""
+    try:
+        devices.parse(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
+
+
+def _devices_beginning_with(incomplete: str) -> list[str]:
+    return [word for word in devices.WORDS if word.startswith(incomplete)]
+
+
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        callback=_device,
+        autocompletion=_devices_beginning_with,
+        help="Where to train: auto (all GPUs, or the CPU if there is none), cpu, cuda (all GPUs), or cards such as "
+        "cuda:0 or cuda:0,cuda:1. Workers are spread over the cards, and may share one.",
+    ),
+]
 SecondsOption = Annotated[
     float, typer.Option("--checkpoint-seconds", min=0.0, help="Save every run about this often, in seconds.")
 ]
@@ -51,7 +76,7 @@ PackOption = Annotated[
 
 def train(
     workers: Annotated[int, typer.Option("--workers", "-n", min=1, max=256, help="Processes that train at once.")] = 1,
-    device: DeviceOption = Device.auto,
+    device: DeviceOption = WorkerOptions.device,
     checkpoint_seconds: SecondsOption = WorkerOptions.checkpoint_seconds,
     checkpoint_updates: UpdatesOption = WorkerOptions.checkpoint_updates,
     pack: PackOption = WorkerOptions.pack,

@@ -7,13 +7,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.workspaces import one_run, study_named
 from store import Store, queries, queue
 from store.backup import backup as copy
 from store.integrity import Finding
+
+if TYPE_CHECKING:
+    from rnnctl.devices import Card
 
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smbfs", "sshfs", "fuse.sshfs", "9p", "lustre", "glusterfs"}
 
@@ -85,7 +88,6 @@ def _facts(store: Store) -> dict[str, Any]:
     from store import workers
 
     current = workers.current(store)
-    gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
     without_compiler = "none: without numba, training on the CPU goes through torch, several times slower"
     return {
         "workspace": str(store.workspace.root),
@@ -96,11 +98,36 @@ def _facts(store: Store) -> dict[str, Any]:
         "torch": torch.__version__,
         "numpy": numpy.__version__,
         "kernels": kernel_compiler() or without_compiler,
-        "gpu": ", ".join(gpus) or "none",
+        **_gpu_facts(),
         "host": here().host,
         "workers": len(current),
         "dead workers": sum(alive(worker) is False for worker in current),
     }
+
+
+def _gpu_facts() -> dict[str, str]:
+    """Return a fact for each GPU and one for the compiler of its kernels, or what a GPU would need."""
+    import torch
+
+    from rnnctl import devices
+
+    needed = ".".join(map(str, devices.LEAST_CAPABILITY))
+    cards = devices.cards()
+    if not cards:
+        seen = "this torch is built without CUDA" if torch.version.cuda is None else "none is visible"
+        return {"gpu": f"none: {seen}; a card of compute capability {needed} or more would train larger packs"}
+    without_compiler = "none: without triton, training on a GPU goes through torch, several times slower"
+    return {
+        **{card.device: _in_words(card) for card in cards},
+        "gpu kernels": devices.gpu_kernel_compiler() or without_compiler,
+    }
+
+
+def _in_words(card: Card) -> str:
+    if card.trouble is not None:
+        return f"{card.name}, not usable: {card.trouble}"
+    memory, free = (f"{size / 2**30:.1f} GiB" for size in (card.memory_bytes, card.free_bytes))
+    return f"{card.name}, compute capability {'.'.join(map(str, card.capability))}, {memory}, {free} of it free"
 
 
 def _file_system(folder: Path) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from jobs.events import Emit, Event
 from jobs.launcher import LocalLauncher
 from jobs.ledger import StoreLedger
 from jobs.pool import Pool, signals_to
-from rnnctl.determinism import BIT_VARIABLES, resolve_device
+from rnnctl import devices
+from rnnctl.determinism import BIT_VARIABLES
 from rnnctl.lab.errors import LabError
 from rnnctl.lab.pack_keys import refresh_pack_keys
-from rnnctl.lab.worker_options import Device, WorkerOptions
+from rnnctl.lab.worker_options import WorkerOptions
 from store import Store, StoreError, queries
 from store.errors import translated
 from store.queries import Queued
@@ -49,16 +51,13 @@ def train(options: WorkerOptions, on_event: Emit = lambda event: None) -> TrainE
         statuses = _statuses(store)
         if not statuses.keys() & {"queued", "running"}:
             return TrainEnd(started=False, statuses=statuses)
-        if options.device == Device.cuda:
-            _require_cuda()
+        _require(options.device)
         logs = store.workspace.logs
         with translated(logs):  # so that an unwritable workspace is reported once, and not by every worker
             logs.mkdir(exist_ok=True)
         refresh_pack_keys(store)
         watch = _Watch(on_event)
-        # -P: a store.py or yaml.py in the user's folder must not be imported instead of ours.
-        command = [sys.executable, "-P", "-m", "rnnctl", "worker", options.to_json()]
-        launcher = LocalLauncher(command, BIT_VARIABLES, logs)
+        launcher = LocalLauncher(partial(_command, options), BIT_VARIABLES, logs)
         ledger = StoreLedger(options.workspace)
         pool = Pool(launcher, ledger, options.peers, watch.take, options.settings, logs / "events.jsonl")
         with signals_to(pool):
@@ -97,8 +96,20 @@ def _statuses(store: Store) -> dict[str, int]:
     return {status: runs for status, runs in queries.counts(store).items() if runs}
 
 
-def _require_cuda() -> None:
+def _command(options: WorkerOptions, slot: int) -> list[str]:
+    """Return the command that starts the worker of a slot."""
+    # -P: a store.py or yaml.py in the user's folder must not be imported instead of ours.
+    return [sys.executable, "-P", "-m", "rnnctl", "worker", replace(options, slot=slot).to_json()]
+
+
+def _require(device: str) -> None:
+    """Raise LabError if a device that was asked for by name is not there.
+
+    Loads torch if a card was: `auto` and `cpu` are always there.
+    """
+    if device in ("auto", "cpu"):
+        return
     try:
-        resolve_device(Device.cuda)
+        devices.resolve(device)
     except ValueError as error:
         raise LabError(str(error)) from None

@@ -15,7 +15,8 @@ from jobs.events import Emit
 from jobs.ledger import StoreLedger
 from jobs.session import Session
 from jobs.worker import Worker
-from rnnctl.determinism import bit_environment, resolve_device, settle_torch
+from rnnctl import devices
+from rnnctl.determinism import bit_environment, settle_torch
 from rnnctl.lab.worker_options import WorkerOptions
 from rnnctl.study.run import RunSpec
 from rnnctl.training.loop import Cadence, train_pack
@@ -36,9 +37,10 @@ def build_worker(options: WorkerOptions, emit: Emit, stop: threading.Event) -> W
     """
     try:
         settle_torch()
-        device = resolve_device(options.device)
+        device, _ = devices.assigned(devices.resolve(options.device), options.slot, options.peers)
     except (RuntimeError, ValueError) as error:
         raise CannotWork(str(error)) from error
+    devices.use(device)
     cadence = Cadence(options.checkpoint_seconds, options.checkpoint_updates)
     return Worker(
         StoreLedger(options.workspace),
@@ -60,6 +62,7 @@ def environment(device: str) -> dict[str, Any]:
         "bits": bit_environment(device),
         "python": sys.version.split()[0],
         "platform": platform.platform(),
+        "device": device,
         "git": _git_state(),
     }
 

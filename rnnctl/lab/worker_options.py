@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass, fields
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rnnctl import devices
 from rnnctl.lab.errors import LabError
 from rnnctl.words import did_you_mean
 
@@ -19,29 +19,26 @@ BEATS_IN_A_LEASE = 6
 LONGEST_LEASE = 86_400.0  # seconds
 
 
-class Device(StrEnum):
-    """Where to train; `auto` is a GPU if there is one."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-
-
 @dataclass(frozen=True)
 class WorkerOptions:
     """How the workers that are started together train. Raises LabError for a value that is not allowed."""
 
     workspace: Path  # its folder
-    device: str = Device.auto  # several workers may share one GPU
+    device: str = "auto"  # see rnnctl.devices.parse; of several cards, each worker has one
     checkpoint_seconds: float = 20.0  # every run is saved about this often
     checkpoint_updates: int | None = None  # and also each time it has done this many updates
     lease: float = 60.0  # seconds that a claim holds without a sign of life
     pack: int | None = None  # most runs that a worker trains together; None: by the size of the network
     peers: int = 1  # how many workers are started together
+    slot: int = 0  # the place of the worker among them, from 0: it decides which card the worker has
 
     def __post_init__(self) -> None:
         self._check("workspace", isinstance(self.workspace, Path), "the path of a folder")
-        self._check("device", self.device in tuple(Device), ", ".join(Device))
+        self._check("device", isinstance(self.device, str), devices.FORMS)
+        try:
+            devices.parse(self.device)
+        except ValueError as error:
+            raise LabError(str(error), argument="device") from None
         self._check("checkpoint_seconds", _is_number(self.checkpoint_seconds, 0.0), "a number of seconds, 0 or more")
         self._check(
             "checkpoint_updates", self.checkpoint_updates is None or _is_count(self.checkpoint_updates), "1 or more"
@@ -51,6 +48,7 @@ class WorkerOptions:
         )
         self._check("pack", self.pack is None or _is_count(self.pack), "1 or more")
         self._check("peers", _is_count(self.peers), "1 or more")
+        self._check("slot", _is_count(self.slot, 0) and self.slot < self.peers, "0 or more, and below peers")
 
     def _check(self, name: str, allowed: bool, what: str) -> None:
         if not allowed:
@@ -91,5 +89,5 @@ def _is_number(value: Any, least: float, most: float = math.inf) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
 
 
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+def _is_count(value: Any, least: int = 1) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

@@ -7,6 +7,7 @@ kernels/LOG.md.
 
 from __future__ import annotations
 
+from rnnctl.devices import is_card
 from rnnctl.study.pack_key import PackKey
 
 MOST = {"cpu": 16, "cuda": 256}
@@ -25,4 +26,5 @@ def most_in_a_pack(text: str, device: str, override: int | None = None) -> int:
         return 1
     if override is not None:
         return override
-    return max(1, min(MOST[device], STEP_WORK[device] // (key.train.batch * key.model.hidden**2)))
+    kind = "cuda" if is_card(device) else "cpu"
+    return max(1, min(MOST[kind], STEP_WORK[kind] // (key.train.batch * key.model.hidden**2)))

@@ -253,6 +253,7 @@ def test_an_ambiguous_run_is_told(trained):
 def test_device_cuda_without_a_gpu_is_refused_in_one_line(tmp_path):
     folder = workspace(tmp_path / "w")
     one_line(rnnctl("train", "--device", "cuda", cwd=folder, check=2, CUDA_VISIBLE_DEVICES=""), "--device cuda", "cpu")
+    one_line(rnnctl("train", "--device", "cuda:7", cwd=folder, check=2, CUDA_VISIBLE_DEVICES=""), "--device cuda:7")
     assert counts(folder)["queued"] == 4
 
 
@@ -264,7 +265,15 @@ def test_pack_bounds_how_many_runs_train_together(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "args", [["--workers", "0"], ["--device", "tpu"], ["--lease", "-1"], ["--checkpoint-updates", "0"], ["--pack", "0"]]
+    "args",
+    [
+        ["--workers", "0"],
+        ["--device", "tpu"],
+        ["--device", "cuda:0,cuda:0"],
+        ["--lease", "-1"],
+        ["--checkpoint-updates", "0"],
+        ["--pack", "0"],
+    ],
 )
 def test_train_refuses_nonsense(tmp_path, args):
     folder = workspace(tmp_path / "w")

@@ -28,7 +28,12 @@ def test_show_completion_prints_a_script_for_the_shell_that_asks(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "offered"), [("rnnctl pl", ["plan", "plot"]), ("rnnctl train --wo", ["--workers", "--workspace"])]
+    ("line", "offered"),
+    [
+        ("rnnctl pl", ["plan", "plot"]),
+        ("rnnctl train --wo", ["--workers", "--workspace"]),
+        ("rnnctl train --device cu", ["cuda"]),
+    ],
 )
 def test_words_are_completed_and_nothing_heavy_is_loaded(tmp_path, line, offered):
     asked = {"_RNNCTL_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1)}

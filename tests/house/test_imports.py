@@ -15,6 +15,7 @@ ABOVE_ALL = {"rnnctl.__main__", "rnnctl.cli", "rnnctl.lab", "rnnctl.docs", "rnnc
 COMMON = {
     "rnnctl.__version__",
     "rnnctl.determinism",
+    "rnnctl.devices",
     "rnnctl.measures",
     "rnnctl.parts",
     "rnnctl.question",

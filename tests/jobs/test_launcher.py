@@ -22,9 +22,8 @@ class Started:
 
     def __init__(self, script, logs=None, env=None, slot=0):
         self.said = []
-        self.launched = LocalLauncher([sys.executable, "-c", SAY + script], env or {}, logs).start(
-            slot, self.said.append
-        )
+        launcher = LocalLauncher(lambda slot: [sys.executable, "-c", SAY + script, str(slot)], env or {}, logs)
+        self.launched = launcher.start(slot, self.said.append)
 
     def ending(self):
         return until(self.launched.ended, "the end of the process")
@@ -71,6 +70,12 @@ def test_a_killed_process_is_gone_at_once(start):
     with pytest.raises(ProcessLookupError):
         os.kill(script.launched.pid, 0)
     assert script.launched.ended().exit == -signal.SIGKILL
+
+
+def test_the_command_is_that_of_the_slot(start):
+    script = start('say("check", slot=sys.argv[1])', slot=3)
+    script.ending()
+    assert [event["slot"] for event in script.said] == ["3"]
 
 
 def test_the_environment_is_added_to(start, monkeypatch):

@@ -1,10 +1,12 @@
 """Keeping a workspace in order."""
 
 import pytest
+import torch
 
 from rnnctl.lab import maintain
 from rnnctl.lab.errors import Code, LabError
 from store import Store, StoreError, queries
+from tests.cards import OLD, RTX, pretend
 
 
 def test_cancelled_runs_come_back(store):
@@ -34,6 +36,26 @@ def test_a_stray_file_is_found_and_removed(store):
     assert diagnosis.facts["workspace"] == str(store.workspace.root)
     assert maintain.remove_orphans(store) == [stray]
     assert not stray.exists()
+
+
+def test_each_card_is_a_fact(store, monkeypatch):
+    pretend(monkeypatch, RTX, OLD)
+    monkeypatch.setattr("rnnctl.devices.gpu_kernel_compiler", lambda: "triton 3.6.0")
+    facts = maintain.diagnose(store).facts
+    assert facts["cuda:0"] == "NVIDIA GeForce RTX 3090, compute capability 8.6, 24.0 GiB, 20.0 GiB of it free"
+    assert facts["cuda:1"] == "Tesla P100, not usable: compute capability 6.0; 7.5 or more is needed"
+    assert facts["gpu kernels"] == "triton 3.6.0"
+    assert "gpu" not in facts
+    monkeypatch.setattr("rnnctl.devices.gpu_kernel_compiler", lambda: None)
+    assert maintain.diagnose(store).facts["gpu kernels"].startswith("none: ")
+
+
+def test_without_a_card_it_is_told_what_one_would_need(store, monkeypatch):
+    pretend(monkeypatch)
+    monkeypatch.setattr(torch.version, "cuda", None)
+    fact = maintain.diagnose(store).facts["gpu"]
+    assert fact.startswith("none: this torch is built without CUDA; ")
+    assert "7.5" in fact
 
 
 def test_a_backup_is_a_workspace(store, tmp_path):

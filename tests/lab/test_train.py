@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,8 @@ from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
 from store import NoWorkspace, Store, queue, registry
 from store.registry import RunRecord, StudyRecord
+from tests.cards import RTX, pretend
+from tests.jobs.fakes import FakeLauncher
 
 
 def spec(seed):
@@ -78,3 +81,20 @@ def test_a_device_that_is_not_there_is_told_before_any_worker_starts(workspace, 
     with pytest.raises(LabError, match="--device cuda"):
         train(WorkerOptions(workspace, "cuda"))
     assert not os.path.exists(workspace / "logs")
+
+
+def test_each_worker_is_told_its_slot(workspace, monkeypatch):
+    pretend(monkeypatch, RTX, RTX)
+    launcher, commands = FakeLauncher(lambda worker: worker.leaves()), []
+
+    def made(command, env, logs):
+        commands.extend(command(slot) for slot in range(3))
+        return launcher
+
+    monkeypatch.setattr("rnnctl.lab.train.LocalLauncher", made)
+    options = WorkerOptions(workspace, "cuda:0,cuda:1", peers=3)
+    assert train(options).errors == []
+    assert [worker.slot for worker in launcher.started] == [0, 1, 2]
+    assert [WorkerOptions.from_json(command[-1]) for command in commands] == [
+        replace(options, slot=slot) for slot in range(3)
+    ]

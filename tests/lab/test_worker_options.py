@@ -8,7 +8,7 @@ from rnnctl.lab.worker_options import WorkerOptions
 
 
 def test_options_survive_the_way_to_a_worker():
-    options = WorkerOptions(Path("/some/space ü"), "cpu", 0.5, 100, 12, 4, 2)
+    options = WorkerOptions(Path("/some/space ü"), "cuda:0,cuda:1", 0.5, 100, 12, 4, 2, 1)
     text = options.to_json()
     assert "\n" not in text
     assert WorkerOptions.from_json(text) == options
@@ -27,6 +27,7 @@ def test_six_beats_go_into_a_lease():
     ("name", "value"),
     [
         ("device", "tpu"),
+        ("device", "cuda:x"),
         ("device", None),
         ("checkpoint_seconds", -0.1),
         ("checkpoint_seconds", float("nan")),
@@ -40,6 +41,9 @@ def test_six_beats_go_into_a_lease():
         ("pack", [1]),
         ("peers", 0),
         ("peers", None),
+        ("slot", -1),
+        ("slot", 1),
+        ("slot", None),
     ],
 )
 def test_a_value_that_is_not_allowed_is_told_with_those_that_are(name, value):

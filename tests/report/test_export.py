@@ -456,6 +456,12 @@ def test_runs_on_several_devices_ask_for_none():
     assert list(script([(study(), rows)], tried))[-1] == "rnnctl train --workers 1"
 
 
+def test_runs_on_several_cards_ask_for_them():
+    (one, two) = rows = runs_of(TEXT)
+    tried = {run.run_id: [attempt("w", 0.0, 1.0, device=f"cuda:{n}")] for n, run in ((1, one), (0, two))}
+    assert list(script([(study(), rows)], tried))[-1] == "rnnctl train --workers 1 --device cuda:0,cuda:1"
+
+
 def test_cancelled_runs_are_cancelled_again():
     one, two = runs_of(TEXT)
     two.status = "cancelled"

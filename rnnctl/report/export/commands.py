@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rnnctl import __version__
+from rnnctl.devices import parse
 from rnnctl.report.export.places import with_places
 from rnnctl.report.specs import read_spec
 from rnnctl.study.errors import SpecError
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from store.queries import AttemptRow, RunRow, StudyRow
 
 RUNS_A_FILE = 500  # of runs written out in full; study files are limited in size
-VERSIONS = ("rnnctl", "torch", "numpy", "kernels", "cpu", "cpu_capability", "gpu", "cuda")  # in an environment's bits
+# Those in the bits of an environment.
+VERSIONS = ("rnnctl", "torch", "numpy", "kernels", "cpu", "cpu_capability", "gpu", "cuda", "gpu_kernels", "driver")
 
 
 def script(
@@ -139,9 +141,15 @@ def _most_at_once(attempts: Mapping[str, Sequence[AttemptRow]]) -> int:
 
 
 def _device(attempts: Mapping[str, Sequence[AttemptRow]]) -> str:
-    """Return the option with the device that all attempts had; nothing if there was none, or more than one."""
-    devices = {attempt.device for attempt in itertools.chain.from_iterable(attempts.values())}
-    return f" --device {devices.pop()}" if len(devices) == 1 else ""
+    """Return the option with the devices of all attempts; nothing if there was none, or if one option cannot name them:
+    the CPU beside a card.
+    """
+    text = ",".join(sorted({attempt.device for attempt in itertools.chain.from_iterable(attempts.values())}))
+    try:
+        parse(text)
+    except ValueError:
+        return ""
+    return f" --device {text}"
 
 
 def _time(at: float) -> str:

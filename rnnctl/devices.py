@@ -1,0 +1,212 @@
+"""Devices: which there are, what a user may call them, and how much memory they have.
+
+A device is named as torch names it: `cpu`, or a card such as `cuda:0`. Torch loads inside functions only, so that
+options can be checked without it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from rnnctl.words import counted, did_you_mean
+
+WORDS = ("auto", "cpu", "cuda")
+FORMS = f"{', '.join(WORDS)}, or cards such as cuda:0 or cuda:0,cuda:1"
+# The first generation with the instructions that Triton and the libraries of current torch releases are built for.
+LEAST_CAPABILITY = (7, 5)
+
+_CARD = re.compile(r"cuda:(0|[1-9][0-9]{0,3})")
+
+
+@dataclass(frozen=True)
+class Card:
+    """A GPU. capability: compute capability, (major, minor).
+
+    free_bytes: what no process uses, and what torch in this process has set aside for later use.
+    """
+
+    name: str
+    device: str
+    capability: tuple[int, int]
+    memory_bytes: int
+    free_bytes: int
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the card cannot be used, None if it can."""
+        return _trouble(self.capability)
+
+
+def is_card(device: str) -> bool:
+    """Return whether a device is a GPU."""
+    return device.startswith("cuda")
+
+
+def parse(text: str) -> tuple[str, ...]:
+    """Return the devices that a text names: one of WORDS, or cards separated by commas. Loads no torch.
+
+    Raise ValueError for any other text. Whether the cards are there is not looked at: see `resolve`.
+    """
+    names = tuple(word.strip() for word in text.split(","))
+    if len(names) == 1 and names[0] in WORDS:
+        return names
+    for name in names:
+        if not _CARD.fullmatch(name):
+            raise ValueError(f"{text!r} is not allowed; allowed: {FORMS}{_hint(name)}")
+        if names.count(name) > 1:
+            raise ValueError(f"{text!r} is not allowed: it names {name} twice; allowed: {FORMS}")
+    return names
+
+
+def resolve(text: str) -> tuple[str, ...]:
+    """Return the devices that a text names on this machine: `("cpu",)`, or cards such as `("cuda:0", "cuda:1")`.
+
+    `auto` stands for all usable cards, or for the CPU if there are none; `cuda` stands for all usable cards.
+
+    Raise ValueError, in one line, if the text names no device (see `parse`), or a card that is absent or too old.
+    """
+    names = parse(text)
+    if names == ("cpu",):
+        return names
+    present = _present()
+    usable = tuple(name for name, trouble in present.items() if trouble is None)
+    if names == ("auto",):
+        return usable or ("cpu",)
+    if not present:
+        import torch
+
+        why = "this torch was built without CUDA" if torch.version.cuda is None else "no GPU is visible"
+        raise ValueError(f"--device {text}: {why}; use --device cpu or auto")
+    if names == ("cuda",):
+        if not usable:
+            raise ValueError(f"--device {text}: {'; '.join(filter(None, present.values()))}")
+        return usable
+    for name in names:
+        if name not in present:
+            listed = ", ".join(present)
+            raise ValueError(
+                f"--device {text}: there is no {name}; this machine has {counted(len(present), 'GPU')}: {listed}"
+            )
+        if (trouble := present[name]) is not None:
+            raise ValueError(f"--device {text}: {trouble}")
+    return names
+
+
+def assigned(names: Sequence[str], slot: int, workers: int) -> tuple[str, int]:
+    """Return the device of the worker in a slot, 0, 1, ..., and how many of so many workers have that device."""
+    place = slot % len(names)
+    return names[place], len(range(place, workers, len(names)))
+
+
+def cards() -> tuple[Card, ...]:
+    """Return the GPUs that torch can see, also those that are too old to be used."""
+    import torch
+
+    seen = []
+    for index in range(_count()):
+        facts = torch.cuda.get_device_properties(index)
+        device = f"cuda:{index}"
+        seen.append(Card(facts.name, device, (facts.major, facts.minor), facts.total_memory, free_bytes(device)))
+    return tuple(seen)
+
+
+def card(device: str) -> Card:
+    """Return the GPU with the name of a device."""
+    return cards()[int(device.partition(":")[2])]
+
+
+def free_bytes(device: str) -> int:
+    """Return how much memory of a card this process can still use.
+
+    NVIDIA's management library is asked where it is installed: it needs no CUDA context, which itself takes memory.
+    Memory that torch in this process has set aside counts as free.
+    """
+    import torch
+
+    free = _free_by_nvml(device)
+    if free is None:
+        free = torch.cuda.mem_get_info(device)[0]
+    return free + torch.cuda.memory_reserved(device)
+
+
+def use(device: str) -> None:
+    """Make a card the current one of this process: kernels are started there. Do nothing for the CPU."""
+    if is_card(device):
+        import torch
+
+        torch.cuda.set_device(device)
+
+
+def gpu_kernel_compiler() -> str | None:
+    """Return the compiler of the GPU kernels; None where it is not installed."""
+    try:
+        return f"triton {version('triton')}"
+    except PackageNotFoundError:
+        return None
+
+
+def gpu_driver() -> str | None:
+    """Return the version of NVIDIA's kernel driver; None if it is unknown."""
+    try:
+        with open("/proc/driver/nvidia/version") as lines:
+            match = re.search(r"\s(\d+\.\d+(\.\d+)*)\s", lines.readline())
+    except OSError:
+        return None
+    return match[1] if match else None
+
+
+def _hint(name: str) -> str:
+    """Return `; did you mean X?` for a name that is no card, an empty text if nothing is near or it is a word."""
+    if name in WORDS:  # which stands alone
+        return ""
+    _, colon, number = name.partition(":")
+    known = [*WORDS, *([f"cuda:{int(number)}"] if colon and number.isdecimal() else [])]
+    return did_you_mean(name.lower().replace("gpu", "cuda"), known)
+
+
+def _count() -> int:
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def _present() -> dict[str, str | None]:
+    """Return every card with the reason why it cannot be used, None for one that can."""
+    import torch
+
+    present = {}
+    for index in range(_count()):
+        facts = torch.cuda.get_device_properties(index)
+        trouble = _trouble((facts.major, facts.minor))
+        present[f"cuda:{index}"] = trouble and f"cuda:{index} ({facts.name}) has {trouble}"
+    return present
+
+
+def _trouble(capability: tuple[int, int]) -> str | None:
+    if capability >= LEAST_CAPABILITY:
+        return None
+    has, needed = (".".join(map(str, pair)) for pair in (capability, LEAST_CAPABILITY))
+    return f"compute capability {has}; {needed} or more is needed"
+
+
+def _free_by_nvml(device: str) -> int | None:
+    """Return the free memory of a card as NVIDIA's management library tells it; None if it cannot be asked."""
+    import torch
+
+    try:
+        import pynvml
+    except ImportError:
+        return None
+    try:
+        pynvml.nvmlInit()
+        try:
+            # By its UUID: the library counts all cards of the machine, torch those that CUDA_VISIBLE_DEVICES names.
+            handle = pynvml.nvmlDeviceGetHandleByUUID(f"GPU-{torch.cuda.get_device_properties(device).uuid}")
+            return int(pynvml.nvmlDeviceGetMemoryInfo(handle).free)
+        finally:
+            pynvml.nvmlShutdown()
+    except pynvml.NVMLError:
+        return None
