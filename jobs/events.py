@@ -16,7 +16,8 @@ and fields of its own:
 | finished | session | run, step, outcome |
 | lease_lost | session | run, reason |
 | released | worker, or the pool that kills it | run |
-| failed | worker | run, error (traceback), status (queued, to be tried again, or failed) |
+| out_of_memory | worker | size (runs of the pack), most (of such runs in its next packs), error (one line) |
+| failed | worker | run, error (traceback, or one line), status (queued, to be tried again, or failed) |
 | rescued | worker | run, from (worker id) |
 | quarantined | worker | run, from (worker id) |
 | store_busy | worker | error (one line); sent once, until the store is free again |
@@ -46,6 +47,7 @@ EVENTS = frozenset(
         "finished",
         "lease_lost",
         "released",
+        "out_of_memory",
         "failed",
         "rescued",
         "quarantined",

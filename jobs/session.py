@@ -14,6 +14,13 @@ from store.history import HistoryRow
 from store.queue import Claim
 
 
+class OutOfMemory(Exception):
+    """Raised by `execute` if the runs of its session do not fit into memory together, or a single run does not.
+
+    str() is one line that says what is needed and what there is.
+    """
+
+
 class Session:
     """One pack of claimed runs, for the thread that trains them.
 

@@ -7,6 +7,9 @@ The policy of the queue stands here; its states, and the fence behind every chan
     it returns early, but after a commit       likewise: it may want another pack
     it returns early, without any commit       a strike: else the run would be claimed again for ever
     it raises                                  a strike for every unfinished run of the pack, with the traceback
+    it raises OutOfMemory, with several runs   all runs are released, without a strike; this worker's next packs of that
+                                               shape are half as large
+    it raises OutOfMemory, with one run        a strike, with its one line
     it raises because the store fails          all runs are released, and the worker ends with that error
     the process dies, or a lease ends          a strike, by whoever rescues the run
     its pool kills it, or its machine reboots  all runs are released, by the pool or by whoever rescues them
@@ -34,7 +37,7 @@ from jobs.heartbeat import Heartbeat
 from jobs.holds import Holds
 from jobs.ledger import Ledger, MaxPack
 from jobs.rescue import Rescuer, live_workers
-from jobs.session import Session
+from jobs.session import OutOfMemory, Session
 from store import Busy, Conflict, LeaseLost, StoreError
 from store.queue import Claim
 from store.workers import WorkerRecord
@@ -90,6 +93,7 @@ class Worker:
         self._peers = peers
         self._clock = clock
         self._rescuer = Rescuer(settings, self._say)
+        self._fitting: dict[str, int] = {}  # shape -> how many runs of it may fit into memory, where more did not
         self._beat_at = 0.0
         self._busy_told = False
         self._connection = ExitStack()
@@ -155,7 +159,7 @@ class Worker:
 
     def _turn(self, now: float) -> Turn:
         self._rescuer.rescue(self._ledger, now)
-        claims = self._ledger.claim(self.id, now, self._settings, self._max_pack, self._workers_wanting_runs(now))
+        claims = self._ledger.claim(self.id, now, self._settings, self._most, self._workers_wanting_runs(now))
         if claims:
             self._work(claims, now)
             return "worked"
@@ -167,6 +171,11 @@ class Worker:
         if all(worker.id != self.id for worker in self._ledger.workers()):
             raise StoreError(MARKED_AS_ENDED)  # it would be idle until all others have finished
         return "idle"
+
+    def _most(self, shape: str) -> int:
+        """Return how many runs of a shape may be in a pack."""
+        most = self._max_pack(shape)
+        return min(most, self._fitting.get(shape, most))
 
     def _workers_wanting_runs(self, now: float) -> int:
         """Return how many workers, this one included, may want runs now: those that hold none, and those still to come.
@@ -204,6 +213,9 @@ class Worker:
             failure = error
         for run_id, reason in holds.newly_lost():
             self._say("lease_lost", run=run_id, reason=reason)
+        if isinstance(failure, OutOfMemory) and len(claims) > 1:
+            self._fitting[claims[0].shape] = most = len(claims) // 2
+            self._say("out_of_memory", size=len(claims), most=most, error=str(failure))
         self._settle(session, holds, failure)
 
     def _settle(self, session: Session, holds: Holds, failure: BaseException | None) -> None:
@@ -239,6 +251,11 @@ class Worker:
         if standing == "lost" or (failure is not None and _is_not_the_runs_fault(failure)):
             # A lost run may be lost only to our belief, as when the clock was set; then it is still ours to give back.
             self._release(claim)
+        elif isinstance(failure, OutOfMemory):
+            if len(session.claims) > 1:
+                self._release(claim)
+            else:
+                self._fail(claim, str(failure))
         elif failure is not None:
             self._fail(claim, "".join(traceback.format_exception(failure)))
         elif self._stop.is_set() or session.saved(claim.run_id):

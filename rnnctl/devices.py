@@ -140,6 +140,27 @@ def use(device: str) -> None:
         torch.cuda.set_device(device)
 
 
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that a card has no memory left, whichever library it comes from."""
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    text = str(error)
+    refused = "CUBLAS_STATUS_ALLOC_FAILED" in text or ("CUDA" in text and "out of memory" in text)
+    return isinstance(error, RuntimeError) and refused
+
+
+def release_memory() -> None:
+    """Give back the memory that torch has set aside on cards. Call it when no tensor there is in use any more."""
+    import gc
+
+    import torch
+
+    gc.collect()
+    torch.cuda.empty_cache()
+
+
 def gpu_kernel_compiler() -> str | None:
     """Return the compiler of the GPU kernels; None where it is not installed."""
     try:

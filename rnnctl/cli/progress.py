@@ -167,6 +167,10 @@ class Progress:
         self._let_go(event["run"])
         self._look()
 
+    def _on_out_of_memory(self, event: Event) -> None:
+        pack, fewer = counted(event["size"], "run"), counted(event["most"], "run")
+        self.view.line(f"out of memory with a pack of {pack}: {event['error']}; at most {fewer} from now on")
+
     def _on_failed(self, event: Event) -> None:
         why = headline(event["error"])
         after = "will be tried again" if event["status"] == "queued" else "given up"

@@ -13,20 +13,36 @@ from typing import Any
 from jobs.child import CannotWork, abandon
 from jobs.events import Emit
 from jobs.ledger import StoreLedger
-from jobs.session import Session
+from jobs.session import OutOfMemory, Session
 from jobs.worker import Worker
 from rnnctl import devices
 from rnnctl.determinism import bit_environment, settle_torch
 from rnnctl.lab.worker_options import WorkerOptions
+from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
 from rnnctl.training.loop import Cadence, train_pack
+from rnnctl.training.memory import needs, shortage
 from rnnctl.training.packing import most_in_a_pack
 
 
 def execute(session: Session, *, device: str, cadence: Cadence) -> None:
-    """Train a session's runs until each has ended, is lost, or the session drains."""
+    """Train a session's runs until each has ended, is lost, or the session drains.
+
+    Raise OutOfMemory if not even one run fits into the memory of the device, or if it runs out while they train.
+    """
     specs = {claim.run_id: RunSpec.model_validate(claim.spec) for claim in session.claims}
-    train_pack(specs, session, device=device, cadence=cadence)
+    key = PackKey.of(next(iter(specs.values())))
+    if (reason := shortage(key, device)) is not None:
+        raise OutOfMemory(reason)
+    try:
+        train_pack(specs, session, device=device, cadence=cadence)
+        return
+    except RuntimeError as error:
+        if not devices.ran_out_of_memory(error):
+            raise
+    # Only now nothing refers to the tensors of the pack any more: the traceback did.
+    devices.release_memory()
+    raise OutOfMemory(f"memory ran out; a run {needs(key, device)}")
 
 
 def build_worker(options: WorkerOptions, emit: Emit, stop: threading.Event) -> Worker:
@@ -37,7 +53,7 @@ def build_worker(options: WorkerOptions, emit: Emit, stop: threading.Event) -> W
     """
     try:
         settle_torch()
-        device, _ = devices.assigned(devices.resolve(options.device), options.slot, options.peers)
+        device, workers = devices.assigned(devices.resolve(options.device), options.slot, options.peers)
     except (RuntimeError, ValueError) as error:
         raise CannotWork(str(error)) from error
     devices.use(device)
@@ -46,7 +62,7 @@ def build_worker(options: WorkerOptions, emit: Emit, stop: threading.Event) -> W
         StoreLedger(options.workspace),
         partial(execute, device=device, cadence=cadence),
         options.settings,
-        max_pack=partial(most_in_a_pack, device=device, override=options.pack),
+        max_pack=partial(most_in_a_pack, device=device, workers=workers, override=options.pack),
         environment=environment(device),
         device=device,
         events=emit,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from rnnctl.tasks.base import Task
 
 BYTE = 256  # number of symbols that a byte can store
+
+
+class Sizes(NamedTuple):
+    """How large the sequences of a task can be: steps, inputs (symbols, or real inputs) and outputs."""
+
+    steps: int
+    inputs: int
+    outputs: int
 
 
 class TaskSection(Section, ABC):
@@ -51,6 +59,14 @@ class TaskSection(Section, ABC):
 
         piece: steps of a batch that an update takes; None for all.
         """
+
+    @property
+    def sizes(self) -> Sizes:
+        """The greatest sizes of the task's sequences, for estimates of memory. A task that reads data must estimate
+        them without: where the data lies is not known here.
+        """
+        task = self.make()
+        return Sizes(task.max_steps, task.n_inputs, task.n_outputs)
 
     @property
     def lengths(self) -> tuple[int, int] | None:

@@ -26,7 +26,7 @@ from rnnctl.corpora.tokens import Tokens, tokens_of
 from rnnctl.question import Question
 from rnnctl.section import DERIVED, PLACE, Mark
 from rnnctl.tasks.base import Baseline, Batch, Plateaus
-from rnnctl.tasks.section import BYTE, TaskSection
+from rnnctl.tasks.section import BYTE, Sizes, TaskSection
 
 QUESTION = Question(every_step=True, judged="each")
 
@@ -100,6 +100,11 @@ class TextSection(TaskSection):
 
     def mean_steps(self, piece: int | None) -> float:
         return float(min(piece or self.window, self.window))
+
+    @property
+    def sizes(self) -> Sizes:
+        symbols = self.vocabulary or BYTE  # more than the characters of a text in one alphabet
+        return Sizes(self.window, symbols, symbols)
 
     @property
     def data(self) -> tuple[str, str]:

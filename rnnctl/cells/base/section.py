@@ -64,6 +64,13 @@ class CellSection(Section, ABC):
         """Products of a (hidden, hidden) matrix with the states that a time step takes, for estimates of costs."""
 
     @property
+    @abstractmethod
+    def kept_per_step(self) -> int:
+        """Vectors of `hidden` numbers that training keeps for each sequence and time step: states, gates, and the
+        gradients by all of them. For estimates of memory.
+        """
+
+    @property
     def export_activation(self) -> str:
         """The activation of the hidden units as exports name it."""
         return "tanh"

@@ -67,6 +67,14 @@ class GatedSection(CellSection):
         "output_gate": 3,
     }
 
+    # Values that a flag adds to those that are kept: its gates, and the gradients by their sums.
+    kept_of_flags: ClassVar[Mapping[str, int]] = {
+        "input_gate": 4,
+        "state_gate": 2,
+        "forget_gate": 2,
+        "output_gate": 1,
+    }
+
     @model_validator(mode="after")
     def _reads_a_state(self) -> GatedSection:
         if not (self.new_state or self.old_state):
@@ -90,6 +98,13 @@ class GatedSection(CellSection):
     @property
     def products(self) -> int:
         return self.layers * (4 + sum(self.products_of_flags.get(flag, 0) for flag in self.flags))
+
+    @property
+    def kept_per_step(self) -> int:
+        # The input of a layer, its state and the gradient by it; m, o and g, which every layer has; the gradients by
+        # the sums of the maps C and F; and what each flag adds. Then the output of the last layer.
+        kept = 8 + sum(self.kept_of_flags.get(flag, 0) for flag in self.flags)
+        return self.layers * kept + 1
 
     def oddities(self, bptt: int | None) -> tuple[str, ...]:
         if self.new_state or bptt != 1:

@@ -66,5 +66,9 @@ class GruSection(CellSection):
         return 3
 
     @property
+    def kept_per_step(self) -> int:
+        return 9  # h_t and the gradient by it; z_t, r_t, n_t, r_t * h_{t-1}; the gradients by three sums
+
+    @property
     def biases(self) -> Mapping[str, float]:
         return {"b_z": self.update_bias}

@@ -44,5 +44,9 @@ class LstmSection(CellSection):
         return 4
 
     @property
+    def kept_per_step(self) -> int:
+        return 13  # h_t and the gradient by it; c_t, tanh(c_t) and its slope; four units; the gradients by four sums
+
+    @property
     def biases(self) -> Mapping[str, float]:
         return {"b_f": self.forget_bias}

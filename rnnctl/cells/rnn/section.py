@@ -127,6 +127,10 @@ class RnnSection(CellSection):
         return 1
 
     @property
+    def kept_per_step(self) -> int:
+        return 4  # h_t and the gradients by h_t and a_t; c_t where the head reads every step
+
+    @property
     def saturation_limit(self) -> float | None:
         return self.limits[self.activation][0] if self.activation in self.limits else None
 

@@ -49,6 +49,10 @@ class LeakySection(CellSection):
     def products(self) -> int:
         return 1
 
+    @property
+    def kept_per_step(self) -> int:
+        return 4
+
 
 @dataclass(frozen=True)
 class Leaky(Cell):

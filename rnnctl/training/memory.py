@@ -1,0 +1,73 @@
+"""How much memory of a device a run takes while it trains."""
+
+from __future__ import annotations
+
+from rnnctl.cells.base.passes import SLICE
+from rnnctl.devices import card, free_bytes, is_card
+from rnnctl.study.pack_key import PackKey
+
+VALUE_BYTES = {"float32": 4, "float64": 8}
+SYMBOL_BYTES = 8  # symbols are int64 on a device
+
+# Share of a card's free memory that the runs of its workers may take by `bytes_of_run`. The rest is for what that does
+# not count: temporary results, the validation set, each worker's CUDA context, and fragments.
+SHARE = 0.75
+
+
+def bytes_of_run(key: PackKey) -> int:
+    """Return about how many bytes a run of a pack key takes on a device while it trains.
+
+    With N weights, H hidden units, V inputs, O outputs; K the cell's `kept_per_step`; B sequences of T steps in an
+    update; D sequences of U steps in a diagnosis; C sequences that a validation takes through time together; and A(T)
+    the steps that the head reads, T or 1; counted in numbers of the run's dtype:
+
+        weights      N (slots + 3)                            themselves, gradients, those of a diagnosis, the optimizer
+        update       B ((T + 1) K H + A(T) (2 H + 3 O))       the tape, what the head sends back, outputs and their
+                                                              gradients
+        diagnosis    D ((U + 1) K H + A(U) (2 H + 3 O))       likewise
+        validation   C (K H + A(U) (H + 3 O))                 one step, what the head reads, outputs
+
+    and B T V for inputs; symbols take SYMBOL_BYTES each instead.
+    """
+    model, check, every_step = key.model, key.check, key.task.question.every_step
+    sizes = key.task.sizes
+    longest, hidden, outputs = sizes.steps, model.hidden, sizes.outputs
+    steps = min(key.piece or longest, longest)
+    weights = model.network(sizes.inputs, outputs).layout.size * (key.train.optimizer.slots + 3)
+
+    def passes(batch: int, steps: int) -> int:
+        answers = steps if every_step else 1
+        return batch * ((steps + 1) * model.kept_per_step * hidden + answers * (2 * hidden + 3 * outputs))
+
+    # Validations of every step go run by run, in slices.
+    together, answers = (min(SLICE, check.chunk), longest) if every_step else (check.chunk, 1)
+    validation = together * (model.kept_per_step * hidden + answers * (hidden + 3 * outputs))
+    numbers = weights + passes(key.train.batch, steps) + passes(check.diagnostic_batch, longest) + validation
+    value = VALUE_BYTES[key.train.dtype]
+    places = key.train.batch * steps
+    inputs = places * (sizes.inputs * value if key.task.real_inputs else SYMBOL_BYTES)
+    return numbers * value + inputs
+
+
+def runs_that_fit(key: PackKey, card: str, workers: int) -> int:
+    """Return how many runs fit into the part of a card's free memory that one of its workers may use; 0 if none does.
+
+    workers: how many train on the card, this one included.
+    """
+    return int(SHARE * free_bytes(card) / workers // bytes_of_run(key))
+
+
+def shortage(key: PackKey, device: str) -> str | None:
+    """Return why not even one run fits into the memory of a device that is free now, in one line; None if one fits.
+
+    Only cards are looked at.
+    """
+    if not is_card(device) or bytes_of_run(key) <= free_bytes(device):
+        return None
+    return f"a run {needs(key, device)}"
+
+
+def needs(key: PackKey, device: str) -> str:
+    """Return what a run of a pack key needs and what is free on a card, in words that follow a subject."""
+    need, free = (f"{size / 2**30:.2f} GiB" for size in (bytes_of_run(key), free_bytes(device)))
+    return f"needs about {need}, and {free} is free on {device} ({card(device).name})"
