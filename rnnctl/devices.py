@@ -7,9 +7,11 @@ options can be checked without it.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from rnnctl.words import counted, did_you_mean
 
@@ -17,6 +19,7 @@ WORDS = ("auto", "cpu", "cuda")
 FORMS = f"{', '.join(WORDS)}, or cards such as cuda:0 or cuda:0,cuda:1"
 # The first generation with the instructions that Triton and the libraries of current torch releases are built for.
 LEAST_CAPABILITY = (7, 5)
+DRIVER_VERSION = Path("/proc/driver/nvidia/version")
 
 _CARD = re.compile(r"cuda:(0|[1-9][0-9]{0,3})")
 
@@ -71,14 +74,12 @@ def resolve(text: str) -> tuple[str, ...]:
     names = parse(text)
     if names == ("cpu",):
         return names
-    present = _present()
+    why = absence()
+    present = _present() if why is None else {}
     usable = tuple(name for name, trouble in present.items() if trouble is None)
     if names == ("auto",):
         return usable or ("cpu",)
-    if not present:
-        import torch
-
-        why = "this torch was built without CUDA" if torch.version.cuda is None else "no GPU is visible"
+    if why is not None:
         raise ValueError(f"--device {text}: {why}; use --device cpu or auto")
     if names == ("cuda",):
         if not usable:
@@ -101,12 +102,28 @@ def assigned(names: Sequence[str], slot: int, workers: int) -> tuple[str, int]:
     return names[place], len(range(place, workers, len(names)))
 
 
+def absence() -> str | None:
+    """Return why torch sees no GPU, None if it sees one."""
+    import torch
+
+    with warnings.catch_warnings(record=True) as caught:  # a driver that does not fit is a warning of torch's
+        warnings.simplefilter("always")
+        if torch.cuda.is_available() and torch.cuda.device_count():
+            return None
+    if torch.version.cuda is None:
+        return "this torch was built without CUDA"
+    reasons = [str(warning.message).splitlines()[0] for warning in caught]
+    return f"no GPU is visible ({reasons[0]})" if reasons else "no GPU is visible"
+
+
 def cards() -> tuple[Card, ...]:
     """Return the GPUs that torch can see, also those that are too old to be used."""
+    if absence() is not None:
+        return ()
     import torch
 
     seen = []
-    for index in range(_count()):
+    for index in range(torch.cuda.device_count()):
         facts = torch.cuda.get_device_properties(index)
         device = f"cuda:{index}"
         seen.append(Card(facts.name, device, (facts.major, facts.minor), facts.total_memory, free_bytes(device)))
@@ -172,8 +189,7 @@ def gpu_kernel_compiler() -> str | None:
 def gpu_driver() -> str | None:
     """Return the version of NVIDIA's kernel driver; None if it is unknown."""
     try:
-        with open("/proc/driver/nvidia/version") as lines:
-            match = re.search(r"\s(\d+\.\d+(\.\d+)*)\s", lines.readline())
+        match = re.search(r"\s(\d+(\.\d+)+)\s", DRIVER_VERSION.read_text(errors="replace"))
     except OSError:
         return None
     return match[1] if match else None
@@ -188,18 +204,12 @@ def _hint(name: str) -> str:
     return did_you_mean(name.lower().replace("gpu", "cuda"), known)
 
 
-def _count() -> int:
-    import torch
-
-    return torch.cuda.device_count() if torch.cuda.is_available() else 0
-
-
 def _present() -> dict[str, str | None]:
     """Return every card with the reason why it cannot be used, None for one that can."""
     import torch
 
     present = {}
-    for index in range(_count()):
+    for index in range(torch.cuda.device_count()):
         facts = torch.cuda.get_device_properties(index)
         trouble = _trouble((facts.major, facts.minor))
         present[f"cuda:{index}"] = trouble and f"cuda:{index} ({facts.name}) has {trouble}"

@@ -1,10 +1,12 @@
 """What a user may call a device, and what is made of it on machines with and without cards."""
 
+import warnings
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from rnnctl import devices
 from rnnctl.devices import assigned, cards, free_bytes, parse, resolve
 from rnnctl.words import one_line
 from tests.cards import GIB, OLD, RTX, pretend
@@ -135,3 +137,34 @@ def test_memory_that_torch_has_set_aside_is_free(monkeypatch):
     pretend(monkeypatch, RTX)
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 2 * GIB)
     assert free_bytes("cuda:0") == 22 * GIB
+
+
+def test_a_driver_that_does_not_fit_is_told_in_the_same_line(monkeypatch):
+    pretend(monkeypatch)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+
+    def is_available():
+        warnings.warn("CUDA initialization: the driver is too old\nUpdate it.", stacklevel=1)
+        return False
+
+    monkeypatch.setattr(torch.cuda, "is_available", is_available)
+    assert resolve("auto") == ("cpu",)
+    with pytest.raises(ValueError, match=r"^--device cuda: no GPU is visible \(CUDA init.* too old\); use .* auto$"):
+        resolve("cuda")
+
+
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue Mar  5\nGCC version: 12.2.0 \n", "550.54.15"),
+        ("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.65.06  Release\n", "580.65.06"),
+        ("something else\n", None),
+        (None, None),
+    ],
+)
+def test_the_version_of_the_driver(tmp_path, monkeypatch, text, version):
+    file = tmp_path / "version"
+    if text is not None:
+        file.write_text(text)
+    monkeypatch.setattr(devices, "DRIVER_VERSION", file)
+    assert devices.gpu_driver() == version

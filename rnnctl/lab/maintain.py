@@ -107,18 +107,15 @@ def _facts(store: Store) -> dict[str, Any]:
 
 def _gpu_facts() -> dict[str, str]:
     """Return a fact for each GPU and one for the compiler of its kernels, or what a GPU would need."""
-    import torch
-
     from rnnctl import devices
 
-    needed = ".".join(map(str, devices.LEAST_CAPABILITY))
-    cards = devices.cards()
-    if not cards:
-        seen = "this torch is built without CUDA" if torch.version.cuda is None else "none is visible"
-        return {"gpu": f"none: {seen}; a card of compute capability {needed} or more would train larger packs"}
+    why = devices.absence()
+    if why is not None:
+        needed = ".".join(map(str, devices.LEAST_CAPABILITY))
+        return {"gpu": f"none: {why}; a card of compute capability {needed} or more would train larger packs"}
     without_compiler = "none: without triton, training on a GPU goes through torch, several times slower"
     return {
-        **{card.device: _in_words(card) for card in cards},
+        **{card.device: _in_words(card) for card in devices.cards()},
         "gpu kernels": devices.gpu_kernel_compiler() or without_compiler,
     }
 

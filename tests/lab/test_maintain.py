@@ -54,7 +54,7 @@ def test_without_a_card_it_is_told_what_one_would_need(store, monkeypatch):
     pretend(monkeypatch)
     monkeypatch.setattr(torch.version, "cuda", None)
     fact = maintain.diagnose(store).facts["gpu"]
-    assert fact.startswith("none: this torch is built without CUDA; ")
+    assert fact.startswith("none: this torch was built without CUDA; ")
     assert "7.5" in fact
 
 

@@ -1,14 +1,18 @@
 """What a worker does with the runs that it has claimed, where a card is short of memory."""
 
+import threading
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from jobs.child import CannotWork
 from jobs.session import OutOfMemory
-from rnnctl.lab.work import environment, execute
+from rnnctl.lab.status import status
+from rnnctl.lab.work import build_worker, environment, execute
+from rnnctl.lab.worker_options import WorkerOptions
 from rnnctl.training.loop import Cadence
-from tests.cards import GIB, RTX, pretend
+from tests.cards import GIB, OLD, RTX, pretend
 
 
 def session(*hidden):
@@ -75,3 +79,17 @@ def test_an_environment_names_the_card_but_its_bits_do_not(monkeypatch):
     first, second = environment("cuda:0"), environment("cuda:1")
     assert (first["device"], second["device"]) == ("cuda:0", "cuda:1")
     assert first["bits"]["device"] == second["bits"]["device"] == "cuda"
+
+
+def test_the_worker_of_a_slot_is_known_by_its_card(store, monkeypatch):
+    pretend(monkeypatch, RTX, RTX)
+    options = WorkerOptions(store.workspace.root, "auto", peers=3, slot=1)
+    with build_worker(options, lambda event: None, threading.Event()):
+        assert [worker.device for worker in status(store, 0.0).workers] == ["cuda:1"]
+
+
+@pytest.mark.parametrize(("device", "words"), [("cuda:2", "2 GPUs: cuda:0, cuda:1"), ("cuda:1", "7.5 or more")])
+def test_a_worker_without_its_card_cannot_work(store, monkeypatch, device, words):
+    pretend(monkeypatch, RTX, OLD)
+    with pytest.raises(CannotWork, match=words):
+        build_worker(WorkerOptions(store.workspace.root, device), lambda event: None, threading.Event())
