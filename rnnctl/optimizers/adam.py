@@ -7,7 +7,7 @@ w <- w - rate (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -36,6 +36,15 @@ class AdamSection(OptimizerSection):
     @classmethod
     def step(cls, device: str) -> Step:
         return _fused_adam if device == "cpu" and kernel_compiler() else _adam
+
+    @classmethod
+    def kernel(cls) -> Any:
+        from rnnctl.optimizers.kernels import adam
+
+        return adam
+
+    def numbers(self, rate: float, update: int) -> tuple[float, ...]:
+        return (*_corrections(self, rate, update), self.beta1, self.beta2, self.epsilon)
 
 
 def _corrections(settings: AdamSection, rate: float, update: int) -> tuple[float, float]:

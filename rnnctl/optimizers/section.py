@@ -43,3 +43,14 @@ class OptimizerSection(Section, ABC):
     @abstractmethod
     def step(cls, device: str) -> Step:
         """Return the function that makes updates on a device. The runs of a pack share it, not their settings."""
+
+    @classmethod
+    def kernel(cls) -> Any:
+        """Return the function that makes updates inside a GPU kernel (see rnnctl.kernels.gpu.updates.step); None for an
+        optimizer without, whose packs train on a GPU step by step through torch. Loads Triton.
+        """
+        return None
+
+    def numbers(self, rate: float, update: int) -> tuple[float, ...]:
+        """Return the numbers that the function of `kernel` reads for an update, in its order; always as many."""
+        return (rate,)

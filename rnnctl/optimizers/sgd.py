@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from rnnctl.optimizers.section import OptimizerSection, Step
 
@@ -20,6 +20,12 @@ class SgdSection(OptimizerSection):
     @classmethod
     def step(cls, device: str) -> Step:
         return _descend
+
+    @classmethod
+    def kernel(cls) -> Any:
+        from rnnctl.optimizers.kernels import sgd
+
+        return sgd
 
 
 def _descend(

@@ -205,12 +205,11 @@ def at_length(spec: RunSpec, weights_N: torch.Tensor, length: int, samples: int,
     rng, model = seeds.generator(seed, seeds.EVALUATION), network_of(spec.model, task)
     dtype = getattr(torch, spec.train.dtype)
     validator = Validator(task.question, model, task.max_steps, chunk, dtype=dtype, device="cpu")
-    weights = model.layout.views(weights_N.unsqueeze(0))
     loss, errors, baselines = 0.0, 0.0, []
     with torch.no_grad():
         for _ in range(samples // chunk):
             batch = task.draw(rng, chunk)
-            mean, wrongs = validator.judge(weights, *validator.tensors(batch))
+            mean, wrongs = validator.judge(weights_N.unsqueeze(0), *validator.tensors(batch))
             loss, errors = loss + float(mean) * chunk, errors + float(wrongs)
             baselines.append(task.baseline([batch]))
     return AtLength(loss / samples, errors / samples, _mean(baselines))

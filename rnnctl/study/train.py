@@ -90,6 +90,11 @@ class Train(Section):
         Omega(), description="the regulariser Omega; a number is its weight"
     )
     dtype: Dtype = Field("float32", description="precision of weights, states and gradients")
+    precision: Annotated[Literal["ieee", "tf32"], LATER] = Field(
+        "ieee",
+        description="how a GPU multiplies float32 matrices: exactly rounded factors, or tf32, factors of 10 bits on "
+        "tensor cores; a CPU always multiplies exactly rounded factors",
+    )
     bptt: Annotated[Annotated[int, Field(ge=1)] | Literal["full"], LATER] = Field(
         "full",
         description="time steps that the gradient goes back; a number cuts each batch into pieces of so many steps, "

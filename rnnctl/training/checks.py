@@ -5,6 +5,7 @@ the seed of the check.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ import torch
 from rnnctl import seeds
 from rnnctl.cells.base.cell import Cell
 from rnnctl.cells.base.passes import backpropagate, make_tape
+from rnnctl.cells.base.tape import Tape
 from rnnctl.corpora.floors import bits_per_byte
 from rnnctl.diagnostics.gradients import gradient_norms, reach, through_time
 from rnnctl.diagnostics.saturation import gate_saturation, saturation
@@ -20,6 +22,9 @@ from rnnctl.study.check import Check
 from rnnctl.study.pack_key import PackKey
 from rnnctl.tasks.base import Batch, Task
 from rnnctl.training.validation import Validator
+
+if TYPE_CHECKING:
+    from rnnctl.cells.base.kernel_tape import KernelTape
 
 
 def validation_set(task: Task, check: Check) -> list[Batch]:
@@ -54,8 +59,7 @@ class Checker:
 
     def __init__(self, key: PackKey, task: Task, model: Cell, runs: int, device: str) -> None:
         check = key.check
-        self.model, self.check, self.question = model, check, task.question
-        dtype = getattr(torch, key.train.dtype)
+        self.model, self.check, self.question, self.device = model, check, task.question, device
         batches = validation_set(task, check)
         screen, others = _parts(batches, check)
         # By the number of samples that a loss is the mean of.
@@ -63,11 +67,15 @@ class Checker:
         if check.screen is not None and others:
             self.baselines[check.screen] = task.baseline(screen)
         parts = [*screen, *others]
-        least = min(len(part.targets.T) for part in parts)
-        self.validator = Validator(task.question, model, task.max_steps, least, dtype=dtype, device=device)
+        self._allocate(key, task, runs, min(len(part.targets.T) for part in parts))
         self.validation = [self.validator.tensors(part) for part in parts]
         self.inputs, self.targets = self.validator.tensors(diagnostic_set(task, check))
-        self.tape = make_tape(model, runs, task.max_steps, check.diagnostic_batch, dtype=dtype, device=device)
+
+    def _allocate(self, key: PackKey, task: Task, runs: int, chunk: int) -> None:
+        """Make what passes need, for up to `runs` runs. chunk: the smallest number of sequences validated at a time."""
+        to: dict[str, Any] = {"dtype": getattr(torch, key.train.dtype), "device": self.device}
+        self.validator = Validator(task.question, self.model, task.max_steps, chunk, **to)
+        self.tape: Tape | KernelTape = make_tape(self.model, runs, task.max_steps, self.check.diagnostic_batch, **to)
 
     def validate(self, flat_RN: torch.Tensor, beyond: Sequence[int | None]) -> list[dict[str, float]]:
         """Return the scalars of each run's validation: valid_loss, valid_error (share in [0, 1]), valid_samples (the
@@ -80,10 +88,10 @@ class Checker:
         runs = len(flat_RN)
         loss, errors = torch.zeros(2, runs, dtype=torch.float64)
         samples = torch.zeros(runs, dtype=torch.int64)
-        rows, weights = list(range(runs)), self.model.layout.views(flat_RN)
+        rows, flat = list(range(runs)), flat_RN
         for inputs, targets in self.validation:
             count = inputs.shape[1]
-            means, wrongs = self.validator.judge(weights, inputs, targets)
+            means, wrongs = self.validator.judge(flat, inputs, targets)
             loss[rows] += means * count
             errors[rows] += wrongs
             samples[rows] += count
@@ -91,7 +99,7 @@ class Checker:
                 rows = [r for r in rows if (most := beyond[r]) is None or errors[r] <= most]
                 if not rows:
                     break
-                weights = self.model.layout.views(flat_RN[rows])
+                flat = flat_RN[rows]
         # Outputs that are not finite answer nothing, so an error beside a loss of NaN or infinity would mean nothing.
         return [
             self._scalars(float(n / s), float(w / s) if n.isfinite() else float("nan"), int(s))
@@ -113,13 +121,18 @@ class Checker:
 
         bounds: for each run, the squared gradient norm that counts as having reached a step.
         """
+        self._pass(flat_RN)
+        w_RHH = self.model.candidate(self.model.layout.views(flat_RN))
+        return [self._diagnose(i, w_RHH[i], bounds[i]) for i in range(len(flat_RN))]
+
+    def _pass(self, flat_RN: torch.Tensor) -> None:
+        """Take the diagnostic batch through time and back."""
+        assert isinstance(self.tape, Tape)
         weights, runs = self.model.layout.views(flat_RN), len(flat_RN)
         self.tape.forward(weights, [self.inputs] * runs)
         unused = self.model.layout.views(torch.empty_like(flat_RN))  # gradients that nobody reads
         _, direct = backpropagate(self.question, weights, self.tape, [self.targets] * runs, unused)
         self.tape.backward(weights, direct, unused)
-        w_RHH = self.model.candidate(weights)
-        return [self._diagnose(i, w_RHH[i], bounds[i]) for i in range(runs)]
 
     def _diagnose(self, i: int, w_HH: torch.Tensor, bound: float) -> tuple[dict[str, float], dict[str, np.ndarray]]:
         d_TBH, h_TBH = self.tape.d(i), self.tape.h(i)[1:]

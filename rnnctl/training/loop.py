@@ -11,12 +11,26 @@ from typing import Any, BinaryIO
 
 import torch
 
+from rnnctl.determinism import gpu_kernel_compiler
 from rnnctl.study.run import RunSpec
 from rnnctl.training.member import Member, begin, network_of, restore
 from rnnctl.training.pack import Pack
 from rnnctl.training.recorder import Recorder
 
 PackFactory = Callable[[Sequence[Member], Sequence[torch.Tensor], str], Pack]
+
+
+def make_pack(members: Sequence[Member], weights: Sequence[torch.Tensor], device: str) -> Pack:
+    """Return a pack that trains with GPU kernels where the device, the cell and the optimizer have them."""
+    spec = members[0].spec
+    if torch.device(device).type == "cpu" or not gpu_kernel_compiler():
+        return Pack(members, weights, device)
+    network = network_of(spec.model, members[0].task)
+    if network.kernel_tape is None or spec.train.optimizer.kernel() is None:
+        return Pack(members, weights, device)
+    from rnnctl.training.device_pack import DevicePack
+
+    return DevicePack(members, weights, device)
 
 
 @dataclass(frozen=True)
@@ -34,7 +48,7 @@ def train_pack(
     device: str,
     cadence: Cadence,
     clock: Callable[[], float] = time.monotonic,
-    pack_factory: PackFactory = Pack,
+    pack_factory: PackFactory = make_pack,
 ) -> None:
     """Train runs of one pack key until each has ended, is no longer held, or the recorder drains.
 
@@ -66,22 +80,34 @@ class _Loop:
             self._drop([m for m in self.pack.members if not self.recorder.held(m.run_id)])
             if self.pack.members:
                 self._advance()
+        if self.pack.members:
+            self._settle()
         for member in list(self.pack.members):
             self._commit(member)
 
     def _advance(self) -> None:
-        pack = self.pack
-        diverged = pack.update()
-        due = [r for r, m in enumerate(pack.members) if m.due or m in diverged]
-        verdicts = pack.check(due, diverged) if due else {}
-        for member in pack.members:
+        diverged = self.pack.update()
+        self._check([m for m in self.pack.members if m.due or m in diverged], diverged)
+        for member in self.pack.members:
             self.recorder.progress(member.run_id, member.step)
+        self._save_if_due()
+
+    def _settle(self) -> None:
+        """Bring members up to date before they are saved, and end the runs that have diverged."""
+        diverged = self.pack.settle()
+        self._check(diverged, diverged)
+
+    def _check(self, due: Sequence[Member], diverged: Sequence[Member]) -> None:
+        """Check these members. Those whose run has ended leave."""
+        pack = self.pack
+        rows = [r for r, m in enumerate(pack.members) if m in due]
+        verdicts = pack.check(rows, diverged) if rows else {}
         for member, outcome in [(pack.members[r], outcome) for r, outcome in verdicts.items()]:
             self._tell(member)
             if outcome:
+                self.recorder.progress(member.run_id, member.step)
                 self._commit(member, outcome)
                 self._drop([member])
-        self._save_if_due()
 
     def _tell(self, member: Member) -> None:
         figures = {key: member.last[key] for key in ("valid_loss", "valid_error", "train_loss")}
@@ -92,8 +118,11 @@ class _Loop:
         in_time = now - self.saved_at >= self.cadence.seconds
         if in_time:
             self.saved_at = now
-        for member in list(self.pack.members):
-            if in_time or (every and member.step % every == 0):
+        leaving = [m for m in self.pack.members if in_time or (every and m.step % every == 0)]
+        if leaving:
+            self._settle()
+        for member in leaving:
+            if member in self.pack.members:
                 self._commit(member)
 
     def _commit(self, member: Member, outcome: str | None = None) -> None:

@@ -16,6 +16,7 @@ from rnnctl.cells.base.passes import backpropagate, make_tape
 from rnnctl.cells.base.tape import Regularisers
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.train import Rescale
+from rnnctl.tasks.base import Task
 from rnnctl.training.checks import Checker
 from rnnctl.training.member import Member, network_of
 from rnnctl.training.validation import as_tensor
@@ -41,13 +42,17 @@ class Pack:
         self.members, self.device, self.batch, self.question = list(members), device, key.train.batch, task.question
         self.model = network_of(key.model, task)
         self.layout = self.model.layout
-        self.step = key.train.optimizer.step(device)
         self._hold(torch.stack(list(weights)).to(device))
         self.dtype = getattr(torch, key.train.dtype)
+        self.carries = task.carries or key.piece is not None
+        self._allocate(key, task, min(key.piece or task.max_steps, task.max_steps))
+
+    def _allocate(self, key: PackKey, task: Task, steps: int) -> None:
+        """Make what updates of up to `steps` time steps, and checks, need."""
+        members, device = self.members, self.device
         for member in members:
             member.carried, member.kept = (None if x is None else x.to(device) for x in (member.carried, member.kept))
-        self.carries = task.carries or key.piece is not None
-        steps = min(key.piece or task.max_steps, task.max_steps)
+        self.step = key.train.optimizer.step(device)
         self.tape = make_tape(self.model, len(members), steps, self.batch, dtype=self.dtype, device=device)
         self.checker = Checker(key, task, self.model, len(members), device)
 
@@ -61,9 +66,16 @@ class Pack:
         self.flat_RN, self.grads_RN = flat_RN, torch.zeros_like(flat_RN)
         self.weights, self.grads = self.layout.views(flat_RN), self.layout.views(self.grads_RN)
 
+    def settle(self) -> list[Member]:
+        """Bring the members up to date with the device, and return those that have diverged meanwhile.
+
+        Call it before members are saved. Here the host decides every update itself, so there is nothing to bring.
+        """
+        return []
+
     def update(self) -> list[Member]:
-        """Make one update of every member. Return those that diverge: their gradient is not finite and nothing guards
-        it, so their weights stay as they are.
+        """Make one update of every member. Return those that are known to diverge: their gradient is not finite and
+        nothing guards it, so their weights stay as they are.
         """
         batches, goes_on = zip(*(m.feed.next() for m in self.members), strict=True)
         order = sorted(range(len(batches)), key=lambda r: -batches[r].length)

@@ -25,15 +25,18 @@ class Validator:
     def __init__(
         self, question: Question, model: Cell, steps: int, chunk: int, *, dtype: torch.dtype, device: str
     ) -> None:
-        self.question, self.dtype, self.device = question, dtype, device
+        self.question, self.layout, self.dtype, self.device = question, model.layout, dtype, device
         self.hidden_states = HiddenStates(model, steps, chunk, dtype=dtype, device=device)
 
     def tensors(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Return a batch's inputs and targets."""
         return as_tensor(batch.inputs, self.dtype, self.device), as_tensor(batch.targets, self.dtype, self.device)
 
-    def judge(self, weights: Weights, inputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def judge(
+        self, flat_RN: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the mean loss and the number of wrong answers of each run on one chunk, (R,) float64 on the CPU."""
+        weights = self.layout.views(flat_RN)
         if not self.question.every_step:
             return self._judge(weights, inputs, targets)
         # All steps of all runs and sequences at once would not fit into memory.

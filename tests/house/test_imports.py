@@ -37,7 +37,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rnnctl.study": {"rnnctl.cells", "rnnctl.optimizers", "rnnctl.schedules", "rnnctl.tasks"},
     "rnnctl.diagnostics": {"rnnctl.cells"},
     "rnnctl.training": {
-        "rnnctl.cells", "rnnctl.corpora", "rnnctl.diagnostics", "rnnctl.optimizers", "rnnctl.study", "rnnctl.tasks",
+        "rnnctl.cells", "rnnctl.corpora", "rnnctl.diagnostics", "rnnctl.kernels", "rnnctl.optimizers", "rnnctl.study",
+        "rnnctl.tasks",
     },
     "rnnctl.probes": {"rnnctl.cells", "rnnctl.corpora", "rnnctl.study", "rnnctl.tasks", "rnnctl.training", "plots"},
     "rnnctl.report": {

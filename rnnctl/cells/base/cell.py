@@ -21,6 +21,7 @@ from rnnctl.cells.base.activations import Bounds
 from rnnctl.cells.base.layout import Layout
 
 if TYPE_CHECKING:
+    from rnnctl.cells.base.kernel_tape import KernelTape
     from rnnctl.cells.base.tape import Tape
 
 Weights = dict[str, torch.Tensor]
@@ -72,6 +73,11 @@ class Cell(ABC):
     @property
     def fused_tape(self) -> type[Tape] | None:
         """The passes through time as loops that are compiled for a CPU; None for a cell without. Loads numba."""
+        return None
+
+    @property
+    def kernel_tape(self) -> type[KernelTape] | None:
+        """The passes through time as kernels for a GPU; None for a cell without. Loads Triton."""
         return None
 
     @property

@@ -17,7 +17,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
@@ -25,6 +25,9 @@ from rnnctl.cells.base.activations import ACTIVATIONS, Activation, Bounds
 from rnnctl.cells.base.cell import Cell, Weights, projection
 from rnnctl.cells.base.tape import Regularisers, Tape, TorchTape
 from rnnctl.cells.rnn.omega import omega
+
+if TYPE_CHECKING:
+    from rnnctl.cells.base.kernel_tape import KernelTape
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,12 @@ class Rnn(Cell):
         from rnnctl.cells.rnn.fused import FusedRnnTape
 
         return FusedRnnTape
+
+    @property
+    def kernel_tape(self) -> type[KernelTape]:
+        from rnnctl.cells.rnn.gpu import KernelRnnTape
+
+        return KernelRnnTape
 
     def steps(self, weights: Weights, inputs: torch.Tensor) -> Iterator[torch.Tensor]:
         added, w_RHH = projection(weights), weights["W_hh"]

@@ -1,0 +1,324 @@
+"""Passes through time on a GPU, for a whole pack in a few launches.
+
+A KernelTape keeps everything in one arena on the device, so that one table of numbers can say where the factors of each
+weight's gradient lie (rnnctl.kernels.gpu.gradients). Runs differ in length: kernels read the lengths from the device,
+so the launches of an update are always the same and can be recorded once. Rows need no order.
+
+A cell gives its buffers, a launch for each direction, and the products of its gradients; see the abstract methods.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import torch
+
+from rnnctl.cells.base.cell import Cell, bias_name
+from rnnctl.kernels.gpu import gradients, heads
+from rnnctl.kernels.gpu.launch import blocks, launch
+from rnnctl.question import Question
+
+GATHERED = 1024  # weights that a program of rnnctl.kernels.gpu.gradients.gather takes
+# Parts that the rows of a gradient's product are split into: as many as keep this number of rows busy.
+PART_ROWS, MOST_PARTS = 512, 8
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of a pack on the device.
+
+    values: (R, T, B) symbols or (R, T, B, V) reals; R is 1 where all runs have the same. lengths_R: int32, the steps of
+    each run. goes_on_R: int32, 1 for a run that starts from the state that it carries.
+    """
+
+    values: torch.Tensor
+    lengths_R: torch.Tensor
+    goes_on_R: torch.Tensor
+
+    @property
+    def reals(self) -> bool:
+        """Whether the inputs are real numbers."""
+        return self.values.is_floating_point()
+
+    @property
+    def stride(self) -> int:
+        """How far apart the inputs of two runs are; 0 where all have the same."""
+        return self.values.stride(0) if len(self.values) > 1 else 0
+
+
+@dataclass(frozen=True)
+class Factor:
+    """What is multiplied for a weight: rows of `width` numbers, one row for each time step and sequence of a run.
+
+    buffer: a buffer of the tape, (R, T or T + 1, B, its width). column: the first number of a row that counts.
+    """
+
+    buffer: str
+    width: int
+    column: int = 0
+    layer: int | None = None  # of a buffer that has layers first
+
+
+@dataclass(frozen=True)
+class Product:
+    """The gradient of one weight is A^T D. a: None for the inputs, or "ones" for a bias.
+
+    first_row: the row of the weight that a's first number belongs to. last_step: whether only the last step's rows are
+    multiplied.
+    """
+
+    weight: str
+    a: Factor | str
+    d: Factor
+    first_row: int = 0
+    last_step: bool = False
+
+
+INPUTS, ONES = "inputs", "ones"
+
+
+class KernelTape(ABC):
+    """Buffers and launches for up to `runs` runs, `steps` steps and `batch` sequences.
+
+    After forward(), h(i) is h_t of row i for t = 0..T_i and gates(i) are its gates; after backward(), d(i) is dL/dh_t.
+    every: whether the head reads every step. train: False for a tape that only goes forward, and keeps the last state
+    alone unless `every`.
+    """
+
+    def __init__(
+        self,
+        model: Cell,
+        runs: int,
+        steps: int,
+        batch: int,
+        *,
+        dtype: torch.dtype,
+        device: str,
+        every: bool,
+        train: bool = True,
+        precision: str = "ieee",
+    ) -> None:
+        self.model, self.runs, self.steps, self.batch = model, runs, steps, batch
+        self.dtype, self.device, self.every, self.train, self.precision = dtype, device, every, train, precision
+        self.keep = train or every
+        self.answers = steps * batch if every else batch
+        shapes = {**self._buffers(), **self._head_buffers()}
+        self.arena = torch.zeros(sum(map(math.prod, shapes.values())), dtype=dtype, device=device)
+        self.buffers: dict[str, torch.Tensor] = {}
+        start = 0
+        for name, shape in shapes.items():
+            size = math.prod(shape)
+            self.buffers[name] = self.arena[start : start + size].view(shape)
+            start += size
+        self.carry_RBC = torch.zeros(runs, batch, model.state_size * self._state_parts, dtype=dtype, device=device)
+        self.lengths: Sequence[int] = []
+
+    takes_regularisers: ClassVar[bool] = False  # whether Omega is defined for the cell
+    _state_parts: ClassVar[int] = 1  # states of `model.state_size` units that are handed from batch to batch
+
+    def _head_buffers(self) -> dict[str, tuple[int, ...]]:
+        head: dict[str, tuple[int, ...]] = {
+            "dy": (self.runs, self.answers, self.model.outputs),
+            "losses": (self.runs, self.answers),
+        }
+        if not self.keep:
+            head["last"] = (self.runs, self.batch, self.model.hidden)
+        if self.train:
+            head |= {"direct": (self.runs, self.answers, self.model.hidden), "omegas": (self.runs,)}
+        return head
+
+    @abstractmethod
+    def _buffers(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the cell's buffers, runs first (or layers, then runs). `h` and `d` are among them."""
+
+    @abstractmethod
+    def forward(self, flat_RN: torch.Tensor, inputs: Inputs, *, carry: bool = False) -> None:
+        """Launch the recurrence over all rows. carry: whether final states are kept, as the next initial ones."""
+
+    @abstractmethod
+    def backward(self, flat_RN: torch.Tensor, inputs: Inputs) -> None:
+        """Launch the way back, from `direct` to dL/dh_0 and all deltas."""
+
+    @abstractmethod
+    def products(self) -> list[Product]:
+        """Return the products that are the gradients of the cell's weights. Without the head's."""
+
+    @property
+    @abstractmethod
+    def read(self) -> Factor:
+        """The states that the head reads: (R, T, B, H), for t = 1..T, of a tape that keeps all steps."""
+
+    def h(self, i: int) -> torch.Tensor:
+        """Return h_t of row i for t = 0..T_i, (T_i + 1, B, H)."""
+        return self.buffers["h"][i, : self.lengths[i] + 1]
+
+    def d(self, i: int) -> torch.Tensor:
+        """Return dL/dh_t of row i for t = 0..T_i, (T_i + 1, B, H)."""
+        return self.buffers["d"][i, : self.lengths[i] + 1]
+
+    def gates(self, i: int) -> dict[str, torch.Tensor]:
+        """Return each gate of row i for t = 1..T_i, (T_i, B, H), by name."""
+        return {}
+
+    def omega(self, i: int, bound: float) -> float | None:
+        """Return Omega of row i after backward(); None for cells that the regulariser is not defined for."""
+        return None
+
+    def regularise(self, scalars_RS: torch.Tensor) -> None:
+        """Launch Omega and what it adds to gradients, after backward(). scalars_RS: alpha and bound come first.
+
+        Nothing is launched for a cell that the regulariser is not defined for.
+        """
+        return
+
+    @cached_property
+    def places(self) -> dict[str, int]:
+        """Where each weight begins in a run's row."""
+        starts, start = {}, 0
+        for name, shape in self.model.layout.shapes:
+            starts[name] = start
+            start += math.prod(shape)
+        return starts
+
+    def weight(self, flat_RN: torch.Tensor, name: str) -> torch.Tensor:
+        """Return the first run's weight of a name, from where a kernel finds those of the others."""
+        return flat_RN[0, self.places[name] :]
+
+    @cached_property
+    def table(self) -> torch.Tensor:
+        """The tiles of all gradients, for rnnctl.kernels.gpu.gradients.products, int64."""
+        hidden, outputs = self.model.hidden, self.model.outputs
+        dy = Factor("dy", outputs)
+        head = [
+            Product("W_hy", self.read, dy, last_step=not self.every),
+            Product("b_hy", ONES, dy, last_step=not self.every),
+        ]
+        shapes = dict(self.model.layout.shapes)
+        rows: list[list[int]] = []
+        for product in [*self.products(), *head]:
+            shape = shapes[product.weight]
+            columns = shape[-1]
+            kind, a_at, a_run, a_row, height = self._factor(product.a, shape, hidden)
+            d_at, d_run, d_row = self._place(product.d)
+            if product.last_step:
+                # D has rows of the last step alone.
+                assert product.d.buffer == "dy"
+            out = self.places[product.weight] + product.first_row * columns
+            for first in range(0, height, gradients.TILE_ROWS):
+                for column in range(0, columns, gradients.TILE_COLUMNS):
+                    rows.append(
+                        [kind, a_at, a_run, a_row, d_at, d_run, d_row, out, columns, first, height, column, columns]
+                        + [int(product.last_step)]
+                    )
+        return torch.tensor(rows, dtype=torch.int64).to(self.device)
+
+    def _factor(self, a: Factor | str, shape: tuple[int, ...], hidden: int) -> tuple[int, int, int, int, int]:
+        """Return kind, place, distances of runs and of rows, and the number of numbers in a row that count."""
+        if isinstance(a, Factor):
+            return (gradients.STATES, *self._place(a), a.width)
+        if a == ONES:
+            return gradients.ONES, 0, 0, 0, 1
+        return gradients.SYMBOLS, 0, 0, 0, shape[0]
+
+    def _place(self, factor: Factor) -> tuple[int, int, int]:
+        buffer = self.buffers[factor.buffer]
+        at = int(buffer.storage_offset()) + factor.column
+        if factor.layer is not None:
+            at += factor.layer * buffer.stride(0)
+            buffer = buffer[0]
+        return at, buffer.stride(0), buffer.stride(-2)
+
+    @cached_property
+    def parts(self) -> int:
+        """Parts that the rows of gradients are split into. The same for every pack of one key."""
+        return max(1, min(MOST_PARTS, self.steps * self.batch // PART_ROWS))
+
+    @cached_property
+    def _gathering(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        size = self.model.layout.size
+        parts = torch.zeros(self.runs, self.parts, size, dtype=self.dtype, device=self.device)
+        squares = torch.zeros(self.runs, blocks(size, GATHERED), 2, dtype=self.dtype, device=self.device)
+        return parts, squares, self.recurrent
+
+    @cached_property
+    def recurrent(self) -> torch.Tensor:
+        """For each weight 1 if it belongs to a recurrent matrix, (N,) uint8."""
+        flags = torch.zeros(self.model.layout.size, dtype=torch.uint8)
+        shapes = dict(self.model.layout.shapes)
+        for name in self.model.recurrent:
+            flags[self.places[name] : self.places[name] + math.prod(shapes[name])] = 1
+        return flags.to(self.device)
+
+    def gradients(self, flat_RN: torch.Tensor, inputs: Inputs, grads_RN: torch.Tensor) -> torch.Tensor:
+        """Write the gradients of all weights, and return the sums of squares of blocks of them (see `gather`)."""
+        parts_RSN, squares_RG2, recurrent_N = self._gathering
+        runs, size = flat_RN.shape
+        tiles = len(self.table)
+        launch(
+            gradients.products,
+            (tiles, self.parts, runs),
+            self.arena, inputs.values, inputs.stride, inputs.lengths_R, self.table, parts_RSN, size, self.batch,
+            self.model.inputs,
+            HAS_REALS=inputs.reals, SPLIT=self.parts, PRECISION=self.precision,
+            BK=gradients.TILE_ROWS, BN=gradients.TILE_COLUMNS, BM=gradients.TILE_DEPTH,
+        )  # fmt: skip
+        launch(
+            gradients.gather,
+            (blocks(size, GATHERED), runs),
+            parts_RSN, flat_RN, recurrent_N, grads_RN, squares_RG2, size,
+            SPLIT=self.parts, BLOCK=GATHERED,
+        )  # fmt: skip
+        return squares_RG2
+
+    def head(self, question: Question, flat_RN: torch.Tensor, inputs: Inputs, targets_RA: torch.Tensor) -> None:
+        """Launch the head over the states that forward() left: write `losses`, and `dy` and `direct` or `wrong`.
+
+        targets_RA: a target for each answer of each run; one row where all runs have the same.
+        """
+        runs, outputs = len(flat_RN), self.model.outputs
+        assert question.every_step == self.every
+        if self.keep:
+            at, run, row = self._place(self.read)
+            states = self.arena[at:]
+        else:
+            last = self.buffers["last"]
+            states, run, row = last, last.stride(0), last.stride(1)
+        launch(
+            heads.head,
+            (blocks(self.answers, heads.TILE), runs),
+            states, run, row, targets_RA, targets_RA.stride(0) if len(targets_RA) > 1 else 0, inputs.lengths_R,
+            self.weight(flat_RN, "W_hy"), self.weight(flat_RN, "b_hy"), flat_RN.shape[1], self.buffers["dy"],
+            self.buffers.get("direct"), self.buffers["losses"], None if self.train else self.wrong_RA, self.answers,
+            self.batch, self.model.hidden, outputs, question.tolerance,
+            EVERY=self.every, KEPT=self.keep, SQUARED=question.loss == "squared_error", TRAIN=self.train,
+            PRECISION=self.precision, TILE=heads.TILE, BLOCK=heads.BLOCK,
+        )  # fmt: skip
+
+    def judge(self, question: Question, inputs: Inputs, runs: int) -> torch.Tensor:
+        """Return the sums over sequences of the mean loss and of the error, (R, 2) float64, after head()."""
+        sums_R2 = torch.empty(runs, 2, dtype=torch.float64, device=self.device)
+        launch(
+            heads.judge,
+            (runs,),
+            self.buffers["losses"], self.wrong_RA, inputs.lengths_R, sums_R2, self.answers, self.batch,
+            EVERY=self.every, JUDGED=question.judged, TILE=heads.BLOCK,
+        )  # fmt: skip
+        return sums_R2
+
+    @cached_property
+    def wrong_RA(self) -> torch.Tensor:
+        """Whether each answer is wrong, of a tape that only goes forward."""
+        return torch.zeros(self.runs, self.answers, dtype=torch.int8, device=self.device)
+
+    def input_products(self, deltas: Mapping[str, Factor]) -> list[Product]:
+        """Return the products for the input matrices and biases of branches, from the gradients of their sums."""
+        return [
+            product
+            for branch, d in deltas.items()
+            for product in (Product(f"W_u{branch}", INPUTS, d), Product(bias_name(branch), ONES, d))
+        ]

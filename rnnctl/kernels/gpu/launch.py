@@ -1,0 +1,23 @@
+"""The one place where GPU kernels are started, and how they are cut up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Units up to which one program holds a whole row of states, and a recurrent matrix in its registers.
+MOST_UNITS = 128
+
+
+def launch(kernel: Any, grid: tuple[int, ...], *args: Any, warps: int = 4, **constants: Any) -> None:
+    """Start a Triton kernel on the device of its arguments. Tests replace this function to see what is started."""
+    kernel[grid](*args, num_warps=warps, **constants)
+
+
+def padded(size: int, least: int = 16) -> int:
+    """Return the smallest power of two that is at least `size` and `least`: sizes of blocks are powers of two."""
+    return max(least, 1 << (size - 1).bit_length())
+
+
+def blocks(size: int, block: int) -> int:
+    """Return how many blocks cover `size`."""
+    return -(-size // block)

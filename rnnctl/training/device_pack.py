@@ -1,0 +1,190 @@
+"""A pack on a GPU: an update is a fixed row of launches over all runs, with one copy in and none back.
+
+What the host decides on a CPU (clipping, the guard, divergence, sums since the last check) the device decides here, run
+by run, and the host reads it at checks, before checkpoints, and otherwise every READ_EVERY updates. A run that diverges
+keeps its weights from that update on, so it ends with the same weights whenever the host notices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import torch
+
+from rnnctl.cells.base.kernel_tape import GATHERED, Inputs, KernelTape
+from rnnctl.kernels.gpu import updates
+from rnnctl.kernels.gpu.launch import blocks, launch
+from rnnctl.study.pack_key import PackKey
+from rnnctl.study.run import RunSpec
+from rnnctl.study.train import Rescale
+from rnnctl.tasks.base import Task
+from rnnctl.training.device_checks import DeviceChecker
+from rnnctl.training.member import Member, Window
+from rnnctl.training.pack import GUARD_NORM, GUARD_SHRINK, Pack
+from rnnctl.training.staging import Field, Staging
+
+READ_EVERY = 256  # updates after which the host looks for runs that have diverged
+
+
+class DevicePack(Pack):
+    """A pack whose updates are kernels. See Pack."""
+
+    def _allocate(self, key: PackKey, task: Task, steps: int) -> None:
+        make_tape = self.model.kernel_tape
+        assert make_tape is not None
+        self.passes: KernelTape = make_tape(
+            self.model, len(self.members), steps, self.batch, dtype=self.dtype, device=self.device,
+            every=self.question.every_step, precision=key.train.precision,
+        )  # fmt: skip
+        self.checker = DeviceChecker(key, task, self.model, len(self.members), self.device)
+        self.update_kernel = key.train.optimizer.kernel()
+        self.slots = key.train.optimizer.slots
+        self.scalars = updates.SETTINGS + len(self.members[0].spec.train.optimizer.numbers(1.0, 1))
+        self.task_steps = steps
+        self._bring([m.carried for m in self.members], [m.kept for m in self.members])
+
+    def keep(self, rows: Sequence[int]) -> None:
+        carried, kept = ([getattr(self.members[r], name) for r in rows] for name in ("carried", "kept"))
+        super().keep(rows)
+        if rows:
+            self._bring(carried, kept)
+
+    def _bring(self, carried: Sequence[torch.Tensor | None], kept: Sequence[torch.Tensor | None]) -> None:
+        """Bring what belongs to each row to the device, and make views of it the members' own."""
+        runs, members = len(self.members), self.members
+        for r, state in enumerate(carried):
+            if state is not None:
+                self.passes.carry_RBC[r] = state
+        self.kept_RSN = self.flat_RN.new_zeros(runs, max(1, self.slots), self.flat_RN.shape[1] if self.slots else 1)
+        for r, (member, slots) in enumerate(zip(members, kept, strict=True)):
+            if slots is not None:
+                self.kept_RSN[r] = slots
+                member.kept = self.kept_RSN[r]
+        windows = [[*_sums(m.window), 0.0] for m in members]
+        self.figures_RF = torch.tensor(windows, dtype=torch.float64).to(self.device)
+        self.scales_R = self.flat_RN.new_zeros(runs)
+        self.choices_R = torch.zeros(runs, dtype=torch.int32, device=self.device)
+        self.settled = [(m.step, m.window.updates) for m in members]
+        self.unread = 0
+        self.staging = Staging(self._fields(runs), self.device)
+        arrays = self.staging.arrays
+        self.inputs = Inputs(arrays["inputs"], arrays["steps"], arrays["goes_on"])
+        self.graph: torch.cuda.CUDAGraph | None = None
+        self.started = False
+
+    def _fields(self, runs: int) -> dict[str, Field]:
+        kind = np.float32 if self.dtype == torch.float32 else np.float64
+        task, steps, batch = self.members[0].task, self.task_steps, self.batch
+        symbols = np.uint8 if task.n_inputs <= 256 else np.int32
+        inputs = (
+            Field((runs, steps, batch, task.n_inputs), kind)
+            if self.members[0].spec.task.real_inputs
+            else Field((runs, steps, batch), symbols)
+        )
+        return {
+            "steps": Field((runs,), np.int32),
+            "goes_on": Field((runs,), np.int32),
+            "scalars": Field((runs, self.scalars), kind),
+            "targets": Field((runs, self.passes.answers), np.int32 if self.question.loss == "cross_entropy" else kind),
+            "inputs": inputs,
+        }
+
+    def update(self) -> list[Member]:
+        slot = self.staging.slot()
+        for r, member in enumerate(self.members):
+            batch, goes_on = member.feed.next()
+            member.step += 1
+            slot["steps"][r], slot["goes_on"][r] = batch.length, goes_on
+            slot["inputs"][r, : batch.length] = batch.inputs
+            slot["targets"][r, : batch.targets.size] = batch.targets.reshape(-1)
+            slot["scalars"][r] = _numbers(member.spec, member.step)
+        self.staging.send()
+        self._start()
+        if self.carries:
+            for r, member in enumerate(self.members):
+                member.carried = self.passes.carry_RBC[r]
+        self.unread += 1
+        return self.settle() if self.unread >= READ_EVERY or any(m.due for m in self.members) else []
+
+    def _start(self) -> None:
+        """Start the launches of an update: one by one the first time, and then as a graph, which is recorded once."""
+        if not self.staging.on_gpu or not self.started:
+            self._launch()
+            self.started = True
+            return
+        if self.graph is None:
+            self.graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph):
+                self._launch()
+        self.graph.replay()
+
+    def _launch(self) -> None:
+        passes, flat, arrays = self.passes, self.flat_RN, self.staging.arrays
+        runs, size = flat.shape
+        scalars = arrays["scalars"]
+        passes.forward(flat, self.inputs, carry=self.carries)
+        passes.head(self.question, flat, self.inputs, arrays["targets"])
+        passes.backward(flat, self.inputs)
+        passes.regularise(scalars)
+        squares = passes.gradients(flat, self.inputs, self.grads_RN)
+        launch(
+            updates.decide,
+            (runs,),
+            squares, passes.buffers["losses"], passes.buffers["omegas"], self.inputs.lengths_R, scalars, self.scalars,
+            self.figures_RF, self.scales_R, self.choices_R, squares.shape[1], passes.answers, self.batch, GUARD_NORM,
+            GUARD_SHRINK,
+            EVERY=passes.every, OMEGA=passes.takes_regularisers, TILE=GATHERED,
+        )  # fmt: skip
+        launch(
+            updates.step,
+            (blocks(size, GATHERED), runs),
+            flat, self.grads_RN, self.kept_RSN, passes.recurrent, scalars, self.scalars, self.scales_R, self.choices_R,
+            size, GUARD_SHRINK,
+            STEP=self.update_kernel, SLOTS=self.slots, BLOCK=GATHERED,
+        )  # fmt: skip
+
+    def settle(self) -> list[Member]:
+        figures = self.figures_RF.tolist()
+        diverged = []
+        for r, (member, row) in enumerate(zip(self.members, figures, strict=True)):
+            step, before = self.settled[r]
+            updates_made = int(row[0])
+            member.window = _window(row)
+            if row[-1]:
+                # It made no update after the one that it diverged at.
+                member.step = step + updates_made - before
+                diverged.append(member)
+            self.settled[r] = member.step, updates_made
+        self.unread = 0
+        return diverged
+
+    def check(self, rows: Sequence[int], diverged: Sequence[Member] = ()) -> dict[int, str | None]:
+        verdicts = super().check(rows, diverged)
+        # Checked members begin a new window.
+        self.figures_RF[list(rows), : len(updates.FIGURES) - 1] = 0
+        for r in rows:
+            self.settled[r] = self.members[r].step, 0
+        return verdicts
+
+
+def _numbers(spec: RunSpec, step: int) -> list[float]:
+    """Return the numbers of a run's update, in the order of rnnctl.kernels.gpu.updates."""
+    train = spec.train
+    rate = train.learning_rate(step)
+    rescales = isinstance(train.clip, Rescale)
+    cutoff = train.clip.cutoff if isinstance(train.clip, Rescale) else float("inf")
+    fixed: list[Any] = [train.omega.weight(step), train.omega.bound, cutoff, float(rescales), rate]
+    return [*fixed, *train.optimizer.numbers(rate, step)]
+
+
+def _sums(window: Window) -> list[float]:
+    return [getattr(window, name) for name in updates.FIGURES[:-1]]
+
+
+def _window(figures: Sequence[float]) -> Window:
+    counts = {field.name for field in fields(Window) if field.type == "int"}
+    sums = dict(zip(updates.FIGURES[:-1], figures, strict=False))
+    return Window(**{name: int(value) if name in counts else value for name, value in sums.items()})  # type: ignore[arg-type]
