@@ -100,14 +100,6 @@ def kernel_compiler() -> str | None:
         return None
 
 
-def gpu_kernel_compiler() -> str | None:
-    """Return the compiler of the GPU kernels; None where it is not installed and torch does their work."""
-    try:
-        return f"triton {version('triton')}"
-    except PackageNotFoundError:
-        return None
-
-
 def _cpu_model() -> str:
     """Return the name of the processor, by which BLAS and compilers choose their code."""
     try:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import torch
 
-from rnnctl.determinism import gpu_kernel_compiler
+from rnnctl.devices import gpu_kernel_compiler
 from rnnctl.study.run import RunSpec
 from rnnctl.training.member import Member, begin, network_of, restore
 from rnnctl.training.pack import Pack
