@@ -1,17 +1,26 @@
 # make quickstart: an environment, then a study from YAML to an examined result.
 # make lint: style and types.
 # make test: lint, then all tests that take seconds; under ten minutes on two cores.
-# make test-slow: the tests that take minutes each; under thirty minutes on two cores.
+# make test-slow: the tests that take minutes each, and those of GPU kernels that need no GPU; under thirty minutes on
+#   two cores. It installs Triton, which takes 1 GB.
+# make test-gpu: the tests that need a GPU; under eight minutes. They are skipped where there is none.
+# make test-gpu INSTALLED=python3: the same with a Python that has all that is needed (torch, Triton, pytest and what
+#   rnnctl depends on), and without an installation.
 PYTHON ?= python3
+INSTALLED ?=
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 WORKSPACE := quickstart
 
-.PHONY: quickstart lint test test-slow clean
+.PHONY: quickstart lint test test-slow test-gpu clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+$(VENV)/installed-gpu: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,gpu-test]'
 	touch $@
 
 quickstart: $(VENV)/installed
@@ -28,9 +37,13 @@ lint: $(VENV)/installed
 test: lint
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
-# Nothing collected is a failure too (pytest's exit status 5).
-test-slow: $(VENV)/installed
+# Nothing collected is a failure too (pytest's exit status 5). Kernels that one process compiles, another interprets.
+test-slow: $(VENV)/installed-gpu
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/slow
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/interpreted
+
+test-gpu: $(if $(INSTALLED),,$(VENV)/installed-gpu)
+	PYTHONPATH=$(CURDIR) $(or $(INSTALLED),$(BIN)/python) -m pytest -q -rs tests/gpu
 
 clean:
 	rm -rf $(VENV) build *.egg-info

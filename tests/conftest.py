@@ -2,12 +2,17 @@
 when it loads.
 """
 
+from __future__ import annotations
+
 import os
 import sys
+from collections.abc import Callable
 
 import pytest
 
 from rnnctl.determinism import BIT_VARIABLES
+
+FIGURES = "figures"
 
 
 def pytest_configure():
@@ -26,3 +31,23 @@ def code_path(request, monkeypatch):
     if request.param == "torch":
         for module in ("cells.base.passes", "optimizers.adam"):
             monkeypatch.setattr(f"rnnctl.{module}.kernel_compiler", lambda: None)
+
+
+@pytest.fixture
+def figure(record_property: Callable[[str, object], None]) -> Callable[[str, object], None]:
+    """Return a function that notes a figure of the test, by name, for the end of the run."""
+    return lambda name, value: record_property(FIGURES, f"{name} {value}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the figures of all tests, of those in other processes too."""
+    lines = [
+        f"{report.nodeid}: {', '.join(noted)}"
+        for outcome in ("passed", "failed")
+        for report in terminalreporter.getreports(outcome)
+        if (noted := [str(value) for key, value in report.user_properties if key == FIGURES])
+    ]
+    if lines:
+        terminalreporter.section("figures")
+        for line in lines:
+            terminalreporter.write_line(line)

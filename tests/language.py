@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from rnnctl.parts import names_of
 from rnnctl.section import DERIVED, PER_RUN, PLACE, Mark, Section
 from rnnctl.study.run import RunSpec
 
@@ -40,9 +41,12 @@ SIZES: dict[tuple[str, ...], tuple[int, int]] = {
 }
 
 
-def drawn_spec(rng: random.Random, places: list[str]) -> RunSpec:
-    """Draw a run. places: what stands at keys that say where data lies (small texts)."""
-    return _valid(rng, lambda: _section(rng, RunSpec, (), places, {}, lambda marks: rng.random() < 0.5))
+def drawn_spec(rng: random.Random, places: list[str], chosen: Mapping[str, str] | None = None) -> RunSpec:
+    """Draw a run. places: what stands at keys that say where data lies (small texts). chosen: the names of variants
+    that are not drawn, by the dotted path of their section.
+    """
+    names = {tuple(path.split(".")): name for path, name in (chosen or {}).items()}
+    return _valid(rng, lambda: _section(rng, RunSpec, (), places, names, lambda marks: rng.random() < 0.5))
 
 
 def drawn_companion(rng: random.Random, spec: RunSpec, places: list[str]) -> RunSpec:
@@ -94,7 +98,7 @@ def _section(
     model: type[Section],
     path: tuple[str, ...],
     places: list[str],
-    above: Mapping[str, Any],
+    chosen: Mapping[tuple[str, ...], str],
     wanted: Callable[[frozenset[Mark]], bool],
 ) -> dict[str, Any]:
     result: dict[str, Any] = {}
@@ -105,7 +109,7 @@ def _section(
         sized = (*path, name) in SIZES or PLACE in marks
         tag = name in ("name", "style")
         if info.is_required() or tag or sized or _sections(info.annotation) or wanted(marks):
-            result[name] = _value(rng, info, (*path, name), places, above, wanted)
+            result[name] = _value(rng, info, (*path, name), places, chosen, wanted)
     return result
 
 
@@ -114,14 +118,18 @@ def _value(
     info: FieldInfo,
     path: tuple[str, ...],
     places: list[str],
-    above: Mapping[str, Any],
+    chosen: Mapping[tuple[str, ...], str],
     wanted: Callable[[frozenset[Mark]], bool],
 ) -> Any:
     if PLACE in _marks(info):
         return rng.choice(places)
+    if path[-1] == "name" and path[:-1] in chosen:
+        return chosen[path[:-1]]
     sections = _sections(info.annotation)
+    if path in chosen:
+        sections = [section for section in sections if chosen[path] in names_of(section)]
     if sections:
-        return _section(rng, rng.choice(sections), path, places, above, wanted)
+        return _section(rng, rng.choice(sections), path, places, chosen, wanted)
     if path in SIZES and not (path[-1] == "connections" and rng.random() < 0.3):
         return rng.randint(*SIZES[path])
     kind, bounds = rng.choice(_members(info))

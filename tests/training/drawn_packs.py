@@ -22,20 +22,20 @@ def drawn_pack(rng: random.Random, places: list[str]) -> dict[str, RunSpec]:
     return runs
 
 
-def check_pack(rng: random.Random, runs: dict[str, RunSpec]) -> None:
+def check_pack(rng: random.Random, runs: dict[str, RunSpec], device: str = "cpu") -> None:
     """Train the runs together, each alone, and together with an interruption at a random update; compare all."""
-    together = train(runs)
+    together = train(runs, device=device)
     for run_id, spec in runs.items():
-        alone = train({run_id: spec})
+        alone = train({run_id: spec}, device=device)
         assert_same(alone, together, run_id)
         assert _told(alone, run_id) == _told(together, run_id)
     resumed = Memory()
     resumed.drain_after = rng.randint(1, max(1, together.updates - 1))
-    train(runs, resumed)
+    train(runs, resumed, device)
     resumed.drain_after = None
     rest = {run_id: spec for run_id, spec in runs.items() if run_id not in resumed.outcomes}
     if rest:
-        train(rest, resumed)
+        train(rest, resumed, device)
     for run_id in runs:
         assert_same(resumed, together, run_id)
         assert _told(resumed, run_id) == _told(together, run_id)

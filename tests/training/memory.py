@@ -52,7 +52,8 @@ class Memory:
         return {key: value for key, value in state.items() if key != "seconds"}
 
 
-def train(specs, memory=None, **cadence):
+def train(specs, memory=None, device="cpu", pack_factory=None, **cadence):
     memory = memory or Memory()
-    train_pack(specs, memory, device="cpu", cadence=Cadence(**cadence))
+    factory = {"pack_factory": pack_factory} if pack_factory else {}
+    train_pack(specs, memory, device=device, cadence=Cadence(**cadence), **factory)
     return memory
