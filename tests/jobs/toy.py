@@ -130,7 +130,8 @@ def command(workspace: Path, role: str = "child", packs: int = 1, settings: dict
 
 def pool_of(workspace, workers, on_event, role="child", packs=1, settings=None) -> Pool:
     """Return a pool of worker processes that run this script."""
-    launcher = LocalLauncher(lambda slot: command(workspace, role, packs, settings), environment(), workspace / "logs")
+    worker = command(workspace, role, packs, settings)
+    launcher = LocalLauncher(lambda slot: worker, environment(), workspace / "logs")
     settings = Settings(**{**QUICK, **(settings or {})})
     return Pool(launcher, StoreLedger(workspace), workers, on_event, settings, workspace / "logs" / "events.jsonl")
 
