@@ -108,11 +108,13 @@ def _facts(store: Store) -> dict[str, Any]:
 def _gpu_facts() -> dict[str, str]:
     """Return a fact for each GPU and one for the compiler of its kernels, or what a GPU would need."""
     from rnnctl import devices
+    from rnnctl.training.packing import MOST_ON_CARD
 
     why = devices.absence()
     if why is not None:
         needed = ".".join(map(str, devices.LEAST_CAPABILITY))
-        return {"gpu": f"none: {why}; a card of compute capability {needed} or more would train larger packs"}
+        would = f"a card of compute capability {needed} or more would train up to {MOST_ON_CARD} runs at once"
+        return {"gpu": f"none: {why}; {would}"}
     without_compiler = "none: without triton, training on a GPU goes through torch, several times slower"
     return {
         **{card.device: _in_words(card) for card in devices.cards()},

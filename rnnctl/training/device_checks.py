@@ -14,10 +14,10 @@ from rnnctl.question import Question
 from rnnctl.study.pack_key import PackKey
 from rnnctl.tasks.base import Task
 from rnnctl.training.checks import Checker
+from rnnctl.training.memory import numbers_of_sequence, slice_of
 from rnnctl.training.validation import Validator
 
-# Numbers that the buffers of a validation hold, at most: of one run, and of all runs that are validated together.
-OF_A_RUN, OF_ALL = 2**22, 2**28
+OF_ALL = 2**28  # numbers that the buffers of all runs that are validated together hold, at most
 
 
 class KernelValidator(Validator):
@@ -36,9 +36,8 @@ class KernelValidator(Validator):
         precision: str,
     ) -> None:
         self.question, self.model, self.dtype, self.device = question, model, dtype, device
-        answers = steps if question.every_step else 1
-        per_sequence = answers * (model.outputs + 16 * model.hidden)
-        self.slice = min(chunk, max(1, OF_A_RUN // per_sequence))
+        per_sequence = numbers_of_sequence(question, steps, model.hidden, model.outputs)
+        self.slice = slice_of(chunk, per_sequence)
         self.runs = min(runs, max(1, OF_ALL // (self.slice * per_sequence)))
         self.steps, self.precision = steps, precision
         self.tapes: dict[int, KernelTape] = {}

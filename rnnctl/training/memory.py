@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from rnnctl.cells.base.passes import SLICE
 from rnnctl.devices import card, free_bytes, is_card
+from rnnctl.kernels.gpu.launch import parts_of
+from rnnctl.question import Question
 from rnnctl.study.pack_key import PackKey
 
 VALUE_BYTES = {"float32": 4, "float64": 8}
@@ -13,15 +14,27 @@ SYMBOL_BYTES = 8  # symbols are int64 on a device
 # not count: temporary results, the validation set, each worker's CUDA context, and fragments.
 SHARE = 0.75
 
+VALIDATED = 2**22  # numbers that the buffers of a validation hold for one run, at most
+
+
+def numbers_of_sequence(question: Question, steps: int, hidden: int, outputs: int) -> int:
+    """Return how many numbers the validation of one sequence of a run takes, at most."""
+    return (steps if question.every_step else 1) * (outputs + 16 * hidden)
+
+
+def slice_of(chunk: int, numbers: int) -> int:
+    """Return how many sequences of a chunk are validated together on a card. numbers: what one of them takes."""
+    return min(chunk, max(1, VALIDATED // numbers))
+
 
 def bytes_of_run(key: PackKey) -> int:
     """Return about how many bytes a run of a pack key takes on a device while it trains.
 
     With N weights, H hidden units, V inputs, O outputs; K the cell's `kept_per_step`; B sequences of T steps in an
-    update; D sequences of U steps in a diagnosis; C sequences that a validation takes through time together; and A(T)
-    the steps that the head reads, T or 1; counted in numbers of the run's dtype:
+    update, and P parts of each of their gradients; D sequences of U steps in a diagnosis; C sequences in the slice of a
+    validation; and A(T) the steps that the head reads, T or 1; counted in numbers of the run's dtype:
 
-        weights      N (slots + 3)                            themselves, gradients, those of a diagnosis, the optimizer
+        weights      N (slots + 3 + P)                        themselves, gradients, those of a diagnosis, the optimizer
         update       B ((T + 1) K H + A(T) (2 H + 3 O))       the tape, what the head sends back, outputs and their
                                                               gradients
         diagnosis    D ((U + 1) K H + A(U) (2 H + 3 O))       likewise
@@ -29,23 +42,23 @@ def bytes_of_run(key: PackKey) -> int:
 
     and B T V for inputs; symbols take SYMBOL_BYTES each instead.
     """
-    model, check, every_step = key.model, key.check, key.task.question.every_step
+    model, check, question, batch = key.model, key.check, key.task.question, key.train.batch
     sizes = key.task.sizes
     longest, hidden, outputs = sizes.steps, model.hidden, sizes.outputs
     steps = min(key.piece or longest, longest)
-    weights = model.network(sizes.inputs, outputs).layout.size * (key.train.optimizer.slots + 3)
+    size = model.network(sizes.inputs, outputs).layout.size
+    weights = size * (key.train.optimizer.slots + 3 + parts_of(steps * batch))
 
     def passes(batch: int, steps: int) -> int:
-        answers = steps if every_step else 1
+        answers = steps if question.every_step else 1
         return batch * ((steps + 1) * model.kept_per_step * hidden + answers * (2 * hidden + 3 * outputs))
 
-    # Validations of every step go run by run, in slices.
-    together, answers = (min(SLICE, check.chunk), longest) if every_step else (check.chunk, 1)
+    together = slice_of(check.chunk, numbers_of_sequence(question, longest, hidden, outputs))
+    answers = longest if question.every_step else 1
     validation = together * (model.kept_per_step * hidden + answers * (hidden + 3 * outputs))
-    numbers = weights + passes(key.train.batch, steps) + passes(check.diagnostic_batch, longest) + validation
+    numbers = weights + passes(batch, steps) + passes(check.diagnostic_batch, longest) + validation
     value = VALUE_BYTES[key.train.dtype]
-    places = key.train.batch * steps
-    inputs = places * (sizes.inputs * value if key.task.real_inputs else SYMBOL_BYTES)
+    inputs = batch * steps * (sizes.inputs * value if key.task.real_inputs else SYMBOL_BYTES)
     return numbers * value + inputs
 
 

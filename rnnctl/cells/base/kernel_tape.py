@@ -20,12 +20,10 @@ import torch
 
 from rnnctl.cells.base.cell import Cell, bias_name
 from rnnctl.kernels.gpu import gradients, heads
-from rnnctl.kernels.gpu.launch import blocks, launch
+from rnnctl.kernels.gpu.launch import blocks, launch, parts_of
 from rnnctl.question import Question
 
 GATHERED = 1024  # weights that a program of rnnctl.kernels.gpu.gradients.gather takes
-# Parts that the rows of a gradient's product are split into: as many as keep this number of rows busy.
-PART_ROWS, MOST_PARTS = 512, 8
 
 
 @dataclass(frozen=True)
@@ -236,7 +234,7 @@ class KernelTape(ABC):
     @cached_property
     def parts(self) -> int:
         """Parts that the rows of gradients are split into. The same for every pack of one key."""
-        return max(1, min(MOST_PARTS, self.steps * self.batch // PART_ROWS))
+        return parts_of(self.steps * self.batch)
 
     @cached_property
     def _gathering(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

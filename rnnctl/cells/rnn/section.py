@@ -128,7 +128,8 @@ class RnnSection(CellSection):
 
     @property
     def kept_per_step(self) -> int:
-        return 4  # h_t and the gradients by h_t and a_t; c_t where the head reads every step
+        # h_t, alone and with what Omega adds; the gradients by h_t and a_t; c_t where the head reads every step.
+        return 5
 
     @property
     def saturation_limit(self) -> float | None:

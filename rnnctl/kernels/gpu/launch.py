@@ -7,6 +7,9 @@ from typing import Any
 # Units up to which one program holds a whole row of states, and a recurrent matrix in its registers.
 MOST_UNITS = 128
 
+# The rows of a gradient's product are split into parts: as many as keep this number of rows busy.
+PART_ROWS, MOST_PARTS = 512, 8
+
 
 def launch(kernel: Any, grid: tuple[int, ...], *args: Any, warps: int = 4, **constants: Any) -> None:
     """Start a Triton kernel on the device of its arguments. Tests replace this function to see what is started."""
@@ -17,6 +20,11 @@ def launch(kernel: Any, grid: tuple[int, ...], *args: Any, warps: int = 4, **con
 def padded(size: int, least: int = 16) -> int:
     """Return the smallest power of two that is at least `size` and `least`: sizes of blocks are powers of two."""
     return max(least, 1 << (size - 1).bit_length())
+
+
+def parts_of(rows: int) -> int:
+    """Return how many parts the rows of a gradient's product, one for each step and sequence, are split into."""
+    return max(1, min(MOST_PARTS, rows // PART_ROWS))
 
 
 def blocks(size: int, block: int) -> int:
