@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
 import torch
 
-from rnnctl.cells.base.cell import Cell, bias_name
+from rnnctl.cells.base.cell import Cell
 from rnnctl.kernels.gpu import gradients, heads
 from rnnctl.kernels.gpu.launch import blocks, launch, parts_of
 from rnnctl.question import Question
@@ -64,20 +64,19 @@ class Factor:
 
 @dataclass(frozen=True)
 class Product:
-    """The gradient of one weight is A^T D. a: None for the inputs, or "ones" for a bias.
+    """Gradients A^T D, where A has states, inputs and a one side by side, as far as they are named.
 
-    first_row: the row of the weight that a's first number belongs to. last_step: whether only the last step's rows are
-    multiplied.
+    weight: of the states a. first_row: its row that the first of these states is multiplied by. inputs: the input
+    matrix. bias: the bias. last_step: whether only the last step counts.
     """
 
-    weight: str
-    a: Factor | str
+    weight: str | None
+    a: Factor | None
     d: Factor
     first_row: int = 0
+    inputs: str | None = None
+    bias: str | None = None
     last_step: bool = False
-
-
-INPUTS, ONES = "inputs", "ones"
 
 
 class KernelTape(ABC):
@@ -190,38 +189,23 @@ class KernelTape(ABC):
     @cached_property
     def table(self) -> torch.Tensor:
         """The tiles of all gradients, for rnnctl.kernels.gpu.gradients.products, int64."""
-        hidden, outputs = self.model.hidden, self.model.outputs
-        dy = Factor("dy", outputs)
-        head = [
-            Product("W_hy", self.read, dy, last_step=not self.every),
-            Product("b_hy", ONES, dy, last_step=not self.every),
-        ]
-        shapes = dict(self.model.layout.shapes)
+        head = Product("W_hy", self.read, Factor("dy", self.model.outputs), bias="b_hy", last_step=not self.every)
+        shapes, places = dict(self.model.layout.shapes), self.places
         rows: list[list[int]] = []
-        for product in [*self.products(), *head]:
-            shape = shapes[product.weight]
-            columns = shape[-1]
-            kind, a_at, a_run, a_row, height = self._factor(product.a, shape, hidden)
-            d_at, d_run, d_row = self._place(product.d)
-            if product.last_step:
-                # D has rows of the last step alone.
-                assert product.d.buffer == "dy"
-            out = self.places[product.weight] + product.first_row * columns
-            for first in range(0, height, gradients.TILE_ROWS):
+        for product in [*self.products(), head]:
+            states = self._place(product.a) if product.a else (0, 0, 0)
+            width = product.a.width if product.a else 0
+            inputs, ones = self.model.inputs if product.inputs else 0, int(product.bias is not None)
+            columns = shapes[next(name for name in (product.weight, product.inputs, product.bias) if name)][-1]
+            of_states = places[product.weight] + product.first_row * columns if product.weight else 0
+            of_inputs, of_bias = (places[name] if name else 0 for name in (product.inputs, product.bias))
+            for first in range(0, width + inputs + ones, gradients.TILE_ROWS):
                 for column in range(0, columns, gradients.TILE_COLUMNS):
                     rows.append(
-                        [kind, a_at, a_run, a_row, d_at, d_run, d_row, out, columns, first, height, column, columns]
-                        + [int(product.last_step)]
+                        [*states, width, inputs, ones, *self._place(product.d), of_states, of_inputs, of_bias, columns]
+                        + [first, column, columns, int(product.last_step)]
                     )
         return torch.tensor(rows, dtype=torch.int64).to(self.device)
-
-    def _factor(self, a: Factor | str, shape: tuple[int, ...], hidden: int) -> tuple[int, int, int, int, int]:
-        """Return kind, place, distances of runs and of rows, and the number of numbers in a row that count."""
-        if isinstance(a, Factor):
-            return (gradients.STATES, *self._place(a), a.width)
-        if a == ONES:
-            return gradients.ONES, 0, 0, 0, 1
-        return gradients.SYMBOLS, 0, 0, 0, shape[0]
 
     def _place(self, factor: Factor) -> tuple[int, int, int]:
         buffer = self.buffers[factor.buffer]
@@ -312,11 +296,3 @@ class KernelTape(ABC):
     def wrong_RA(self) -> torch.Tensor:
         """Whether each answer is wrong, of a tape that only goes forward."""
         return torch.zeros(self.runs, self.answers, dtype=torch.int8, device=self.device)
-
-    def input_products(self, deltas: Mapping[str, Factor]) -> list[Product]:
-        """Return the products for the input matrices and biases of branches, from the gradients of their sums."""
-        return [
-            product
-            for branch, d in deltas.items()
-            for product in (Product(f"W_u{branch}", INPUTS, d), Product(bias_name(branch), ONES, d))
-        ]

@@ -10,7 +10,7 @@ from rnnctl.cells.base.kernel_tape import Factor, Inputs, KernelTape, Product
 from rnnctl.cells.rnn import kernels
 from rnnctl.cells.rnn.equations import Rnn
 from rnnctl.cells.rnn.omega import omega
-from rnnctl.kernels.gpu.launch import MOST_UNITS, blocks, launch, padded
+from rnnctl.kernels.gpu.launch import MOST_UNITS, blocks, launch, padded, warps_for
 
 TILE, BLOCK, DEPTH = 16, 64, 32  # of the kernels that take tiles of sequences
 NORMS, NORMS_AT_A_TIME = 64, 1024  # rows that a program of the regulariser takes
@@ -47,7 +47,7 @@ class KernelRnnTape(KernelTape):
     def products(self) -> list[Product]:
         hidden = self.model.hidden
         delta = Factor("delta", hidden)
-        return [Product("W_hh", Factor("states", hidden), delta), *self.input_products({"h": delta})]
+        return [Product("W_hh", Factor("states", hidden), delta, inputs="W_uh", bias="b_hh")]
 
     def carried(self, i: int) -> torch.Tensor:
         """Return c_t of row i for t = 1..T_i, (T_i, B, H)."""
@@ -110,8 +110,3 @@ class KernelRnnTape(KernelTape):
             scalars_RS.stride(0), self.steps, self.batch, hidden,
             EVERY=self.every, TILE=NORMS, BLOCK=BLOCK, DEPTH=NORMS_AT_A_TIME,
         )  # fmt: skip
-
-
-def warps_for(size: int) -> int:
-    """Return the warps of a program that keeps a (size, size) matrix: about 64 of its numbers in each thread."""
-    return max(1, min(16, size * size // 2048))

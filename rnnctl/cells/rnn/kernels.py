@@ -66,23 +66,27 @@ def backward(
     own = b * H + n
     states = run * (T + 1) * B * H + length * B * H + own
     steps = run * T * B * H + (length - 1) * B * H + own
-    if length > 0:
+    # A branch around the loop would make the compiler load W_hh anew in each step.
+    begun = n < tl.where(length > 0, H, 0)
+    if EVERY:
+        d = tl.load(direct_ptr + steps, mask=begun, other=0.0)
+    else:
+        d = tl.load(direct_ptr + run * B * H + own, mask=begun, other=0.0)
+    tl.store(d_ptr + states, d, mask=inside)
+    h = tl.load(h_ptr + states, mask=inside, other=0.0)
+    for i in range(length):
+        states -= B * H
+        before = tl.load(h_ptr + states, mask=inside, other=0.0)  # early: it takes longer than the sums
+        delta = d * slope(h, PHI)
+        tl.store(delta_ptr + steps, delta, mask=inside)
+        d = times_matrix(delta, w)
         if EVERY:
-            d = tl.load(direct_ptr + steps, mask=inside, other=0.0)
-        else:
-            d = tl.load(direct_ptr + run * B * H + own, mask=inside, other=0.0)
+            tl.store(carried_ptr + steps, d, mask=inside)
+            more = tl.where(i < length - 1, H, 0)
+            d += tl.load(direct_ptr + steps - B * H, mask=n < more, other=0.0)
+        steps -= B * H
         tl.store(d_ptr + states, d, mask=inside)
-        for i in range(length):
-            delta = d * slope(tl.load(h_ptr + states, mask=inside, other=0.0), PHI)
-            tl.store(delta_ptr + steps, delta, mask=inside)
-            d = times_matrix(delta, w)
-            if EVERY:
-                tl.store(carried_ptr + steps, d, mask=inside)
-                more = tl.where(i < length - 1, H, 0)
-                d += tl.load(direct_ptr + steps - B * H, mask=n < more, other=0.0)
-            states -= B * H
-            steps -= B * H
-            tl.store(d_ptr + states, d, mask=inside)
+        h = before
 
 
 @triton.jit

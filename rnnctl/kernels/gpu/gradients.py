@@ -1,9 +1,10 @@
 """The gradients of all weights of a pack, as sums over a run's time steps and sequences, and their norms.
 
-Each weight matrix has a gradient A^T D: A has a row for every time step and sequence (states, one-hot symbols, real
-inputs, or ones for a bias), D the gradient of the sums there. A table says where A and D lie; each of its rows is one
-tile of one gradient, and one launch makes all tiles of all runs. The rows of A and D are split into parts, whose sums
-are added in a fixed order by the second kernel.
+Each is a product A^T D. D has the gradient of the sums, a row for every time step and sequence. A has what these sums
+are of, side by side: states, then the input (a one-hot symbol, or real numbers), then a one for the bias. So one
+product gives the gradients of a recurrent matrix, an input matrix and a bias. A table says where A and D lie; each of
+its rows is one tile of one product, and one launch makes all tiles of all runs. Time steps and sequences are split into
+parts, whose sums are added in a fixed order by the second kernel.
 """
 
 from __future__ import annotations
@@ -13,15 +14,20 @@ import triton.language as tl
 
 from rnnctl.kernels.gpu.blocks import block_product
 
-# Kinds of A.
-STATES, SYMBOLS, REALS, ONES = range(4)
-# Columns of the table.
+# Columns of the table. A: place of its states, distances of runs and rows, number of states, of inputs, of ones. D:
+# place and distances. Gradients: places of those of states, inputs and bias, and the length of their rows. The tile:
+# first row, first column, columns in all. Whether only the last step counts.
 COLUMNS = (
-    "kind", "a", "a_run", "a_row", "d", "d_run", "d_row", "out", "out_row", "first_row", "rows", "first_column",
-    "columns", "last_step",
+    "a", "a_run", "a_row", "states", "inputs", "ones", "d", "d_run", "d_row", "of_states", "of_inputs", "of_bias",
+    "length", "first", "column", "columns", "last_step",
 )  # fmt: skip
 WIDTH = tl.constexpr(len(COLUMNS))
-TILE_ROWS, TILE_COLUMNS, TILE_DEPTH = 32, 64, 32
+TILE_ROWS, TILE_COLUMNS, TILE_DEPTH = 64, 64, 32
+
+
+@triton.jit
+def _count(entry):
+    return tl.load(entry).to(tl.int32)
 
 
 @triton.jit
@@ -30,49 +36,67 @@ def products(
     HAS_REALS: tl.constexpr, SPLIT: tl.constexpr, PRECISION: tl.constexpr,
     BK: tl.constexpr, BN: tl.constexpr, BM: tl.constexpr,
 ):  # fmt: skip
-    """One tile of one gradient of one run, over one part of its rows. Grid: (tiles, parts, runs).
+    """One tile of one product of one run, over one part of its time steps and sequences. Grid: (tiles, parts, runs).
 
     arena_ptr: where A and D lie. u_ptr: symbols (T, B) or reals (T, B, V) of each run, u_run apart. parts_ptr: (R,
     SPLIT, weights), written.
     """
     tile, part, run = tl.program_id(0), tl.program_id(1), tl.program_id(2).to(tl.int64)
     entry = table_ptr + tile * WIDTH
-    kind, a_at, a_run, a_row = tl.load(entry), tl.load(entry + 1), tl.load(entry + 2), tl.load(entry + 3)
-    d_at, d_run, d_row = tl.load(entry + 4), tl.load(entry + 5), tl.load(entry + 6)
-    out, out_row = tl.load(entry + 7), tl.load(entry + 8)
-    k = tl.load(entry + 9) + tl.arange(0, BK)
-    inside_k = k < tl.load(entry + 10)
-    n = tl.load(entry + 11) + tl.arange(0, BN)
-    inside_n = n < tl.load(entry + 12)
-    last_step = tl.load(entry + 13)
+    a_ptr = arena_ptr + tl.load(entry) + run * tl.load(entry + 1)
+    a_row, states, inputs, ones = tl.load(entry + 2), _count(entry + 3), _count(entry + 4), _count(entry + 5)
+    d_ptr, d_row = arena_ptr + tl.load(entry + 6) + run * tl.load(entry + 7), tl.load(entry + 8)
+    first, columns, last_step = _count(entry + 13), _count(entry + 15), _count(entry + 16)
+    k = first + tl.arange(0, BK)
+    n = _count(entry + 14) + tl.arange(0, BN)
     length = tl.load(lengths_ptr + run)
     many = tl.where(last_step != 0, tl.where(length > 0, B, 0), length * B)
-    skipped = tl.where(last_step != 0, (length - 1) * B, 0)  # rows of A before its first
-    a_ptr, d_ptr = arena_ptr + a_at + run * a_run, arena_ptr + d_at + run * d_run
+    skipped = tl.where(last_step != 0, tl.where(length > 0, (length - 1) * B, 0), 0)  # rows of A before its first
+    u_ptr += run * u_run
+    within = tl.arange(0, BM)
     total = tl.zeros([BK, BN], parts_ptr.dtype.element_ty)
     for start in range(part * BM, many, SPLIT * BM):
-        m = start + tl.arange(0, BM)
-        live = m < many
-        d = tl.load(d_ptr + m[:, None] * d_row + n[None, :], mask=live[:, None] & inside_n[None, :], other=0.0)
-        if kind == 0:
-            a = tl.load(
-                a_ptr + (skipped + m)[None, :] * a_row + k[:, None], mask=inside_k[:, None] & live[None, :], other=0.0
-            )
-        elif kind == 3:
-            a = tl.where(inside_k[:, None] & live[None, :], 1.0, 0.0).to(total.dtype)
-        else:
-            if HAS_REALS:
-                a = tl.load(
-                    u_ptr + run * u_run + (skipped + m)[None, :] * V + k[:, None],
-                    mask=inside_k[:, None] & live[None, :],
-                    other=0.0,
-                )
-            else:
-                u = tl.load(u_ptr + run * u_run + skipped + m, mask=live, other=0).to(tl.int32)
-                a = tl.where((u[None, :] == k[:, None]) & live[None, :], 1.0, 0.0).to(total.dtype)
+        live = within < many - start
+        # Blocks begin at 64-bit places, and their rows are near.
+        d_block, a_block = d_ptr + start * d_row, a_ptr + (skipped + start) * a_row
+        d = tl.load(
+            d_block + within[:, None] * d_row.to(tl.int32) + n[None, :],
+            mask=live[:, None] & (n < columns)[None, :],
+            other=0.0,
+        )
+        a = tl.load(
+            a_block + within[None, :] * a_row.to(tl.int32) + k[:, None],
+            mask=(k < states)[:, None] & live[None, :],
+            other=0.0,
+        )
+        if first + BK > states:
+            v = k - states
+            if inputs > 0:
+                is_input = (v >= 0) & (v < inputs)
+                if HAS_REALS:
+                    a += tl.load(
+                        u_ptr + (skipped + start + within)[None, :] * V + v[:, None],
+                        mask=is_input[:, None] & live[None, :],
+                        other=0.0,
+                    )
+                else:
+                    u = tl.load(u_ptr + skipped + start + within, mask=live, other=0).to(tl.int32)
+                    hot = (u[None, :] == v[:, None]) & is_input[:, None] & live[None, :]
+                    a = tl.where(hot, 1.0, a)
+            one = (v >= inputs) & (v < inputs + ones)
+            a = tl.where(one[:, None] & live[None, :], 1.0, a)
         total = block_product(a, d, total, PRECISION)
-    at = (run * SPLIT + part) * weights + out
-    tl.store(parts_ptr + at + k[:, None] * out_row + n[None, :], total, mask=inside_k[:, None] & inside_n[None, :])
+    of_inputs = tl.load(entry + 10) + (k - states) * tl.load(entry + 12)
+    out = tl.where(
+        k < states,
+        tl.load(entry + 9) + k * tl.load(entry + 12),
+        tl.where(k < states + inputs, of_inputs, tl.load(entry + 11)),
+    )
+    tl.store(
+        parts_ptr + (run * SPLIT + part) * weights + out[:, None] + n[None, :],
+        total,
+        mask=(k < states + inputs + ones)[:, None] & (n < columns)[None, :],
+    )
 
 
 @triton.jit

@@ -8,7 +8,7 @@ from typing import Any
 MOST_UNITS = 128
 
 # The rows of a gradient's product are split into parts: as many as keep this number of rows busy.
-PART_ROWS, MOST_PARTS = 512, 8
+PART_ROWS, MOST_PARTS = 256, 16
 
 
 def launch(kernel: Any, grid: tuple[int, ...], *args: Any, warps: int = 4, **constants: Any) -> None:
@@ -30,3 +30,8 @@ def parts_of(rows: int) -> int:
 def blocks(size: int, block: int) -> int:
     """Return how many blocks cover `size`."""
     return -(-size // block)
+
+
+def warps_for(size: int) -> int:
+    """Return the warps of a program that keeps a matrix of `size` columns in registers: a thread for each column."""
+    return max(1, size // 32)
