@@ -22,7 +22,7 @@ COLUMNS = (
     "length", "first", "column", "columns", "last_step",
 )  # fmt: skip
 WIDTH = tl.constexpr(len(COLUMNS))
-TILE_ROWS, TILE_COLUMNS, TILE_DEPTH = 64, 64, 32
+TILE_ROWS, TILE_COLUMNS, TILE_DEPTH = 64, 64, 16
 
 
 @triton.jit
@@ -69,22 +69,20 @@ def products(
             mask=(k < states)[:, None] & live[None, :],
             other=0.0,
         )
-        if first + BK > states:
-            v = k - states
-            if inputs > 0:
-                is_input = (v >= 0) & (v < inputs)
-                if HAS_REALS:
-                    a += tl.load(
-                        u_ptr + (skipped + start + within)[None, :] * V + v[:, None],
-                        mask=is_input[:, None] & live[None, :],
-                        other=0.0,
-                    )
-                else:
-                    u = tl.load(u_ptr + skipped + start + within, mask=live, other=0).to(tl.int32)
-                    hot = (u[None, :] == v[:, None]) & is_input[:, None] & live[None, :]
-                    a = tl.where(hot, 1.0, a)
-            one = (v >= inputs) & (v < inputs + ones)
-            a = tl.where(one[:, None] & live[None, :], 1.0, a)
+        # Without a branch: around a part of a product's factor, the compiler would keep the factor in memory.
+        v = k - states
+        is_input = (v >= 0) & (v < inputs)
+        if HAS_REALS:
+            a += tl.load(
+                u_ptr + (skipped + start + within)[None, :] * V + v[:, None],
+                mask=is_input[:, None] & live[None, :],
+                other=0.0,
+            )
+        else:
+            u = tl.load(u_ptr + skipped + start + within, mask=live, other=0).to(tl.int32)
+            a = tl.where((u[None, :] == v[:, None]) & is_input[:, None] & live[None, :], 1.0, a)
+        one = (v >= inputs) & (v < inputs + ones)
+        a = tl.where(one[:, None] & live[None, :], 1.0, a)
         total = block_product(a, d, total, PRECISION)
     of_inputs = tl.load(entry + 10) + (k - states) * tl.load(entry + 12)
     out = tl.where(

@@ -7,7 +7,7 @@ import triton.language as tl
 
 from rnnctl.kernels.gpu.blocks import add_product
 
-TILE, BLOCK = 16, 64
+TILE, BLOCK = 16, 32  # larger blocks do not fit into registers
 
 
 @triton.jit
