@@ -27,6 +27,9 @@ from rnnctl.training.pack import GUARD_NORM, GUARD_SHRINK, Pack
 from rnnctl.training.staging import Field, Staging
 
 READ_EVERY = 256  # updates after which the host looks for runs that have diverged
+# Updates that are launched kernel by kernel before a graph is recorded, which takes about as long as these: a pack that
+# loses a run needs another graph.
+BEFORE_GRAPH = 30
 
 
 class DevicePack(Pack):
@@ -73,7 +76,7 @@ class DevicePack(Pack):
         arrays = self.staging.arrays
         self.inputs = Inputs(arrays["inputs"], arrays["steps"], arrays["goes_on"])
         self.graph: torch.cuda.CUDAGraph | None = None
-        self.started = False
+        self.launched = 0
 
     def _fields(self, runs: int) -> dict[str, Field]:
         kind = np.float32 if self.dtype == torch.float32 else np.float64
@@ -110,10 +113,10 @@ class DevicePack(Pack):
         return self.settle() if self.unread >= READ_EVERY or any(m.due for m in self.members) else []
 
     def _start(self) -> None:
-        """Start the launches of an update: one by one the first time, and then as a graph, which is recorded once."""
-        if not self.staging.on_gpu or not self.started:
+        """Start the launches of an update: one by one at first, and then as a graph, which is recorded once."""
+        if not self.staging.on_gpu or self.launched < BEFORE_GRAPH:
             self._launch()
-            self.started = True
+            self.launched += 1
             return
         if self.graph is None:
             self.graph = torch.cuda.CUDAGraph()

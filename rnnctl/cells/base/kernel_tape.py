@@ -191,6 +191,7 @@ class KernelTape(ABC):
         """The tiles of all gradients, for rnnctl.kernels.gpu.gradients.products, int64."""
         head = Product("W_hy", self.read, Factor("dy", self.model.outputs), bias="b_hy", last_step=not self.every)
         shapes, places = dict(self.model.layout.shapes), self.places
+        tile_rows, tile_columns, _ = self._tile
         rows: list[list[int]] = []
         for product in [*self.products(), head]:
             states = self._place(product.a) if product.a else (0, 0, 0)
@@ -199,8 +200,8 @@ class KernelTape(ABC):
             columns = shapes[next(name for name in (product.weight, product.inputs, product.bias) if name)][-1]
             of_states = places[product.weight] + product.first_row * columns if product.weight else 0
             of_inputs, of_bias = (places[name] if name else 0 for name in (product.inputs, product.bias))
-            for first in range(0, width + inputs + ones, gradients.TILE_ROWS):
-                for column in range(0, columns, gradients.TILE_COLUMNS):
+            for first in range(0, width + inputs + ones, tile_rows):
+                for column in range(0, columns, tile_columns):
                     rows.append(
                         [*states, width, inputs, ones, *self._place(product.d), of_states, of_inputs, of_bias, columns]
                         + [first, column, columns, int(product.last_step)]
@@ -214,6 +215,10 @@ class KernelTape(ABC):
             at += factor.layer * buffer.stride(0)
             buffer = buffer[0]
         return at, buffer.stride(0), buffer.stride(-2)
+
+    @property
+    def _tile(self) -> tuple[int, int, int]:
+        return gradients.TILES[str(self.dtype).removeprefix("torch.")]
 
     @cached_property
     def parts(self) -> int:
@@ -247,7 +252,7 @@ class KernelTape(ABC):
             self.arena, inputs.values, inputs.stride, inputs.lengths_R, self.table, parts_RSN, size, self.batch,
             self.model.inputs,
             HAS_REALS=inputs.reals, SPLIT=self.parts, PRECISION=self.precision,
-            BK=gradients.TILE_ROWS, BN=gradients.TILE_COLUMNS, BM=gradients.TILE_DEPTH,
+            **dict(zip(("BK", "BN", "BM"), self._tile, strict=True)),
         )  # fmt: skip
         launch(
             gradients.gather,

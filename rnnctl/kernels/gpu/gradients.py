@@ -22,7 +22,9 @@ COLUMNS = (
     "length", "first", "column", "columns", "last_step",
 )  # fmt: skip
 WIDTH = tl.constexpr(len(COLUMNS))
-TILE_ROWS, TILE_COLUMNS, TILE_DEPTH = 64, 64, 16
+# Rows and columns of a tile, and how many steps and sequences are multiplied at a time: as much as registers hold. The
+# sums of float64 take more of them (see rnnctl.kernels.gpu.blocks.block_product).
+TILES = {"float32": (64, 64, 16), "float64": (16, 32, 16)}
 
 
 @triton.jit
