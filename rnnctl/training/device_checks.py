@@ -63,7 +63,7 @@ class KernelValidator(Validator):
             tape = self._tape(end - start)
             part, aims = inputs[None, :, start:end].contiguous(), targets[..., start:end].reshape(1, -1).contiguous()
             for first in range(0, runs, self.runs):
-                flat = flat_RN[first : first + self.runs]
+                flat = flat_RN[first : first + self.runs].clone()  # so that it is aligned as all rows are
                 shared = same_for_all(part, len(flat), length, self.device)
                 tape.forward(flat, shared)
                 tape.head(self.question, flat, shared, aims)
@@ -75,7 +75,7 @@ class KernelValidator(Validator):
 def same_for_all(inputs: torch.Tensor, runs: int, length: int, device: str) -> Inputs:
     """Return inputs that all runs have, (1, T, B) or (1, T, B, V), all of one length, from states of zeros."""
     lengths_R, goes_on_R = (torch.full((runs,), n, dtype=torch.int32, device=device) for n in (length, 0))
-    return Inputs(inputs, lengths_R, goes_on_R)
+    return Inputs(inputs, lengths_R, goes_on_R, shared=True)
 
 
 class DeviceChecker(Checker):

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Iterable
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -36,22 +36,34 @@ SHARED_LIMITS = {75: 64 * 1024, 80: 163 * 1024, 86: 99 * 1024, 89: 99 * 1024, 90
 
 @dataclass(frozen=True)
 class Compiled:
-    """A kernel for one capability. shared: bytes of a program. registers, local: of a thread; local: bytes that do not
-    fit into registers and go through memory.
+    """A kernel for one capability.
+
+    assumed: names of arguments that are multiples of 16, or 1, in every launch of the program. shared: bytes of a
+    program. registers, local: of a thread; local: bytes that do not fit into registers and go through memory.
+    identity: equal for equal programs.
     """
 
     name: str
     capability: int
     constants: tuple[tuple[str, Any], ...]
+    assumed: tuple[str, ...]
     warps: int
     shared: int
     registers: int
     local: int
+    identity: str
 
     @property
     def fits(self) -> bool:
         """Whether cards of the capability have the shared memory."""
         return self.shared <= SHARED_LIMITS[self.capability]
+
+    def __str__(self) -> str:
+        constants = ", ".join(f"{key}={value}" for key, value in self.constants)
+        return (
+            f"{self.name} for {self.capability} ({constants}; assumed {', '.join(self.assumed)}): {self.warps} warps, "
+            f"{self.shared} B shared, {self.registers} registers, {self.local} B local"
+        )
 
 
 class Card:
@@ -78,22 +90,22 @@ class Compiler:
         if triton.knobs.runtime.interpret:
             raise RuntimeError("TRITON_INTERPRET is set: kernels are interpreted in this process, not compiled")
         self.cards = [Card(capability) for capability in capabilities]
+        self.launches: Counter[Compiled] = Counter()
         self._compiled: dict[str, Compiled] = {}  # by Triton's hash of program, target and options
-        self._stack = ExitStack()
+        self._folder = TemporaryDirectory()
 
     @property
     def kernels(self) -> list[Compiled]:
-        """All kernels so far."""
-        return list(self._compiled.values())
+        """All kernels so far, in the order in which they were launched first."""
+        return list(self.launches)
 
     def __enter__(self) -> Self:
-        self._folder = Path(self._stack.enter_context(TemporaryDirectory()))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
+        self._folder.cleanup()
 
     def launch(self, kernel: Any, grid: Any, *args: Any, **constants: Any) -> None:
         """Compile what `rnnctl.kernels.gpu.launch.launch` is asked to start."""
@@ -102,21 +114,23 @@ class Compiler:
             with mock.patch.object(driver, "_active", card):
                 launch(_Uncalled(kernel, self, card.capability, constants), grid, *args, **constants)
 
-    def keep(self, kernel: Any, capability: int, constants: dict[str, Any], compiled: Any) -> None:
-        """Note what a compiled kernel takes."""
-        if compiled.hash in self._compiled:
-            return
-        registers, local = _registers_and_local(compiled.asm["cubin"], self._folder)
-        shown = {key: kernel_name(value) if hasattr(value, "fn") else value for key, value in constants.items()}
-        self._compiled[compiled.hash] = Compiled(
-            name=kernel_name(kernel),
-            capability=capability,
-            constants=tuple(shown.items()),
-            warps=compiled.metadata.num_warps,
-            shared=compiled.metadata.shared,
-            registers=registers,
-            local=local,
-        )
+    def count(self, kernel: Any, capability: int, constants: dict[str, Any], compiled: Any) -> None:
+        """Count a launch of a compiled kernel."""
+        if compiled.hash not in self._compiled:
+            registers, local = _registers_and_local(compiled.asm["cubin"], Path(self._folder.name))
+            shown = {key: kernel_name(value) if hasattr(value, "fn") else value for key, value in constants.items()}
+            self._compiled[compiled.hash] = Compiled(
+                name=kernel_name(kernel),
+                capability=capability,
+                constants=tuple((key, value) for key, value in shown.items() if key != "warps"),
+                assumed=_assumed(compiled.src, constants),
+                warps=compiled.metadata.num_warps,
+                shared=compiled.metadata.shared,
+                registers=registers,
+                local=local,
+                identity=compiled.hash,
+            )
+        self.launches[self._compiled[compiled.hash]] += 1
 
 
 @dataclass(frozen=True)
@@ -131,9 +145,16 @@ class _Uncalled:
     def __getitem__(self, grid: Any) -> Any:
         def compile_only(*args: Any, **options: Any) -> None:
             compiled = self.kernel.warmup(*args, grid=grid, **options)
-            self.compiler.keep(self.kernel, self.capability, self.constants, compiled)
+            self.compiler.count(self.kernel, self.capability, self.constants, compiled)
 
         return compile_only
+
+
+def _assumed(source: Any, constants: dict[str, Any]) -> tuple[str, ...]:
+    names = source.fn.arg_names
+    multiples = [f"{names[i]} % 16" for (i,), facts in source.attrs.items() if facts]
+    ones = [f"{names[i]} = {value}" for (i,), value in source.constants.items() if names[i] not in constants]
+    return (*multiples, *ones)
 
 
 def _registers_and_local(cubin: bytes, folder: Path) -> tuple[int, int]:

@@ -23,6 +23,7 @@ from rnnctl.kernels.gpu import gradients, heads
 from rnnctl.kernels.gpu.launch import blocks, launch, parts_of
 from rnnctl.question import Question
 
+ALIGNED = 16  # numbers; a buffer begins at a multiple
 GATHERED = 1024  # weights that a program of rnnctl.kernels.gpu.gradients.gather takes
 
 
@@ -31,12 +32,14 @@ class Inputs:
     """The inputs of a pack on the device.
 
     values: (R, T, B) symbols or (R, T, B, V) reals; R is 1 where all runs have the same. lengths_R: int32, the steps of
-    each run. goes_on_R: int32, 1 for a run that starts from the state that it carries.
+    each run. goes_on_R: int32, 1 for a run that starts from the state that it carries. shared: whether all runs have
+    the same inputs and targets.
     """
 
     values: torch.Tensor
     lengths_R: torch.Tensor
     goes_on_R: torch.Tensor
+    shared: bool = False
 
     @property
     def reals(self) -> bool:
@@ -46,7 +49,8 @@ class Inputs:
     @property
     def stride(self) -> int:
         """How far apart the inputs of two runs are; 0 where all have the same."""
-        return self.values.stride(0) if len(self.values) > 1 else 0
+        # Not 0 for a run alone: Triton makes another program for a multiple of 16, and that may have other bits.
+        return 0 if self.shared else self.values.stride(0)
 
 
 @dataclass(frozen=True)
@@ -105,13 +109,12 @@ class KernelTape(ABC):
         self.keep = train or every
         self.answers = steps * batch if every else batch
         shapes = {**self._buffers(), **self._head_buffers()}
-        self.arena = torch.zeros(sum(map(math.prod, shapes.values())), dtype=dtype, device=device)
+        self.arena = torch.zeros(sum(map(_room, shapes.values())), dtype=dtype, device=device)
         self.buffers: dict[str, torch.Tensor] = {}
         start = 0
         for name, shape in shapes.items():
-            size = math.prod(shape)
-            self.buffers[name] = self.arena[start : start + size].view(shape)
-            start += size
+            self.buffers[name] = self.arena[start : start + math.prod(shape)].view(shape)
+            start += _room(shape)
         self.carry_RBC = torch.zeros(runs, batch, model.state_size * self._state_parts, dtype=dtype, device=device)
         self.lengths: Sequence[int] = []
 
@@ -278,7 +281,7 @@ class KernelTape(ABC):
         launch(
             heads.head,
             (blocks(self.answers, heads.TILE), runs),
-            states, run, row, targets_RA, targets_RA.stride(0) if len(targets_RA) > 1 else 0, inputs.lengths_R,
+            states, run, row, targets_RA, 0 if inputs.shared else targets_RA.stride(0), inputs.lengths_R,
             self.weight(flat_RN, "W_hy"), self.weight(flat_RN, "b_hy"), flat_RN.shape[1], self.buffers["dy"],
             self.buffers.get("direct"), self.buffers["losses"], None if self.train else self.wrong_RA, self.answers,
             self.batch, self.model.hidden, outputs, question.tolerance,
@@ -301,3 +304,12 @@ class KernelTape(ABC):
     def wrong_RA(self) -> torch.Tensor:
         """Whether each answer is wrong, of a tape that only goes forward."""
         return torch.zeros(self.runs, self.answers, dtype=torch.int8, device=self.device)
+
+
+def _room(shape: tuple[int, ...]) -> int:
+    """Return the numbers that a buffer takes in the arena, so that the next one begins at a multiple of 16 bytes.
+
+    Triton makes other programs, which may have other bits, for addresses that are not. Where a buffer begins depends on
+    the number of runs, and bits must not.
+    """
+    return -(-math.prod(shape) // ALIGNED) * ALIGNED

@@ -1,0 +1,87 @@
+"""Runs of the shapes that launches are bounded for, and that kernels are compiled for."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args, get_origin
+
+from rnnctl.cells.base.section import CellSection
+from rnnctl.cells.catalogue import CELLS
+from rnnctl.study.run import RunSpec
+
+UPDATES = 7
+# Others train through the torch operations of their tapes.
+CELLS_WITH_KERNELS = [cell for cell in CELLS.names if CELLS[cell]().network(4, 4).kernel_tape is not None]
+
+
+def through_time(cell: str, seed: int = 1, **train: Any) -> RunSpec:
+    """Return a run with H = 50, batches of 20 and lengths from 50 to 200: those of the paper's runs that solve."""
+    return RunSpec.model_validate(
+        {
+            "task": {"name": "temporal_order", "min_length": 50, "max_length": 200},
+            "model": {"name": cell, "hidden": 50},
+            "train": {"batch": 20, **train},
+            "seed": seed,
+            **_few_checks(),
+        }
+    )
+
+
+def byte_by_byte(seed: int = 1, **model: Any) -> RunSpec:
+    """Return a run of two gated layers on text, a byte an update, trained by Adam."""
+    return RunSpec.model_validate(
+        {
+            "task": {"name": "text", "window": 1000},
+            "model": {"name": "gated", "hidden": 32, "layers": 2, **model},
+            "train": {"batch": 32, "optimizer": "adam", "lr": 0.001, "clip": "none", "bptt": 1},
+            "seed": seed,
+            **_few_checks(),
+        }
+    )
+
+
+def _few_checks() -> dict[str, Any]:
+    return {
+        "check": {"every": 3, "samples": 20, "chunk": 10, "diagnostic_batch": 5},
+        "stop": {"solved": "never"},
+    }
+
+
+def packed(runs: int, make: Any, *args: Any, **settings: Any) -> dict[str, RunSpec]:
+    """Return runs of different seeds, of one pack key, with UPDATES updates."""
+    made = [make(*args, seed=seed, **settings) for seed in range(runs)]
+    return {str(i): _short(spec) for i, spec in enumerate(made)}
+
+
+def _short(spec: RunSpec) -> RunSpec:
+    data = spec.model_dump(mode="json")
+    data["train"]["updates"] = UPDATES
+    return RunSpec.model_validate(data)
+
+
+def sized(cell: str, hidden: int, batch: int, **settings: Any) -> RunSpec:
+    """Return a run whose updates and checks take few steps. settings: of the cell, and `train`, `task`."""
+    return RunSpec.model_validate(
+        {
+            "task": settings.pop("task", {"name": "temporal_order", "min_length": 10, "max_length": 14}),
+            "train": {"updates": 2, "batch": batch, **settings.pop("train", {})},
+            "model": {"name": cell, "hidden": hidden, **settings},
+            "check": {"every": 2, "samples": 6, "chunk": 3, "diagnostic_batch": 2},
+            "stop": {"solved": "never"},
+            "seed": settings.pop("seed", 1),
+        }
+    )
+
+
+def variants(cell: type[CellSection]) -> list[dict[str, Any]]:
+    """Return settings of a cell that together have every word and every flag of its section, but few of their
+    combinations: each word alone, all flags, and none.
+    """
+    fields = {key: field for key, field in cell.model_fields.items() if key != "name"}
+    words = [
+        {key: word}
+        for key, field in fields.items()
+        if get_origin(field.annotation) is Literal
+        for word in get_args(field.annotation)
+    ]
+    flags = [key for key, field in fields.items() if field.annotation is bool]
+    return [{}, *words, *([dict.fromkeys(flags, value) for value in (True, False)] if flags else [])]

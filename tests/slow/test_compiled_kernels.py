@@ -1,0 +1,71 @@
+"""All kernels, compiled for cards that are not there, at the sizes that training sends to them: they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from rnnctl.cells.catalogue import CELLS
+from rnnctl.optimizers.catalogue import OPTIMIZERS
+from rnnctl.study.run import RunSpec
+from tests.pretended.device import pretended_device
+from tests.slow.compiling import Compiler
+from tests.slow.shapes import CELLS_WITH_KERNELS, sized, variants
+from tests.training.memory import train
+
+CAPABILITIES = (80, 86, 90)
+HIDDEN = (16, 50, 100, 128, 200, 256, 512)
+# Bytes of local memory of a thread that are known, by kernel: what does not fit into registers.
+KNOWN_LOCAL: dict[str, int] = {}
+
+
+def specs_of(cell: str) -> list[RunSpec]:
+    """Return runs that together have every size and every setting of a cell, and every optimizer, precision and
+    question.
+    """
+    sizes = [sized(cell, hidden, 20) for hidden in HIDDEN]
+    settings = [sized(cell, 50, 20, **variant) for variant in variants(CELLS[cell])]
+    trains = [{"optimizer": name} for name in OPTIMIZERS.names]
+    trains += [{"dtype": "float64"}, {"precision": "tf32"}]
+    tasks = [{"name": "memorization", "min_length": 4, "max_length": 6, "values": 3, "positions": 3}]
+    if CELLS[cell].takes_reals:
+        tasks.append({"name": "addition", "min_length": 10, "max_length": 14})
+    others = [sized(cell, hidden, 20, train=each) for hidden in (50, 200) for each in trains]
+    others += [sized(cell, hidden, 20, task=each) for hidden in (50, 200) for each in tasks]
+    return sizes + settings + others
+
+
+def compiled(specs: Iterable[RunSpec], capabilities: Iterable[int], runs: int = 1) -> Compiler:
+    """Train packs of each run and others like it, whose kernels are compiled and not started."""
+    with Compiler(capabilities) as compiler, pretended_device(compiler.launch, zeroed=True) as device:
+        for spec in specs:
+            others = {str(i): spec.model_copy(update={"seed": spec.seed + i}) for i in range(runs)}
+            train(others, device=device.name)
+    return compiler
+
+
+@pytest.mark.parametrize("capability", CAPABILITIES)
+@pytest.mark.parametrize("cell", CELLS_WITH_KERNELS)
+def test_every_kernel_fits(cell, capability, figure):
+    kernels = compiled(specs_of(cell), [capability]).kernels
+    figure("kernels", len(kernels))
+    figure("shared", f"at most {max(kernel.shared for kernel in kernels)} B")
+    figure("registers", f"at most {max(kernel.registers for kernel in kernels)}")
+    wrong = [str(kernel) for kernel in kernels if not kernel.fits or kernel.local > KNOWN_LOCAL.get(kernel.name, 0)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("validated", [2**28, 1], ids=["validated together", "validated one by one"])
+@pytest.mark.parametrize("hidden", [50, 200])
+@pytest.mark.parametrize("cell", CELLS_WITH_KERNELS)
+def test_a_run_is_trained_by_the_same_programs_alone_and_in_a_pack(cell, hidden, validated, monkeypatch):
+    """Triton makes other programs for other arguments (numbers that are 1, or multiples of 16): with other bits."""
+    monkeypatch.setattr("rnnctl.training.device_checks.OF_ALL", validated)
+
+    def programs(runs: int) -> set[str]:
+        return {str(kernel) for kernel in compiled([sized(cell, hidden, 21)], [86], runs).kernels}
+
+    alone = programs(1)
+    for runs in (2, 3, 16):
+        assert sorted(programs(runs) ^ alone) == []

@@ -1,0 +1,56 @@
+"""What an update of a pack asks of a device: few launches at any pack size and length, one copy in, and none out.
+
+Kernels are counted and not run; memory that they would write reads as zeros.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.pretended.device import pretended_device
+from tests.pretended.traffic import traffic_between_checks
+from tests.slow.shapes import CELLS_WITH_KERNELS, byte_by_byte, packed, through_time
+
+MOST, MOST_BYTE_BY_BYTE = 40, 60
+
+
+def nothing(*args: Any, **constants: Any) -> None:
+    """Start no kernel."""
+
+
+def check_traffic(specs, most, figure):
+    with pretended_device(nothing, zeroed=True) as device:
+        updates = traffic_between_checks(device, specs)
+    assert len(updates) > 2
+    for traffic in updates:
+        assert 0 < traffic.launches.total() <= most, traffic.launches
+        assert (traffic.into.count, traffic.out.count) == (1, 0)
+    figure("launches", ", ".join(f"{name} {count}" for name, count in sorted(updates[-1].launches.items())))
+    figure("total", updates[-1].launches.total())
+
+
+@pytest.mark.parametrize("runs", [1, 32])
+@pytest.mark.parametrize("cell", CELLS_WITH_KERNELS)
+def test_an_update_through_time(cell, runs, figure):
+    check_traffic(packed(runs, through_time, cell), MOST, figure)
+
+
+@pytest.mark.parametrize("runs", [1, 32])
+def test_an_update_with_omega(runs, figure):
+    check_traffic(packed(runs, through_time, "rnn", omega=0.5), MOST, figure)
+
+
+@pytest.mark.skipif("gated" not in CELLS_WITH_KERNELS, reason="the gated cell has no kernels")
+@pytest.mark.parametrize("runs", [1, 32])
+def test_an_update_byte_by_byte(runs, figure):
+    check_traffic(packed(runs, byte_by_byte), MOST_BYTE_BY_BYTE, figure)
+
+
+def test_what_an_update_copies_does_not_grow_with_what_it_does(figure):
+    """Symbols are bytes, and numbers are few: a pack of 32 copies less than a megabyte an update."""
+    with pretended_device(nothing, zeroed=True) as device:
+        updates = traffic_between_checks(device, packed(32, through_time, "rnn"))
+    figure("bytes", updates[-1].into.bytes)
+    assert updates[-1].into.bytes < 2**20
