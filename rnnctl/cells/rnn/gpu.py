@@ -13,7 +13,7 @@ from rnnctl.cells.rnn.omega import omega
 from rnnctl.kernels.gpu.launch import MOST_UNITS, blocks, launch, padded, warps_for
 
 TILE, BLOCK, DEPTH = 16, 64, 32  # of the kernels that take tiles of sequences
-NORMS, NORMS_AT_A_TIME = 64, 1024  # rows that a program of the regulariser takes
+NORMS, NORMS_AT_A_TIME = 64, 512  # rows that a program of the regulariser takes
 
 
 class KernelRnnTape(KernelTape):
@@ -31,7 +31,7 @@ class KernelRnnTape(KernelTape):
             "d": (runs, steps + 1, batch, hidden),
             "delta": (runs, steps, batch, hidden),
             "states": (runs, steps, batch, hidden),
-            "norms": (runs, 2, steps * batch),
+            "norms": (runs, 2, (steps + 1) * batch),
         }
         return {**shapes, "carried": (runs, steps, batch, hidden)} if self.every else shapes
 
@@ -78,8 +78,9 @@ class KernelRnnTape(KernelTape):
 
     def backward(self, flat_RN: torch.Tensor, inputs: Inputs) -> None:
         hidden, buffers = self.model.hidden, self.buffers
+        weights = flat_RN if self._kept else self.transposed(flat_RN, "W_hh")
         arguments = (
-            inputs.lengths_R, self.weight(flat_RN, "W_hh"), flat_RN.shape[1], buffers["h"], buffers["direct"],
+            inputs.lengths_R, self.weight(weights, "W_hh"), weights.shape[1], buffers["h"], buffers["direct"],
             buffers["d"], buffers["carried" if self.every else "d"], buffers["delta"], self.steps, self.batch,
         )  # fmt: skip
         common: dict[str, Any] = {"H": hidden, "PHI": self.model.activation, "EVERY": self.every}
@@ -97,15 +98,15 @@ class KernelRnnTape(KernelTape):
     def regularise(self, scalars_RS: torch.Tensor) -> None:
         hidden, buffers = self.model.hidden, self.buffers
         carried = buffers["carried" if self.every else "d"]
-        grid = blocks(self.steps * self.batch, NORMS), len(scalars_RS)
+        rows, runs = self.steps * self.batch, len(scalars_RS)
         launch(
-            kernels.squared_norms, grid,
+            kernels.squared_norms, (blocks(rows + self.batch, NORMS), runs, 2 if self.every else 1),
             self._lengths_R, buffers["d"], carried, buffers["norms"], scalars_RS, scalars_RS.stride(0),
             self.steps, self.batch, hidden,
-            EVERY=self.every, TILE=NORMS, BLOCK=BLOCK,
+            TILE=NORMS, BLOCK=BLOCK,
         )  # fmt: skip
         launch(
-            kernels.regularise, grid,
+            kernels.regularise, (blocks(rows, NORMS), runs),
             self._lengths_R, buffers["h"], carried, buffers["norms"], buffers["states"], buffers["omegas"], scalars_RS,
             scalars_RS.stride(0), self.steps, self.batch, hidden,
             EVERY=self.every, TILE=NORMS, BLOCK=BLOCK, DEPTH=NORMS_AT_A_TIME,

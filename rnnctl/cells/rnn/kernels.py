@@ -143,7 +143,7 @@ def backward_tiles(
     H: tl.constexpr, PHI: tl.constexpr, EVERY: tl.constexpr,
     PRECISION: tl.constexpr, TILE: tl.constexpr, BLOCK: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
-    """As `backward`, for a tile of sequences. Grid: (tiles, runs)."""
+    """As `backward`, for a tile of sequences. Grid: (tiles, runs). w_hh_ptr: W_hh transposed."""
     tile, run = tl.program_id(0), tl.program_id(1).to(tl.int64)
     rows = tile * TILE + tl.arange(0, TILE)
     live = rows < B
@@ -176,7 +176,7 @@ def backward_tiles(
             own = rows[:, None] * H + n[None, :]
             d = tl.zeros([TILE, BLOCK], d_ptr.dtype.element_ty)
             d = add_product(
-                d, delta_ptr + (t - 1) * B * H, rows, live, H, w_hh_ptr, 1, H, H, n, inside, DEPTH, PRECISION
+                d, delta_ptr + (t - 1) * B * H, rows, live, H, w_hh_ptr, H, 1, H, n, inside, DEPTH, PRECISION
             )
             if EVERY:
                 tl.store(carried_ptr + (t - 1) * B * H + own, d, mask=both)
@@ -189,28 +189,26 @@ def backward_tiles(
 
 @triton.jit
 def squared_norms(
-    lengths_ptr, d_ptr, carried_ptr, norms_ptr, scalars_ptr, scalars, T, B, H,
-    EVERY: tl.constexpr, TILE: tl.constexpr, BLOCK: tl.constexpr,
+    lengths_ptr, d_ptr, carried_ptr, norms_ptr, scalars_ptr, scalars, T, B, H, TILE: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """|d_t|^2 and |c_t|^2 of each sequence for t = 1..T_r, (R, 2, T B), of regularised runs. Grid: (tiles, runs)."""
-    tile, run = tl.program_id(0), tl.program_id(1).to(tl.int64)
-    rows = tl.load(lengths_ptr + run) * B
+    """|d_t|^2 of each sequence for t = 0..T_r, and |c_t|^2 for t = 1..T_r, (R, 2, (T + 1) B), of regularised runs.
+    Grid: (tiles, runs, 2), or 1 where c_t is d_{t-1}.
+    """
+    tile, run, carried = tl.program_id(0), tl.program_id(1).to(tl.int64), tl.program_id(2)
+    rows = (tl.load(lengths_ptr + run) + 1 - carried) * B
     alpha = tl.load(scalars_ptr + run * scalars)
     m = tile * TILE + tl.arange(0, TILE)
     if (tile * TILE < rows) & (alpha > 0):
-        d_ptr += (run * (T + 1) + 1) * B * H
-        carried_ptr += run * (T if EVERY else T + 1) * B * H
-        here, before = tl.zeros([TILE], norms_ptr.dtype.element_ty), tl.zeros([TILE], norms_ptr.dtype.element_ty)
+        rows_ptr = d_ptr + run * (T + 1) * B * H
+        if carried == 1:
+            rows_ptr = carried_ptr + run * T * B * H
+        total = tl.zeros([TILE], norms_ptr.dtype.element_ty)
         for start in range(0, H, BLOCK):
             n = start + tl.arange(0, BLOCK)
             both = (m < rows)[:, None] & (n < H)[None, :]
-            d = tl.load(d_ptr + m[:, None] * H + n[None, :], mask=both, other=0.0)
-            c = tl.load(carried_ptr + m[:, None] * H + n[None, :], mask=both, other=0.0)
-            here += tl.sum(d * d, 1)
-            before += tl.sum(c * c, 1)
-        norms_ptr += run * 2 * T * B
-        tl.store(norms_ptr + m, here, mask=m < rows)
-        tl.store(norms_ptr + T * B + m, before, mask=m < rows)
+            row = tl.load(rows_ptr + m[:, None] * H + n[None, :], mask=both, other=0.0)
+            total += tl.sum(row * row, 1)
+        tl.store(norms_ptr + (run * 2 + carried) * (T + 1) * B + m, total, mask=m < rows)
 
 
 @triton.jit
@@ -226,7 +224,8 @@ def regularise(
     alpha = tl.load(scalars_ptr + run * scalars)
     bound = tl.load(scalars_ptr + run * scalars + 1)
     kind = omegas_ptr.dtype.element_ty
-    norms_ptr += run * 2 * T * B
+    here_ptr = norms_ptr + (run * 2 * (T + 1) + 1) * B
+    before_ptr = norms_ptr + (run * 2 + (1 if EVERY else 0)) * (T + 1) * B
     m = tile * TILE + tl.arange(0, TILE)
     k, value = tl.zeros([TILE], kind), tl.zeros([DEPTH], kind)
     if alpha > 0:
@@ -234,16 +233,16 @@ def regularise(
         usable = tl.zeros([DEPTH], kind)
         for start in range(0, rows, DEPTH):
             i = start + tl.arange(0, DEPTH)
-            here = tl.load(norms_ptr + i, mask=i < rows, other=0.0)
-            before = tl.load(norms_ptr + T * B + i, mask=i < rows, other=0.0)
+            here = tl.load(here_ptr + i, mask=i < rows, other=0.0)
+            before = tl.load(before_ptr + i, mask=i < rows, other=0.0)
             good = (here >= bound) & (i < rows)
             excess = tl.where(good, before / tl.where(good, here, 1.0) - 1, 0.0)
             usable += tl.where(good, 1.0, 0.0)
             value += excess * excess
         count = tl.maximum(tl.sum(usable, 0), 1.0)
         value /= count
-        here = tl.load(norms_ptr + m, mask=m < rows, other=0.0)
-        before = tl.load(norms_ptr + T * B + m, mask=m < rows, other=0.0)
+        here = tl.load(here_ptr + m, mask=m < rows, other=0.0)
+        before = tl.load(before_ptr + m, mask=m < rows, other=0.0)
         good = (here >= bound) & (m < rows)
         divisor = tl.where(good, here, 1.0)
         k = tl.where(good, 4 * alpha * (before / divisor - 1) / (count * divisor), 0.0)
