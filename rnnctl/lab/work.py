@@ -20,13 +20,15 @@ from rnnctl.determinism import bit_environment, settle_torch
 from rnnctl.lab.worker_options import WorkerOptions
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
-from rnnctl.training.loop import Cadence, train_pack
+from rnnctl.training.loop import Cadence, make_pack, train_pack
 from rnnctl.training.memory import needs, shortage
 from rnnctl.training.packing import most_in_a_pack
 
 
-def execute(session: Session, *, device: str, cadence: Cadence) -> None:
+def execute(session: Session, *, device: str, cadence: Cadence, peers: int = 1) -> None:
     """Train a session's runs until each has ended, is lost, or the session drains.
+
+    peers: how many workers share the cores of this machine, this one included.
 
     Raise OutOfMemory if not even one run fits into the memory of the device, or if it runs out while they train.
     """
@@ -35,7 +37,7 @@ def execute(session: Session, *, device: str, cadence: Cadence) -> None:
     if (reason := shortage(key, device)) is not None:
         raise OutOfMemory(reason)
     try:
-        train_pack(specs, session, device=device, cadence=cadence)
+        train_pack(specs, session, device=device, cadence=cadence, pack_factory=partial(make_pack, peers=peers))
         return
     except RuntimeError as error:
         if not devices.ran_out_of_memory(error):
@@ -60,7 +62,7 @@ def build_worker(options: WorkerOptions, emit: Emit, stop: threading.Event) -> W
     cadence = Cadence(options.checkpoint_seconds, options.checkpoint_updates)
     return Worker(
         StoreLedger(options.workspace),
-        partial(execute, device=device, cadence=cadence),
+        partial(execute, device=device, cadence=cadence, peers=options.peers),
         options.settings,
         max_pack=partial(most_in_a_pack, device=device, workers=workers, override=options.pack),
         environment=environment(device),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,13 +17,13 @@ from rnnctl.cells.base.kernel_tape import GATHERED, Inputs, KernelTape
 from rnnctl.kernels.gpu import updates
 from rnnctl.kernels.gpu.launch import blocks, launch
 from rnnctl.study.pack_key import PackKey
-from rnnctl.study.run import RunSpec
-from rnnctl.study.train import Rescale
 from rnnctl.tasks.base import Task
 from rnnctl.training.device_checks import DeviceChecker
+from rnnctl.training.drawing import Drawing
 from rnnctl.training.member import Member, Window
 from rnnctl.training.pack import GUARD_NORM, GUARD_SHRINK, Pack
-from rnnctl.training.staging import Field, Staging
+from rnnctl.training.slots import Field, slot_size
+from rnnctl.training.staging import Staging
 
 READ_EVERY = 256  # updates after which the host looks for runs that have diverged
 # Updates that are launched kernel by kernel before a graph is recorded, which takes about as long as these: a pack that
@@ -33,7 +32,14 @@ BEFORE_GRAPH = 30
 
 
 class DevicePack(Pack):
-    """A pack whose updates are kernels. See Pack."""
+    """A pack whose updates are kernels. See Pack.
+
+    spare: how many processes may draw batches for this one (see rnnctl.training.drawing).
+    """
+
+    def __init__(self, members: Sequence[Member], weights: Sequence[torch.Tensor], device: str, spare: int = 0) -> None:
+        self.spare = spare
+        super().__init__(members, weights, device)
 
     def _allocate(self, key: PackKey, task: Task, steps: int) -> None:
         make_tape = self.model.kernel_tape
@@ -47,6 +53,9 @@ class DevicePack(Pack):
         self.slots = key.train.optimizer.slots
         self.scalars = updates.SETTINGS + len(self.members[0].spec.train.optimizer.numbers(1.0, 1))
         self.task_steps = steps
+        size = slot_size(self._fields(len(self.members)))
+        self.drawing = Drawing(self.members, size, self.spare)
+        self.staging = Staging(size, self.device, self.drawing.memory)
         self._bring([m.carried for m in self.members], [m.kept for m in self.members])
 
     def keep(self, rows: Sequence[int]) -> None:
@@ -54,6 +63,11 @@ class DevicePack(Pack):
         super().keep(rows)
         if rows:
             self._bring(carried, kept)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        self.drawing.close()
 
     def _bring(self, carried: Sequence[torch.Tensor | None], kept: Sequence[torch.Tensor | None]) -> None:
         """Bring what belongs to each row to the device, and make views of it the members' own."""
@@ -72,7 +86,9 @@ class DevicePack(Pack):
         self.choices_R = torch.zeros(runs, dtype=torch.int32, device=self.device)
         self.settled = [(m.step, m.window.updates) for m in members]
         self.unread = 0
-        self.staging = Staging(self._fields(runs), self.device)
+        fields = self._fields(runs)
+        self.staging.arrange(fields)
+        self.drawing.begin(members, fields, self.staging.wait)
         arrays = self.staging.arrays
         self.inputs = Inputs(arrays["inputs"], arrays["steps"], arrays["goes_on"])
         self.graph: torch.cuda.CUDAGraph | None = None
@@ -97,13 +113,9 @@ class DevicePack(Pack):
 
     def update(self) -> list[Member]:
         slot = self.staging.slot()
-        for r, member in enumerate(self.members):
-            batch, goes_on = member.feed.next()
+        for member in self.members:
             member.step += 1
-            slot["steps"][r], slot["goes_on"][r] = batch.length, goes_on
-            slot["inputs"][r, : batch.length] = batch.inputs
-            slot["targets"][r, : batch.targets.size] = batch.targets.reshape(-1)
-            slot["scalars"][r] = _numbers(member.spec, member.step)
+        self.drawing.fill(slot)
         self.staging.send()
         self._start()
         if self.carries:
@@ -150,6 +162,7 @@ class DevicePack(Pack):
         )  # fmt: skip
 
     def settle(self) -> list[Member]:
+        self.drawing.settle()
         figures = self.figures_RF.tolist()
         diverged = []
         for r, (member, row) in enumerate(zip(self.members, figures, strict=True)):
@@ -171,16 +184,6 @@ class DevicePack(Pack):
         for r in rows:
             self.settled[r] = self.members[r].step, 0
         return verdicts
-
-
-def _numbers(spec: RunSpec, step: int) -> list[float]:
-    """Return the numbers of a run's update, in the order of rnnctl.kernels.gpu.updates."""
-    train = spec.train
-    rate = train.learning_rate(step)
-    rescales = isinstance(train.clip, Rescale)
-    cutoff = train.clip.cutoff if isinstance(train.clip, Rescale) else float("inf")
-    fixed: list[Any] = [train.omega.weight(step), train.omega.bound, cutoff, float(rescales), rate]
-    return [*fixed, *train.optimizer.numbers(rate, step)]
 
 
 def _sums(window: Window) -> list[float]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from rnnctl import seeds
+from rnnctl.study.run import RunSpec
 from rnnctl.tasks.base import Batch, Task
 
 
@@ -28,9 +30,12 @@ class Feed:
         self.window: Batch | None = None  # the present one; None when all its steps are used
         self.used = 0  # steps of the present window
         self.before: dict[str, Any] = {}  # _place() before it was drawn
+        self.behind: tuple[dict[str, Any], int] | None = None  # the arguments of follow(), until they are needed
 
     def next(self) -> tuple[Batch, bool]:
         """Return the next batch, and whether it continues the one before it."""
+        if self.behind is not None:
+            self._catch_up(*self.behind)
         goes_on = self.window is not None or (self.task.carries and self.windows > 0)
         if self.piece is None:
             return self._draw(), goes_on
@@ -45,14 +50,33 @@ class Feed:
 
     def state(self) -> dict[str, Any]:
         """Return what resume() needs, in plain types."""
+        if self.behind is not None:
+            self._catch_up(*self.behind)
         return {**(self._place() if self.window is None else self.before), "used": self.used}
 
     def resume(self, state: dict[str, Any]) -> None:
         """Continue from a state() of a feed that was made with the same arguments."""
+        self.behind = None
         self.rng.bit_generator.state, self.windows = state["rng"], state["windows"]
         self.before, self.window, self.used = self._place(), None, state["used"]
         if self.used:
             self.window = self._draw()
+
+    def follow(self, state: dict[str, Any], batches: int) -> None:
+        """Be where another process's feed is: `batches` batches after a state() of it.
+
+        Batches are drawn to get there, but only once next() or state() is called.
+        """
+        self.behind = state, batches
+
+    def place(self) -> tuple[dict[str, Any], int]:
+        """Return the arguments with which follow() brings another feed to this place. Nothing is drawn."""
+        return (self.state(), 0) if self.behind is None else self.behind
+
+    def _catch_up(self, state: dict[str, Any], batches: int) -> None:
+        self.resume(state)
+        for _ in range(batches):
+            self.next()
 
     def _place(self) -> dict[str, Any]:
         return {"rng": self.rng.bit_generator.state, "windows": self.windows}
@@ -62,3 +86,8 @@ class Feed:
         if self.streams is None:
             return self.task.draw(self.rng, self.batch)
         return self.streams.window(self.windows - 1)
+
+
+def feed_of(spec: RunSpec, task: Task) -> Feed:
+    """Return the batches of a run from the first one on. task: the task of its spec."""
+    return Feed(task, seeds.generator(spec.seed, seeds.TRAINING), spec.train.batch, spec.piece)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -13,6 +14,7 @@ import torch
 
 from rnnctl.devices import gpu_kernel_compiler
 from rnnctl.study.run import RunSpec
+from rnnctl.training.drawing import spare_cores
 from rnnctl.training.member import Member, begin, network_of, restore
 from rnnctl.training.pack import Pack
 from rnnctl.training.recorder import Recorder
@@ -20,8 +22,11 @@ from rnnctl.training.recorder import Recorder
 PackFactory = Callable[[Sequence[Member], Sequence[torch.Tensor], str], Pack]
 
 
-def make_pack(members: Sequence[Member], weights: Sequence[torch.Tensor], device: str) -> Pack:
-    """Return a pack that trains with GPU kernels where the device, the cell and the optimizer have them."""
+def make_pack(members: Sequence[Member], weights: Sequence[torch.Tensor], device: str, peers: int = 1) -> Pack:
+    """Return a pack that trains with GPU kernels where the device, the cell and the optimizer have them.
+
+    peers: how many processes train on this machine, this one included. They share its cores.
+    """
     spec = members[0].spec
     if torch.device(device).type == "cpu" or not gpu_kernel_compiler():
         return Pack(members, weights, device)
@@ -30,7 +35,7 @@ def make_pack(members: Sequence[Member], weights: Sequence[torch.Tensor], device
         return Pack(members, weights, device)
     from rnnctl.training.device_pack import DevicePack
 
-    return DevicePack(members, weights, device)
+    return DevicePack(members, weights, device, spare_cores(peers))
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,8 @@ def train_pack(
     """
     started = [_start(run_id, spec, recorder) for run_id, spec in specs.items()]
     members, weights = [member for member, _ in started], [flat for _, flat in started]
-    with torch.no_grad():
-        _Loop(pack_factory(members, weights, device), recorder, cadence, clock).run()
+    with torch.no_grad(), closing(pack_factory(members, weights, device)) as pack:
+        _Loop(pack, recorder, cadence, clock).run()
 
 
 def _start(run_id: str, spec: RunSpec, recorder: Recorder) -> tuple[Member, torch.Tensor]:

@@ -15,7 +15,7 @@ from rnnctl.cells.base.cell import Cell
 from rnnctl.cells.base.section import CellSection
 from rnnctl.study.run import RunSpec
 from rnnctl.tasks.base import Baseline, Task
-from rnnctl.training.feed import Feed
+from rnnctl.training.feed import Feed, feed_of
 from rnnctl.training.recorder import HistoryRow
 
 STATE_FORMAT = 4
@@ -194,11 +194,7 @@ def begin(run_id: str, spec: RunSpec, task: Task, network: Cell) -> tuple[Member
         views[name].fill_(value)
     slots = spec.train.optimizer.slots
     kept = torch.zeros(slots, layout.size, dtype=flat.dtype) if slots else None
-    return Member(run_id, spec, task, _feed(spec, task), best_weights=flat[0].clone(), kept=kept), flat[0]
-
-
-def _feed(spec: RunSpec, task: Task) -> Feed:
-    return Feed(task, seeds.generator(spec.seed, seeds.TRAINING), spec.train.batch, spec.piece)
+    return Member(run_id, spec, task, feed_of(spec, task), best_weights=flat[0].clone(), kept=kept), flat[0]
 
 
 def refuse_other_state(state: Mapping[str, Any], run_id: str) -> None:
@@ -218,7 +214,7 @@ def restore(state: dict[str, Any], run_id: str, spec: RunSpec, task: Task) -> tu
         run_id,
         spec,
         task,
-        _feed(spec, task),
+        feed_of(spec, task),
         best_weights=state["best_weights"],
         step=state["step"],
         seconds=state["seconds"],

@@ -61,6 +61,9 @@ class Pack:
         self.members = [self.members[r] for r in rows]
         self._hold(self.flat_RN[list(rows)])
 
+    def close(self) -> None:
+        """End what the pack has started outside this process. Here that is nothing."""
+
     def _hold(self, flat_RN: torch.Tensor) -> None:
         """Replace the weights. The views are made here: made at every update, they took a tenth of its time."""
         self.flat_RN, self.grads_RN = flat_RN, torch.zeros_like(flat_RN)
