@@ -64,6 +64,22 @@ def parse(text: str) -> tuple[str, ...]:
     return names
 
 
+def parse_one(text: str) -> str:
+    """Return the one device that a text names; see `parse`. Raise ValueError if it names several cards."""
+    names = parse(text)
+    if len(names) > 1:
+        raise ValueError(f"{text!r} is not allowed: it names {len(names)} cards; one is allowed here")
+    return names[0]
+
+
+def resolve_one(text: str) -> str:
+    """Return the one device that a text names on this machine; `auto` and `cuda` stand for the first usable card.
+
+    Raise ValueError as `resolve` does.
+    """
+    return resolve(parse_one(text))[0]
+
+
 def resolve(text: str) -> tuple[str, ...]:
     """Return the devices that a text names on this machine: `("cpu",)`, or cards such as `("cuda:0", "cuda:1")`.
 

@@ -1,8 +1,8 @@
-"""The comparisons of `rnnctl bench`."""
+"""The comparisons of `rnnctl bench` on the CPU, and the runs that are compared on every device."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from rnnctl.bench import baselines
 from rnnctl.bench.timing import Comparison, compare
 from rnnctl.cells.base.passes import make_tape
 from rnnctl.study.run import RunSpec
-from rnnctl.training.member import begin, network_of
+from rnnctl.training.member import Member, begin, network_of
 from rnnctl.training.pack import Pack
 
 # Cell, time steps, batch size, hidden units.
@@ -37,9 +37,15 @@ def _spec(hidden: int, lengths: tuple[int, int], **check: Any) -> dict[str, Any]
     }
 
 
-def ec1(seed: int = 1) -> RunSpec:
-    """Return a run with H = 50, lengths 50 to 200, Omega and clipping."""
-    return RunSpec.model_validate({**_spec(50, (50, 200), samples=1000), "seed": seed})
+def passes_spec(cell: str, hidden: int) -> RunSpec:
+    """Return a run whose passes are timed alone: no regulariser."""
+    data = {**_spec(hidden, (50, 200), samples=1000), "model": {"name": cell, "hidden": hidden}}
+    return RunSpec.model_validate({**data, "train": {"omega": 0}})
+
+
+def ec1(seed: int = 1, lengths: tuple[int, int] = (50, 200)) -> RunSpec:
+    """Return a run with H = 50, lengths 50 to 200 unless others are given, Omega and clipping."""
+    return RunSpec.model_validate({**_spec(50, lengths, samples=1000), "seed": seed})
 
 
 def ec7(seed: int = 1, **check: Any) -> RunSpec:
@@ -60,11 +66,16 @@ def gated(hidden: int, batch: int, seed: int = 1) -> RunSpec:
     )
 
 
-def pack_of(specs: list[RunSpec]) -> Pack:
-    """Return a pack of new runs, at update 0."""
+def new_runs(specs: Sequence[RunSpec]) -> tuple[list[Member], list[torch.Tensor]]:
+    """Return the members of a pack, at update 0, and their weights."""
     task = specs[0].task.make()
     started = [begin(str(i), spec, task, network_of(spec.model, task)) for i, spec in enumerate(specs)]
-    return Pack([member for member, _ in started], [flat for _, flat in started], "cpu")
+    return [member for member, _ in started], [flat for _, flat in started]
+
+
+def pack_of(specs: Sequence[RunSpec]) -> Pack:
+    """Return a pack of new runs on the CPU."""
+    return Pack(*new_runs(specs), "cpu")
 
 
 def comparisons(repeats: int) -> Iterator[Comparison]:
@@ -78,9 +89,7 @@ def comparisons(repeats: int) -> Iterator[Comparison]:
 
 
 def _through_time(cell: str, steps: int, batch: int, hidden: int, repeats: int) -> Comparison:
-    data = {**_spec(hidden, (50, 200), samples=1000), "model": {"name": cell, "hidden": hidden}}
-    data["train"] = {"omega": 0}
-    spec = RunSpec.model_validate(data)
+    spec = passes_spec(cell, hidden)
     model = network_of(spec.model, spec.task.make())
     tape = make_tape(model, 1, steps, batch, dtype=torch.float32, device="cpu")
     flat = 0.1 * torch.randn(1, model.layout.size)
@@ -93,7 +102,7 @@ def _through_time(cell: str, steps: int, batch: int, hidden: int, repeats: int) 
 
     name = f"{cell}: forward and backward, T {steps}, batch {batch}, H {hidden}"
     baseline_name = f"torch.nn.{baselines.MODULES[cell].__name__}"
-    baseline = _with_grad(baselines.through_time(cell, steps, batch, hidden))
+    baseline = with_grad(baselines.through_time(cell, steps, batch, hidden))
     return compare(name, forward_and_backward, baseline_name, baseline, repeats=repeats)
 
 
@@ -105,7 +114,7 @@ def _updates(repeats: int) -> Iterator[Comparison]:
         ("eager loop, autograd, Omega, clipping", eager.update),
         ("torch.nn.RNN, SGD, clipping, no Omega", module.update),
     ):
-        yield compare(name, pack.update, baseline_name, _with_grad(baseline), repeats=repeats, rnnctl_units=PACK)
+        yield compare(name, pack.update, baseline_name, with_grad(baseline), repeats=repeats, rnnctl_units=PACK)
 
 
 def _cadence(repeats: int) -> Iterator[Comparison]:
@@ -130,7 +139,7 @@ def _cadence(repeats: int) -> Iterator[Comparison]:
             f"EC7: an update of a run alone, validated {how} every {every}",
             updates_and_check,
             "torch.nn.RNN, SGD, clipping, validated in full",
-            _with_grad(baseline),
+            with_grad(baseline),
             repeats=repeats,
             rnnctl_units=every,
             baseline_units=every,
@@ -141,13 +150,15 @@ def _gated(repeats: int) -> Iterator[Comparison]:
     for hidden, batch in GATED:
         for runs in (1, PACK):
             pack = pack_of([gated(hidden, batch, seed) for seed in range(runs)])
-            baseline = _with_grad(baselines.GatedLayers(gated(hidden, batch)).update)
+            baseline = with_grad(baselines.GatedLayers(gated(hidden, batch)).update)
             company = "alone" if runs == 1 else f"pack of {runs}"
             name = f"gated: an update of a run (one byte), 2 layers, batch {batch}, H {hidden}, {company}"
             yield compare(name, pack.update, "torch.nn, autograd, Adam", baseline, repeats=repeats, rnnctl_units=runs)
 
 
-def _with_grad(work: Callable[[], Any]) -> Callable[[], Any]:
+def with_grad(work: Callable[[], Any]) -> Callable[[], Any]:
+    """Return the work of a baseline, done under autograd."""
+
     def wrapped() -> Any:
         with torch.enable_grad():
             return work()

@@ -8,7 +8,40 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-LEAST_SECONDS = 0.05  # a timing repeats the call for about this long
+
+def _nothing() -> None:
+    """Wait for nothing: the CPU is done when a call returns."""
+
+
+@dataclass(frozen=True)
+class Timer:
+    """How calls are timed.
+
+    least_seconds: a timing repeats the call for about this long. warm_ups: calls before the first timing; they compile,
+    allocate, fill caches and record graphs. finish: waits until the device has done what it was asked to do.
+    """
+
+    least_seconds: float = 0.05
+    warm_ups: int = 1
+    finish: Callable[[], Any] = _nothing
+
+    def calls(self, work: Callable[[], Any]) -> int:
+        """Warm up, and return the number of calls that take about `least_seconds`."""
+        for _ in range(self.warm_ups):
+            work()
+        return max(1, round(self.least_seconds / self.seconds(work, 1)))
+
+    def seconds(self, work: Callable[[], Any], calls: int) -> float:
+        """Return the seconds that a number of calls take."""
+        self.finish()
+        start = time.perf_counter()
+        for _ in range(calls):
+            work()
+        self.finish()
+        return time.perf_counter() - start
+
+
+ON_CPU = Timer()
 
 
 @dataclass(frozen=True)
@@ -54,27 +87,15 @@ def compare(
     repeats: int,
     rnnctl_units: int = 1,
     baseline_units: int = 1,
+    timer: Timer = ON_CPU,
 ) -> Comparison:
     """Time both callables alternately, `repeats` times, after a warm-up.
 
     rnnctl_units, baseline_units: units of work that one call does.
     """
-    rnnctl_calls, baseline_calls = _calls(rnnctl), _calls(baseline)
+    rnnctl_calls, baseline_calls = timer.calls(rnnctl), timer.calls(baseline)
     rnnctl_seconds, baseline_seconds = [], []
     for _ in range(repeats):
-        rnnctl_seconds.append(_seconds(rnnctl, rnnctl_calls) / (rnnctl_calls * rnnctl_units))
-        baseline_seconds.append(_seconds(baseline, baseline_calls) / (baseline_calls * baseline_units))
+        rnnctl_seconds.append(timer.seconds(rnnctl, rnnctl_calls) / (rnnctl_calls * rnnctl_units))
+        baseline_seconds.append(timer.seconds(baseline, baseline_calls) / (baseline_calls * baseline_units))
     return Comparison(name, baseline_name, rnnctl_seconds, baseline_seconds)
-
-
-def _calls(work: Callable[[], Any]) -> int:
-    """Return the number of calls that take about LEAST_SECONDS."""
-    work()  # compiles, allocates, fills caches
-    return max(1, round(LEAST_SECONDS / _seconds(work, 1)))
-
-
-def _seconds(work: Callable[[], Any], calls: int) -> float:
-    start = time.perf_counter()
-    for _ in range(calls):
-        work()
-    return time.perf_counter() - start

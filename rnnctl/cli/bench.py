@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnnctl.cli.options import JsonOption
-from rnnctl.cli.output import out, out_json, say, table
+from rnnctl import devices
+from rnnctl.cli.options import JsonOption, device_option
+from rnnctl.cli.output import FAILURE, UserError, out, out_json, say, table
 
 if TYPE_CHECKING:
     from rnnctl.bench.timing import Comparison
@@ -18,31 +19,93 @@ if TYPE_CHECKING:
 
 def bench(
     repeats: Annotated[int, typer.Option("--repeats", min=1, help="Pairs to time of each comparison.")] = 7,
+    device: Annotated[str, device_option("Where to measure: cpu, cuda (the first GPU), or a card such as cuda:1.")] = (
+        "cpu"
+    ),
     as_json: JsonOption = False,
 ) -> None:
     """Time passes, updates and checks against torch. Each comparison is made in pairs, on one thread.
 
     A ratio says how many times faster rnnctl was. Leave the machine alone meanwhile; it takes a few minutes.
     """
-    from rnnctl.determinism import BIT_VARIABLES, bit_environment, settle_torch, worker_environment
+    from rnnctl.determinism import BIT_VARIABLES, settle_torch, worker_environment
 
     if any(os.environ.get(name) != value for name, value in BIT_VARIABLES.items()):
         # torch reads its environment when it loads, so the measuring is done by a process that has the right one.
         command = [sys.executable, "-P", "-m", "rnnctl", *sys.argv[1:]]
         raise typer.Exit(subprocess.run(command, env=worker_environment()).returncode)
     settle_torch()
+    try:
+        place = devices.resolve_one(device)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    if devices.is_card(place):
+        _bench_card(place, repeats, as_json)
+    else:
+        _bench_cpu(repeats, as_json)
+
+
+def _bench_cpu(repeats: int, as_json: bool) -> None:
     from rnnctl.bench.bookkeeping import bookkeeping_share
     from rnnctl.bench.cases import comparisons
+    from rnnctl.determinism import bit_environment
 
     environment = bit_environment("cpu")
     measured: list[Comparison] = []
     for comparison in comparisons(repeats):
         measured.append(comparison)
-        say(f"{comparison.name}: {comparison.ratio:.2f} x {comparison.baseline}")
+        _tell(comparison)
     share = bookkeeping_share()
     if as_json:
         out_json({"environment": environment, "pairs": [c.as_json() for c in measured], "bookkeeping_share": share})
         return
+    _print_comparisons(measured)
+    out(f"database, checkpoints, progress and history: {100 * share:.2f} % of a run's wall time")
+    _print_environment(environment)
+
+
+def _bench_card(device: str, repeats: int, as_json: bool) -> None:
+    """Measure on a card. Exit with FAILURE if a comparison was tried and failed."""
+    if not devices.gpu_kernel_compiler():
+        raise UserError("--device: Triton, which compiles the GPU kernels, is not installed", FAILURE)
+    devices.use(device)
+    from rnnctl.bench.card_cases import CardBench, Fact, LeftOut
+    from rnnctl.bench.timing import Comparison
+    from rnnctl.determinism import bit_environment
+
+    # A start of a worker says which attempts may continue one another, and nothing about speed.
+    environment = {key: value for key, value in bit_environment(device).items() if key != "start"}
+    measured: list[Comparison] = []
+    facts: list[Fact] = []
+    missing: list[LeftOut] = []
+    for result in CardBench(device, repeats).results():
+        if isinstance(result, Comparison):
+            measured.append(result)
+            _tell(result)
+        elif isinstance(result, Fact):
+            facts.append(result)
+        else:
+            missing.append(result)
+            say(f"{result.name}: left out: {result.reason}")
+    if as_json:
+        pairs = [comparison.as_json() for comparison in measured]
+        out_json({"environment": environment, "pairs": pairs, "facts": facts, "left_out": missing})
+    else:
+        _print_comparisons(measured)
+        for fact in facts:
+            out(f"{fact.name} {fact.value} {fact.unit}")
+        for each in missing:
+            out(f"left out: {each.name}: {each.reason}")
+        _print_environment(environment)
+    if any(each.failed for each in missing):
+        raise typer.Exit(FAILURE)
+
+
+def _tell(comparison: Comparison) -> None:
+    say(f"{comparison.name}: {comparison.ratio:.2f} x {comparison.baseline}")
+
+
+def _print_comparisons(measured: list[Comparison]) -> None:
     cells = [
         [
             row["name"],
@@ -55,5 +118,7 @@ def bench(
         for row in (comparison.as_json() for comparison in measured)
     ]
     out(table(["what", "ms", "baseline", "its ms", "ratio", "spread"], cells))
-    out(f"database, checkpoints, progress and history: {100 * share:.2f} % of a run's wall time")
+
+
+def _print_environment(environment: dict[str, Any]) -> None:
     out(", ".join(f"{key} {value}" for key, value in environment.items()))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rnnctl import devices
 from rnnctl.cli.output import UserError, notes
 
 if TYPE_CHECKING:
@@ -41,6 +42,37 @@ SeedsOption = Annotated[
     str | None, typer.Option("--seeds", metavar="S,S,...", help="Seeds instead of the study's.", show_default=False)
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def _devices(text: str | None) -> str | None:
+    """Return the value of --device. Raise BadParameter if it names no device."""
+    try:
+        return text and ",".join(devices.parse(text))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _one_device(text: str | None) -> str | None:
+    """Return the value of --device. Raise BadParameter if it names no device, or several."""
+    try:
+        return text and devices.parse_one(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _devices_beginning_with(incomplete: str) -> list[str]:
+    return [word for word in devices.WORDS if word.startswith(incomplete)]
+
+
+def device_option(text: str, *, several: bool = False) -> Any:
+    """Return the option --device. text: its help. several: whether it may name several cards."""
+    return typer.Option(
+        "--device",
+        metavar="DEVICE",
+        callback=_devices if several else _one_device,
+        autocompletion=_devices_beginning_with,
+        help=text,
+    )
 
 
 def whole_numbers(option: str, text: str, least: int, example: str, most: int | None = None) -> tuple[int, ...]:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl import devices
-from rnnctl.cli.options import WorkspaceOption
+from rnnctl.cli.options import WorkspaceOption, device_option
 from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, SOME_FAILED, say
 from rnnctl.lab.worker_options import LONGEST_LEASE, WorkerOptions
 from rnnctl.words import counted
@@ -23,28 +22,12 @@ if TYPE_CHECKING:
     from rnnctl.lab.train import TrainEnd
 
 
-def _device(text: str) -> str:
-    """Return the value of --device. Raise BadParameter if it names no device."""
-    try:
-        devices.parse(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-    return text
-
-
-def _devices_beginning_with(incomplete: str) -> list[str]:
-    return [word for word in devices.WORDS if word.startswith(incomplete)]
-
-
 DeviceOption = Annotated[
     str,
-    typer.Option(
-        "--device",
-        metavar="DEVICE",
-        callback=_device,
-        autocompletion=_devices_beginning_with,
-        help="Where to train: auto (all GPUs, or the CPU if there is none), cpu, cuda (all GPUs), or cards such as "
+    device_option(
+        "Where to train: auto (all GPUs, or the CPU if there is none), cpu, cuda (all GPUs), or cards such as "
         "cuda:0 or cuda:0,cuda:1. Workers are spread over the cards, and may share one.",
+        several=True,
     ),
 ]
 SecondsOption = Annotated[

@@ -1,0 +1,296 @@
+"""The comparisons of `rnnctl bench` on a GPU.
+
+Work of rnnctl that is said to be replayed has been recorded as a CUDA graph, as in training. A baseline runs as torch
+starts it from Python, and, where torch can record it and its batches do not change in length, as a graph too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+
+from rnnctl.bench import baselines
+from rnnctl.bench.cases import ec1, ec7, gated, new_runs, passes_spec, with_grad
+from rnnctl.bench.timing import Comparison, Timer, compare
+from rnnctl.cells.base.kernel_tape import Inputs, KernelTape
+from rnnctl.devices import release_memory
+from rnnctl.study.pack_key import PackKey
+from rnnctl.study.run import RunSpec
+from rnnctl.training.device_pack import DevicePack
+from rnnctl.training.launches import has_kernels, launches_of_update
+from rnnctl.training.loop import make_pack
+from rnnctl.training.member import network_of
+from rnnctl.training.memory import bytes_of_run
+from rnnctl.training.pack import Pack
+from rnnctl.words import one_line
+
+PASSES = (("rnn", 50), ("rnn", 100), ("rnn", 256), ("gru", 50), ("lstm", 50))  # cell, hidden units
+STEPS, BATCH = 125, 20
+PACK = 64  # runs
+PACKS = (1, 8, PACK, 256)
+GATED = ((32, 32), (32, 256), (256, 32), (256, 256))  # hidden units, batch size
+MOST_TIMES = 2  # that PACK runs together should take, of the time of one
+
+# Three calls before the first timing: the first compiles, the second records a graph, the third replays it.
+WARM_UPS, LEAST_SECONDS = 3, 0.02
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A number that is not a comparison."""
+
+    name: str
+    value: float | str
+    unit: str
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Comparisons that were not made, and why. failed: whether they were tried."""
+
+    name: str
+    reason: str
+    failed: bool = False
+
+
+Result = Comparison | Fact | LeftOut
+
+
+@dataclass(frozen=True)
+class Case:
+    """Comparisons that are made or left out together. specs: runs whose GPU kernels they need."""
+
+    name: str
+    spec: RunSpec
+    measure: Callable[[], Iterator[Result]]
+
+
+class Replayed(DevicePack):
+    """A pack that can make its last update again, with the batches that are on the device."""
+
+    def replay(self) -> None:
+        """Start the work of the device, and nothing else."""
+        self._start()
+
+
+class Captured:
+    """Work of a device, recorded as a CUDA graph where the device is a GPU. It must not depend on the host."""
+
+    def __init__(self, work: Callable[[], Any], device: str) -> None:
+        self.work = work  # which owns the memory that the graph reads
+        self.graph: torch.cuda.CUDAGraph | None = None
+        if torch.device(device).type != "cuda":
+            return
+        stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream(device))
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_UPS):
+                work()
+        torch.cuda.current_stream(device).wait_stream(stream)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            work()
+
+    def replay(self) -> None:
+        """Do the work again."""
+        if self.graph is None:
+            self.work()
+        else:
+            self.graph.replay()
+
+
+class CardBench:
+    """The comparisons on one card. repeats: pairs of timings of each."""
+
+    def __init__(self, device: str, repeats: int) -> None:
+        self.device, self.repeats = device, repeats
+        self.timer = Timer(LEAST_SECONDS, WARM_UPS, partial(torch.cuda.synchronize, device))
+
+    def results(self) -> Iterator[Result]:
+        """Yield all results, each as soon as it is there. Call it in a worker's environment."""
+        # Baselines run at their best. The kernels of rnnctl are deterministic without it.
+        torch.use_deterministic_algorithms(False)
+        for case in self.cases():
+            if not has_kernels(case.spec):
+                yield LeftOut(case.name, "there are no GPU kernels for it yet")
+                continue
+            try:
+                with torch.no_grad():
+                    yield from case.measure()
+            except Exception as error:  # whatever library it comes from: the other comparisons need not be lost
+                yield LeftOut(case.name, one_line(f"{type(error).__name__}: {error}"), failed=True)
+            release_memory()
+
+    def cases(self) -> Iterator[Case]:
+        """Yield what there is to measure."""
+        for cell, hidden in PASSES:
+            spec = passes_spec(cell, hidden)
+            yield Case(f"{cell}: passes, H {hidden}", spec, partial(self._passes, spec))
+        yield Case("EC1: updates", ec1(), self._updates)
+        yield Case("EC1: updates on the card alone", ec1(), self._updates_on_the_card)
+        yield Case("EC1: packed runs beside one", ec1(), self._together)
+        yield Case("EC7: updates with checks", ec7(), self._checks)
+        for hidden, batch in GATED:
+            spec = gated(hidden, batch)
+            yield Case(f"gated: updates, batch {batch}, H {hidden}", spec, partial(self._gated, hidden, batch))
+        counted = {
+            "EC1": ec1(),
+            "EC7": ec7(),
+            "GRU, H 50": passes_spec("gru", 50),
+            "LSTM, H 50": passes_spec("lstm", 50),
+            "gated, 2 layers, one byte": gated(32, 32),
+        }
+        for name, spec in counted.items():
+            yield Case(f"launches: {name}", spec, partial(self._launches, name, spec))
+        yield Case("EC1: memory", ec1(), self._memory)
+
+    def _compare(
+        self,
+        name: str,
+        rnnctl: Callable[[], Any],
+        baseline_name: str,
+        baseline: Callable[[], Any],
+        rnnctl_units: int = 1,
+        baseline_units: int = 1,
+    ) -> Comparison:
+        return compare(
+            name,
+            rnnctl,
+            baseline_name,
+            baseline,
+            repeats=self.repeats,
+            rnnctl_units=rnnctl_units,
+            baseline_units=baseline_units,
+            timer=self.timer,
+        )
+
+    def _pack(self, specs: Sequence[RunSpec]) -> Pack:
+        return make_pack(*new_runs(specs), self.device)
+
+    def _passes(self, spec: RunSpec) -> Iterator[Result]:
+        cell, hidden = spec.model.name, spec.model.hidden
+        module = f"torch.nn.{baselines.MODULES[cell].__name__} (cuDNN)"
+        once = with_grad(baselines.through_time(cell, STEPS, BATCH, hidden, self.device))
+        rivals = {module: once, f"{module}, replayed": Captured(once, self.device).replay}
+        if cell == "rnn":
+            eager = baselines.eager_through_time(STEPS, BATCH, hidden, self.device)
+            rivals["eager loop, autograd"] = with_grad(eager)
+        for runs in (1, PACK):
+            work = Captured(self._through_time(spec, runs), self.device).replay
+            name = f"{cell}: forward and backward of a run, T {STEPS}, batch {BATCH}, H {hidden}, {_company(runs)}"
+            for rival, baseline in rivals.items():
+                yield self._compare(f"{name}, replayed", work, rival, baseline, runs)
+
+    def _through_time(self, spec: RunSpec, runs: int) -> Callable[[], None]:
+        """Return a callable that goes forward and backward, and makes the gradients of all weights."""
+        model, device = network_of(spec.model, spec.task.make()), self.device
+        make_tape = model.kernel_tape
+        assert make_tape is not None
+        tape: KernelTape = make_tape(model, runs, STEPS, BATCH, dtype=torch.float32, device=device, every=False)
+        flat = (0.1 * torch.randn(runs, model.layout.size)).to(device)
+        grads = torch.zeros_like(flat)
+        tape.buffers["direct"].copy_(torch.randn(tape.buffers["direct"].shape))
+        symbols = torch.randint(model.inputs, (runs, STEPS, BATCH), dtype=torch.uint8).to(device)
+        lengths, goes_on = (torch.full((runs,), n, dtype=torch.int32).to(device) for n in (STEPS, 0))
+        inputs = Inputs(symbols, lengths, goes_on)
+
+        def forward_and_backward() -> None:
+            tape.forward(flat, inputs)
+            tape.backward(flat, inputs)
+            tape.gradients(flat, inputs, grads)
+
+        return forward_and_backward
+
+    def _updates(self) -> Iterator[Result]:
+        eager, module = baselines.Eager(ec1(), self.device), baselines.Module(ec1(), self.device)
+        for runs in PACKS:
+            pack = self._pack([ec1(seed) for seed in range(runs)])
+            name = f"EC1: an update of a run, drawing included, {_company(runs)}"
+            for baseline_name, update in (
+                ("eager loop, autograd, Omega, clipping", eager.update),
+                ("torch.nn.RNN (cuDNN), SGD, clipping, no Omega", module.update),
+            ):
+                yield self._compare(name, pack.update, baseline_name, with_grad(update), runs)
+
+    def _updates_on_the_card(self) -> Iterator[Result]:
+        fixed = partial(ec1, lengths=(STEPS, STEPS))
+        module = baselines.Module(fixed(), self.device)
+        baseline = Captured(with_grad(partial(module.learn, *module.draw())), self.device).replay
+        for runs in PACKS:
+            pack = Replayed(*new_runs([fixed(seed) for seed in range(runs)]), self.device)
+            pack.update()
+            name = f"EC1 at one length: an update of a run, on the card alone, replayed, {_company(runs)}"
+            rival = "torch.nn.RNN (cuDNN), SGD, clipping, no Omega, replayed"
+            yield self._compare(name, pack.replay, rival, baseline, runs)
+
+    def _together(self) -> Iterator[Result]:
+        drawn = self._pack([ec1()]), self._pack([ec1(seed) for seed in range(PACK)])
+        yield from self._beside_one("EC1, drawing included", drawn[0].update, drawn[1].update)
+        fixed = partial(ec1, lengths=(STEPS, STEPS))
+        one, many = (Replayed(*new_runs([fixed(seed) for seed in range(n)]), self.device) for n in (1, PACK))
+        one.update()
+        many.update()
+        yield from self._beside_one("EC1 at one length, on the card alone, replayed", one.replay, many.replay)
+
+    def _beside_one(self, what: str, one: Callable[[], Any], many: Callable[[], Any]) -> Iterator[Result]:
+        comparison = self._compare(f"{what}: an update of one run", one, f"of all {PACK} runs of a pack", many)
+        yield comparison
+        unit = f"times the time of one (at most {MOST_TIMES} is the aim)"
+        yield Fact(f"{what}: {PACK} packed runs take", round(comparison.ratio, 2), unit)
+
+    def _checks(self) -> Iterator[Result]:
+        every = ec7().check.every
+        module = baselines.Module(ec7(), self.device)
+
+        def baseline() -> None:
+            for _ in range(every):
+                module.update()
+            module.validate()
+
+        checks: dict[str, dict[str, int]] = {"in full": {}, "screened": {"screen": 1000, "diagnose_every": 200}}
+        for how, check in checks.items():
+            for runs in (1, PACK):
+                pack = self._pack([ec7(seed, **check) for seed in range(runs)])
+
+                def updates_and_check(pack: Pack = pack, runs: int = runs) -> None:
+                    for _ in range(every):
+                        pack.update()
+                    pack.check(range(runs))
+
+                yield self._compare(
+                    f"EC7: an update of a run, validated {how} every {every}, {_company(runs)}",
+                    updates_and_check,
+                    "torch.nn.RNN (cuDNN), SGD, clipping, validated in full",
+                    with_grad(baseline),
+                    runs * every,
+                    every,
+                )
+
+    def _gated(self, hidden: int, batch: int) -> Iterator[Result]:
+        baseline = with_grad(baselines.GatedLayers(gated(hidden, batch), self.device).update)
+        for runs in (1, PACK):
+            pack = self._pack([gated(hidden, batch, seed) for seed in range(runs)])
+            name = f"gated: an update of a run (one byte), 2 layers, batch {batch}, H {hidden}, {_company(runs)}"
+            yield self._compare(name, pack.update, "torch.nn, autograd, Adam", baseline, runs)
+
+    def _launches(self, name: str, spec: RunSpec) -> Iterator[Result]:
+        yield Fact(f"{name}: an update of a pack of any size is", launches_of_update(spec), "launches and one copy")
+
+    def _memory(self) -> Iterator[Result]:
+        before = torch.cuda.memory_allocated(self.device)
+        torch.cuda.reset_peak_memory_stats(self.device)
+        specs = [ec1(seed) for seed in range(PACK)]
+        pack = self._pack(specs)
+        pack.update()
+        pack.check(range(PACK))
+        taken = torch.cuda.max_memory_allocated(self.device) - before
+        estimate = PACK * bytes_of_run(PackKey.of(specs[0]))
+        yield Fact(f"EC1: a pack of {PACK} takes at most", taken, f"bytes of device memory (estimate: {estimate})")
+
+
+def _company(runs: int) -> str:
+    return "alone" if runs == 1 else f"pack of {runs}"
