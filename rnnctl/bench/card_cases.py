@@ -20,7 +20,7 @@ from rnnctl.cells.base.kernel_tape import Inputs, KernelTape
 from rnnctl.devices import release_memory
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
-from rnnctl.training.device_pack import DevicePack
+from rnnctl.training.device_pack import BEFORE_GRAPH, DevicePack
 from rnnctl.training.launches import has_kernels, launches_of_update
 from rnnctl.training.loop import make_pack
 from rnnctl.training.member import network_of
@@ -35,8 +35,8 @@ PACKS = (1, 8, PACK, 256)
 GATED = ((32, 32), (32, 256), (256, 32), (256, 256))  # hidden units, batch size
 MOST_TIMES = 2  # that PACK runs together should take, of the time of one
 
-# Three calls before the first timing: the first compiles, the second records a graph, the third replays it.
 WARM_UPS, LEAST_SECONDS = 3, 0.02
+UNTIL_REPLAYED = BEFORE_GRAPH + 2  # updates of a new pack
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,20 @@ class CardBench:
         )
 
     def _pack(self, specs: Sequence[RunSpec]) -> Pack:
-        return make_pack(*new_runs(specs), self.device)
+        """Return a pack that has made so many updates that a further one is replayed."""
+        pack = make_pack(*new_runs(specs), self.device)
+        for _ in range(UNTIL_REPLAYED):
+            pack.update()
+        return pack
+
+    def _replayed(self, runs: int) -> Replayed:
+        """Return a pack of EC1, with sequences of one length, whose next replay() is one."""
+        specs = [ec1(seed, (STEPS, STEPS)) for seed in range(runs)]
+        pack = Replayed(*new_runs(specs), self.device)
+        pack.update()
+        for _ in range(UNTIL_REPLAYED):
+            pack.replay()
+        return pack
 
     def _passes(self, spec: RunSpec) -> Iterator[Result]:
         cell, hidden = spec.model.name, spec.model.hidden
@@ -217,12 +230,10 @@ class CardBench:
                 yield self._compare(name, pack.update, baseline_name, with_grad(update), runs)
 
     def _updates_on_the_card(self) -> Iterator[Result]:
-        fixed = partial(ec1, lengths=(STEPS, STEPS))
-        module = baselines.Module(fixed(), self.device)
+        module = baselines.Module(ec1(lengths=(STEPS, STEPS)), self.device)
         baseline = Captured(with_grad(partial(module.learn, *module.draw())), self.device).replay
         for runs in PACKS:
-            pack = Replayed(*new_runs([fixed(seed) for seed in range(runs)]), self.device)
-            pack.update()
+            pack = self._replayed(runs)
             name = f"EC1 at one length: an update of a run, on the card alone, replayed, {_company(runs)}"
             rival = "torch.nn.RNN (cuDNN), SGD, clipping, no Omega, replayed"
             yield self._compare(name, pack.replay, rival, baseline, runs)
@@ -230,10 +241,7 @@ class CardBench:
     def _together(self) -> Iterator[Result]:
         drawn = self._pack([ec1()]), self._pack([ec1(seed) for seed in range(PACK)])
         yield from self._beside_one("EC1, drawing included", drawn[0].update, drawn[1].update)
-        fixed = partial(ec1, lengths=(STEPS, STEPS))
-        one, many = (Replayed(*new_runs([fixed(seed) for seed in range(n)]), self.device) for n in (1, PACK))
-        one.update()
-        many.update()
+        one, many = self._replayed(1), self._replayed(PACK)
         yield from self._beside_one("EC1 at one length, on the card alone, replayed", one.replay, many.replay)
 
     def _beside_one(self, what: str, one: Callable[[], Any], many: Callable[[], Any]) -> Iterator[Result]:
@@ -285,7 +293,6 @@ class CardBench:
         torch.cuda.reset_peak_memory_stats(self.device)
         specs = [ec1(seed) for seed in range(PACK)]
         pack = self._pack(specs)
-        pack.update()
         pack.check(range(PACK))
         taken = torch.cuda.max_memory_allocated(self.device) - before
         estimate = PACK * bytes_of_run(PackKey.of(specs[0]))

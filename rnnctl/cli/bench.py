@@ -26,7 +26,8 @@ def bench(
 ) -> None:
     """Time passes, updates and checks against torch. Each comparison is made in pairs, on one thread.
 
-    A ratio says how many times faster rnnctl was. Leave the machine alone meanwhile; it takes a few minutes.
+    A ratio says how many times faster rnnctl was, on the same device. Leave the machine alone meanwhile; it takes a few
+    minutes.
     """
     from rnnctl.determinism import BIT_VARIABLES, settle_torch, worker_environment
 

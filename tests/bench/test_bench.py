@@ -41,3 +41,36 @@ def test_the_share_of_bookkeeping_is_that_of_one_trained_run():
     from rnnctl.bench.bookkeeping import bookkeeping_share
 
     assert 0 < bookkeeping_share(updates=40) < 1
+
+
+def test_baselines_of_a_card_do_the_work_of_those_of_the_cpu():
+    import torch
+
+    from rnnctl.bench import baselines
+    from rnnctl.bench.cases import ec1
+
+    baselines.eager_through_time(5, 2, 4, "cpu")()
+    module = baselines.Module(ec1())
+    inputs, targets = module.draw()
+    assert inputs.shape[1:] == (20, 6)
+    before = module.head.weight.detach().clone()
+    module.learn(inputs, targets)
+    assert not torch.equal(before, module.head.weight)
+
+
+def test_a_timing_waits_for_the_device_before_it_begins_and_ends(monkeypatch):
+    from rnnctl.bench import timing
+
+    now, queued = [0.0], [0.0]
+
+    def work():
+        queued[0] += 0.5
+
+    def finish():
+        now[0] += queued[0]
+        queued[0] = 0.0
+
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
+    timer = timing.Timer(least_seconds=2.0, warm_ups=3, finish=finish)
+    assert timer.calls(work) == 4
+    assert timer.seconds(work, 4) == 2.0

@@ -23,13 +23,15 @@ def results(monkeypatch):
         "PACKS": (1, 2),
         "GATED": ((8, 2),),
         "LEAST_SECONDS": 0.0,
+        "UNTIL_REPLAYED": 1,
+        "launches_of_update": lambda spec: 9,  # counted below, on another pretended device
     }.items():
         monkeypatch.setattr(card_cases, name, value)
     monkeypatch.setattr(card_cases, "ec7", lambda *seed, **check: ec7(*seed, samples=1000, **{**check, "every": 2}))
     for name in ("synchronize", "reset_peak_memory_stats"):
         monkeypatch.setattr(torch.cuda, name, lambda device=None: None)
-    for name in ("memory_allocated", "max_memory_allocated"):
-        monkeypatch.setattr(torch.cuda, name, lambda device=None: 1)
+    for name, bytes_ in (("memory_allocated", 1), ("max_memory_allocated", 2)):
+        monkeypatch.setattr(torch.cuda, name, lambda device=None, bytes_=bytes_: bytes_)
     with pretended_device(start=lambda *args, **constants: None, zeroed=True) as device:
         yield list(CardBench(device.name, repeats=1).results())
     torch.use_deterministic_algorithms(False)
@@ -44,7 +46,8 @@ def test_every_comparison_is_made_or_left_out_with_a_word(results):
     without = {result.name for result in results if isinstance(result, LeftOut)}
     for case in CardBench("meta", 1).cases():
         assert (case.name in without) == (not has_kernels(case.spec))
-    assert all(result.value for result in results if isinstance(result, Fact))
+    facts = {result.name: result.value for result in results if isinstance(result, Fact)}
+    assert all(facts.values()), facts
 
 
 def test_work_of_a_device_that_records_no_graphs_is_done_again():
@@ -73,6 +76,7 @@ def test_the_launches_of_an_update_are_those_that_a_device_is_asked_for():
     expected = launches_of_update(spec)
     with pretended_device(start=lambda *args, **constants: None, zeroed=True) as device:
         pack = card_cases.make_pack(*card_cases.new_runs([spec, card_cases.ec1(2)]), device.name)
+        pack.update()  # which makes buffers, too
         device.take()
         pack.update()
         traffic = device.take()
