@@ -3,6 +3,8 @@
 The loss is the mean over the batch, so dL/dh_t of a sequence has a factor 1/B. Exact zeros are counted separately from
 small numbers: a zero means that no path leads to the loss (or that float32 underflowed), a small number that the path
 is weak.
+
+Here are the figures of one run; rnnctl.diagnostics.many_runs has their form for many runs at once.
 """
 
 from __future__ import annotations
@@ -35,13 +37,15 @@ def through_time(norms_TB: torch.Tensor) -> tuple[dict[str, float], dict[str, np
     """
     norms = norms_TB.cpu().numpy()
     g_T = norms.mean(1)
+    scalars = {"grad_zero_share": float((norms == 0).mean()), "grad_decay": decay(g_T)}
+    return scalars, {"grad_time": g_T, "grad_hist": log10_histogram(norms)}
+
+
+def decay(g_T: np.ndarray) -> float:
+    """Return log10(g_1 / g_T) / (T - 1), nan if g_1 or g_T is zero or non-finite, and for T = 1."""
     first, last, steps = g_T[0], g_T[-1], len(g_T) - 1
     defined = steps > 0 and first > 0 and last > 0 and np.isfinite(first) and np.isfinite(last)
-    scalars = {
-        "grad_zero_share": float((norms == 0).mean()),
-        "grad_decay": float(np.log10(first / last) / steps) if defined else float("nan"),
-    }
-    return scalars, {"grad_time": g_T, "grad_hist": log10_histogram(norms)}
+    return float(np.log10(first / last) / steps) if defined else float("nan")
 
 
 def reach(d_TBH: torch.Tensor, bound: float) -> torch.Tensor:

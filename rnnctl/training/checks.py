@@ -5,7 +5,7 @@ the seed of the check.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,15 +16,15 @@ from rnnctl.cells.base.passes import backpropagate, make_tape
 from rnnctl.cells.base.tape import Tape
 from rnnctl.corpora.floors import bits_per_byte
 from rnnctl.diagnostics.gradients import gradient_norms, reach, through_time
-from rnnctl.diagnostics.saturation import gate_saturation, saturation
+from rnnctl.diagnostics.saturation import ONE_RUN, gate_saturation, saturation
 from rnnctl.diagnostics.spectrum import spectrum
 from rnnctl.study.check import Check
 from rnnctl.study.pack_key import PackKey
 from rnnctl.tasks.base import Batch, Task
 from rnnctl.training.validation import Validator
 
-if TYPE_CHECKING:
-    from rnnctl.cells.base.kernel_tape import KernelTape
+# Scalars and traces of a diagnosis, by name.
+Diagnosis = tuple[dict[str, float], dict[str, np.ndarray]]
 
 
 def validation_set(task: Task, check: Check) -> list[Batch]:
@@ -68,14 +68,15 @@ class Checker:
             self.baselines[check.screen] = task.baseline(screen)
         parts = [*screen, *others]
         self._allocate(key, task, runs, min(len(part.targets.T) for part in parts))
-        self.validation = [self.validator.tensors(part) for part in parts]
+        # A screen and what follows it: runs may end their validation in between.
+        self.stages = [[self.validator.tensors(part) for part in stage] for stage in (screen, others) if stage]
         self.inputs, self.targets = self.validator.tensors(diagnostic_set(task, check))
 
     def _allocate(self, key: PackKey, task: Task, runs: int, chunk: int) -> None:
         """Make what passes need, for up to `runs` runs. chunk: the smallest number of sequences validated at a time."""
         to: dict[str, Any] = {"dtype": getattr(torch, key.train.dtype), "device": self.device}
         self.validator = Validator(task.question, self.model, task.max_steps, chunk, **to)
-        self.tape: Tape | KernelTape = make_tape(self.model, runs, task.max_steps, self.check.diagnostic_batch, **to)
+        self.tape: Tape = make_tape(self.model, runs, task.max_steps, self.check.diagnostic_batch, **to)
 
     def validate(self, flat_RN: torch.Tensor, beyond: Sequence[int | None]) -> list[dict[str, float]]:
         """Return the scalars of each run's validation: valid_loss, valid_error (share in [0, 1]), valid_samples (the
@@ -86,25 +87,34 @@ class Checker:
         on all samples.
         """
         runs = len(flat_RN)
-        loss, errors = torch.zeros(2, runs, dtype=torch.float64)
+        sums_R2 = torch.zeros(runs, 2, dtype=torch.float64)  # of losses and errors
         samples = torch.zeros(runs, dtype=torch.int64)
-        rows, flat = list(range(runs)), flat_RN
-        for inputs, targets in self.validation:
-            count = inputs.shape[1]
-            means, wrongs = self.validator.judge(flat, inputs, targets)
-            loss[rows] += means * count
-            errors[rows] += wrongs
-            samples[rows] += count
-            if samples[rows[0]] == self.check.screen:
-                rows = [r for r in rows if (most := beyond[r]) is None or errors[r] <= most]
-                if not rows:
-                    break
-                flat = flat_RN[rows]
+        rows = list(range(runs))
+        for chunks in self.stages:
+            flat = flat_RN if len(rows) == runs else flat_RN[rows]
+            sums_R2[rows] = self._add(sums_R2[rows], flat, chunks)
+            samples[rows] += sum(inputs.shape[1] for inputs, _ in chunks)
+            rows = [r for r in rows if (most := beyond[r]) is None or sums_R2[r, 1] <= most]
+            if not rows:
+                break
         # Outputs that are not finite answer nothing, so an error beside a loss of NaN or infinity would mean nothing.
         return [
             self._scalars(float(n / s), float(w / s) if n.isfinite() else float("nan"), int(s))
-            for n, w, s in zip(loss, errors, samples, strict=True)
+            for (n, w), s in zip(sums_R2, samples, strict=True)
         ]
+
+    def _add(
+        self, sums_R2: torch.Tensor, flat_RN: torch.Tensor, chunks: Sequence[tuple[torch.Tensor, torch.Tensor]]
+    ) -> torch.Tensor:
+        """Return the sums plus the losses and errors of each run on these chunks, (R, 2).
+
+        The sums stay on the device meanwhile: each transfer would wait for all work that is queued there.
+        """
+        losses, errors = sums_R2.to(self.device).T
+        for inputs, targets in chunks:
+            means, wrongs = self.validator.judge(flat_RN, inputs, targets)
+            losses, errors = losses + means * inputs.shape[1], errors + wrongs
+        return torch.stack((losses, errors), 1).cpu()
 
     def _scalars(self, loss: float, error: float, samples: int) -> dict[str, float]:
         baseline = self.baselines[samples]
@@ -113,36 +123,29 @@ class Checker:
             scalars["valid_bits_per_byte"] = bits_per_byte(loss, baseline.bytes_per_answer)
         return scalars
 
-    def diagnose(
-        self, flat_RN: torch.Tensor, bounds: Sequence[float]
-    ) -> list[tuple[dict[str, float], dict[str, np.ndarray]]]:
+    def diagnose(self, flat_RN: torch.Tensor, bounds: Sequence[float]) -> list[Diagnosis]:
         """Return the scalars and traces of each run on the diagnostic batch: gradient through time, Omega, saturation
         of hidden units and gates, spectrum.
 
         bounds: for each run, the squared gradient norm that counts as having reached a step.
         """
-        self._pass(flat_RN)
-        w_RHH = self.model.candidate(self.model.layout.views(flat_RN))
-        return [self._diagnose(i, w_RHH[i], bounds[i]) for i in range(len(flat_RN))]
-
-    def _pass(self, flat_RN: torch.Tensor) -> None:
-        """Take the diagnostic batch through time and back."""
-        assert isinstance(self.tape, Tape)
         weights, runs = self.model.layout.views(flat_RN), len(flat_RN)
         self.tape.forward(weights, [self.inputs] * runs)
         unused = self.model.layout.views(torch.empty_like(flat_RN))  # gradients that nobody reads
         _, direct = backpropagate(self.question, weights, self.tape, [self.targets] * runs, unused)
         self.tape.backward(weights, direct, unused)
+        w_RHH = self.model.candidate(weights)
+        return [self._diagnose(i, w_RHH[i], bounds[i]) for i in range(runs)]
 
-    def _diagnose(self, i: int, w_HH: torch.Tensor, bound: float) -> tuple[dict[str, float], dict[str, np.ndarray]]:
+    def _diagnose(self, i: int, w_HH: torch.Tensor, bound: float) -> Diagnosis:
         d_TBH, h_TBH = self.tape.d(i), self.tape.h(i)[1:]
         gradient, gradient_traces = through_time(gradient_norms(d_TBH))
-        hidden, hidden_traces = saturation(h_TBH, self.model.bounds, self.check.saturation)
+        hidden, hidden_traces = saturation(h_TBH, self.model.bounds, self.check.saturation, ONE_RUN)
         measured = {"reach": float(reach(d_TBH, bound))}
         omega = self.tape.omega(i, bound)
         if omega is not None:
             measured["omega"] = omega
-        gates, gate_traces = gate_saturation(self.tape.gates(i), self.check.saturation)
+        gates, gate_traces = gate_saturation(self.tape.gates(i), self.check.saturation, ONE_RUN)
         spectral = spectrum(w_HH.cpu().numpy())
         scalars = gradient | measured | hidden | gates | spectral
         return scalars, gradient_traces | hidden_traces | gate_traces

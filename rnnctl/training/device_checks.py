@@ -1,7 +1,9 @@
-"""Checks on a GPU: forward passes and heads of all runs at once."""
+"""Checks on a GPU: passes, heads and figures of all runs at once, and one transfer for all figures."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -9,15 +11,21 @@ import torch
 
 from rnnctl.cells.base.cell import Cell
 from rnnctl.cells.base.kernel_tape import Inputs, KernelTape
+from rnnctl.diagnostics.many_runs import MANY_RUNS, Figures, on_host, through_time
+from rnnctl.diagnostics.saturation import gate_saturation, saturation
+from rnnctl.diagnostics.spectrum import spectrum, usable_cores
 from rnnctl.kernels.gpu.launch import blocks
 from rnnctl.question import Question
 from rnnctl.study.pack_key import PackKey
 from rnnctl.tasks.base import Task
-from rnnctl.training.checks import Checker
+from rnnctl.training.checks import Checker, Diagnosis
 from rnnctl.training.memory import numbers_of_sequence, slice_of
 from rnnctl.training.validation import Validator
 
 OF_ALL = 2**28  # numbers that the buffers of all runs that are validated together hold, at most
+# Hidden states that are measured at a time, at most, but at least those of one run. Sorting takes the most memory for
+# each: under 64 bytes with its results, and so under half a GiB for all.
+MEASURED = 2**23
 
 
 class KernelValidator(Validator):
@@ -68,7 +76,7 @@ class KernelValidator(Validator):
                 tape.forward(flat, shared)
                 tape.head(self.question, flat, shared, aims)
                 sums_R2[first : first + self.runs] += tape.judge(self.question, shared, len(flat))
-        means, errors = sums_R2.cpu().T
+        means, errors = sums_R2.T
         return means / batch, errors
 
 
@@ -79,9 +87,7 @@ def same_for_all(inputs: torch.Tensor, runs: int, length: int, device: str) -> I
 
 
 class DeviceChecker(Checker):
-    """A Checker whose passes are kernels."""
-
-    tape: KernelTape
+    """A Checker whose passes are kernels, and whose figures are computed on the device, the spectrum excepted."""
 
     def _allocate(self, key: PackKey, task: Task, runs: int, chunk: int) -> None:
         dtype, question = getattr(torch, key.train.dtype), task.question
@@ -91,15 +97,48 @@ class DeviceChecker(Checker):
         )  # fmt: skip
         make_tape = self.model.kernel_tape
         assert make_tape is not None
-        self.tape = make_tape(
+        self.passes: KernelTape = make_tape(
             self.model, runs, task.max_steps, key.check.diagnostic_batch,
             dtype=dtype, device=self.device, every=question.every_step, precision=key.train.precision,
         )  # fmt: skip
+        # LAPACK lets other threads of Python work. Each thread calls it for one matrix after the other, and LAPACK
+        # itself uses one thread, so bits are those of a matrix alone.
+        self.threads = ThreadPoolExecutor(usable_cores(), "spectrum")
 
-    def _pass(self, flat_RN: torch.Tensor) -> None:
-        runs, length, tape = len(flat_RN), len(self.inputs), self.tape
+    def diagnose(self, flat_RN: torch.Tensor, bounds: Sequence[float]) -> list[Diagnosis]:
+        # Before the device has other work: the host computes spectra meanwhile.
+        w_RHH = self.model.candidate(self.model.layout.views(flat_RN)).cpu().numpy()
+        spectra = self.threads.map(spectrum, w_RHH)
+        bounds_R = torch.tensor(bounds, dtype=flat_RN.dtype).to(self.device)
+        omegas = self._pass(flat_RN, bounds_R)
+        runs, size = len(flat_RN), max(1, MEASURED // self.passes.h(0)[1:].numel())
+        groups = [self._measure(slice(i, min(i + size, runs)), bounds_R, omegas) for i in range(0, runs, size)]
+        return [
+            (scalars | spectral, traces) for (scalars, traces), spectral in zip(on_host(groups), spectra, strict=True)
+        ]
+
+    def _pass(self, flat_RN: torch.Tensor, bounds_R: torch.Tensor) -> Figures:
+        """Take the diagnostic batch through time and back. Return Omega, for a cell that it is defined for."""
+        runs, length, passes = len(flat_RN), len(self.inputs), self.passes
         shared = same_for_all(self.inputs[None], runs, length, self.device)
-        tape.lengths = [length] * runs
-        tape.forward(flat_RN, shared)
-        tape.head(self.question, flat_RN, shared, self.targets.reshape(1, -1))
-        tape.backward(flat_RN, shared)
+        passes.lengths = [length] * runs
+        passes.forward(flat_RN, shared)
+        passes.head(self.question, flat_RN, shared, self.targets.reshape(1, -1))
+        passes.backward(flat_RN, shared)
+        if not passes.takes_regularisers:
+            return {}
+        # Omega does not depend on its weight alpha, which only has to be positive.
+        passes.regularise(torch.stack((torch.ones_like(bounds_R), bounds_R), 1))
+        return {"omega": passes.buffers["omegas"][:runs]}
+
+    def _measure(self, rows: slice, bounds_R: torch.Tensor, omegas: Figures) -> Figures:
+        """Return the figures of some runs, on the device."""
+        passes, threshold = self.passes, self.check.saturation
+        hidden = saturation(passes.h(rows)[:, 1:], self.model.bounds, threshold, MANY_RUNS)
+        gates = gate_saturation(passes.gates(rows), threshold, MANY_RUNS)
+        gradient = through_time(passes.d(rows)[:, 1:], bounds_R[rows])
+        omega = {name: values_R[rows] for name, values_R in omegas.items()}
+        figures: Figures = gradient | omega
+        for scalars, traces in (hidden, gates):
+            figures |= scalars | traces
+        return figures

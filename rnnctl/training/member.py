@@ -106,23 +106,27 @@ class Member:
         goals = {"zero_errors": 0, "under_1_percent": math.ceil(0.01 * self.spec.check.samples) - 1, "never": -1}
         return goals[self.spec.stop.solved]
 
-    def observe(self, validation: dict[str, float], baseline: Baseline, weights: torch.Tensor) -> None:
-        """Take in a validation: the last scalars, the best weights, the broken floor, patience."""
+    def observe(self, validation: dict[str, float], baseline: Baseline) -> bool:
+        """Take in a validation: the last scalars, the best check, the broken floor, patience.
+
+        Return whether it is the best so far; then the weights have to be copied into best_weights.
+        """
         loss, best = validation["valid_loss"], self.best
         self.last = {**self.window.means(regularised=self.spec.train.omega.alpha > 0), **validation}
         if math.isfinite(loss):
             best.error = min(best.error, validation["valid_error"])
         excess, margin = loss - baseline.loss, FLOOR_MARGIN * (baseline.loss - baseline.perfect)
-        if excess < best.excess:
+        is_best = excess < best.excess
+        if is_best:
             best.loss, best.step = loss, self.step
             best.floor, best.chance_error = baseline.loss, baseline.error
             best.bits_per_byte = validation.get("valid_bits_per_byte")
-            self.best_weights = weights.cpu().clone()
         if best.broke_floor_at is None and excess < -margin:
             best.broke_floor_at = self.step
         improved = excess < best.patience_excess - self.spec.stop.min_delta
         best.stale_checks = 0 if improved else best.stale_checks + 1
         best.patience_excess = excess if improved else best.patience_excess
+        return is_best
 
     def record(self, diagnosis: dict[str, float], traces: dict[str, np.ndarray]) -> None:
         """Close a check: append its history row, with a diagnosis or without, and begin a new window."""

@@ -158,9 +158,13 @@ class Pack:
         Return the outcome of each row's run; None if it goes on.
         """
         beyond = [self.members[r].hopeless_beyond for r in rows]
+        best = []
         for r, validation in zip(rows, self.checker.validate(self.flat_RN[list(rows)], beyond), strict=True):
-            baseline = self.checker.baselines[int(validation["valid_samples"])]
-            self.members[r].observe(validation, baseline, self.flat_RN[r])
+            if self.members[r].observe(validation, self.checker.baselines[int(validation["valid_samples"])]):
+                best.append(r)
+        if best:
+            for r, weights_N in zip(best, self.flat_RN[best].cpu(), strict=True):
+                self.members[r].best_weights = weights_N.clone()
         verdicts = {r: "diverged" if self.members[r] in diverged else self.members[r].verdict() for r in rows}
         # A run's last check always diagnoses, whatever check.diagnose_every says.
         due = [r for r in rows if verdicts[r] or self.members[r].diagnosis_is_due]

@@ -35,14 +35,17 @@ class Validator:
     def judge(
         self, flat_RN: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the mean loss and the number of wrong answers of each run on one chunk, (R,) float64 on the CPU."""
+        """Return the mean loss and the number of wrong answers of each run on one chunk, (R,) float64 each.
+
+        Both are on the validator's device.
+        """
         weights = self.layout.views(flat_RN)
         if not self.question.every_step:
             return self._judge(weights, inputs, targets)
         # All steps of all runs and sequences at once would not fit into memory.
         batch, runs = inputs.shape[1], len(weights["W_hy"])
         edges = np.linspace(0, batch, max(1, batch // self.hidden_states.slice) + 1).astype(int).tolist()
-        means, errors = torch.zeros(2, runs, dtype=torch.float64)
+        means, errors = torch.zeros(2, runs, dtype=torch.float64, device=self.device)
         for i in range(runs):
             own = {name: w[i : i + 1] for name, w in weights.items()}
             for start, end in pairwise(edges):
@@ -59,4 +62,4 @@ class Validator:
         loss_RN = losses(self.question, y_RNO, targets.reshape(-1).expand(len(y_RNO), -1))
         targets_SB = targets.reshape(h_RSBH.shape[1:3])
         errors = [wrong(self.question, y_NO.view(*targets_SB.shape, -1), targets_SB).sum() for y_NO in y_RNO]
-        return torch.stack([loss_N.double().mean() for loss_N in loss_RN]).cpu(), torch.stack(errors).cpu()
+        return torch.stack([loss_N.double().mean() for loss_N in loss_RN]), torch.stack(errors)

@@ -7,7 +7,7 @@ import torch
 from rnnctl.cells.base.activations import ACTIVATIONS
 from rnnctl.diagnostics.gradients import gradient_norms, through_time
 from rnnctl.diagnostics.histogram import LOG10_EDGES, log10_histogram
-from rnnctl.diagnostics.saturation import saturation
+from rnnctl.diagnostics.saturation import ONE_RUN, saturation
 from rnnctl.diagnostics.spectrum import spectrum
 
 
@@ -55,7 +55,7 @@ def test_a_stored_trace_neither_underflows_nor_overflows():
 def test_saturation_distance_follows_its_definition(name, distance):
     rng = np.random.default_rng(1)
     h = rng.uniform(0.0, 1.0, (5, 3, 4))
-    scalars, traces = saturation(torch.from_numpy(h), ACTIVATIONS[name], 0.2)
+    scalars, traces = saturation(torch.from_numpy(h), ACTIVATIONS[name], 0.2, ONE_RUN)
     expected = distance(h)
     assert scalars["saturation"] == pytest.approx(expected.mean())
     assert scalars["saturated_units"] == pytest.approx((expected < 0.2).mean())
@@ -65,7 +65,7 @@ def test_saturation_distance_follows_its_definition(name, distance):
 
 @pytest.mark.parametrize("name", ["relu", "identity"])
 def test_unbounded_activations_have_no_saturation(name):
-    scalars, traces = saturation(torch.rand(4, 2, 3), ACTIVATIONS[name], 0.05)
+    scalars, traces = saturation(torch.rand(4, 2, 3), ACTIVATIONS[name], 0.05, ONE_RUN)
     assert "saturation" not in scalars
     assert "saturation_time" not in traces
 

@@ -133,10 +133,10 @@ def test_the_best_check_keeps_the_bits_of_its_own_samples(poem):
     """A screen and a whole check have other windows, and so other bytes to a symbol."""
     run_spec = spec(poem)
     task = run_spec.task.make()
-    member, flat = begin("a", run_spec, task, network_of(run_spec.model, task))
+    member, _ = begin("a", run_spec, task, network_of(run_spec.model, task))
     for loss, bits in ((2.0, 1.4), (2.5, 1.9), (math.nan, math.nan)):
         validation = {"valid_loss": loss, "valid_error": 0.5, "valid_bits_per_byte": bits, "valid_samples": 10}
-        member.observe(validation, Baseline(3.0, 0.9, bytes_per_answer=2.0), flat)
+        member.observe(validation, Baseline(3.0, 0.9, bytes_per_answer=2.0))
     summary = member.summary()
     assert (summary["best_loss"], summary["best_bits_per_byte"]) == (2.0, 1.4)
     row = SimpleNamespace(

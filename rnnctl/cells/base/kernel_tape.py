@@ -27,6 +27,10 @@ ALIGNED = 16  # numbers; a buffer begins at a multiple
 GATHERED = 1024  # weights that a program of rnnctl.kernels.gpu.gradients.gather takes
 
 
+# One row, or several whose runs have equally many steps; their axis comes first.
+Rows = int | slice
+
+
 @dataclass(frozen=True)
 class Inputs:
     """The inputs of a pack on the device.
@@ -86,7 +90,7 @@ class Product:
 class KernelTape(ABC):
     """Buffers and launches for up to `runs` runs, `steps` steps and `batch` sequences.
 
-    After forward(), h(i) is h_t of row i for t = 0..T_i and gates(i) are its gates; after backward(), d(i) is dL/dh_t.
+    After forward(), h(rows) is h_t for t = 0..T and gates(rows) are the gates; after backward(), d(rows) is dL/dh_t.
     every: whether the head reads every step. train: False for a tape that only goes forward, and keeps the last state
     alone unless `every`.
     """
@@ -154,21 +158,25 @@ class KernelTape(ABC):
     def read(self) -> Factor:
         """The states that the head reads: (R, T, B, H), for t = 1..T, of a tape that keeps all steps."""
 
-    def h(self, i: int) -> torch.Tensor:
-        """Return h_t of row i for t = 0..T_i, (T_i + 1, B, H)."""
-        return self.buffers["h"][i, : self.lengths[i] + 1]
+    def steps_of(self, rows: Rows) -> int:
+        """Return T, the time steps of a row, or of rows that all have the same. Set `lengths` first."""
+        lengths = self.lengths[rows]
+        if isinstance(lengths, int):
+            return lengths
+        (steps,) = set(lengths)
+        return steps
 
-    def d(self, i: int) -> torch.Tensor:
-        """Return dL/dh_t of row i for t = 0..T_i, (T_i + 1, B, H)."""
-        return self.buffers["d"][i, : self.lengths[i] + 1]
+    def h(self, rows: Rows) -> torch.Tensor:
+        """Return h_t of rows for t = 0..T, (..., T + 1, B, H)."""
+        return self.buffers["h"][rows, : self.steps_of(rows) + 1]
 
-    def gates(self, i: int) -> dict[str, torch.Tensor]:
-        """Return each gate of row i for t = 1..T_i, (T_i, B, H), by name."""
+    def d(self, rows: Rows) -> torch.Tensor:
+        """Return dL/dh_t of rows for t = 0..T, (..., T + 1, B, H)."""
+        return self.buffers["d"][rows, : self.steps_of(rows) + 1]
+
+    def gates(self, rows: Rows) -> dict[str, torch.Tensor]:
+        """Return each gate of rows for t = 1..T, (..., T, B, H), by name."""
         return {}
-
-    def omega(self, i: int, bound: float) -> float | None:
-        """Return Omega of row i after backward(); None for cells that the regulariser is not defined for."""
-        return None
 
     def regularise(self, scalars_RS: torch.Tensor) -> None:
         """Launch Omega and what it adds to gradients, after backward(). scalars_RS: alpha and bound come first.

@@ -9,7 +9,6 @@ import torch
 from rnnctl.cells.base.kernel_tape import Factor, Inputs, KernelTape, Product
 from rnnctl.cells.rnn import kernels
 from rnnctl.cells.rnn.equations import Rnn
-from rnnctl.cells.rnn.omega import omega
 from rnnctl.kernels.gpu.launch import MOST_UNITS, blocks, launch, padded, warps_for
 
 TILE, BLOCK, DEPTH = 16, 64, 32  # of the kernels that take tiles of sequences
@@ -17,7 +16,7 @@ NORMS, NORMS_AT_A_TIME = 64, 512  # rows that a program of the regulariser takes
 
 
 class KernelRnnTape(KernelTape):
-    """The vanilla RNN on a GPU; after backward(), carried(i) is c_t for t = 1..T_i."""
+    """The vanilla RNN on a GPU."""
 
     model: Rnn
     takes_regularisers: ClassVar[bool] = True
@@ -48,13 +47,6 @@ class KernelRnnTape(KernelTape):
         hidden = self.model.hidden
         delta = Factor("delta", hidden)
         return [Product("W_hh", Factor("states", hidden), delta, inputs="W_uh", bias="b_hh")]
-
-    def carried(self, i: int) -> torch.Tensor:
-        """Return c_t of row i for t = 1..T_i, (T_i, B, H)."""
-        return self.buffers["carried" if self.every else "d"][i, : self.lengths[i]]
-
-    def omega(self, i: int, bound: float) -> float | None:
-        return float(omega(self.d(i), self.carried(i), bound).value)
 
     def forward(self, flat_RN: torch.Tensor, inputs: Inputs, *, carry: bool = False) -> None:
         hidden = self.model.hidden
