@@ -45,6 +45,6 @@ def held_bytes(pack: DevicePack) -> int:
     assert isinstance(checker.validator, KernelValidator)
     validation = checker.validator._tape(checker.validator.slice)
     tensors = [pack.flat_RN, pack.grads_RN, pack.kept_RSN, pack.staging._device, *pack.passes._gathering]
-    for tape in (pack.passes, checker.tape, validation):
+    for tape in (pack.passes, checker.passes, validation):
         tensors += [tape.arena, tape.carry_RBC]
     return sum(tensor.untyped_storage().nbytes() for tensor in [*tensors, validation.wrong_RA])
