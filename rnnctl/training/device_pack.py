@@ -85,7 +85,7 @@ class DevicePack(Pack):
         self.scales_R = self.flat_RN.new_zeros(runs)
         self.choices_R = torch.zeros(runs, dtype=torch.int32, device=self.device)
         self.settled = [(m.step, m.window.updates) for m in members]
-        self.unread = 0
+        self._read_later()
         fields = self._fields(runs)
         self.staging.arrange(fields)
         self.drawing.begin(members, fields, self.staging.wait)
@@ -121,8 +121,8 @@ class DevicePack(Pack):
         if self.carries:
             for r, member in enumerate(self.members):
                 member.carried = self.passes.carry_RBC[r]
-        self.unread += 1
-        return self.settle() if self.unread >= READ_EVERY or any(m.due for m in self.members) else []
+        self.until_read -= 1
+        return [] if self.until_read > 0 else self.settle()
 
     def _start(self) -> None:
         """Start the launches of an update: one by one at first, and then as a graph, which is recorded once."""
@@ -174,8 +174,12 @@ class DevicePack(Pack):
                 member.step = step + updates_made - before
                 diverged.append(member)
             self.settled[r] = member.step, updates_made
-        self.unread = 0
+        self._read_later()
         return diverged
+
+    def _read_later(self) -> None:
+        """Count the updates until the host reads what the device has decided: at checks, and otherwise now and then."""
+        self.until_read = min([READ_EVERY, *(member.until_due for member in self.members)])
 
     def check(self, rows: Sequence[int], diverged: Sequence[Member] = ()) -> dict[int, str | None]:
         verdicts = super().check(rows, diverged)

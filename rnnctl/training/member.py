@@ -93,6 +93,12 @@ class Member:
         return self.step % self.spec.check.every == 0 or self.step == self.spec.train.updates
 
     @property
+    def until_due(self) -> int:
+        """The number of updates until a check is due again."""
+        every = self.spec.check.every
+        return min(every - self.step % every, self.spec.train.updates - self.step)
+
+    @property
     def diagnosis_is_due(self) -> bool:
         return self.step % (self.spec.check.diagnose_every or self.spec.check.every) == 0
 
