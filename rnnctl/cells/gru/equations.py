@@ -27,13 +27,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
 from rnnctl.cells.base.activations import ACTIVATIONS, BOUNDED_BY_ONE, Bounds
 from rnnctl.cells.base.cell import Cell, Weights, projection, recurrence
 from rnnctl.cells.base.tape import Regularisers, Tape, TorchTape, share_out
+
+if TYPE_CHECKING:
+    from rnnctl.cells.base.kernel_tape import KernelTape
 
 GATES = ("z", "r")
 SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
@@ -58,6 +61,12 @@ class Gru(Cell):
         from rnnctl.cells.gru.fused import FusedGruTape
 
         return FusedGruTape
+
+    @property
+    def kernel_tape(self) -> type[KernelTape]:
+        from rnnctl.cells.gru.gpu import KernelGruTape
+
+        return KernelGruTape
 
     def steps(self, weights: Weights, inputs: torch.Tensor) -> Iterator[torch.Tensor]:
         to_gates, to_content = projection(weights, GATES), projection(weights)

@@ -30,13 +30,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
 from rnnctl.cells.base.activations import ACTIVATIONS, BOUNDED_BY_ONE, Bounds
 from rnnctl.cells.base.cell import Cell, Weights, projection, recurrence
 from rnnctl.cells.base.tape import Regularisers, Tape, TorchTape, put_first, share_out
+
+if TYPE_CHECKING:
+    from rnnctl.cells.base.kernel_tape import KernelTape
 
 BRANCHES = ("i", "f", "o", "h")
 SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
@@ -61,6 +64,12 @@ class Lstm(Cell):
         from rnnctl.cells.lstm.fused import FusedLstmTape
 
         return FusedLstmTape
+
+    @property
+    def kernel_tape(self) -> type[KernelTape]:
+        from rnnctl.cells.lstm.gpu import KernelLstmTape
+
+        return KernelLstmTape
 
     def steps(self, weights: Weights, inputs: torch.Tensor) -> Iterator[torch.Tensor]:
         added, w_RHG = projection(weights, BRANCHES), recurrence(weights, BRANCHES)

@@ -66,11 +66,39 @@ def load_matrix(w_ptr, row_stride, column_stride, H: tl.constexpr, HP: tl.conste
 
 
 @triton.jit
-def times_matrix(x, w):
-    """Return x w, (HP,), of a vector (HP,) and a matrix (HP, HP)."""
+def terms(x, w):
+    """Return what has to be added up by `add_columns` for the product x w of a vector (HP,) and a matrix (HP, HP)."""
     # With a third axis, Triton gives each thread whole columns of w to add up. Without it, threads that share a column
     # have to add up between them, in every step, and that takes several times as long.
-    return tl.reshape(tl.sum(x[None, :, None] * w[None, :, :], 1), [w.shape[1]])
+    return x[None, :, None] * w[None, :, :]
+
+
+@triton.jit
+def add_columns(products):
+    """Return a product of a vector and a matrix from its terms, (HP,). Terms of several may be added before."""
+    return tl.reshape(tl.sum(products, 1), [products.shape[2]])
+
+
+@triton.jit
+def times_matrix(x, w):
+    """Return x w, (HP,), of a vector (HP,) and a matrix (HP, HP)."""
+    return add_columns(terms(x, w))
+
+
+@triton.jit
+def load_matrices(w_ptr, apart, H: tl.constexpr, HP: tl.constexpr, MANY: tl.constexpr):
+    """Return MANY matrices (H, H), `apart` from each other, side by side in registers, (HP, MANY, HP)."""
+    k = tl.arange(0, HP)
+    matrix = tl.arange(0, MANY)[None, :, None] * apart
+    inside = (k[:, None, None] < H) & (k[None, None, :] < H)
+    return tl.load(w_ptr + matrix + k[:, None, None] * H + k[None, None, :], mask=inside, other=0.0)
+
+
+@triton.jit
+def times_matrices(x, w):
+    """Return the products of a vector (HP,) and matrices (HP, MANY, HP), (MANY, HP)."""
+    # With one axis more than it takes: see `terms`.
+    return tl.reshape(tl.sum(x[None, :, None, None] * w[None, :, :, :], 1), [w.shape[1], w.shape[2]])
 
 
 @triton.jit

@@ -1,0 +1,75 @@
+"""Cells with gates on a GPU: a kernel for few hidden units and one for many, in each direction.
+
+With few, a program takes one sequence and keeps the recurrent matrices in its registers. With many, a program takes a
+tile of sequences and reads the matrices block by block.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+
+from rnnctl.cells.base.cell import bias_name
+from rnnctl.cells.base.kernel_tape import Factor, KernelTape, Product
+from rnnctl.kernels.gpu.launch import blocks, launch, padded, warps_for
+
+TILE, BLOCK, DEPTH = 16, 64, 32  # sequences of a tile, units that are made at a time, units that are read at a time
+TILE_WARPS = 8  # with fewer, the products of a tile spill registers
+
+
+class PairedTape(KernelTape):
+    """A KernelTape of a cell whose branches have a matrix for the input, one for the state, and a bias each.
+
+    Buffer `h` has the states, and `delta` the gradients of the branches' sums side by side, (R, T, B, branches H).
+    """
+
+    # Hidden units up to which a program keeps the matrices.
+    _most_units: ClassVar[int]
+    # Matrices that are multiplied at once: a program has a thread for each of their columns.
+    _at_once: ClassVar[int]
+
+    @property
+    def _in_registers(self) -> bool:
+        """Whether a program keeps the recurrent matrices in its registers."""
+        return self.model.hidden <= self._most_units
+
+    @property
+    def read(self) -> Factor:
+        return Factor("h", self.model.hidden, column=self.batch * self.model.hidden)
+
+    def _branch_products(self, states: dict[str, str]) -> list[Product]:
+        """Return the products for all weights. states: by branch, the buffer that its recurrent matrix multiplies."""
+        hidden = self.model.hidden
+        return [
+            Product(
+                f"W_h{branch}",
+                Factor(states[branch], hidden),
+                Factor("delta", hidden, column=k * hidden),
+                inputs=f"W_u{branch}",
+                bias=bias_name(branch),
+            )
+            for k, branch in enumerate(self.model.branches)
+        ]
+
+    def _weights(self, flat_RN: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, int]:
+        """Return the first branch's input matrix, recurrent matrix and bias, and how far from them those of the next
+        branch are.
+        """
+        first, second = self.model.branches[:2]
+        names = (f"W_u{first}", f"W_h{first}", bias_name(first))
+        w_u, w_h, b = (self.weight(flat_RN, name) for name in names)
+        return w_u, w_h, b, self.places[f"W_u{second}"] - self.places[f"W_u{first}"]
+
+    def _launch_sequences(self, kernel: Any, runs: int, *arguments: Any, **constants: Any) -> None:
+        """Launch a kernel whose programs take one sequence each."""
+        size = padded(self.model.hidden)
+        warps = warps_for(self._at_once * size)
+        launch(kernel, (self.batch, runs), *arguments, warps=warps, H=self.model.hidden, HP=size, **constants)
+
+    def _launch_tiles(self, kernel: Any, runs: int, *arguments: Any, **constants: Any) -> None:
+        """Launch a kernel whose programs take a tile of sequences each."""
+        launch(
+            kernel, (blocks(self.batch, TILE), runs), *arguments, warps=TILE_WARPS,
+            H=self.model.hidden, PRECISION=self.precision, TILE=TILE, BLOCK=BLOCK, DEPTH=DEPTH, **constants,
+        )  # fmt: skip
