@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 
 from rnnctl.cells.base.kernel_pairs import PairedTape
-from rnnctl.cells.base.kernel_tape import Inputs, Product
+from rnnctl.cells.base.kernel_tape import Inputs, Product, Rows
 from rnnctl.cells.gru import kernels
 from rnnctl.cells.gru.equations import GATES, Gru
 
@@ -29,8 +29,9 @@ class KernelGruTape(PairedTape):
             shapes |= {"d": (runs, steps + 1, batch, hidden), "delta": (runs, steps, batch, 3 * hidden)}
         return shapes
 
-    def gates(self, i: int) -> dict[str, torch.Tensor]:
-        return dict(zip(GATES, self.buffers["units"][i, : self.lengths[i]].chunk(3, 2)[:2], strict=True))
+    def gates(self, rows: Rows) -> dict[str, torch.Tensor]:
+        units = self.buffers["units"][rows, : self.steps_of(rows)]
+        return dict(zip(GATES, units.chunk(3, -1)[:2], strict=True))
 
     def products(self) -> list[Product]:
         return self._branch_products({"z": "h", "r": "h", "h": "reset"})
@@ -51,7 +52,8 @@ class KernelGruTape(PairedTape):
 
     def backward(self, flat_RN: torch.Tensor, inputs: Inputs) -> None:
         runs, size = flat_RN.shape
-        _, w_h, _, apart = self._weights(flat_RN)
+        weights = flat_RN if self._in_registers else self.transposed(flat_RN, *self.model.recurrent)
+        _, w_h, _, apart = self._weights(weights)
         buffers = [self.buffers[name] for name in ("h", "units", "direct", "d", "delta")]
         arguments = (inputs.lengths_R, w_h, apart, size, *buffers, self.steps, self.batch)
         if self._in_registers:

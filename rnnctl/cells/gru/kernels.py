@@ -222,8 +222,8 @@ def backward_tiles(
     H: tl.constexpr, EVERY: tl.constexpr,
     PRECISION: tl.constexpr, TILE: tl.constexpr, BLOCK: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
-    """As `backward`, for a tile of sequences. Grid: (tiles, runs). d_{t-1} is written twice, first without what it gets
-    through the gates' sums.
+    """As `backward`, for a tile of sequences. Grid: (tiles, runs). w_h_ptr: the matrices are transposed. d_{t-1} is
+    written twice, first without what it gets through the gates' sums.
     """
     tile, run = tl.program_id(0), tl.program_id(1).to(tl.int64)
     rows = tile * TILE + tl.arange(0, TILE)
@@ -265,7 +265,7 @@ def backward_tiles(
             own_units = rows[:, None] * 3 * H + n[None, :]
             q = tl.zeros([TILE, BLOCK], d_ptr.dtype.element_ty)
             q = add_product(
-                q, delta_t + 2 * H, rows, live, 3 * H, w_h_ptr + 2 * apart, 1, H, H, n, inside, DEPTH, PRECISION
+                q, delta_t + 2 * H, rows, live, 3 * H, w_h_ptr + 2 * apart, H, 1, H, n, inside, DEPTH, PRECISION
             )
             d = tl.load(d_t + own, mask=both, other=0.0)
             z = tl.load(units_t + own_units, mask=both, other=0.0)
@@ -280,8 +280,8 @@ def backward_tiles(
             both = live[:, None] & inside[None, :]
             own = rows[:, None] * H + n[None, :]
             d = tl.load(d_t - B * H + own, mask=both, other=0.0)
-            d = add_product(d, delta_t, rows, live, 3 * H, w_h_ptr, 1, H, H, n, inside, DEPTH, PRECISION)
-            d = add_product(d, delta_t + H, rows, live, 3 * H, w_h_ptr + apart, 1, H, H, n, inside, DEPTH, PRECISION)
+            d = add_product(d, delta_t, rows, live, 3 * H, w_h_ptr, H, 1, H, n, inside, DEPTH, PRECISION)
+            d = add_product(d, delta_t + H, rows, live, 3 * H, w_h_ptr + apart, H, 1, H, n, inside, DEPTH, PRECISION)
             if EVERY:
                 more = tl.where(t > 1, H, 0)
                 mask = live[:, None] & (n < more)[None, :]

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 
 from rnnctl.cells.base.kernel_pairs import PairedTape
-from rnnctl.cells.base.kernel_tape import Inputs, Product
+from rnnctl.cells.base.kernel_tape import Inputs, Product, Rows
 from rnnctl.cells.lstm import kernels
 from rnnctl.cells.lstm.equations import Lstm
 
@@ -35,8 +35,9 @@ class KernelLstmTape(PairedTape):
                 shapes["carried"] = (runs, batch, hidden)
         return shapes
 
-    def gates(self, i: int) -> dict[str, torch.Tensor]:
-        return dict(zip("ifo", self.buffers["units"][i, : self.lengths[i]].chunk(4, 2)[:3], strict=True))
+    def gates(self, rows: Rows) -> dict[str, torch.Tensor]:
+        units = self.buffers["units"][rows, : self.steps_of(rows)]
+        return dict(zip("ifo", units.chunk(4, -1)[:3], strict=True))
 
     def products(self) -> list[Product]:
         return self._branch_products(dict.fromkeys(self.model.branches, "h"))
@@ -57,7 +58,8 @@ class KernelLstmTape(PairedTape):
 
     def backward(self, flat_RN: torch.Tensor, inputs: Inputs) -> None:
         runs, size = flat_RN.shape
-        _, w_h, _, apart = self._weights(flat_RN)
+        weights = flat_RN if self._in_registers else self.transposed(flat_RN, *self.model.recurrent)
+        _, w_h, _, apart = self._weights(weights)
         buffers = [self.buffers[name] for name in ("c", "units", "direct", "d", "delta")]
         arguments = (inputs.lengths_R, w_h, apart, size, *buffers, self.steps, self.batch)
         if self._in_registers:

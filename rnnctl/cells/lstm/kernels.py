@@ -238,8 +238,8 @@ def backward_tiles(
     H: tl.constexpr, EVERY: tl.constexpr,
     PRECISION: tl.constexpr, TILE: tl.constexpr, BLOCK: tl.constexpr, DEPTH: tl.constexpr,
 ):  # fmt: skip
-    """As `backward`, for a tile of sequences. Grid: (tiles, runs). carried_ptr: (R, B, H), written again at each step
-    with e_t * f_t.
+    """As `backward`, for a tile of sequences. Grid: (tiles, runs). w_h_ptr: the matrices are transposed.
+    carried_ptr: (R, B, H), written again at each step with e_t * f_t.
     """
     tile, run = tl.program_id(0), tl.program_id(1).to(tl.int64)
     rows = tile * TILE + tl.arange(0, TILE)
@@ -289,13 +289,13 @@ def backward_tiles(
             both = live[:, None] & inside[None, :]
             own = rows[:, None] * H + n[None, :]
             d = tl.zeros([TILE, BLOCK], d_ptr.dtype.element_ty)
-            d = add_product(d, delta_t, rows, live, 4 * H, w_h_ptr, 1, H, H, n, inside, DEPTH, PRECISION)
-            d = add_product(d, delta_t + H, rows, live, 4 * H, w_h_ptr + apart, 1, H, H, n, inside, DEPTH, PRECISION)
+            d = add_product(d, delta_t, rows, live, 4 * H, w_h_ptr, H, 1, H, n, inside, DEPTH, PRECISION)
+            d = add_product(d, delta_t + H, rows, live, 4 * H, w_h_ptr + apart, H, 1, H, n, inside, DEPTH, PRECISION)
             d = add_product(
-                d, delta_t + 2 * H, rows, live, 4 * H, w_h_ptr + 2 * apart, 1, H, H, n, inside, DEPTH, PRECISION
+                d, delta_t + 2 * H, rows, live, 4 * H, w_h_ptr + 2 * apart, H, 1, H, n, inside, DEPTH, PRECISION
             )
             d = add_product(
-                d, delta_t + 3 * H, rows, live, 4 * H, w_h_ptr + 3 * apart, 1, H, H, n, inside, DEPTH, PRECISION
+                d, delta_t + 3 * H, rows, live, 4 * H, w_h_ptr + 3 * apart, H, 1, H, n, inside, DEPTH, PRECISION
             )
             if EVERY:
                 more = tl.where(t > 1, H, 0)
