@@ -3,7 +3,8 @@
 Knows nothing of networks: what trains a run is handed in, an `execute` that takes a Session.
 
     worker      Worker(ledger, execute, settings, ...): run(), run_once(now)
-    session     Session, what `execute` sees: claims, draining, held, progress, resume, commit, emit; OutOfMemory
+    session     Session, what `execute` sees: claims, draining, held, progress, resume, commit, emit; OutOfMemory,
+                PackFailed
     ledger      Ledger, a protocol: all that workers say to the store; StoreLedger(workspace)
     pool        Pool(launcher, ledger, workers, on_event, settings, event_log): run(), run_once(now); signals_to(pool)
     launcher    Launcher, a protocol: starts workers somewhere; LocalLauncher(command, env, logs)

@@ -17,7 +17,7 @@ class Settings:
     lease: float = 60.0  # how long a claim holds without a beat
     beat: float = 10.0  # how often a worker extends its leases; at most a third of the lease
     rescue_every: float = 1.0  # how often dead workers are looked for, and how long an idle worker waits
-    stall: float = 900.0  # the leases of a pack whose steps stand still for this long are no longer extended
+    stall: float = 900.0  # the leases of a session whose steps stand still for this long are no longer extended
     stuck: float = 60.0  # an update loop that ignores the loss of all its runs for this long is abandoned
     strike_limit: int = 3  # crashes or exceptions without a new checkpoint before a job is given up
     backoff: float = 1.0  # unit of the wait before a job with a strike, or a worker that crashed, starts again: `wait`
@@ -34,6 +34,11 @@ class Settings:
             raise ValueError(f"backoff must not be below 0 seconds, not {self.backoff}")
         if self.beat > self.lease / 3:
             raise ValueError(f"beat must be at most a third of the lease ({self.lease / 3:g} s), not {self.beat:g} s")
+
+    @property
+    def alone_from(self) -> int:
+        """The strikes with which a run is claimed alone: one more would end it."""
+        return self.strike_limit - 1
 
     def wait(self, failures: int) -> float:
         """Return the seconds to wait after that many failures in a row: 0 after the first, then 2, 4, 8 ... units."""

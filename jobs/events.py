@@ -16,7 +16,7 @@ and fields of its own:
 | finished | session | run, step, outcome |
 | lease_lost | session | run, reason |
 | released | worker, or the pool that kills it | run |
-| out_of_memory | worker | size (runs of the pack), most (of such runs in its next packs), error (one line) |
+| out_of_memory | worker | unit (runs of one pack, or packs at once), size, most (from now on), error (one line) |
 | failed | worker | run, error (traceback, or one line), status (queued, to be tried again, or failed) |
 | rescued | worker | run, from (worker id) |
 | quarantined | worker | run, from (worker id) |

@@ -56,7 +56,7 @@ class Holds:
                 self._moved_at = now
 
     def moved_at(self) -> float:
-        """Return when the update loop last moved; the runs of a pack move together."""
+        """Return when the update loop last moved; it moves all runs of a session, so they move or hang together."""
         with self._lock:
             return self._moved_at
 

@@ -74,12 +74,19 @@ class Ledger(Protocol):
         """Return the workers that have not ended, oldest first. Some may be dead."""
         ...
 
-    def claim(self, worker: str, now: float, settings: Settings, max_pack: MaxPack, fair: int) -> list[Claim]:
+    def claim(
+        self, worker: str, now: float, settings: Settings, max_pack: MaxPack, fair: int, shape: str | None = None
+    ) -> list[Claim]:
         """Take the runs of the next pack, or none if nothing is due or the worker is marked as ended.
 
         fair: how many workers, this one included, should get a share of the runs of that shape. A run that one more
-        strike would end is claimed alone. The leases last until `now + settings.lease`.
+        strike would end is claimed alone. shape: take a pack of this shape, without such runs. The leases last until
+        `now + settings.lease`.
         """
+        ...
+
+    def due_shapes(self, now: float, settings: Settings, most: int) -> list[str]:
+        """Return up to `most` shapes of the runs that are due and not to be claimed alone, in the order of claims."""
         ...
 
     def pending(self) -> bool:
@@ -171,9 +178,13 @@ class StoreLedger:
     def workers(self) -> list[WorkerRow]:
         return workers.current(self._store)
 
-    def claim(self, worker: str, now: float, settings: Settings, max_pack: MaxPack, fair: int) -> list[Claim]:
-        alone_from = settings.strike_limit - 1
-        return queue.claim(self._store, worker, now, settings.lease, max_pack, fair=fair, alone_from=alone_from)
+    def claim(
+        self, worker: str, now: float, settings: Settings, max_pack: MaxPack, fair: int, shape: str | None = None
+    ) -> list[Claim]:
+        return queue.claim(self._store, worker, now, settings.lease, max_pack, fair, settings.alone_from, shape)
+
+    def due_shapes(self, now: float, settings: Settings, most: int) -> list[str]:
+        return queue.due_shapes(self._store, now, settings.alone_from, most)
 
     def pending(self) -> bool:
         return queue.pending(self._store)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,8 +21,20 @@ class OutOfMemory(Exception):
     """
 
 
+class PackFailed(Exception):
+    """Raised by `execute`, from an error, if that error concerns only some runs of its session.
+
+    error: the exception, which may be OutOfMemory. run_ids: the runs that it concerns, all of one pack.
+    """
+
+    def __init__(self, error: Exception, run_ids: Iterable[str]) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.run_ids = frozenset(run_ids)
+
+
 class Session:
-    """One pack of claimed runs, for the thread that trains them.
+    """The claimed runs of one turn, one pack or several, for the thread that trains them. A pack has runs of one shape.
 
     The update loop looks at `draining` and `held` between updates: when draining, it commits what it has and returns;
     a run that is no longer held it drops without writing anything more. Even if it looks too late, nothing that it
@@ -59,7 +71,7 @@ class Session:
     def progress(self, run_id: str, step: int) -> None:
         """Record how many updates the run has done. Cheap: call it after each update.
 
-        A pack of which no run advances for `Settings.stall` seconds counts as hung and loses its leases.
+        A session of which no run advances for `Settings.stall` seconds counts as hung and loses its leases.
         """
         self._holds.advance(run_id, step, self._clock())
 

@@ -1,15 +1,22 @@
 """A worker: claims packs of runs, has them executed, and settles what becomes of them.
 
+In a turn a worker claims one pack. Where `more` says that there is room, it claims further packs of other shapes, which
+are executed in the same session. It leaves other workers that want runs their share of the shapes that are due. A run
+that one more strike would end is executed alone.
+
 The policy of the queue stands here; its states, and the fence behind every change of them, in store/queue.py:
 
     execute commits a run with an outcome      the run is done
     it returns because the worker drains       unfinished runs are released, without a strike
     it returns early, but after a commit       likewise: it may want another pack
     it returns early, without any commit       a strike: else the run would be claimed again for ever
-    it raises                                  a strike for every unfinished run of the pack, with the traceback
+    it raises                                  a strike for every unfinished run, with the traceback
+    it raises PackFailed                       its error counts for the runs that it names, as in the other lines; the
+                                               others are released, without a strike
     it raises OutOfMemory, with several runs   all runs are released, without a strike; this worker's next packs of that
                                                shape are half as large
-    it raises OutOfMemory, with one run        a strike, with its one line
+    it does so for one run beside other packs  likewise, and this worker's next sessions have half as many packs
+    it does so for the only run                a strike, with its one line
     it raises because the store fails          all runs are released, and the worker ends with that error
     the process dies, or a lease ends          a strike, by whoever rescues the run
     its pool kills it, or its machine reboots  all runs are released, by the pool or by whoever rescues them
@@ -25,8 +32,9 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal
 
@@ -37,7 +45,7 @@ from jobs.heartbeat import Heartbeat
 from jobs.holds import Holds
 from jobs.ledger import Ledger, MaxPack
 from jobs.rescue import Rescuer, live_workers
-from jobs.session import OutOfMemory, Session
+from jobs.session import OutOfMemory, PackFailed, Session
 from store import Busy, Conflict, LeaseLost, StoreError
 from store.queue import Claim
 from store.workers import WorkerRecord
@@ -45,8 +53,34 @@ from store.workers import WorkerRecord
 NOTHING_DONE = "execute returned although the worker was not draining, without a commit for this run"
 MARKED_AS_ENDED = "another process has marked this worker as ended, so that it gets no more runs; start a new worker"
 
+# Shapes that a worker looks at when it claims further packs; of more shapes than these, it takes its share of these.
+MOST_SHAPES = 1024
+
 Execute = Callable[[Session], None]
+PackLimit = Callable[[str, Sequence[Claim]], int]
+More = Callable[[Sequence[Claim]], bool]
 Turn = Literal["worked", "idle", "empty"]
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """What `execute` raised, and the ids of the runs that it concerns."""
+
+    error: BaseException
+    run_ids: frozenset[str]
+
+    @property
+    def ends_the_worker(self) -> bool:
+        """Whether the store or the user ended `execute`, rather than an error in what it executed.
+
+        A Conflict means that history was written twice, which is an error of what was executed. SystemExit counts as
+        such an error too: whatever raises it would raise it again in the next worker.
+        """
+        return isinstance(self.error, StoreError | KeyboardInterrupt) and not isinstance(self.error, Conflict)
+
+    def concerns(self, claim: Claim) -> bool:
+        """Return whether the run is at fault."""
+        return claim.run_id in self.run_ids and not self.ends_the_worker
 
 
 class Worker:
@@ -54,13 +88,15 @@ class Worker:
 
     ledger       the store, not yet connected
     execute      trains the runs of a Session until each is committed with an outcome, or the session drains
-    max_pack     shape -> how many runs of that shape fit into one pack
+    max_pack     a shape, and the runs claimed before in this turn -> how many runs of that shape fit into one pack
+                 beside these; 0 if there is no room
     environment  what the store keeps about where this runs (`store.workers.start`), a JSON object
     events       is called with every event, from two threads
     stop         once set, the worker drains
     abandon      is called, from the heartbeat's thread, when `execute` hangs after losing all its runs; it should end
                  the process, since nothing else can end a thread that hangs
     peers        how many workers are started together, this one included
+    more         the runs claimed before in this turn -> whether another pack should be executed beside them
 
     Raises StoreError when the store cannot be used.
     """
@@ -71,13 +107,14 @@ class Worker:
         execute: Execute,
         settings: Settings,
         *,
-        max_pack: MaxPack,
+        max_pack: PackLimit,
         environment: Mapping[str, Any],
         device: str,
         events: Emit,
         stop: threading.Event,
         abandon: Callable[[], None],
         peers: int = 1,
+        more: More = lambda claims: False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.id = uuid.uuid4().hex
@@ -91,9 +128,11 @@ class Worker:
         self._stop = stop
         self._abandon = abandon
         self._peers = peers
+        self._more = more
         self._clock = clock
         self._rescuer = Rescuer(settings, self._say)
         self._fitting: dict[str, int] = {}  # shape -> how many runs of it may fit into memory, where more did not
+        self._packs_fitting: int | None = None  # how many packs may fit into memory; None until they did not
         self._beat_at = 0.0
         self._busy_told = False
         self._connection = ExitStack()
@@ -142,7 +181,7 @@ class Worker:
                 self._stop.wait(self._settings.rescue_every)
 
     def run_once(self, now: float) -> Turn:
-        """Take one turn: rescue, claim a pack, execute it, settle it.
+        """Take one turn: rescue, claim a pack or several, execute them, settle them.
 
         Return "worked", "idle" (nothing to claim now, but others are running or delayed) or "empty" (nothing is left).
         A turn that found the store busy is an idle one.
@@ -159,7 +198,7 @@ class Worker:
 
     def _turn(self, now: float) -> Turn:
         self._rescuer.rescue(self._ledger, now)
-        claims = self._ledger.claim(self.id, now, self._settings, self._most, self._workers_wanting_runs(now))
+        claims = self._claim(now)
         if claims:
             self._work(claims, now)
             return "worked"
@@ -172,10 +211,40 @@ class Worker:
             raise StoreError(MARKED_AS_ENDED)  # it would be idle until all others have finished
         return "idle"
 
-    def _most(self, shape: str) -> int:
-        """Return how many runs of a shape may be in a pack."""
-        most = self._max_pack(shape)
+    def _claim(self, now: float) -> list[Claim]:
+        """Claim a pack, and further packs if there is room."""
+        fair = self._workers_wanting_runs(now)
+        claims = self._ledger.claim(self.id, now, self._settings, lambda shape: self._most(shape, []), fair)
+        if claims and claims[0].strikes < self._settings.alone_from and self._has_room(claims):
+            # The runs that are claimed already must be executed; if the store fails, their commits will show it.
+            with suppress(StoreError):
+                self._claim_further_packs(claims, now, fair)
+        return claims
+
+    def _claim_further_packs(self, claims: list[Claim], now: float, fair: int) -> None:
+        """Add the runs of further packs to the claims, up to this worker's share of the shapes that are due."""
+        due = self._ledger.due_shapes(now, self._settings, MOST_SHAPES)
+        others = [shape for shape in due if shape != claims[0].shape]
+        share = -(-(1 + len(others)) // fair)
+        for shape in others:
+            if _packs(claims) == share or not self._has_room(claims):
+                return
+            most = self._most(shape, claims)
+            if most == 0:
+                return
+            # No runs come if other workers have taken them meanwhile.
+            claims += self._ledger.claim(self.id, now, self._settings, _always(most), fair, shape)
+
+    def _most(self, shape: str, claims: Sequence[Claim]) -> int:
+        """Return how many runs of a shape may be in a pack beside these runs."""
+        most = self._max_pack(shape, claims)
         return min(most, self._fitting.get(shape, most))
+
+    def _has_room(self, claims: Sequence[Claim]) -> bool:
+        """Return whether another pack may be executed beside these runs."""
+        if self._packs_fitting is not None and _packs(claims) >= self._packs_fitting:
+            return False
+        return self._more(claims)
 
     def _workers_wanting_runs(self, now: float) -> int:
         """Return how many workers, this one included, may want runs now: those that hold none, and those still to come.
@@ -205,20 +274,32 @@ class Worker:
         heartbeat = Heartbeat(
             self._ledger, self.id, holds, self._settings, self._clock, self._rescuer, self._say, self._abandon
         )
-        failure: BaseException | None = None
+        failure: _Failure | None = None
         try:
             with heartbeat:
                 self._execute(session)
+        except PackFailed as failed:
+            failure = _Failure(failed.error, failed.run_ids)
         except BaseException as error:
-            failure = error
+            failure = _Failure(error, frozenset(claim.run_id for claim in claims))
         for run_id, reason in holds.newly_lost():
             self._say("lease_lost", run=run_id, reason=reason)
-        if isinstance(failure, OutOfMemory) and len(claims) > 1:
-            self._fitting[claims[0].shape] = most = len(claims) // 2
-            self._say("out_of_memory", size=len(claims), most=most, error=str(failure))
+        if failure is not None and isinstance(failure.error, OutOfMemory):
+            self._take_less(claims, failure)
         self._settle(session, holds, failure)
 
-    def _settle(self, session: Session, holds: Holds, failure: BaseException | None) -> None:
+    def _take_less(self, claims: Sequence[Claim], failure: _Failure) -> None:
+        """From now on, take fewer runs of the shape that did not fit, or fewer packs; unless it was the only run."""
+        error, packs = str(failure.error), _packs(claims)
+        concerned = [claim for claim in claims if claim.run_id in failure.run_ids]
+        if len(concerned) > 1 and _packs(concerned) == 1:
+            self._fitting[concerned[0].shape] = most = len(concerned) // 2
+            self._say("out_of_memory", unit="runs", size=len(concerned), most=most, error=error)
+        elif packs > 1:
+            self._packs_fitting = most = packs // 2
+            self._say("out_of_memory", unit="packs", size=packs, most=most, error=error)
+
+    def _settle(self, session: Session, holds: Holds, failure: _Failure | None) -> None:
         """Let go of every run that is not finished, in the way that the module's table says.
 
         If the store refuses this for one run, that run is left to rescue, the others are settled all the same, and the
@@ -230,12 +311,12 @@ class Worker:
                 self._let_go_when_free(claim, session, holds, failure)
             except StoreError as error:
                 refused = error
-        if failure is not None and _is_not_the_runs_fault(failure):
-            raise failure
+        if failure is not None and failure.ends_the_worker:
+            raise failure.error
         if refused is not None:
             raise refused
 
-    def _let_go_when_free(self, claim: Claim, session: Session, holds: Holds, failure: BaseException | None) -> None:
+    def _let_go_when_free(self, claim: Claim, session: Session, holds: Holds, failure: _Failure | None) -> None:
         """Do `_let_go`, trying again while the store is busy and the lease lasts."""
         while True:
             try:
@@ -244,20 +325,20 @@ class Worker:
                 if not holds.held(claim.run_id, self._clock()):
                     raise
 
-    def _let_go(self, claim: Claim, session: Session, holds: Holds, failure: BaseException | None) -> None:
+    def _let_go(self, claim: Claim, session: Session, holds: Holds, failure: _Failure | None) -> None:
         standing = holds.standing(claim.run_id)
         if standing == "finished":
             return
-        if standing == "lost" or (failure is not None and _is_not_the_runs_fault(failure)):
+        if standing == "lost" or (failure is not None and not failure.concerns(claim)):
             # A lost run may be lost only to our belief, as when the clock was set; then it is still ours to give back.
             self._release(claim)
-        elif isinstance(failure, OutOfMemory):
+        elif failure is not None and isinstance(failure.error, OutOfMemory):
             if len(session.claims) > 1:
                 self._release(claim)
             else:
-                self._fail(claim, str(failure))
+                self._fail(claim, str(failure.error))
         elif failure is not None:
-            self._fail(claim, "".join(traceback.format_exception(failure)))
+            self._fail(claim, "".join(traceback.format_exception(failure.error)))
         elif self._stop.is_set() or session.saved(claim.run_id):
             self._release(claim)
         else:
@@ -279,12 +360,11 @@ class Worker:
         self._events(event(name, self._clock(), self.id, **fields))
 
 
-def _is_not_the_runs_fault(failure: BaseException) -> bool:
-    """Return whether the store or the user ended `execute`, rather than an error in what it executed.
+def _always(most: int) -> MaxPack:
+    """Return a limit that is the same for all shapes."""
+    return lambda shape: most
 
-    A Conflict means that history was written twice, which is an error of what was executed. SystemExit counts as such
-    an error too: whatever raises it would raise it again in the next worker.
-    """
-    if isinstance(failure, Conflict):
-        return False
-    return isinstance(failure, StoreError | KeyboardInterrupt)
+
+def _packs(claims: Sequence[Claim]) -> int:
+    """Return how many packs these runs are."""
+    return len({claim.shape for claim in claims})

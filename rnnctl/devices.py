@@ -6,6 +6,7 @@ options can be checked without it.
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ WORDS = ("auto", "cpu", "cuda")
 FORMS = f"{', '.join(WORDS)}, or cards such as cuda:0 or cuda:0,cuda:1"
 # The first generation with the instructions that Triton and the libraries of current torch releases are built for.
 LEAST_CAPABILITY = (7, 5)
+MOST_QUEUES = 32  # that CUDA allows
 DRIVER_VERSION = Path("/proc/driver/nvidia/version")
 
 _CARD = re.compile(r"cuda:(0|[1-9][0-9]{0,3})")
@@ -163,6 +165,21 @@ def free_bytes(device: str) -> int:
     if free is None:
         free = torch.cuda.mem_get_info(device)[0]
     return free + torch.cuda.memory_reserved(device)
+
+
+def multiprocessors(device: str) -> int:
+    """Return how many multiprocessors a card has."""
+    import torch
+
+    return int(torch.cuda.get_device_properties(device).multi_processor_count)
+
+
+def open_queues() -> None:
+    """Let work of many streams run side by side on a card. Call it before this process uses a card.
+
+    CUDA puts work into a few queues, 8 unless it is told otherwise. Streams that share one wait for each other.
+    """
+    os.environ.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", str(MOST_QUEUES))
 
 
 def use(device: str) -> None:

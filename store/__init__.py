@@ -14,7 +14,8 @@ seconds since the epoch, durations are seconds; both are floats, and the caller 
     lineage       parents(store, run_id), children(store, run_id) -> [Descended]; Descent
     workers       start(store, WorkerRecord, environment, now), end(store, worker, now),
                   current(store) -> [WorkerRow]
-    queue         claim(store, worker, now, lease, max_pack, fair, alone_from) -> [Claim]
+    queue         claim(store, worker, now, lease, max_pack, fair, alone_from, shape=None) -> [Claim]
+                  due_shapes(store, now, alone_from, most) -> [shape]
                   beat(store, worker, held=[(claim, step)], now, lease, extend) -> {run_id still held}
                   pending(store) -> bool
                   release(store, claim, now), release_from(store, workers, now) -> [Holding]

@@ -57,6 +57,7 @@ class Claim(Holding):
     label: str  # its name in the first study that has it
     total: int  # updates, at most
     step: int  # of the newest checkpoint, 0 without one
+    strikes: int  # before this attempt
     exact: bool  # whether this environment gives the same bits as that of the newest checkpoint
 
 
@@ -77,31 +78,39 @@ def claim(
     max_pack: Callable[[str], int],
     fair: int,
     alone_from: int,
+    shape: str | None = None,
 ) -> list[Claim]:
     """Take the first job that is due and more jobs of its shape: a pack of at most max_pack(shape) runs.
 
     Jobs are taken in the order of registration. fair: number of workers (1 or more) among which the due jobs of a shape
     are divided; a pack takes no more than its share. alone_from: a job with this many strikes or more is taken alone.
-    Returns an empty list if no job is due, or if the worker is marked as ended. Raises Conflict if the worker is not
-    registered (`workers.start`).
+    shape: take jobs of this shape only, and none that would be taken alone. Return an empty list if no such job is due,
+    or if the worker is marked as ended. Raise Conflict if the worker is not registered (`workers.start`).
     """
     with store.transaction():
         # A pool that kills its workers marks all of them as ended and hands back their runs. A worker that is killed a
         # moment later must not take one of those runs with it: the run would wait for the lease to end.
         if store.value("SELECT ended FROM workers WHERE id = ?", (worker,)) is not None:
             return []
-        first = store.row(
-            """SELECT run_id, shape, strikes FROM jobs WHERE status = 'queued' AND not_before <= ?
-               ORDER BY seq LIMIT 1""",
-            (now,),
-        )
-        if first is None:
-            return []
-        if first["strikes"] >= alone_from:
-            run_ids = [first["run_id"]]
+        if shape is not None:
+            run_ids = _pack(store, shape, max_pack(shape), fair, alone_from, now)
         else:
-            run_ids = _pack(store, first["shape"], max_pack(first["shape"]), fair, alone_from, now)
+            run_ids = _first_pack(store, max_pack, fair, alone_from, now)
         return [_start_attempt(store, run_id, worker, now, lease) for run_id in run_ids]
+
+
+def _first_pack(store: Store, max_pack: Callable[[str], int], fair: int, alone_from: int, now: float) -> list[str]:
+    """Return the run ids of the pack of the first job that is due."""
+    first = store.row(
+        """SELECT run_id, shape, strikes FROM jobs WHERE status = 'queued' AND not_before <= ?
+           ORDER BY seq LIMIT 1""",
+        (now,),
+    )
+    if first is None:
+        return []
+    if first["strikes"] >= alone_from:
+        return [first["run_id"]]
+    return _pack(store, first["shape"], max_pack(first["shape"]), fair, alone_from, now)
 
 
 def _pack(store: Store, shape: str, most: int, fair: int, alone_from: int, now: float) -> list[str]:
@@ -117,11 +126,24 @@ def _pack(store: Store, shape: str, most: int, fair: int, alone_from: int, now: 
     return [row["run_id"] for row in due[:share]]
 
 
+def due_shapes(store: Store, now: float, alone_from: int, most: int) -> list[str]:
+    """Return the shapes of the jobs that are due and not to be taken alone, in the order of their first jobs.
+
+    most: how many shapes are returned at most.
+    """
+    rows = store.rows(
+        """SELECT shape FROM jobs WHERE status = 'queued' AND strikes < ? AND not_before <= ?
+           GROUP BY shape ORDER BY min(seq) LIMIT ?""",
+        (alone_from, now, most),
+    )
+    return [row["shape"] for row in rows]
+
+
 def _start_attempt(store: Store, run_id: str, worker: str, now: float, lease: float) -> Claim:
     attempt = store.rows(
         f"""UPDATE jobs SET status = 'running', attempt = attempt + 1, worker = ?, lease_until = ?,
                 progress_at = ?, step = {CHECKPOINTED}
-            WHERE run_id = ? RETURNING attempt, step""",
+            WHERE run_id = ? RETURNING attempt, step, strikes""",
         (worker, now + lease, now, run_id),
     )[0]
     exact = same_bits(store, run_id, worker)
@@ -145,6 +167,7 @@ def _start_attempt(store: Store, run_id: str, worker: str, now: float, lease: fl
         label=run["label"],
         total=run["total"],
         step=attempt["step"],
+        strikes=attempt["strikes"],
         exact=exact,
     )
 

@@ -15,7 +15,9 @@ def pretend(monkeypatch, *cards, free=20 * GIB, memory=24 * GIB, managed=None):
     managed: free bytes on each card by NVIDIA's management library; None: it is not installed.
     """
     facts = [
-        SimpleNamespace(name=name, major=major, minor=minor, total_memory=memory, uuid=f"uuid-{i}")
+        SimpleNamespace(
+            name=name, major=major, minor=minor, total_memory=memory, uuid=f"uuid-{i}", multi_processor_count=82
+        )
         for i, (name, (major, minor)) in enumerate(cards)
     ]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(facts))

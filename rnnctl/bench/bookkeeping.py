@@ -87,7 +87,7 @@ def bookkeeping_share(updates: int = 3000) -> float:
             StoreLedger(root),
             training,
             Settings(),
-            max_pack=lambda shape: 1,
+            max_pack=lambda shape, claims: 1,
             environment={},
             device="cpu",
             events=lambda event: None,

@@ -168,8 +168,11 @@ class Progress:
         self._look()
 
     def _on_out_of_memory(self, event: Event) -> None:
-        pack, fewer = counted(event["size"], "run"), counted(event["most"], "run")
-        self.view.line(f"out of memory with a pack of {pack}: {event['error']}; at most {fewer} from now on")
+        if event["unit"] == "runs":
+            many, fewer = f"a pack of {counted(event['size'], 'run')}", counted(event["most"], "run")
+        else:
+            many, fewer = f"{event['size']} packs at once", counted(event["most"], "pack")
+        self.view.line(f"out of memory with {many}: {event['error']}; at most {fewer} from now on")
 
     def _on_failed(self, event: Event) -> None:
         why = headline(event["error"])

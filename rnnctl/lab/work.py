@@ -6,45 +6,70 @@ import platform
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from jobs.child import CannotWork, abandon
 from jobs.events import Emit
 from jobs.ledger import StoreLedger
-from jobs.session import OutOfMemory, Session
+from jobs.session import OutOfMemory, PackFailed, Session
 from jobs.worker import Worker
 from rnnctl import devices
 from rnnctl.determinism import bit_environment, settle_torch
 from rnnctl.lab.worker_options import WorkerOptions
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
-from rnnctl.training.loop import Cadence, make_pack, train_pack
+from rnnctl.training.loop import Cadence, PackError, make_pack, train_packs
 from rnnctl.training.memory import needs, shortage
-from rnnctl.training.packing import most_in_a_pack
+from rnnctl.training.packing import has_room, most_in_a_pack
+from store.queue import Claim
 
 
 def execute(session: Session, *, device: str, cadence: Cadence, peers: int = 1) -> None:
-    """Train a session's runs until each has ended, is lost, or the session drains.
+    """Train a session's runs until each has ended, is lost, or the session drains. Runs of one pack key are a pack.
 
     peers: how many workers share the cores of this machine, this one included.
 
-    Raise OutOfMemory if not even one run fits into the memory of the device, or if it runs out while they train.
+    Raise PackFailed if the runs of a pack cannot be trained. Its error is OutOfMemory if not even one of them fits into
+    the memory of the device, or if that runs out while they train.
     """
-    specs = {claim.run_id: RunSpec.model_validate(claim.spec) for claim in session.claims}
-    key = PackKey.of(next(iter(specs.values())))
-    if (reason := shortage(key, device)) is not None:
-        raise OutOfMemory(reason)
+    groups = _groups(session.claims)
+    for key, specs in groups.items():
+        if (reason := shortage(key, device)) is not None:
+            raise PackFailed(OutOfMemory(reason), specs)
     try:
-        train_pack(specs, session, device=device, cadence=cadence, pack_factory=partial(make_pack, peers=peers))
+        # Each pack of each worker has its share of the cores.
+        factory = partial(make_pack, peers=peers * len(groups))
+        train_packs(list(groups.values()), session, device=device, cadence=cadence, pack_factory=factory)
+    except PackError as failure:
+        if not devices.ran_out_of_memory(failure.error):
+            raise PackFailed(failure.error, failure.run_ids) from failure.error
+        failed = failure.run_ids
+    else:
+        if devices.is_card(device) and len(groups) > 1:
+            # The memory of one stream is of no use to the streams of the next packs.
+            devices.release_memory()
         return
-    except RuntimeError as error:
-        if not devices.ran_out_of_memory(error):
-            raise
-    # Only now nothing refers to the tensors of the pack any more: the traceback did.
+    # Only now nothing refers to the tensors of the packs any more: the traceback did.
     devices.release_memory()
-    raise OutOfMemory(f"memory ran out; a run {needs(key, device)}")
+    key = next(key for key, specs in groups.items() if failed[0] in specs)
+    raise PackFailed(OutOfMemory(f"memory ran out; a run {needs(key, device)}"), failed)
+
+
+def _groups(claims: Sequence[Claim]) -> dict[PackKey, dict[str, RunSpec]]:
+    """Return the specs of claimed runs by pack key. Raise PackFailed if one cannot be read."""
+    groups: dict[PackKey, dict[str, RunSpec]] = {}
+    for claim in claims:
+        try:
+            spec = RunSpec.model_validate(claim.spec)
+        except ValidationError as error:
+            raise PackFailed(error, [claim.run_id]) from error
+        groups.setdefault(PackKey.of(spec), {})[claim.run_id] = spec
+    return groups
 
 
 def build_worker(options: WorkerOptions, emit: Emit, stop: threading.Event) -> Worker:
@@ -53,6 +78,7 @@ def build_worker(options: WorkerOptions, emit: Emit, stop: threading.Event) -> W
     emit: is called with every event. stop: once set, the worker drains. Raises CannotWork if this process was not
     started with the environment of a worker, or has no such device.
     """
+    devices.open_queues()
     try:
         settle_torch()
         device, workers = devices.assigned(devices.resolve(options.device), options.slot, options.peers)
@@ -64,7 +90,8 @@ def build_worker(options: WorkerOptions, emit: Emit, stop: threading.Event) -> W
         StoreLedger(options.workspace),
         partial(execute, device=device, cadence=cadence, peers=options.peers),
         options.settings,
-        max_pack=partial(most_in_a_pack, device=device, workers=workers, override=options.pack),
+        max_pack=lambda shape, claims: most_in_a_pack(shape, device, workers, options.pack, _shapes(claims)),
+        more=lambda claims: has_room(_shapes(claims), device),
         environment=environment(device),
         device=device,
         events=emit,
@@ -72,6 +99,10 @@ def build_worker(options: WorkerOptions, emit: Emit, stop: threading.Event) -> W
         abandon=abandon,
         peers=options.peers,
     )
+
+
+def _shapes(claims: Sequence[Claim]) -> list[str]:
+    return [claim.shape for claim in claims]
 
 
 def environment(device: str) -> dict[str, Any]:

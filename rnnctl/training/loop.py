@@ -1,18 +1,24 @@
-"""The training loop of a pack: update, check, stop and save each run until it ends; resume runs from their
-checkpoints; save and leave when the recorder drains.
+"""The training loop of packs: update, check, stop and save each run until it ends; resume runs from their checkpoints;
+save and leave when the recorder drains.
+
+Several packs may be trained at once. One thread makes their updates in turn, one of each. On a card each pack has a
+CUDA stream of its own, where all its work is put and all its memory is allocated, so that kernels of different packs
+run side by side: a pack of few runs fills only a small part of a card.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import torch
 
-from rnnctl.devices import gpu_kernel_compiler
+from rnnctl.devices import gpu_kernel_compiler, is_card
 from rnnctl.study.run import RunSpec
 from rnnctl.training.drawing import spare_cores
 from rnnctl.training.member import Member, begin, network_of, restore
@@ -46,6 +52,14 @@ class Cadence:
     updates: int | None = None
 
 
+class PackError(Exception):
+    """An error that ended one of several packs. run_ids: the runs of that pack."""
+
+    def __init__(self, error: Exception, run_ids: Iterable[str]) -> None:
+        super().__init__(str(error))
+        self.error, self.run_ids = error, list(run_ids)
+
+
 def train_pack(
     specs: Mapping[str, RunSpec],
     recorder: Recorder,
@@ -60,10 +74,80 @@ def train_pack(
     specs: run id -> spec. cadence: of checkpoints. clock: returns seconds, for the cadence and the duration of runs.
     pack_factory: makes the pack from its members, their weights and the device.
     """
-    started = [_start(run_id, spec, recorder) for run_id, spec in specs.items()]
-    members, weights = [member for member, _ in started], [flat for _, flat in started]
-    with torch.no_grad(), closing(pack_factory(members, weights, device)) as pack:
-        _Loop(pack, recorder, cadence, clock).run()
+    failure = _train([specs], recorder, device, cadence, clock, pack_factory)
+    if failure is not None:
+        raise failure.error
+
+
+def train_packs(
+    groups: Sequence[Mapping[str, RunSpec]],
+    recorder: Recorder,
+    *,
+    device: str,
+    cadence: Cadence,
+    clock: Callable[[], float] = time.monotonic,
+    pack_factory: PackFactory = make_pack,
+) -> None:
+    """Train several packs at once. A run ends with the same bits as if its pack were trained alone.
+
+    groups: the runs of each pack, as `train_pack` takes them. Raise PackError, from the first error, if a pack cannot
+    be made or trained. The runs of the others are saved before, as far as that is still possible.
+    """
+    failure = _train(groups, recorder, device, cadence, clock, pack_factory)
+    if failure is not None:
+        raise failure from failure.error
+
+
+def _train(
+    groups: Sequence[Mapping[str, RunSpec]],
+    recorder: Recorder,
+    device: str,
+    cadence: Cadence,
+    clock: Callable[[], float],
+    pack_factory: PackFactory,
+) -> PackError | None:
+    """Do `train_packs`, and return the error instead of raising it."""
+    loops: deque[_Loop] = deque()  # those that are not worked on now, the next one first
+    current: _Loop | None = None
+    run_ids: list[str] = []  # of the pack that is worked on
+    with torch.no_grad():
+        try:
+            for specs in groups:
+                run_ids = list(specs)
+                loops.append(_Loop(specs, recorder, device, cadence, clock, pack_factory))
+            while loops and not recorder.draining:
+                current = loops.popleft()
+                run_ids = current.run_ids
+                if current.take_turn():
+                    loops.append(current)
+                else:
+                    current.close()
+            while loops:
+                current = loops.popleft()
+                run_ids = current.run_ids
+                current.save()
+                current.close()
+        except Exception as error:
+            if current is not None:
+                current.close()
+                current = None
+            if is_card(device):
+                # The error's frames refer to the tensors of the pack, and others may need their memory.
+                traceback.clear_frames(error.__traceback__)
+            _save_if_possible(loops)
+            return PackError(error, run_ids)
+        finally:
+            if current is not None:
+                current.close()
+            while loops:
+                loops.popleft().close()
+    return None
+
+
+def _save_if_possible(loops: Iterable[_Loop]) -> None:
+    for loop in loops:
+        with suppress(Exception):
+            loop.save()
 
 
 def _start(run_id: str, spec: RunSpec, recorder: Recorder) -> tuple[Member, torch.Tensor]:
@@ -76,19 +160,49 @@ def _start(run_id: str, spec: RunSpec, recorder: Recorder) -> tuple[Member, torc
 
 
 class _Loop:
-    def __init__(self, pack: Pack, recorder: Recorder, cadence: Cadence, clock: Callable[[], float]) -> None:
-        self.pack, self.recorder, self.cadence, self.clock = pack, recorder, cadence, clock
+    """The training of one pack. See `train_pack` for the arguments."""
+
+    def __init__(
+        self,
+        specs: Mapping[str, RunSpec],
+        recorder: Recorder,
+        device: str,
+        cadence: Cadence,
+        clock: Callable[[], float],
+        pack_factory: PackFactory,
+    ) -> None:
+        self.run_ids = list(specs)
+        self.recorder, self.cadence, self.clock = recorder, cadence, clock
+        self.stream = torch.cuda.Stream(device) if is_card(device) else None  # type: ignore[no-untyped-call]
+        with self._on_stream():
+            started = [_start(run_id, spec, recorder) for run_id, spec in specs.items()]
+            members, weights = [member for member, _ in started], [flat for _, flat in started]
+            self.pack = pack_factory(members, weights, device)
         self.saved_at = self.counted_at = clock()
 
-    def run(self) -> None:
-        while self.pack.members and not self.recorder.draining:
+    def _on_stream(self) -> AbstractContextManager[object]:
+        """Return a context in which work is put on the stream of the pack, and memory is allocated for it."""
+        return nullcontext() if self.stream is None else torch.cuda.stream(self.stream)
+
+    def take_turn(self) -> bool:
+        """Make one update of every run that is still held, check and save what is due. Return whether a run goes on."""
+        with self._on_stream():
             self._drop([m for m in self.pack.members if not self.recorder.held(m.run_id)])
             if self.pack.members:
                 self._advance()
-        if self.pack.members:
-            self._settle()
-        for member in list(self.pack.members):
-            self._commit(member)
+            return bool(self.pack.members)
+
+    def save(self) -> None:
+        """Save all runs that have not ended."""
+        with self._on_stream():
+            if self.pack.members:
+                self._settle()
+            for member in list(self.pack.members):
+                self._commit(member)
+
+    def close(self) -> None:
+        """End what the pack has started. Nothing more is done with it."""
+        self.pack.close()
 
     def _advance(self) -> None:
         diverged = self.pack.update()

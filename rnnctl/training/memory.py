@@ -62,12 +62,13 @@ def bytes_of_run(key: PackKey) -> int:
     return numbers * value + inputs
 
 
-def runs_that_fit(key: PackKey, card: str, workers: int) -> int:
+def runs_that_fit(key: PackKey, card: str, workers: int, taken: int = 0) -> int:
     """Return how many runs fit into the part of a card's free memory that one of its workers may use; 0 if none does.
 
-    workers: how many train on the card, this one included.
+    workers: how many train on the card, this one included. taken: bytes of that part that are wanted for other runs,
+    which have not been allocated yet.
     """
-    return int(SHARE * free_bytes(card) / workers // bytes_of_run(key))
+    return max(0, int((SHARE * free_bytes(card) / workers - taken) // bytes_of_run(key)))
 
 
 def shortage(key: PackKey, device: str) -> str | None:

@@ -1,31 +1,51 @@
-"""How many runs to train in one pack.
+"""How many runs to train in one pack, and how many packs at once.
 
 Runs of a pack share the cost of an update beside arithmetic: Python calls and, on a GPU, launches of kernels. On a CPU,
 arithmetic soon dominates; then a larger pack saves nothing, and all its runs end later. The measurements are in
 kernels/LOG.md. On a GPU, runs of a pack train side by side, and memory sets the limit.
+
+On a GPU several packs can train side by side too. A pass through time is one program for each sequence of each run or,
+in networks of more than MOST_UNITS hidden units, for each tile of sequences. Packs are added until there are
+PROGRAMS_AT_ONCE programs for each multiprocessor of the card, or MOST_PACKS packs, or until memory is full. On a CPU
+one pack is trained at a time.
 """
 
 from __future__ import annotations
 
-from rnnctl.devices import is_card
+from collections.abc import Sequence
+from functools import lru_cache
+
+from rnnctl.devices import is_card, multiprocessors
+from rnnctl.kernels.gpu.launch import MOST_UNITS, blocks
 from rnnctl.study.pack_key import PackKey
-from rnnctl.training.memory import runs_that_fit
+from rnnctl.training.memory import bytes_of_run, runs_that_fit
 
 MOST_ON_CPU, MOST_ON_CARD = 16, 256
 # Multiply-adds of one step of the whole pack, beyond which adding runs gains nothing on a CPU.
 STEP_WORK = 2_000_000
 
+MOST_PACKS = 64
+PROGRAMS_AT_ONCE = 8  # programs of passes through time for each multiprocessor of a card
+TILE = 16  # sequences that a program takes in large networks
 
-def most_in_a_pack(text: str, device: str, workers: int = 1, override: int | None = None) -> int:
+
+def most_in_a_pack(
+    text: str, device: str, workers: int = 1, override: int | None = None, taken: Sequence[str] = ()
+) -> int:
     """Return how many runs of a pack key one worker trains together on a device, at most; a user may override it.
 
     text: the canonical text of the key. A run whose key cannot be read is trained alone. workers: how many train on
-    this device, this one included; on a card, they share what memory is free now.
+    this device, this one included; on a card, they share what memory is free now. taken: for each run that this worker
+    will train on a card at the same time, in other packs, the text of its key; 0 is returned if no run fits beside
+    these.
     """
     try:
         key = PackKey.read(text)
     except ValueError:
         return 1
+    if taken:
+        fitting = runs_that_fit(key, device, workers, sum(_needs(other)[0] for other in taken))
+        return min(fitting, MOST_ON_CARD if override is None else override)
     if override is not None:
         return override
     if is_card(device):
@@ -33,3 +53,24 @@ def most_in_a_pack(text: str, device: str, workers: int = 1, override: int | Non
     else:
         most = min(MOST_ON_CPU, STEP_WORK // (key.train.batch * key.model.hidden**2))
     return max(1, most)
+
+
+def has_room(taken: Sequence[str], device: str) -> bool:
+    """Return whether a worker should train another pack at the same time as others. Memory is not looked at.
+
+    taken: for each run of the others, the text of its pack key.
+    """
+    if not is_card(device) or len(set(taken)) >= MOST_PACKS:
+        return False
+    return sum(_needs(text)[1] for text in taken) < PROGRAMS_AT_ONCE * multiprocessors(device)
+
+
+@lru_cache(maxsize=4096)
+def _needs(text: str) -> tuple[int, int]:
+    """Return what a run of a pack key takes of a card: bytes, and programs of a pass through time."""
+    try:
+        key = PackKey.read(text)
+    except ValueError:
+        return 0, 0
+    batch = key.train.batch
+    return bytes_of_run(key), batch if key.model.hidden <= MOST_UNITS else blocks(batch, TILE)

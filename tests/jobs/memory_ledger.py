@@ -74,22 +74,28 @@ class MemoryLedger:
                 for worker, started, beat_at in self.rows.values()
             ]
 
-    def claim(self, worker, now, settings, max_pack, fair):
+    def claim(self, worker, now, settings, max_pack, fair, shape=None):
         with self._turn():
             if worker not in self.rows:
                 return []
-            due = [job for job in self.jobs.values() if job.status == "queued" and job.not_before <= now]
-            if not due:
-                return []
-            alone_from, first = settings.strike_limit - 1, due[0]
-            if first.strikes >= alone_from:
-                pack = [first]
-            else:
+            due = self._due(now)
+            if shape is None and due:
+                first = due[0]
+                if first.strikes >= settings.alone_from:
+                    return [self._start_attempt(first, worker, now + settings.lease)]
                 shape = first.record.shape
-                alike = [job for job in due if job.record.shape == shape and job.strikes < alone_from]
+            alike = [job for job in due if job.record.shape == shape and job.strikes < settings.alone_from]
+            if alike:
                 alike = alike[: max_pack(shape) * fair]
-                pack = alike[: -(-len(alike) // fair)]
+            pack = alike[: -(-len(alike) // fair)]
             return [self._start_attempt(job, worker, now + settings.lease) for job in pack]
+
+    def due_shapes(self, now, settings, most):
+        with self._turn():
+            return list(dict.fromkeys(j.record.shape for j in self._due(now) if j.strikes < settings.alone_from))[:most]
+
+    def _due(self, now):
+        return [job for job in self.jobs.values() if job.status == "queued" and job.not_before <= now]
 
     def _start_attempt(self, job, worker, until):
         job.status, job.attempt, job.worker, job.lease_until = "running", job.attempt + 1, worker, until
@@ -104,6 +110,7 @@ class MemoryLedger:
             record.label,
             record.total,
             job.step,
+            job.strikes,
             True,
         )
 

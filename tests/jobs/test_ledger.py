@@ -89,8 +89,8 @@ def register(ledger, name, now=0.0):
     ledger.start(WorkerRecord(name, me.host, me.boot_id, me.pid, me.pid_started, "cpu"), {"test": 1}, now)
 
 
-def claim(ledger, now=0.0, worker="w", most=1, fair=1):
-    return ledger.claim(worker, now, SETTINGS, lambda shape: most, fair)
+def claim(ledger, now=0.0, worker="w", most=1, fair=1, shape=None):
+    return ledger.claim(worker, now, SETTINGS, lambda shape: most, fair, shape)
 
 
 def save(ledger, claim, step, rows=(), outcome=None):
@@ -107,6 +107,47 @@ def test_a_claim_takes_runs_of_one_shape_in_order_and_leaves_others_their_share(
     first = packs[0][0]
     assert (first.attempt, first.worker, first.shape, first.label, first.total) == (1, "w", "a", "a1", 20)
     assert first.spec == run_record("a1", "a").spec
+
+
+def test_a_claim_of_a_shape_takes_no_other_runs(opened):
+    shapes = {"a1": "a", "b1": "b", "a2": "a", "b2": "b", "b3": "b"}
+    ledger, _ = opened(*(run_record(name, shape) for name, shape in shapes.items()))
+    packs = [claim(ledger, most=8, fair=2, shape="b"), claim(ledger, shape="c"), claim(ledger, most=0, shape="a")]
+    assert [[held.run_id for held in pack] for pack in packs] == [["b1", "b2"], [], []]
+
+
+def test_shapes_that_are_due_come_in_the_order_of_claims(opened):
+    shapes = {"c1": "c", "b1": "b", "c2": "c", "a1": "a", "d1": "d"}
+    ledger, _ = opened(*(run_record(name, shape) for name, shape in shapes.items()))
+    assert ledger.due_shapes(0.0, SETTINGS, 8) == ["c", "b", "a", "d"]
+    assert ledger.due_shapes(0.0, SETTINGS, 2) == ["c", "b"]
+    [held] = claim(ledger)
+    assert ledger.due_shapes(0.0, SETTINGS, 8) == ["b", "c", "a", "d"]
+    claim(ledger, shape="a")
+    assert ledger.due_shapes(0.0, SETTINGS, 8) == ["b", "c", "d"]
+    ledger.release(held, 0.0)
+    assert ledger.due_shapes(0.0, SETTINGS, 8) == ["c", "b", "d"]
+
+
+def test_a_run_that_one_more_strike_would_end_is_added_to_nothing(opened):
+    ledger, _ = opened(run_record("one", "a"))
+    strikes = []
+    for now in (0.0, 100.0):
+        [held] = claim(ledger, now=now, shape="a")
+        strikes.append(held.strikes)
+        ledger.fail(held, "error", now, SETTINGS)
+    assert ledger.due_shapes(200.0, SETTINGS, 8) == []
+    assert claim(ledger, now=200.0, shape="a") == []
+    strikes += [held.strikes for held in claim(ledger, now=200.0)]
+    assert strikes == [0, 1, 2]
+
+
+def test_shapes_of_runs_that_wait_are_not_due(opened):
+    ledger, _ = opened(run_record("one", "a"))
+    for _ in range(2):
+        ledger.fail(claim(ledger)[0], "error", 0.0, Settings(strike_limit=9, backoff=5.0))
+    assert ledger.due_shapes(9.9, Settings(strike_limit=9), 8) == []
+    assert ledger.due_shapes(10.0, Settings(strike_limit=9), 8) == ["a"]
 
 
 def test_pending_until_all_runs_have_ended(opened):

@@ -169,7 +169,8 @@ def test_packs_that_do_not_fit_into_memory_are_halved_without_a_strike(bench):
     assert_finished_once(bench.workspace, *runs)
     assert all(bench.run(run.run_id).strikes == 0 for run in runs)
     assert [attempt.ended_as for attempt in bench.attempts("r0")] == ["released", "released", "done"]
-    assert [(event["size"], event["most"]) for event in bench.heard("out_of_memory")] == [(9, 4), (4, 2)]
+    halved = [(event["unit"], event["size"], event["most"]) for event in bench.heard("out_of_memory")]
+    assert halved == [("runs", 9, 4), ("runs", 4, 2)]
     assert bench.heard("out_of_memory")[0]["error"] == "a run needs 3 GiB, and 1 GiB is free"
     assert bench.heard("failed") == []
 

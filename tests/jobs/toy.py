@@ -147,7 +147,7 @@ def _child(workspace: Path, options: dict) -> int:
             StoreLedger(workspace),
             execute,
             Settings(**options["settings"]),
-            max_pack=lambda shape: options["packs"],
+            max_pack=lambda shape, claims: options["packs"],
             environment={"toy": 1},
             device="cpu",
             events=emit,

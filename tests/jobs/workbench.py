@@ -25,18 +25,19 @@ class Workbench:
     def ledger(self):
         return StoreLedger(self.workspace)
 
-    def worker(self, execute=toy.execute, packs=1, peers=1, **settings):
+    def worker(self, execute=toy.execute, packs=1, peers=1, more=lambda claims: False, **settings):
         return Worker(
             self.ledger(),
             execute,
             Settings(**settings),
-            max_pack=lambda shape: packs,
+            max_pack=lambda shape, claims: packs,
             environment={"test": 1},
             device="cpu",
             events=self.said.append,
             stop=self.stop,
             abandon=self.abandoned.set,
             peers=peers,
+            more=more,
             clock=lambda: self.now,
         )
 

@@ -7,11 +7,14 @@ import pytest
 import torch
 
 from jobs.child import CannotWork
-from jobs.session import OutOfMemory
+from jobs.session import OutOfMemory, PackFailed
 from rnnctl.lab.status import status
 from rnnctl.lab.work import build_worker, environment, execute
 from rnnctl.lab.worker_options import WorkerOptions
-from rnnctl.training.loop import Cadence
+from rnnctl.study.pack_key import PackKey
+from rnnctl.study.run import RunSpec
+from rnnctl.training.loop import Cadence, PackError
+from store.registry import RunRecord, StudyRecord, register
 from tests.cards import GIB, OLD, RTX, pretend
 
 
@@ -25,12 +28,12 @@ def training(monkeypatch, error=None):
     """Put a function in place of the trainer: it raises the error, and keeps what it was asked to train."""
     trained = []
 
-    def train_pack(specs, recorder, *, device, cadence):
-        trained.append((sorted(specs), device))
+    def train_packs(groups, recorder, *, device, cadence, pack_factory):
+        trained.append(([sorted(specs) for specs in groups], device))
         if error is not None:
-            raise error
+            raise PackError(error, groups[-1])
 
-    monkeypatch.setattr("rnnctl.lab.work.train_pack", train_pack)
+    monkeypatch.setattr("rnnctl.lab.work.train_packs", train_packs)
     return trained
 
 
@@ -45,10 +48,12 @@ def training(monkeypatch, error=None):
 def test_a_card_without_memory_left_is_told_in_one_line(monkeypatch, error):
     pretend(monkeypatch, RTX, RTX, free=2 * GIB)
     trained = training(monkeypatch, error)
-    with pytest.raises(OutOfMemory) as raised:
-        execute(session(50, 50), device="cuda:1", cadence=Cadence())
-    assert trained == [(["r0", "r1"], "cuda:1")]
-    line = str(raised.value)
+    with pytest.raises(PackFailed) as raised:
+        execute(session(20, 50, 50), device="cuda:1", cadence=Cadence())
+    assert trained == [([["r0"], ["r1", "r2"]], "cuda:1")]
+    assert raised.value.run_ids == {"r1", "r2"}
+    assert isinstance(raised.value.error, OutOfMemory)
+    line = str(raised.value.error)
     assert line.startswith("memory ran out; a run needs about 0.")
     assert line.endswith("and 2.00 GiB is free on cuda:1 (NVIDIA GeForce RTX 3090)")
     # The tensors of a pack live as long as anything refers to the frames of its training.
@@ -59,19 +64,52 @@ def test_a_card_without_memory_left_is_told_in_one_line(monkeypatch, error):
 def test_a_run_too_large_for_the_card_is_not_started(monkeypatch):
     pretend(monkeypatch, RTX, free=GIB // 2)
     trained = training(monkeypatch)
-    with pytest.raises(OutOfMemory, match=r"^a run needs about .* GiB, and 0.50 GiB is free on cuda:0 \("):
-        execute(session(20_000), device="cuda:0", cadence=Cadence())
+    with pytest.raises(PackFailed, match=r"^a run needs about .* GiB, and 0.50 GiB is free on cuda:0 \(") as raised:
+        execute(session(50, 20_000), device="cuda:0", cadence=Cadence())
+    assert (type(raised.value.error), raised.value.run_ids) == (OutOfMemory, {"r1"})
     assert trained == []
     execute(session(50), device="cuda:0", cadence=Cadence())
     execute(session(20_000), device="cpu", cadence=Cadence())
-    assert trained == [(["r0"], "cuda:0"), (["r0"], "cpu")]
+    assert trained == [([["r0"]], "cuda:0"), ([["r0"]], "cpu")]
 
 
 def test_other_errors_pass_through(monkeypatch):
     pretend(monkeypatch, RTX)
     training(monkeypatch, RuntimeError("CUDA error: an illegal memory access was encountered"))
-    with pytest.raises(RuntimeError, match="illegal memory access"):
-        execute(session(50), device="cuda:0", cadence=Cadence())
+    with pytest.raises(PackFailed) as raised:
+        execute(session(20, 50), device="cuda:0", cadence=Cadence())
+    assert raised.value.run_ids == {"r1"}
+    assert str(raised.value.error) == "CUDA error: an illegal memory access was encountered"
+
+
+def test_a_spec_that_cannot_be_read_is_the_fault_of_its_run_only(monkeypatch):
+    trained = training(monkeypatch)
+    of_two = session(20, 50)
+    of_two.claims[1].spec["model"]["hidden"] = "many"
+    with pytest.raises(PackFailed, match="hidden") as raised:
+        execute(of_two, device="cpu", cadence=Cadence())
+    assert (raised.value.run_ids, trained) == ({"r1"}, [])
+
+
+def test_a_worker_of_a_card_takes_several_packs_and_one_of_the_cpu_does_not(store, monkeypatch):
+    pretend(monkeypatch, RTX)
+    runs = [RunSpec.model_validate(claim.spec).identified() for claim in session(20, 30, 40).claims]
+    records = [
+        RunRecord(run.run_id, run.config_id, PackKey.of(run).text, run.canonical(), f"r{i}", run.train.updates)
+        for i, run in enumerate(runs)
+    ]
+    register(store, [StudyRecord("sizes", "", "", records)], 0.0)
+    packs = []
+    monkeypatch.setattr(
+        "rnnctl.lab.work.train_packs",
+        lambda groups, recorder, **options: packs.append([len(specs) for specs in groups]),
+    )
+    for device in ("cpu", "cuda:0"):
+        options = WorkerOptions(store.workspace.root, device)
+        with build_worker(options, lambda event: None, threading.Event()) as worker:
+            worker.run_once(0.0)
+        packs.append(device)
+    assert packs == [[4], "cpu", [1, 1, 1], "cuda:0"]  # the store had a study of four runs before
 
 
 def test_an_environment_names_the_card_but_its_bits_do_not(monkeypatch):

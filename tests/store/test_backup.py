@@ -47,7 +47,7 @@ def test_a_checkpoint_that_training_replaces_before_its_turn_comes_is_told(train
 
     def copy_then_train(path):
         copy_to(path)
-        claim = Claim("r1-s00001", 1, "w", {}, "s", "S1", 1000, 10, True)
+        claim = Claim("r1-s00001", 1, "w", {}, "s", "S1", 1000, 10, 0, True)
         for step in (20, 30):  # two newer ones are kept
             trained.commit(claim, step)
 

@@ -11,7 +11,7 @@ from rnnctl.tasks.catalogue import TASKS
 from rnnctl.training.member import begin, network_of
 from rnnctl.training.memory import SHARE, bytes_of_run, runs_that_fit, shortage
 from rnnctl.training.pack import Pack
-from rnnctl.training.packing import MOST_ON_CARD, most_in_a_pack
+from rnnctl.training.packing import MOST_ON_CARD, MOST_PACKS, has_room, most_in_a_pack
 from tests.cards import GIB, RTX, pretend
 
 GATED = {"name": "gated", "layers": 2}
@@ -113,6 +113,40 @@ def test_a_pack_on_a_card_is_bounded_and_has_one_run_at_least(monkeypatch):
     pretend(monkeypatch, RTX, free=1)
     assert most_in_a_pack(key().text, "cuda:0") == 1
     assert most_in_a_pack("not a key", "cuda:0") == 1
+
+
+def test_a_pack_takes_what_the_packs_before_it_leave(monkeypatch):
+    need, other = bytes_of_run(key()), bytes_of_run(key(20))
+    pretend(monkeypatch, RTX, free=100 * need, memory=1000 * need)
+    taken = 4 * [key(20).text] + 3 * [key().text]
+    left = int((SHARE * 100 * need - 4 * other - 3 * need) / need)
+    assert most_in_a_pack(key().text, "cuda:0", taken=taken) == left
+    assert most_in_a_pack(key().text, "cuda:0", override=5, taken=taken) == 5
+    assert most_in_a_pack(key().text, "cuda:0", override=500, taken=taken) == left
+    assert most_in_a_pack(key().text, "cuda:0", taken=75 * [key().text]) == 0
+    assert most_in_a_pack(key().text, "cuda:0", override=5, taken=75 * [key().text]) == 0
+
+
+def wide(hidden: int, batch: int) -> str:
+    run = spec({"name": "rnn", "hidden": hidden}, TASKS_OF_EACH_HEAD["last step"], batch=batch)
+    return PackKey.of(run).text
+
+
+@pytest.mark.parametrize(("hidden", "batch", "runs"), [(128, 41, 16), (128, 40, 17), (129, 40, 219), (129, 16, 656)])
+def test_packs_are_added_until_the_card_has_enough_programs(monkeypatch, hidden, batch, runs):
+    """A card of 82 multiprocessors has 8 * 82 = 656 programs at once."""
+    pretend(monkeypatch, RTX)
+    text = wide(hidden, batch)
+    assert has_room((runs - 1) * [text], "cuda:0")
+    assert not has_room(runs * [text], "cuda:0")
+
+
+def test_packs_are_added_up_to_a_number_and_never_on_a_cpu(monkeypatch):
+    pretend(monkeypatch, RTX)
+    packs = [wide(hidden, 1) for hidden in range(20, 20 + MOST_PACKS)]
+    assert has_room(packs[:-1], "cuda:0")
+    assert not has_room(packs, "cuda:0")
+    assert not has_room(packs[:1], "cpu")
 
 
 def test_a_pack_on_a_cpu_is_as_before():
