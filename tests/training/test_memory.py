@@ -70,7 +70,7 @@ def with_torch(monkeypatch):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("task", TASKS_OF_EACH_HEAD)
 @pytest.mark.parametrize("model", CELLS)
-def test_the_estimate_covers_all_buffers_and_is_not_twice_as_much(with_torch, model, task, dtype):
+def test_the_estimate_covers_all_buffers_of_the_torch_passes(with_torch, model, task, dtype):
     run = spec(CELLS[model], TASKS_OF_EACH_HEAD[task], dtype=dtype, optimizer="adam")
     made = run.task.make()
     member, weights = begin("one", run, made, network_of(run.model, made))
@@ -79,7 +79,8 @@ def test_the_estimate_covers_all_buffers_and_is_not_twice_as_much(with_torch, mo
         pack.update()
         pack.check([0])
     held, estimate = held_bytes(pack), bytes_of_run(PackKey.of(run))
-    assert held <= estimate <= 2 * held, estimate / held
+    # Kernels keep more (tests/interpreted/test_memory.py), and one estimate covers both.
+    assert held <= estimate <= 2.5 * held, estimate / held
 
 
 @pytest.mark.parametrize("name", TASKS.names)
