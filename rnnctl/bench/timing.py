@@ -31,8 +31,10 @@ class Timer:
             work()
         return max(1, round(self.least_seconds / self.seconds(work, 1)))
 
-    def seconds(self, work: Callable[[], Any], calls: int) -> float:
-        """Return the seconds that a number of calls take."""
+    def seconds(self, work: Callable[[], Any], calls: int, lead: int = 0) -> float:
+        """Return the seconds that a number of calls take. lead: calls before, which are not timed."""
+        for _ in range(lead):
+            work()
         self.finish()
         start = time.perf_counter()
         for _ in range(calls):
@@ -87,15 +89,17 @@ def compare(
     repeats: int,
     rnnctl_units: int = 1,
     baseline_units: int = 1,
+    rnnctl_lead: int = 0,
     timer: Timer = ON_CPU,
 ) -> Comparison:
     """Time both callables alternately, `repeats` times, after a warm-up.
 
-    rnnctl_units, baseline_units: units of work that one call does.
+    rnnctl_units, baseline_units: units of work that one call does. rnnctl_lead: calls before each timing of rnnctl, to
+    use up what was prepared while the baseline ran.
     """
     rnnctl_calls, baseline_calls = timer.calls(rnnctl), timer.calls(baseline)
     rnnctl_seconds, baseline_seconds = [], []
     for _ in range(repeats):
-        rnnctl_seconds.append(timer.seconds(rnnctl, rnnctl_calls) / (rnnctl_calls * rnnctl_units))
+        rnnctl_seconds.append(timer.seconds(rnnctl, rnnctl_calls, rnnctl_lead) / (rnnctl_calls * rnnctl_units))
         baseline_seconds.append(timer.seconds(baseline, baseline_calls) / (baseline_calls * baseline_units))
     return Comparison(name, baseline_name, rnnctl_seconds, baseline_seconds)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, parsed_seeds
+from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, device_option, parsed_seeds
 from rnnctl.cli.output import duration, out, out_json, say, table, warnings
 from rnnctl.words import counted, one_line
 
 if TYPE_CHECKING:
-    from rnnctl.lab.plan import Plan
+    from rnnctl.lab.plan import Plan, PlanOnCard
 
 StudyNames = Annotated[
     list[str] | None,
@@ -58,13 +59,20 @@ def plan(
         list[str], typer.Argument(metavar="STUDY...", help="Study files, or names of packaged studies.")
     ],
     seeds: SeedsOption = None,
+    device: Annotated[
+        str | None,
+        device_option(
+            "Also estimate the costs on a GPU: cuda (the first one), or a card such as cuda:1. Where there is none, an "
+            "RTX 3090 is assumed."
+        ),
+    ] = None,
     rows: Annotated[int, typer.Option("--rows", min=0, help="Number of runs to show; 0 for all.")] = 20,
     as_json: JsonOption = False,
 ) -> None:
     """Show what a study would register, and roughly its cost. Registers nothing."""
     from rnnctl.lab import plan as lab
 
-    plans = lab.plan(studies, parsed_seeds(seeds))
+    plans = lab.plan(studies, parsed_seeds(seeds), device)
     if as_json:
         out_json(plans)
         return
@@ -82,6 +90,8 @@ def _print_plan(plan: Plan, rows: int) -> None:
         f"{counted(plan.pack_keys, 'pack key')}, {plan.updates:,} updates, "
         f"roughly {duration(plan.core_seconds_at_most)} on one core if none ends early"
     )
+    if plan.on_card is not None:
+        _print_plan_on_card(plan.on_card)
     if plan.refine is not None:
         out(f"rnnctl refine makes of its {plan.refine.cut} by {plan.refine.by}: {', '.join(plan.refine.variants)}")
     warnings(plan.warnings)
@@ -93,3 +103,31 @@ def _print_plan(plan: Plan, rows: int) -> None:
     out(table(["label", "run", *plan.varied], cells))
     if len(shown) < len(plan.runs):
         out(f"... and {counted(len(plan.runs) - len(shown), 'more run')} (--rows 0 shows all)")
+
+
+def _print_plan_on_card(plan: PlanOnCard) -> None:
+    card, packs = plan.card, plan.by_pack_key
+    guess = "unknown" if plan.seconds_at_most is None else f"roughly {duration(plan.seconds_at_most)}"
+    out(
+        f"on {card.name}: {guess} if none ends early, in {counted(sum(each.packs for each in packs), 'pack')} of up to "
+        f"{max(each.runs_in_a_pack for each in packs)} (an estimate, good for minutes against hours)"
+    )
+    launches = [each.launches_of_update for each in packs if each.launches_of_update is not None]
+    out(
+        f"  a run takes {_range([each.run_bytes / 2**20 for each in packs], '.1f')} MiB of its memory, "
+        f"{_range([each.runs_that_fit for each in packs], ',')} fit; "
+        f"launches an update: {_range(launches, 'd') if launches else 'unknown'}"
+    )
+    out(
+        f"  taken of the card: {card.teraflops:g} TFLOP/s in float32, {card.gigabytes_per_second:,g} GB/s "
+        f"({card.figures}), {card.free_bytes / 2**30:.1f} GiB free"
+    )
+    for why in dict.fromkeys(each.why for each in packs if each.why is not None):
+        concerned = sum(each.runs for each in packs if each.why == why)
+        out(f"  {counted(concerned, 'run')}: {why}")
+
+
+def _range(values: Sequence[float], form: str) -> str:
+    """Return a number, or the least and the greatest of several, in a format."""
+    ends = dict.fromkeys(format(end, form) for end in (min(values), max(values)))
+    return " to ".join(ends)

@@ -1,17 +1,22 @@
-"""Plan studies: what they would register, and roughly what that would cost."""
+"""Plan studies: what they would register, and roughly what that would cost on a core and, if asked for, on a GPU."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from rnnctl.devices import gpu_kernel_compiler
+from rnnctl.lab.errors import LabError
 from rnnctl.lab.records import unrecorded
 from rnnctl.report.cost import core_seconds
 from rnnctl.study.loading import Study, load_studies
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
+
+if TYPE_CHECKING:
+    from rnnctl.training.roofline import CardSpeed
 
 
 @dataclass(frozen=True)
@@ -35,8 +40,35 @@ class PlannedRefinement:
 
 
 @dataclass(frozen=True)
+class PlannedPacks:
+    """The runs of one pack key on a card.
+
+    runs_that_fit: into its memory at once. seconds_at_most: None where there is no estimate. why: why something is not
+    known.
+    """
+
+    runs: int
+    packs: int
+    runs_in_a_pack: int  # at most
+    run_bytes: int
+    runs_that_fit: int
+    launches_of_update: int | None
+    seconds_at_most: float | None
+    why: str | None
+
+
+@dataclass(frozen=True)
+class PlanOnCard:
+    """What the runs of a study cost at most on a card, one pack after the other. The seconds are a rough estimate."""
+
+    card: CardSpeed
+    seconds_at_most: float | None  # None if there is no estimate for some of the runs
+    by_pack_key: list[PlannedPacks]
+
+
+@dataclass(frozen=True)
 class Plan:
-    """The runs of a study and what they cost at most. warnings: about its file."""
+    """The runs of a study and what they cost at most. warnings: about its file. on_card: None if none was asked for."""
 
     study: str
     about: str
@@ -48,14 +80,29 @@ class Plan:
     pack_keys: int = unrecorded()  # runs of one pack key can be trained in one pack
     updates: int = unrecorded()
     varied: list[str] = unrecorded()  # keys
+    on_card: PlanOnCard | None = None
 
 
-def plan(studies: Sequence[str | Path], seeds: Sequence[int] | None = None) -> list[Plan]:
-    """Plan studies, given as files or names of packaged studies. seeds: instead of their own. Raises SpecError."""
-    return [_plan(study) for study in load_studies(studies, seeds)]
+def plan(studies: Sequence[str | Path], seeds: Sequence[int] | None = None, device: str | None = None) -> list[Plan]:
+    """Plan studies, given as files or names of packaged studies.
+
+    seeds: instead of their own. device: as rnnctl.devices.parse_one reads it; for a GPU, its costs are estimated too.
+    Raises SpecError, and LabError if the device is not there.
+    """
+    card = None if device is None else _card(device)
+    return [_plan(study, card) for study in load_studies(studies, seeds)]
 
 
-def _plan(study: Study) -> Plan:
+def _card(device: str) -> CardSpeed | None:
+    from rnnctl.training.roofline import card_for
+
+    try:
+        return card_for(device)
+    except ValueError as error:
+        raise LabError(str(error)) from None
+
+
+def _plan(study: Study, card: CardSpeed | None) -> Plan:
     specs = [run.spec for run in study.runs]
     recipe = study.recipe
     return Plan(
@@ -73,4 +120,40 @@ def _plan(study: Study) -> Plan:
         pack_keys=len({PackKey.of(spec) for spec in specs}),
         updates=sum(spec.train.updates for spec in specs),
         varied=list(study.varied),
+        on_card=None if card is None else _on_card(specs, card),
     )
+
+
+def _on_card(specs: Sequence[RunSpec], card: CardSpeed) -> PlanOnCard:
+    by_key: dict[PackKey, list[RunSpec]] = {}
+    for spec in specs:
+        by_key.setdefault(PackKey.of(spec), []).append(spec)
+    packs = [_packs(key, alike, card) for key, alike in by_key.items()]
+    seconds = [each.seconds_at_most for each in packs]
+    known = [each for each in seconds if each is not None]
+    return PlanOnCard(card, sum(known) if len(known) == len(seconds) else None, packs)
+
+
+def _packs(key: PackKey, specs: Sequence[RunSpec], card: CardSpeed) -> PlannedPacks:
+    """Plan the packs of runs of one key: the longest runs together."""
+    from rnnctl.training.launches import has_kernels, launches_of_update
+    from rnnctl.training.memory import bytes_of_run
+    from rnnctl.training.roofline import ASSUMED_LAUNCHES, most_in_a_pack_on, pack_seconds
+
+    fit, most = most_in_a_pack_on(card, key)
+    launches: int | None = None
+    assumed: int | None = ASSUMED_LAUNCHES
+    why: str | None = None
+    if not gpu_kernel_compiler():
+        why = "Triton is not installed"
+    elif not has_kernels(specs[0]):
+        assumed, why = None, "there are no GPU kernels for this cell, which torch trains several times slower"
+    else:
+        launches = assumed = launches_of_update(specs[0])
+    if not most:
+        assumed, why = None, "one run does not fit into the memory"
+    size = max(1, most)
+    longest_first = sorted(specs, key=lambda spec: spec.train.updates, reverse=True)
+    packs = [longest_first[first : first + size] for first in range(0, len(specs), size)]
+    seconds = None if assumed is None else sum(pack_seconds(pack[0], len(pack), assumed, card) for pack in packs)
+    return PlannedPacks(len(specs), len(packs), min(size, len(specs)), bytes_of_run(key), fit, launches, seconds, why)

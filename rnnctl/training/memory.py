@@ -68,7 +68,12 @@ def runs_that_fit(key: PackKey, card: str, workers: int, taken: int = 0) -> int:
     workers: how many train on the card, this one included. taken: bytes of that part that are wanted for other runs,
     which have not been allocated yet.
     """
-    return max(0, int((SHARE * free_bytes(card) / workers - taken) // bytes_of_run(key)))
+    return runs_that_fit_into(free_bytes(card), key, workers, taken)
+
+
+def runs_that_fit_into(free: int, key: PackKey, workers: int = 1, taken: int = 0) -> int:
+    """Return what `runs_that_fit` returns for a card with this number of free bytes."""
+    return max(0, int((SHARE * free / workers - taken) // bytes_of_run(key)))
 
 
 def shortage(key: PackKey, device: str) -> str | None:

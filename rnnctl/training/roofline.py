@@ -1,0 +1,190 @@
+"""A rough estimate of how long runs take on a GPU, before they are trained.
+
+It is a roofline. An update of a pack takes the longest of
+
+    arithmetic    floating-point operations / (SHARE_OF_PEAK x the card's float32 rate x the share of it that has work)
+    memory        bytes read and written / (SHARE_OF_PEAK x the card's bandwidth)
+    latency       time steps x STEP_SECONDS, forward and backward: a step waits for the one before it
+
+plus its launches x LAUNCH_SECONDS. All runs of a pack share the latency and the launches; arithmetic and memory are
+each run's own. Meanwhile the host draws the batches: where that takes longer, it decides. The estimate tells minutes
+from hours, no more.
+
+Constants without another source were measured on an H200, of vanilla RNNs with 50 hidden units, 20 sequences and 125
+to 200 steps. One run: 0.36 us a step forward and as much backward. 64 runs, lengths up to 200: 87 us forward, 129 us
+backward, 60 us for products of gradients, 150 us for the regulariser, 35 us for all else. A small kernel in a CUDA
+graph took 2 to 5 us, the batch of a run 25 to 55 us on the host.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rnnctl.devices import absence, card, is_card, parse_one, resolve_one
+from rnnctl.kernels.gpu.launch import MOST_UNITS, blocks
+from rnnctl.question import Question
+from rnnctl.study.pack_key import PackKey
+from rnnctl.study.run import RunSpec
+from rnnctl.training.drawing import MOST_PROCESSES, ROWS_EACH, spare_cores
+from rnnctl.training.memory import VALUE_BYTES, numbers_of_sequence, runs_that_fit_into, slice_of
+from rnnctl.training.packing import MOST_ON_CARD
+
+STEP_SECONDS = 0.36e-6  # of a time step, in one direction
+LAUNCH_SECONDS = 3e-6
+SHARE_OF_PEAK = 0.3  # fits the times of 64 runs above
+DRAWING_SECONDS, SYMBOL_SECONDS = 5e-6, 14e-9  # of a run's batch, and of each of its symbols: 40 us for 20 x 125
+CHECK_SECONDS, DIAGNOSIS_SECONDS = (
+    1e-3,
+    2e-3,
+)  # of the host: of a check of a pack, and of a run's diagnosis. Not measured
+PASSES = 3  # forward, backward, products of gradients
+TOUCHED = 3  # times that each number of the tape is written or read: written, and read by two of the passes
+TILE = 16  # sequences of a program, for a recurrent matrix that does not fit into registers
+ASSUMED_LAUNCHES = 12  # of an update, where they cannot be counted: cells have 8 to 15
+
+
+@dataclass(frozen=True)
+class CardSpeed:
+    """What an estimate takes of a card. figures: where they come from. device: None for a card that is only assumed."""
+
+    name: str
+    device: str | None
+    teraflops: float  # in float32
+    double_share: float  # the rate in float64, as a share of that
+    gigabytes_per_second: float
+    multiprocessors: int
+    free_bytes: int
+    figures: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """A vendor's figures of a card. word: what its name, as torch tells it, contains."""
+
+    word: str
+    teraflops: float  # in float32, without tensor cores
+    double_share: float
+    gigabytes_per_second: float
+    multiprocessors: int
+
+    @property
+    def speeds(self) -> tuple[float, float, float, int]:
+        """The figures of a CardSpeed, in its order."""
+        return self.teraflops, self.double_share, self.gigabytes_per_second, self.multiprocessors
+
+
+RTX_3090 = Published("RTX 3090", 35.6, 1 / 64, 936, 82)
+# Data sheets of NVIDIA: GeForce RTX 3090; A100 40 GB; H100 SXM; H200 SXM.
+PUBLISHED = (
+    RTX_3090,
+    Published("A100", 19.5, 1 / 2, 1555, 108),
+    Published("H100 80GB HBM3", 67, 1 / 2, 3350, 132),
+    Published("H200", 67, 1 / 2, 4800, 132),
+)
+ASSUMED_BYTES = 24 * 2**30
+
+
+def card_for(device: str) -> CardSpeed | None:
+    """Return the card that a device stands for, None for the CPU.
+
+    Where torch sees no GPU, a card that was asked for is taken to be an RTX 3090, and `auto` stands for the CPU.
+    Raise ValueError for a text that names no device, or a card that is absent where others are present.
+    """
+    name = parse_one(device)
+    if name == "cpu" or (name == "auto" and absence() is not None):
+        return None
+    if (why := absence()) is not None:
+        return CardSpeed(RTX_3090.word, None, *RTX_3090.speeds, ASSUMED_BYTES, f"assumed, as {why}")
+    place = resolve_one(name)
+    return _present(place) if is_card(place) else None
+
+
+def _present(device: str) -> CardSpeed:
+    import torch
+
+    here, facts = card(device), torch.cuda.get_device_properties(device)
+    for known in PUBLISHED:
+        if known.word in here.name:
+            return CardSpeed(here.name, device, *known.speeds, here.free_bytes, "published")
+    clocks = [getattr(facts, name, 0) for name in ("clock_rate", "memory_clock_rate", "memory_bus_width")]
+    if not all(clocks):
+        return CardSpeed(here.name, device, *RTX_3090.speeds, here.free_bytes, f"those of an {RTX_3090.word}")
+    kilohertz, memory_kilohertz, bits = clocks
+    # Units of float32 in a multiprocessor, and the share of them in float64 (CUDA Programming Guide).
+    units = 128 if here.capability > (8, 0) else 64
+    double_share = 1 / 2 if here.capability in ((8, 0), (9, 0)) else 1 / 64
+    operations = 2 * facts.multi_processor_count * units * 1e3 * kilohertz
+    bandwidth = 2 * 1e3 * memory_kilohertz * bits / 8  # twice per cycle
+    return CardSpeed(
+        here.name,
+        device,
+        round(operations / 1e12, 1),
+        double_share,
+        round(bandwidth / 1e9),
+        facts.multi_processor_count,
+        here.free_bytes,
+        "from its multiprocessors and clocks",
+    )
+
+
+def update_seconds(spec: RunSpec, runs: int, launches: int, card: CardSpeed) -> float:
+    """Return the seconds of an update of a pack of runs like this one."""
+    key, task, batch = PackKey.of(spec), spec.task, spec.train.batch
+    mean, value = task.mean_steps(spec.piece), VALUE_BYTES[spec.train.dtype]
+    # The longest sequences of a pack decide how long its passes wait.
+    longest = mean if runs == 1 else max(mean, min(spec.piece or task.sizes.steps, task.sizes.steps))
+    programs = runs * (batch if spec.model.hidden <= MOST_UNITS else blocks(batch, TILE))
+    flops = PASSES * runs * batch * mean * _flops_of_step(key)
+    arithmetic = flops / (_rate(card, key) * min(1.0, programs / card.multiprocessors))
+    kept = runs * batch * mean * spec.model.kept_per_step * spec.model.hidden * value
+    memory = TOUCHED * kept / (SHARE_OF_PEAK * 1e9 * card.gigabytes_per_second)
+    device = max(arithmetic, memory, 2 * longest * STEP_SECONDS) + launches * LAUNCH_SECONDS
+    numbers = batch * mean * (task.sizes.inputs if task.real_inputs else 1)
+    drawing = runs * (DRAWING_SECONDS + numbers * SYMBOL_SECONDS) / _drawing_processes(spec, runs, card)
+    return max(device, drawing)
+
+
+def check_seconds(spec: RunSpec, runs: int, card: CardSpeed) -> float:
+    """Return the seconds of a check of a pack of runs like this one, diagnosis included where one is due each time."""
+    key, check, sizes = PackKey.of(spec), spec.check, spec.task.sizes
+    question: Question = spec.task.question
+    samples = check.screen or check.samples
+    together = slice_of(check.chunk, numbers_of_sequence(question, sizes.steps, spec.model.hidden, sizes.outputs))
+    mean = spec.task.mean_steps(None)
+    arithmetic = runs * samples * mean * _flops_of_step(key) / _rate(card, key)
+    passes = max(arithmetic, blocks(samples, together) * mean * STEP_SECONDS)
+    diagnoses = runs * DIAGNOSIS_SECONDS * check.every / (check.diagnose_every or check.every)
+    return CHECK_SECONDS + passes + diagnoses
+
+
+def pack_seconds(spec: RunSpec, runs: int, launches: int, card: CardSpeed) -> float:
+    """Return the seconds of a pack of runs like this one, if none ends early."""
+    checks = spec.train.updates / spec.check.every
+    return spec.train.updates * update_seconds(spec, runs, launches, card) + checks * check_seconds(spec, runs, card)
+
+
+def most_in_a_pack_on(card: CardSpeed, key: PackKey) -> tuple[int, int]:
+    """Return how many runs of a key fit into the memory of a card, and how many one pack has at most."""
+    fit = runs_that_fit_into(card.free_bytes, key)
+    return fit, min(MOST_ON_CARD, fit)
+
+
+def _rate(card: CardSpeed, key: PackKey) -> float:
+    """Return the floating-point operations per second that runs of a key get of a card with enough work."""
+    share = card.double_share if key.train.dtype == "float64" else 1.0
+    return SHARE_OF_PEAK * 1e12 * card.teraflops * share
+
+
+def _flops_of_step(key: PackKey) -> float:
+    """Return the floating-point operations of one sequence and step, in one pass."""
+    model, sizes = key.model, key.task.sizes
+    wide = model.products * model.hidden**2
+    wide += model.hidden * sizes.outputs if key.task.question.every_step else 0
+    wide += model.hidden * sizes.inputs if key.task.real_inputs else 0
+    return 2.0 * wide
+
+
+def _drawing_processes(spec: RunSpec, runs: int, card: CardSpeed) -> int:
+    """Return how many processes draw batches: on this machine, or on one with enough cores if the card is assumed."""
+    spare = MOST_PROCESSES if card.device is None else spare_cores(1)
+    return max(1, min(MOST_PROCESSES, spare, runs // ROWS_EACH)) if spec.task.data is None else 1
