@@ -250,6 +250,15 @@ def test_an_ambiguous_run_is_told(trained):
     one_line(rnnctl("show", "r1-", cwd=trained, check=3), "could be 4 runs")
 
 
+def test_a_plan_for_a_card_says_which_card_it_assumes(tmp_path):
+    done = rnnctl("plan", "quickstart", "--device", "cuda", cwd=tmp_path, check=0, CUDA_VISIBLE_DEVICES="")
+    assert "on RTX 3090: roughly " in done.stdout
+    assert "an estimate, good for minutes against hours" in done.stdout
+    assert "launches an update: " in done.stdout
+    assert "on RTX 3090" not in rnnctl("plan", "quickstart", "--device", "cpu", cwd=tmp_path, check=0).stdout
+    one_line(rnnctl("plan", "quickstart", "--device", "cuda:0,cuda:1", cwd=tmp_path, check=2), "--device", "2 cards")
+
+
 def test_device_cuda_without_a_gpu_is_refused_in_one_line(tmp_path):
     folder = workspace(tmp_path / "w")
     one_line(rnnctl("train", "--device", "cuda", cwd=folder, check=2, CUDA_VISIBLE_DEVICES=""), "--device cuda", "cpu")

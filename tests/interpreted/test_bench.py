@@ -9,7 +9,9 @@ from rnnctl.bench import card_cases
 from rnnctl.bench.card_cases import Captured, CardBench, Fact, LeftOut
 from rnnctl.bench.cases import ec7
 from rnnctl.bench.timing import Comparison
+from rnnctl.lab.plan import plan
 from rnnctl.training.launches import has_kernels, launches_of_update
+from tests.lab.studies import STUDY
 from tests.pretended.device import pretended_device
 
 
@@ -82,3 +84,11 @@ def test_the_launches_of_an_update_are_those_that_a_device_is_asked_for():
         traffic = device.take()
     assert sum(traffic.launches.values()) == expected
     assert traffic.into.count == 1
+
+
+def test_a_plan_for_a_card_counts_launches(tmp_path):
+    (tmp_path / "study.yaml").write_text(STUDY)
+    (tiny,) = plan([tmp_path / "study.yaml"], device="cuda")
+    (packs,) = tiny.on_card.by_pack_key
+    assert packs.launches_of_update == launches_of_update(tiny.runs[0].spec)
+    assert packs.why is None

@@ -2,12 +2,14 @@
 
 import pytest
 
+from rnnctl.devices import gpu_kernel_compiler
 from rnnctl.lab.corpus import describe
 from rnnctl.lab.errors import LabError
 from rnnctl.lab.plan import plan
 from rnnctl.lab.records import plain
 from rnnctl.lab.studies import packaged
 from rnnctl.study.errors import SpecError
+from tests.cards import RTX, pretend
 from tests.lab.studies import STUDY
 
 
@@ -28,6 +30,36 @@ def test_a_plan_tells_runs_and_costs(file):
     assert record["runs"][0]["spec"]["train"]["updates"] == 120
     assert record["refine"]["variants"] == {"longer": "train.updates=500"}
     assert "pack_keys" not in record
+
+
+def test_a_plan_for_a_card_tells_time_memory_and_packs(file, monkeypatch):
+    pretend(monkeypatch)
+    (tiny,) = plan([file], seeds=[1, 2, 3], device="cuda")
+    on_card = tiny.on_card
+    (packs,) = on_card.by_pack_key
+    assert (packs.runs, packs.packs, packs.runs_in_a_pack) == (6, 1, 6)
+    assert packs.runs_that_fit * packs.run_bytes < on_card.card.free_bytes
+    assert on_card.seconds_at_most == packs.seconds_at_most > 0
+    if gpu_kernel_compiler() is None:
+        assert (packs.launches_of_update, packs.why) == (None, "Triton is not installed")
+    record = plain(tiny)["on_card"]
+    assert record["card"]["name"] == "RTX 3090"
+    assert record["by_pack_key"][0]["run_bytes"] == packs.run_bytes
+
+
+def test_a_run_that_does_not_fit_has_no_time(file, monkeypatch):
+    pretend(monkeypatch, RTX, free=100)
+    (tiny,) = plan([file], device="cuda")
+    (packs,) = tiny.on_card.by_pack_key
+    assert (packs.runs_that_fit, packs.seconds_at_most, tiny.on_card.seconds_at_most) == (0, None, None)
+    assert "does not fit" in packs.why
+
+
+def test_a_plan_for_the_cpu_has_no_card_and_an_absent_card_is_an_error(file, monkeypatch):
+    assert plan([file], device="cpu")[0].on_card is None
+    pretend(monkeypatch, RTX)
+    with pytest.raises(LabError, match="there is no cuda:7"):
+        plan([file], device="cuda:7")
 
 
 def test_a_wrong_study_has_no_plan(file):
