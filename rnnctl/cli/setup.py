@@ -107,10 +107,12 @@ def _print_plan(plan: Plan, rows: int) -> None:
 
 def _print_plan_on_card(plan: PlanOnCard) -> None:
     card, packs = plan.card, plan.by_pack_key
-    guess = "unknown" if plan.seconds_at_most is None else f"roughly {duration(plan.seconds_at_most)}"
+    seconds = plan.seconds_at_most
+    guess = "time unknown" if seconds is None else f"roughly {duration(seconds)} if none ends early"
+    size = counted(max(each.runs_in_a_pack for each in packs), "run")
     out(
-        f"on {card.name}: {guess} if none ends early, in {counted(sum(each.packs for each in packs), 'pack')} of up to "
-        f"{max(each.runs_in_a_pack for each in packs)} (an estimate, good for minutes against hours)"
+        f"on {card.name}: {guess} (an estimate, good for minutes against hours), "
+        f"in {counted(sum(each.packs for each in packs), 'pack')} of up to {size}, {plan.packs_at_once} at once"
     )
     launches = [each.launches_of_update for each in packs if each.launches_of_update is not None]
     out(

@@ -16,7 +16,7 @@ from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
 
 if TYPE_CHECKING:
-    from rnnctl.training.roofline import CardSpeed
+    from rnnctl.training.roofline import CardSpeed, Cost
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class PlannedRefinement:
 class PlannedPacks:
     """The runs of one pack key on a card.
 
-    runs_that_fit: into its memory at once. seconds_at_most: None where there is no estimate. why: why something is not
-    known.
+    runs_that_fit: into its memory at once. seconds_at_most: of its packs one after the other; None where there is no
+    estimate. why: why something is not known.
     """
 
     runs: int
@@ -55,13 +55,15 @@ class PlannedPacks:
     launches_of_update: int | None
     seconds_at_most: float | None
     why: str | None
+    costs: list[Cost] = unrecorded()  # of each pack; empty where there is no estimate
 
 
 @dataclass(frozen=True)
 class PlanOnCard:
-    """What the runs of a study cost at most on a card, one pack after the other. The seconds are a rough estimate."""
+    """What the runs of a study cost at most on a card, with one worker. The seconds are a rough estimate."""
 
     card: CardSpeed
+    packs_at_once: int
     seconds_at_most: float | None  # None if there is no estimate for some of the runs
     by_pack_key: list[PlannedPacks]
 
@@ -128,17 +130,21 @@ def _on_card(specs: Sequence[RunSpec], card: CardSpeed) -> PlanOnCard:
     by_key: dict[PackKey, list[RunSpec]] = {}
     for spec in specs:
         by_key.setdefault(PackKey.of(spec), []).append(spec)
-    packs = [_packs(key, alike, card) for key, alike in by_key.items()]
-    seconds = [each.seconds_at_most for each in packs]
-    known = [each for each in seconds if each is not None]
-    return PlanOnCard(card, sum(known) if len(known) == len(seconds) else None, packs)
+    from rnnctl.training.roofline import packs_at_once, seconds_of_all
+
+    plans = [_packs(key, alike, card) for key, alike in by_key.items()]
+    sizes = [(key, plan.runs_in_a_pack) for key, plan in zip(by_key, plans, strict=True) for _ in range(plan.packs)]
+    at_once = packs_at_once(sizes, card)
+    known = all(plan.costs for plan in plans)
+    seconds = seconds_of_all([cost for plan in plans for cost in plan.costs], at_once) if known else None
+    return PlanOnCard(card, at_once, seconds, plans)
 
 
 def _packs(key: PackKey, specs: Sequence[RunSpec], card: CardSpeed) -> PlannedPacks:
     """Plan the packs of runs of one key: the longest runs together."""
     from rnnctl.training.launches import has_kernels, launches_of_update
     from rnnctl.training.memory import bytes_of_run
-    from rnnctl.training.roofline import ASSUMED_LAUNCHES, most_in_a_pack_on, pack_seconds
+    from rnnctl.training.roofline import ASSUMED_LAUNCHES, most_in_a_pack_on, pack_cost
 
     fit, most = most_in_a_pack_on(card, key)
     launches: int | None = None
@@ -155,5 +161,15 @@ def _packs(key: PackKey, specs: Sequence[RunSpec], card: CardSpeed) -> PlannedPa
     size = max(1, most)
     longest_first = sorted(specs, key=lambda spec: spec.train.updates, reverse=True)
     packs = [longest_first[first : first + size] for first in range(0, len(specs), size)]
-    seconds = None if assumed is None else sum(pack_seconds(pack[0], len(pack), assumed, card) for pack in packs)
-    return PlannedPacks(len(specs), len(packs), min(size, len(specs)), bytes_of_run(key), fit, launches, seconds, why)
+    costs = [] if assumed is None else [pack_cost(pack[0], len(pack), assumed, card) for pack in packs]
+    return PlannedPacks(
+        runs=len(specs),
+        packs=len(packs),
+        runs_in_a_pack=min(size, len(specs)),
+        run_bytes=bytes_of_run(key),
+        runs_that_fit=fit,
+        launches_of_update=launches,
+        seconds_at_most=sum(cost.alone for cost in costs) if costs else None,
+        why=why,
+        costs=costs,
+    )

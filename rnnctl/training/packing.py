@@ -72,5 +72,10 @@ def _needs(text: str) -> tuple[int, int]:
         key = PackKey.read(text)
     except ValueError:
         return 0, 0
+    return bytes_of_run(key), programs_of_run(key)
+
+
+def programs_of_run(key: PackKey) -> int:
+    """Return how many programs a pass through time of a run has on a card."""
     batch = key.train.batch
-    return bytes_of_run(key), batch if key.model.hidden <= MOST_UNITS else blocks(batch, TILE)
+    return batch if key.model.hidden <= MOST_UNITS else blocks(batch, TILE)

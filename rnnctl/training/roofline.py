@@ -7,8 +7,9 @@ It is a roofline. An update of a pack takes the longest of
     latency       time steps x STEP_SECONDS, forward and backward: a step waits for the one before it
 
 plus its launches x LAUNCH_SECONDS. All runs of a pack share the latency and the launches; arithmetic and memory are
-each run's own. Meanwhile the host draws the batches: where that takes longer, it decides. The estimate tells minutes
-from hours, no more.
+each run's own. Meanwhile the host draws the batches: where that takes longer, it decides. Packs that are trained at
+once wait side by side; arithmetic, memory traffic and the work of the host add up. The estimate tells minutes from
+hours, no more.
 
 Constants without another source were measured on an H200, of vanilla RNNs with 50 hidden units, 20 sequences and 125
 to 200 steps. One run: 0.36 us a step forward and as much backward. 64 runs, lengths up to 200: 87 us forward, 129 us
@@ -18,28 +19,34 @@ graph took 2 to 5 us, the batch of a run 25 to 55 us on the host.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rnnctl.devices import absence, card, is_card, parse_one, resolve_one
-from rnnctl.kernels.gpu.launch import MOST_UNITS, blocks
+from rnnctl.kernels.gpu.launch import blocks
 from rnnctl.question import Question
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
-from rnnctl.training.drawing import MOST_PROCESSES, ROWS_EACH, spare_cores
-from rnnctl.training.memory import VALUE_BYTES, numbers_of_sequence, runs_that_fit_into, slice_of
-from rnnctl.training.packing import MOST_ON_CARD
+from rnnctl.training.drawing import FEWEST_ROWS, MOST_PROCESSES, ROWS_EACH, spare_cores
+from rnnctl.training.memory import (
+    SHARE,
+    VALUE_BYTES,
+    bytes_of_run,
+    numbers_of_sequence,
+    runs_that_fit_into,
+    slice_of,
+)
+from rnnctl.training.packing import MOST_ON_CARD, MOST_PACKS, PROGRAMS_AT_ONCE, programs_of_run
 
 STEP_SECONDS = 0.36e-6  # of a time step, in one direction
 LAUNCH_SECONDS = 3e-6
 SHARE_OF_PEAK = 0.3  # fits the times of 64 runs above
 DRAWING_SECONDS, SYMBOL_SECONDS = 5e-6, 14e-9  # of a run's batch, and of each of its symbols: 40 us for 20 x 125
-CHECK_SECONDS, DIAGNOSIS_SECONDS = (
-    1e-3,
-    2e-3,
-)  # of the host: of a check of a pack, and of a run's diagnosis. Not measured
+# Guesses: what the worker's thread does for an update of a pack, for a check of a pack, and for a diagnosis of a run.
+HOST_SECONDS, CHECK_SECONDS, DIAGNOSIS_SECONDS = 40e-6, 1e-3, 5e-4
 PASSES = 3  # forward, backward, products of gradients
 TOUCHED = 3  # times that each number of the tape is written or read: written, and read by two of the passes
-TILE = 16  # sequences of a program, for a recurrent matrix that does not fit into registers
 ASSUMED_LAUNCHES = 12  # of an update, where they cannot be counted: cells have 8 to 15
 
 
@@ -127,25 +134,44 @@ def _present(device: str) -> CardSpeed:
     )
 
 
-def update_seconds(spec: RunSpec, runs: int, launches: int, card: CardSpeed) -> float:
-    """Return the seconds of an update of a pack of runs like this one."""
+@dataclass(frozen=True)
+class Cost:
+    """Seconds that training takes. alone: from beginning to end, with nothing beside it. card: for which the whole card
+    is busy, or its memory is. host: for which the worker's one thread is busy.
+    """
+
+    alone: float = 0.0
+    card: float = 0.0
+    host: float = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(self.alone + other.alone, self.card + other.card, self.host + other.host)
+
+    def times(self, count: float) -> Cost:
+        """Return the cost of doing it `count` times."""
+        return Cost(count * self.alone, count * self.card, count * self.host)
+
+
+def update_cost(spec: RunSpec, runs: int, launches: int, card: CardSpeed) -> Cost:
+    """Return the cost of an update of a pack of runs like this one."""
     key, task, batch = PackKey.of(spec), spec.task, spec.train.batch
     mean, value = task.mean_steps(spec.piece), VALUE_BYTES[spec.train.dtype]
     # The longest sequences of a pack decide how long its passes wait.
     longest = mean if runs == 1 else max(mean, min(spec.piece or task.sizes.steps, task.sizes.steps))
-    programs = runs * (batch if spec.model.hidden <= MOST_UNITS else blocks(batch, TILE))
-    flops = PASSES * runs * batch * mean * _flops_of_step(key)
-    arithmetic = flops / (_rate(card, key) * min(1.0, programs / card.multiprocessors))
+    arithmetic = PASSES * runs * batch * mean * _flops_of_step(key) / _rate(card, key)
     kept = runs * batch * mean * spec.model.kept_per_step * spec.model.hidden * value
     memory = TOUCHED * kept / (SHARE_OF_PEAK * 1e9 * card.gigabytes_per_second)
-    device = max(arithmetic, memory, 2 * longest * STEP_SECONDS) + launches * LAUNCH_SECONDS
+    with_work = min(1.0, runs * programs_of_run(key) / card.multiprocessors)
+    device = max(arithmetic / with_work, memory, 2 * longest * STEP_SECONDS) + launches * LAUNCH_SECONDS
     numbers = batch * mean * (task.sizes.inputs if task.real_inputs else 1)
-    drawing = runs * (DRAWING_SECONDS + numbers * SYMBOL_SECONDS) / _drawing_processes(spec, runs, card)
-    return max(device, drawing)
+    drawing = runs * (DRAWING_SECONDS + numbers * SYMBOL_SECONDS)
+    processes = _drawing_processes(spec, runs, card)
+    host = HOST_SECONDS + (drawing if processes == 0 else 0.0)
+    return Cost(max(device, host, drawing / max(1, processes)), max(arithmetic, memory), host)
 
 
-def check_seconds(spec: RunSpec, runs: int, card: CardSpeed) -> float:
-    """Return the seconds of a check of a pack of runs like this one, diagnosis included where one is due each time."""
+def check_cost(spec: RunSpec, runs: int, card: CardSpeed) -> Cost:
+    """Return the cost of a check of a pack of runs like this one, with the share of a diagnosis that falls to it."""
     key, check, sizes = PackKey.of(spec), spec.check, spec.task.sizes
     question: Question = spec.task.question
     samples = check.screen or check.samples
@@ -153,14 +179,31 @@ def check_seconds(spec: RunSpec, runs: int, card: CardSpeed) -> float:
     mean = spec.task.mean_steps(None)
     arithmetic = runs * samples * mean * _flops_of_step(key) / _rate(card, key)
     passes = max(arithmetic, blocks(samples, together) * mean * STEP_SECONDS)
-    diagnoses = runs * DIAGNOSIS_SECONDS * check.every / (check.diagnose_every or check.every)
-    return CHECK_SECONDS + passes + diagnoses
+    host = CHECK_SECONDS + runs * DIAGNOSIS_SECONDS * check.every / (check.diagnose_every or check.every)
+    return Cost(passes + host, arithmetic, host)
 
 
-def pack_seconds(spec: RunSpec, runs: int, launches: int, card: CardSpeed) -> float:
-    """Return the seconds of a pack of runs like this one, if none ends early."""
-    checks = spec.train.updates / spec.check.every
-    return spec.train.updates * update_seconds(spec, runs, launches, card) + checks * check_seconds(spec, runs, card)
+def pack_cost(spec: RunSpec, runs: int, launches: int, card: CardSpeed) -> Cost:
+    """Return the cost of training a pack of runs like this one, if none ends early."""
+    updates, checks = spec.train.updates, spec.train.updates / spec.check.every
+    return update_cost(spec, runs, launches, card).times(updates) + check_cost(spec, runs, card).times(checks)
+
+
+def packs_at_once(packs: Sequence[tuple[PackKey, int]], card: CardSpeed) -> int:
+    """Return about how many of these packs a worker trains at once, by the rule of rnnctl.training.packing.
+
+    packs: the key and the number of runs of each.
+    """
+    programs = sum(runs * programs_of_run(key) for key, runs in packs) / len(packs)
+    held = sum(runs * bytes_of_run(key) for key, runs in packs) / len(packs)
+    most = min(math.ceil(PROGRAMS_AT_ONCE * card.multiprocessors / programs), int(SHARE * card.free_bytes / held))
+    return max(1, min(MOST_PACKS, len(packs), most))
+
+
+def seconds_of_all(costs: Sequence[Cost], at_once: int) -> float:
+    """Return the seconds of training packs, so many at once. They share the card and the host."""
+    total = sum(costs, Cost())
+    return max(total.alone / at_once, total.card, total.host, *(cost.alone for cost in costs))
 
 
 def most_in_a_pack_on(card: CardSpeed, key: PackKey) -> tuple[int, int]:
@@ -185,6 +228,10 @@ def _flops_of_step(key: PackKey) -> float:
 
 
 def _drawing_processes(spec: RunSpec, runs: int, card: CardSpeed) -> int:
-    """Return how many processes draw batches: on this machine, or on one with enough cores if the card is assumed."""
+    """Return how many processes draw the batches, 0 if the worker does; as rnnctl.training.drawing decides it.
+
+    Those of this machine, or of one with enough cores if the card is assumed.
+    """
     spare = MOST_PROCESSES if card.device is None else spare_cores(1)
-    return max(1, min(MOST_PROCESSES, spare, runs // ROWS_EACH)) if spec.task.data is None else 1
+    count = min(MOST_PROCESSES, spare, runs // ROWS_EACH)
+    return count if count >= 2 and runs >= FEWEST_ROWS and spec.task.data is None else 0

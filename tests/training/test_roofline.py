@@ -11,7 +11,17 @@ from rnnctl.study.run import RunSpec
 from rnnctl.training import roofline
 from rnnctl.training.memory import bytes_of_run
 from rnnctl.training.packing import MOST_ON_CARD
-from rnnctl.training.roofline import PUBLISHED, card_for, check_seconds, most_in_a_pack_on, pack_seconds, update_seconds
+from rnnctl.training.roofline import (
+    PUBLISHED,
+    Cost,
+    card_for,
+    check_cost,
+    most_in_a_pack_on,
+    pack_cost,
+    packs_at_once,
+    seconds_of_all,
+    update_cost,
+)
 from tests.cards import GIB, RTX, pretend
 
 H200 = roofline.CardSpeed("H200", None, 67, 0.5, 4800, 132, 140 * GIB, "published")
@@ -26,6 +36,10 @@ def spec(hidden: int = 50, **train: object) -> RunSpec:
             "check": {"every": 100},
         }
     )
+
+
+def update_seconds(*args: object) -> float:
+    return update_cost(*args).alone
 
 
 def test_without_a_gpu_an_rtx_3090_is_assumed(monkeypatch):
@@ -68,15 +82,26 @@ def test_the_times_that_the_constants_come_from():
 
 
 def test_more_work_takes_longer_and_more_launches_too():
-    few = update_seconds(spec(), 4, 10, H200)
-    assert update_seconds(spec(), 4, 20, H200) == pytest.approx(few + 10 * roofline.LAUNCH_SECONDS)
+    few = update_seconds(spec(), 1, 10, H200)
+    assert update_seconds(spec(), 1, 20, H200) == pytest.approx(few + 10 * roofline.LAUNCH_SECONDS)
     assert update_seconds(spec(), 256, 10, H200) > update_seconds(spec(), 64, 10, H200) > few
     assert update_seconds(spec(500), 64, 10, H200) > 5 * update_seconds(spec(50), 64, 10, H200)
     slow = replace(H200, teraflops=6.7, gigabytes_per_second=480)
     assert update_seconds(spec(), 64, 10, slow) > update_seconds(spec(), 64, 10, H200)
-    assert check_seconds(spec(), 64, H200) > check_seconds(spec(), 1, H200) > 0
-    whole = pack_seconds(spec(), 64, 10, H200)
-    assert whole == pytest.approx(1000 * update_seconds(spec(), 64, 10, H200) + 10 * check_seconds(spec(), 64, H200))
+    assert check_cost(spec(), 64, H200).alone > check_cost(spec(), 1, H200).alone > 0
+    whole = pack_cost(spec(), 64, 10, H200).alone
+    assert whole == pytest.approx(1000 * update_seconds(spec(), 64, 10, H200) + 10 * check_cost(spec(), 64, H200).alone)
+
+
+def test_packs_at_once_wait_side_by_side_and_share_card_and_host():
+    key = PackKey.of(spec())
+    assert packs_at_once([(key, 1)] * 100, H200) == 53  # 8 programs of 20 sequences for each of 132 multiprocessors
+    assert packs_at_once([(key, 256)] * 4, H200) == 1
+    assert packs_at_once([(key, 1)] * 3, replace(H200, free_bytes=2 * bytes_of_run(key))) == 1
+    costs = [Cost(alone=10, card=1, host=2)] * 4
+    assert seconds_of_all(costs, 1) == 40
+    assert seconds_of_all(costs, 4) == 10
+    assert seconds_of_all([Cost(10, 1, 9)] * 4, 4) == 36
 
 
 def test_float64_takes_longer_where_arithmetic_decides():
