@@ -33,10 +33,10 @@ def slow_study(updates: int) -> str:
     return text
 
 
-def trained_in_one_go(folder: Path, text: str) -> Bits:
-    """Return the bits of a study that was trained by workers that nobody disturbed."""
+def trained_in_one_go(folder: Path, text: str, *options: str) -> Bits:
+    """Return the bits of a study that was trained by workers that nobody disturbed. options: of `train`."""
     workspace(folder, text)
-    rnnctl("train", "--workers", 2, cwd=folder, check=0)
+    rnnctl("train", "--workers", 2, *options, cwd=folder, check=0)
     return bits(folder)
 
 
@@ -112,20 +112,22 @@ def unfinished(folder: Path) -> bool:
     return any(number[status] for status in ("queued", "running", "quarantined"))
 
 
-def kill_workers_at_random(folder: Path, dice: random.Random, kills: int) -> int:
+def kill_workers_at_random(folder: Path, dice: random.Random, kills: int, *options: str) -> int:
     """Train a workspace to its end while workers that hold a run are killed, and return how many were.
+
+    options: of `train`.
 
     Pools that give up are started again, and runs that were set aside after three crashes are retried, as a person
     would: on a busy machine three kills can hit a run before its next checkpoint.
     """
     killed = 0
-    pool = start_train(folder, "--workers", 2, *OFTEN)
+    pool = start_train(folder, "--workers", 2, *OFTEN, *options)
     try:
         while unfinished(folder):
             if counts(folder)["quarantined"]:
                 rnnctl("retry", "--failed", cwd=folder, check=0)
             if pool.poll() is not None:
-                pool = start_train(folder, "--workers", 2, *OFTEN)
+                pool = start_train(folder, "--workers", 2, *OFTEN, *options)
             pids = busy_workers(folder)
             if pids and killed < kills:
                 time.sleep(dice.uniform(0.0, 0.6))  # the random moment

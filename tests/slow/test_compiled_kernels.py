@@ -9,9 +9,9 @@ import pytest
 from rnnctl.cells.catalogue import CELLS
 from rnnctl.optimizers.catalogue import OPTIMIZERS
 from rnnctl.study.run import RunSpec
+from tests.gpu_shapes import sized, variants
 from tests.pretended.device import pretended_device
-from tests.slow.compiling import Compiler
-from tests.slow.shapes import CELLS_WITH_KERNELS, sized, variants
+from tests.slow.compiling import CELLS_WITH_KERNELS, Compiler
 from tests.training.memory import train
 
 CAPABILITIES = (80, 86, 90)

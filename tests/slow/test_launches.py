@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.gpu_shapes import byte_by_byte, packed, through_time
 from tests.pretended.device import pretended_device
 from tests.pretended.traffic import traffic_between_checks
-from tests.slow.shapes import CELLS_WITH_KERNELS, byte_by_byte, packed, through_time
+from tests.slow.compiling import CELLS_WITH_KERNELS
 
 MOST, MOST_BYTE_BY_BYTE = 40, 60
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any, Literal, get_args, get_origin
 
 from rnnctl.cells.base.section import CellSection
-from rnnctl.cells.catalogue import CELLS
+from rnnctl.section import PLACE
 from rnnctl.study.run import RunSpec
+from rnnctl.tasks.catalogue import TASKS
 
 UPDATES = 7
-# Others train through the torch operations of their tapes.
-CELLS_WITH_KERNELS = [cell for cell in CELLS.names if CELLS[cell]().network(4, 4).kernel_tape is not None]
 
 
 def through_time(cell: str, seed: int = 1, **train: Any) -> RunSpec:
@@ -59,22 +58,34 @@ def _short(spec: RunSpec) -> RunSpec:
 
 
 def sized(cell: str, hidden: int, batch: int, **settings: Any) -> RunSpec:
-    """Return a run whose updates and checks take few steps. settings: of the cell, and `train`, `task`."""
+    """Return a run whose updates and checks take few steps. settings: of the cell, and `train`,
+    `task`, `seed` and `updates`."""
     return RunSpec.model_validate(
         {
             "task": settings.pop("task", {"name": "temporal_order", "min_length": 10, "max_length": 14}),
-            "train": {"updates": 2, "batch": batch, **settings.pop("train", {})},
+            "seed": settings.pop("seed", 1),
+            "train": {"updates": settings.pop("updates", 2), "batch": batch, **settings.pop("train", {})},
             "model": {"name": cell, "hidden": hidden, **settings},
             "check": {"every": 2, "samples": 6, "chunk": 3, "diagnostic_batch": 2},
             "stop": {"solved": "never"},
-            "seed": settings.pop("seed", 1),
         }
     )
 
 
+# Sizes of tasks that would make a run long, where a task has them.
+SHORT = {"min_length": 10, "max_length": 14, "window": 12}
+
+
+def short_task(name: str, place: str) -> dict[str, Any]:
+    """Return a task of short sequences, with the defaults of everything else. place: where a text lies."""
+    fields = TASKS[name].model_fields
+    places = {key: place for key, field in fields.items() if PLACE in field.metadata}
+    return {"name": name, **places, **{key: size for key, size in SHORT.items() if key in fields}}
+
+
 def variants(cell: type[CellSection]) -> list[dict[str, Any]]:
     """Return settings of a cell that together have every word and every flag of its section, but few of their
-    combinations: each word alone, all flags, and none.
+    combinations: each word alone, each flag other than it is by default, and all flags that may be on together.
     """
     fields = {key: field for key, field in cell.model_fields.items() if key != "name"}
     words = [
@@ -83,5 +94,15 @@ def variants(cell: type[CellSection]) -> list[dict[str, Any]]:
         if get_origin(field.annotation) is Literal
         for word in get_args(field.annotation)
     ]
-    flags = [key for key, field in fields.items() if field.annotation is bool]
-    return [{}, *words, *([dict.fromkeys(flags, value) for value in (True, False)] if flags else [])]
+    flags = {key: field.default for key, field in fields.items() if field.annotation is bool}
+    flipped = [{key: not default} for key, default in flags.items()]
+    together = [dict.fromkeys(flags, True)] if flags else []
+    return [{}, *words, *(settings for settings in [*flipped, *together] if _is_allowed(cell, settings))]
+
+
+def _is_allowed(cell: type[CellSection], settings: dict[str, Any]) -> bool:
+    try:
+        cell.model_validate(settings)
+    except ValueError:
+        return False
+    return True
