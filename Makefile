@@ -4,8 +4,9 @@
 # make test-slow: the tests that take minutes each, and those of GPU kernels that need no GPU; under thirty minutes on
 #   two cores. It installs Triton, which takes 1 GB.
 # make test-gpu: the tests that need a GPU; under eight minutes. They are skipped where there is none.
-# make test-gpu INSTALLED=python3: the same with a Python that has all that is needed (torch, Triton, pytest and what
-#   rnnctl depends on), and without an installation.
+# make test-gpu INSTALLED=python3: the same with a Python that has all that is needed (torch, Triton, pytest,
+#   pytest-xdist and what rnnctl depends on), and without an installation. Other plugins of pytest that are there are
+#   not loaded: some load numpy before its environment is set.
 PYTHON ?= python3
 INSTALLED ?=
 VENV := .venv
@@ -43,7 +44,8 @@ test-slow: $(VENV)/installed-gpu
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/interpreted
 
 test-gpu: $(if $(INSTALLED),,$(VENV)/installed-gpu)
-	PYTHONPATH=$(CURDIR) $(or $(INSTALLED),$(BIN)/python) -m pytest -q -rs tests/gpu
+	PYTHONPATH=$(CURDIR) PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(or $(INSTALLED),$(BIN)/python) -m pytest -q -rs \
+		-p xdist.plugin -n 8 tests/gpu
 
 clean:
 	rm -rf $(VENV) build *.egg-info
