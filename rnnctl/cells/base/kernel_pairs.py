@@ -14,8 +14,10 @@ from rnnctl.cells.base.cell import bias_name
 from rnnctl.cells.base.kernel_tape import Factor, KernelTape, Product
 from rnnctl.kernels.gpu.launch import blocks, launch, padded, warps_for
 
-TILE, BLOCK, DEPTH = 16, 64, 32  # sequences of a tile, units that are made at a time, units that are read at a time
-TILE_WARPS = 8  # with fewer, the products of a tile spill registers
+# Sequences of a tile, units that are made at a time, units that are read at a time. With a greater depth or fewer warps
+# not all of a product fits into registers.
+TILE, BLOCK, DEPTH = 16, 64, 16
+TILE_WARPS = 8
 
 
 class PairedTape(KernelTape):
@@ -26,7 +28,7 @@ class PairedTape(KernelTape):
 
     # Hidden units up to which a program keeps the matrices.
     _most_units: ClassVar[int]
-    # Matrices that are multiplied at once: a program has a thread for each of their columns.
+    # Matrices that are multiplied at once: a program has a thread for each of their columns, two in float64.
     _at_once: ClassVar[int]
 
     @property
@@ -64,7 +66,7 @@ class PairedTape(KernelTape):
     def _launch_sequences(self, kernel: Any, runs: int, *arguments: Any, **constants: Any) -> None:
         """Launch a kernel whose programs take one sequence each."""
         size = padded(self.model.hidden)
-        warps = warps_for(self._at_once * size)
+        warps = warps_for(self._at_once * size * self.dtype.itemsize // 4)
         launch(kernel, (self.batch, runs), *arguments, warps=warps, H=self.model.hidden, HP=size, **constants)
 
     def _launch_tiles(self, kernel: Any, runs: int, *arguments: Any, **constants: Any) -> None:
