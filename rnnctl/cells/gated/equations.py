@@ -31,6 +31,7 @@ from rnnctl.cells.base.layout import Layout
 from rnnctl.cells.gated.section import GATES
 
 if TYPE_CHECKING:
+    from rnnctl.cells.base.kernel_tape import KernelTape
     from rnnctl.cells.base.tape import Tape
 
 Part = TypeVar("Part")
@@ -105,6 +106,12 @@ class Gated(Cell):
         from rnnctl.cells.gated.fused import FusedGatedTape
 
         return FusedGatedTape
+
+    @property
+    def kernel_tape(self) -> type[KernelTape]:
+        from rnnctl.cells.gated.gpu import KernelGatedTape
+
+        return KernelGatedTape
 
     def layer(self, weights: Weights, layer: int, x: torch.Tensor, s: torch.Tensor) -> dict[str, torch.Tensor]:
         """Make one step of layer 1, 2, ... of the first K runs, from x and s.

@@ -67,10 +67,10 @@ class GatedSection(CellSection):
         "output_gate": 3,
     }
 
-    # Values that a flag adds to those that are kept: its gates, and the gradients by their sums.
+    # Values that a flag adds to those that are kept: its gates, what they gate, and the gradients by their sums.
     kept_of_flags: ClassVar[Mapping[str, int]] = {
-        "input_gate": 4,
-        "state_gate": 2,
+        "input_gate": 6,
+        "state_gate": 3,
         "forget_gate": 2,
         "output_gate": 1,
     }
@@ -102,9 +102,10 @@ class GatedSection(CellSection):
     @property
     def kept_per_step(self) -> int:
         # The input of a layer, its state and the gradient by it; m, o and g, which every layer has; the gradients by
-        # the sums of the maps C and F; and what each flag adds. Then the output of the last layer.
+        # the sums of the maps C and F; and what each flag adds. Then the output of the last layer, and the gradient by
+        # the input of the layer in turn.
         kept = 8 + sum(self.kept_of_flags.get(flag, 0) for flag in self.flags)
-        return self.layers * kept + 1
+        return self.layers * kept + 2
 
     def oddities(self, bptt: int | None) -> tuple[str, ...]:
         if self.new_state or bptt != 1:
