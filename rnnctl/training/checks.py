@@ -103,18 +103,24 @@ class Checker:
             for (n, w), s in zip(sums_R2, samples, strict=True)
         ]
 
+    def begin(self, flat_RN: torch.Tensor) -> None:
+        """Start what validate() of the same rows will need first, and do not wait for it. A CPU has nothing to start."""
+
     def _add(
         self, sums_R2: torch.Tensor, flat_RN: torch.Tensor, chunks: Sequence[tuple[torch.Tensor, torch.Tensor]]
     ) -> torch.Tensor:
-        """Return the sums plus the losses and errors of each run on these chunks, (R, 2).
+        """Return the sums plus the losses and errors of each run on these chunks, (R, 2) on the CPU."""
+        return self._sums(sums_R2, flat_RN, chunks).cpu()
 
-        The sums stay on the device meanwhile: each transfer would wait for all work that is queued there.
-        """
+    def _sums(
+        self, sums_R2: torch.Tensor, flat_RN: torch.Tensor, chunks: Sequence[tuple[torch.Tensor, torch.Tensor]]
+    ) -> torch.Tensor:
+        """Do `_add`, and leave the result on the device: a transfer would wait for all work that is queued there."""
         losses, errors = sums_R2.to(self.device).T
         for inputs, targets in chunks:
             means, wrongs = self.validator.judge(flat_RN, inputs, targets)
             losses, errors = losses + means * inputs.shape[1], errors + wrongs
-        return torch.stack((losses, errors), 1).cpu()
+        return torch.stack((losses, errors), 1)
 
     def _scalars(self, loss: float, error: float, samples: int) -> dict[str, float]:
         baseline = self.baselines[samples]

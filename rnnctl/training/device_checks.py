@@ -19,7 +19,7 @@ from rnnctl.question import Question
 from rnnctl.study.pack_key import PackKey
 from rnnctl.tasks.base import Task
 from rnnctl.training.checks import Checker, Diagnosis
-from rnnctl.training.memory import numbers_of_sequence, slice_of
+from rnnctl.training.memory import cut_of, numbers_of_answer
 from rnnctl.training.validation import Validator
 
 OF_ALL = 2**28  # numbers that the buffers of all runs that are validated together hold, at most
@@ -44,10 +44,10 @@ class KernelValidator(Validator):
         precision: str,
     ) -> None:
         self.question, self.model, self.dtype, self.device = question, model, dtype, device
-        per_sequence = numbers_of_sequence(question, steps, model.hidden, model.outputs)
-        self.slice = slice_of(chunk, per_sequence)
-        self.runs = min(runs, max(1, OF_ALL // (self.slice * per_sequence)))
-        self.steps, self.precision = steps, precision
+        self.cut = cut_of(question, steps, chunk, model.hidden, model.outputs)
+        answers = self.cut.sequences * (self.cut.steps if question.every_step else 1)
+        self.runs = min(runs, max(1, OF_ALL // (answers * numbers_of_answer(model.hidden, model.outputs))))
+        self.precision = precision
         self.tapes: dict[int, KernelTape] = {}
 
     def _tape(self, batch: int) -> KernelTape:
@@ -56,7 +56,7 @@ class KernelValidator(Validator):
             make_tape = self.model.kernel_tape
             assert make_tape is not None
             self.tapes[batch] = make_tape(
-                self.model, self.runs, self.steps, batch, dtype=self.dtype, device=self.device,
+                self.model, self.runs, self.cut.steps, batch, dtype=self.dtype, device=self.device,
                 every=self.question.every_step, train=False, precision=self.precision,
             )  # fmt: skip
         return self.tapes[batch]
@@ -64,25 +64,40 @@ class KernelValidator(Validator):
     def judge(
         self, flat_RN: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        (length, batch), runs = inputs.shape[:2], len(flat_RN)
-        edges = np.linspace(0, batch, blocks(batch, self.slice) + 1).astype(int).tolist()
+        batch, runs = inputs.shape[1], len(flat_RN)
+        edges = np.linspace(0, batch, blocks(batch, self.cut.sequences) + 1).astype(int).tolist()
         sums_R2 = torch.zeros(runs, 2, dtype=torch.float64, device=self.device)
         for start, end in pairwise(edges):
-            tape = self._tape(end - start)
-            part, aims = inputs[None, :, start:end].contiguous(), targets[..., start:end].reshape(1, -1).contiguous()
             for first in range(0, runs, self.runs):
                 flat = flat_RN[first : first + self.runs].clone()  # so that it is aligned as all rows are
-                shared = same_for_all(part, len(flat), length, self.device)
-                tape.forward(flat, shared)
-                tape.head(self.question, flat, shared, aims)
-                sums_R2[first : first + self.runs] += tape.judge(self.question, shared, len(flat))
+                sums_R2[first : first + self.runs] += self._judge_some(
+                    flat, inputs[:, start:end], targets[..., start:end]
+                )
         means, errors = sums_R2.T
         return means / batch, errors
 
+    def _judge_some(self, flat_RN: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return the sums over sequences of the mean loss and of the error of each run, (R, 2) float64."""
+        tape, length, runs = self._tape(inputs.shape[1]), len(inputs), len(flat_RN)
+        sums_R2 = torch.zeros(runs, 2, dtype=torch.float64, device=self.device)
+        pieces = length > self.cut.steps
+        for start in range(0, length, self.cut.steps):
+            part = inputs[None, start : start + self.cut.steps].contiguous()
+            aims = targets[start : start + self.cut.steps] if pieces else targets
+            shared = same_for_all(part, runs, part.shape[1], self.device, goes_on=start > 0)
+            tape.forward(flat_RN, shared, carry=pieces)
+            tape.head(self.question, flat_RN, shared, aims.reshape(1, -1).contiguous())
+            share = part.shape[1] / length if pieces else 1.0
+            sums_R2 += share * tape.judge(self.question, shared, runs)
+        return sums_R2
 
-def same_for_all(inputs: torch.Tensor, runs: int, length: int, device: str) -> Inputs:
-    """Return inputs that all runs have, (1, T, B) or (1, T, B, V), all of one length, from states of zeros."""
-    lengths_R, goes_on_R = (torch.full((runs,), n, dtype=torch.int32, device=device) for n in (length, 0))
+
+def same_for_all(inputs: torch.Tensor, runs: int, length: int, device: str, *, goes_on: bool = False) -> Inputs:
+    """Return inputs that all runs have, (1, T, B) or (1, T, B, V), all of one length.
+
+    goes_on: whether they start from the states that they carry, instead of zeros.
+    """
+    lengths_R, goes_on_R = (torch.full((runs,), int(n), dtype=torch.int32, device=device) for n in (length, goes_on))
     return Inputs(inputs, lengths_R, goes_on_R, shared=True)
 
 
@@ -101,9 +116,19 @@ class DeviceChecker(Checker):
             self.model, runs, task.max_steps, key.check.diagnostic_batch,
             dtype=dtype, device=self.device, every=question.every_step, precision=key.train.precision,
         )  # fmt: skip
+        self.begun: torch.Tensor | None = None  # sums of the first stage of a validation, where it has been started
         # LAPACK lets other threads of Python work. Each thread calls it for one matrix after the other, and LAPACK
         # itself uses one thread, so bits are those of a matrix alone.
         self.threads = ThreadPoolExecutor(usable_cores(), "spectrum")
+
+    def begin(self, flat_RN: torch.Tensor) -> None:
+        self.begun = self._sums(torch.zeros(len(flat_RN), 2, dtype=torch.float64), flat_RN, self.stages[0])
+
+    def _add(
+        self, sums_R2: torch.Tensor, flat_RN: torch.Tensor, chunks: Sequence[tuple[torch.Tensor, torch.Tensor]]
+    ) -> torch.Tensor:
+        begun, self.begun = self.begun, None
+        return (self._sums(sums_R2, flat_RN, chunks) if begun is None else begun).cpu()
 
     def diagnose(self, flat_RN: torch.Tensor, bounds: Sequence[float]) -> list[Diagnosis]:
         # Before the device has other work: the host computes spectra meanwhile.

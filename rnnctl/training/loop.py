@@ -179,22 +179,32 @@ class _Loop:
             members, weights = [member for member, _ in started], [flat for _, flat in started]
             self.pack = pack_factory(members, weights, device)
         self.saved_at = self.counted_at = clock()
+        self.unchecked: tuple[list[Member], list[Member]] | None = None  # due, diverged: checks that have begun
 
     def _on_stream(self) -> AbstractContextManager[object]:
         """Return a context in which work is put on the stream of the pack, and memory is allocated for it."""
         return nullcontext() if self.stream is None else torch.cuda.stream(self.stream)
 
     def take_turn(self) -> bool:
-        """Make one update of every run that is still held, check and save what is due. Return whether a run goes on."""
+        """Make one update of every run that is still held, or finish its checks, and save what is due.
+
+        A check takes two turns, so that those of several packs run side by side on a device. Return whether there is
+        more to do.
+        """
         with self._on_stream():
-            self._drop([m for m in self.pack.members if not self.recorder.held(m.run_id)])
-            if self.pack.members:
-                self._advance()
+            if self.unchecked is not None:
+                self._finish_checks()
+                self._save_if_due()
+            else:
+                self._drop([m for m in self.pack.members if not self.recorder.held(m.run_id)])
+                if self.pack.members:
+                    self._advance()
             return bool(self.pack.members)
 
     def save(self) -> None:
         """Save all runs that have not ended."""
         with self._on_stream():
+            self._finish_checks()
             if self.pack.members:
                 self._settle()
             for member in list(self.pack.members):
@@ -206,10 +216,22 @@ class _Loop:
 
     def _advance(self) -> None:
         diverged = self.pack.update()
-        self._check([m for m in self.pack.members if m.due or m in diverged], diverged)
         for member in self.pack.members:
             self.recorder.progress(member.run_id, member.step)
-        self._save_if_due()
+        due = [m for m in self.pack.members if m.due or m in diverged]
+        if due:
+            self.pack.begin_check(self._rows(due))
+            self.unchecked = due, diverged
+        else:
+            self._save_if_due()
+
+    def _finish_checks(self) -> None:
+        if self.unchecked is not None:
+            (due, diverged), self.unchecked = self.unchecked, None
+            self._check(due, diverged)
+
+    def _rows(self, members: Sequence[Member]) -> list[int]:
+        return [r for r, m in enumerate(self.pack.members) if m in members]
 
     def _settle(self) -> None:
         """Bring members up to date before they are saved, and end the runs that have diverged."""
@@ -218,13 +240,11 @@ class _Loop:
 
     def _check(self, due: Sequence[Member], diverged: Sequence[Member]) -> None:
         """Check these members. Those whose run has ended leave."""
-        pack = self.pack
-        rows = [r for r, m in enumerate(pack.members) if m in due]
+        pack, rows = self.pack, self._rows(due)
         verdicts = pack.check(rows, diverged) if rows else {}
         for member, outcome in [(pack.members[r], outcome) for r, outcome in verdicts.items()]:
             self._tell(member)
             if outcome:
-                self.recorder.progress(member.run_id, member.step)
                 self._commit(member, outcome)
                 self._drop([member])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rnnctl.devices import card, free_bytes, is_card
 from rnnctl.kernels.gpu.launch import parts_of
 from rnnctl.question import Question
@@ -14,31 +16,48 @@ SYMBOL_BYTES = 8  # symbols are int64 on a device
 # not count: temporary results, the validation set, each worker's CUDA context, and fragments.
 SHARE = 0.75
 
-VALIDATED = 2**22  # numbers that the buffers of a validation hold for one run, at most
+VALIDATED = 2**24  # numbers that the buffers of a validation hold for one run, at most
 
 
-def numbers_of_sequence(question: Question, steps: int, hidden: int, outputs: int) -> int:
-    """Return how many numbers the validation of one sequence of a run takes, at most."""
-    return (steps if question.every_step else 1) * (outputs + 16 * hidden)
+@dataclass(frozen=True)
+class Cut:
+    """How a chunk of a validation is cut on a card: into sequences that go through time together, and into steps.
+
+    Few sequences would leave most of a card without work, so steps are cut first: a piece goes on from the states of
+    the one before it. Where a sequence is judged as a whole, its steps stay together.
+    """
+
+    sequences: int
+    steps: int
 
 
-def slice_of(chunk: int, numbers: int) -> int:
-    """Return how many sequences of a chunk are validated together on a card. numbers: what one of them takes."""
-    return min(chunk, max(1, VALIDATED // numbers))
+def numbers_of_answer(hidden: int, outputs: int) -> int:
+    """Return how many numbers an answer of a validation takes, at most: states, outputs, loss and error."""
+    return outputs + 6 * hidden
+
+
+def cut_of(question: Question, steps: int, chunk: int, hidden: int, outputs: int) -> Cut:
+    """Return how chunks of up to `chunk` sequences of up to `steps` steps are cut."""
+    answer = numbers_of_answer(hidden, outputs)
+    if not question.every_step:
+        return Cut(min(chunk, max(1, VALIDATED // answer)), steps)
+    if question.judged == "each":
+        return Cut(chunk, min(steps, max(1, VALIDATED // (chunk * answer))))
+    return Cut(min(chunk, max(1, VALIDATED // (steps * answer))), steps)
 
 
 def bytes_of_run(key: PackKey) -> int:
     """Return about how many bytes a run of a pack key takes on a device while it trains.
 
     With N weights, H hidden units, V inputs, O outputs; K the cell's `kept_per_step`; B sequences of T steps in an
-    update, and P parts of each of their gradients; D sequences of U steps in a diagnosis; C sequences in the slice of a
-    validation; and A(T) the steps that the head reads, T or 1; counted in numbers of the run's dtype:
+    update, and P parts of each of their gradients; D sequences of U steps in a diagnosis; C sequences of W steps in
+    a piece of a validation; and A(T) the steps that the head reads, T or 1; counted in numbers of the run's dtype:
 
         weights      N (slots + 3 + P)                        themselves, gradients, those of a diagnosis, the optimizer
         update       B ((T + 1) K H + A(T) (2 H + 3 O))       the tape, what the head sends back, outputs and their
                                                               gradients
         diagnosis    D ((U + 1) K H + A(U) (2 H + 3 O))       likewise
-        validation   C (K H + A(U) (H + 3 O))                 one step, what the head reads, outputs
+        validation   C (K H + A(W) (H + 3 O))                 one step, what the head reads, outputs
 
     and B T V for inputs; symbols take SYMBOL_BYTES each instead.
     """
@@ -53,9 +72,9 @@ def bytes_of_run(key: PackKey) -> int:
         answers = steps if question.every_step else 1
         return batch * ((steps + 1) * model.kept_per_step * hidden + answers * (2 * hidden + 3 * outputs))
 
-    together = slice_of(check.chunk, numbers_of_sequence(question, longest, hidden, outputs))
-    answers = longest if question.every_step else 1
-    validation = together * (model.kept_per_step * hidden + answers * (hidden + 3 * outputs))
+    cut = cut_of(question, longest, check.chunk, hidden, outputs)
+    answers = cut.steps if question.every_step else 1
+    validation = cut.sequences * (model.kept_per_step * hidden + answers * (hidden + 3 * outputs))
     numbers = weights + passes(batch, steps) + passes(check.diagnostic_batch, longest) + validation
     value = VALUE_BYTES[key.train.dtype]
     inputs = batch * steps * (sizes.inputs * value if key.task.real_inputs else SYMBOL_BYTES)

@@ -152,6 +152,10 @@ class Pack:
             weight.mul_(1 - lr * GUARD_SHRINK)
         return norm
 
+    def begin_check(self, rows: Sequence[int]) -> None:
+        """Start the check of these rows without waiting for its figures. check() of the same rows has to follow."""
+        self.checker.begin(self.flat_RN[list(rows)])
+
     def check(self, rows: Sequence[int], diverged: Sequence[Member] = ()) -> dict[int, str | None]:
         """Validate these rows, diagnose those whose diagnosis is due, and record both with their members.
 

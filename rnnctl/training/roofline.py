@@ -33,9 +33,8 @@ from rnnctl.training.memory import (
     SHARE,
     VALUE_BYTES,
     bytes_of_run,
-    numbers_of_sequence,
+    cut_of,
     runs_that_fit_into,
-    slice_of,
 )
 from rnnctl.training.packing import MOST_ON_CARD, MOST_PACKS, PROGRAMS_AT_ONCE, programs_of_run
 
@@ -175,7 +174,7 @@ def check_cost(spec: RunSpec, runs: int, card: CardSpeed) -> Cost:
     key, check, sizes = PackKey.of(spec), spec.check, spec.task.sizes
     question: Question = spec.task.question
     samples = check.screen or check.samples
-    together = slice_of(check.chunk, numbers_of_sequence(question, sizes.steps, spec.model.hidden, sizes.outputs))
+    together = cut_of(question, sizes.steps, check.chunk, spec.model.hidden, sizes.outputs).sequences
     mean = spec.task.mean_steps(None)
     arithmetic = runs * samples * mean * _flops_of_step(key) / _rate(card, key)
     passes = max(arithmetic, blocks(samples, together) * mean * STEP_SECONDS)

@@ -86,7 +86,7 @@ def test_packs_take_turns():
     memory = train_all(
         [{"a": spec(1, **short)}, {"b": spec(2, hidden=20, **short), "c": spec(3, hidden=20, updates=1)}], Turns()
     )
-    assert memory.steps == [("a", 1), ("c", 1), ("b", 1), ("a", 2), ("b", 2)]
+    assert memory.steps == [("a", 1), ("b", 1), ("c", 1), ("a", 2), ("b", 2)]
 
 
 def test_a_run_that_is_no_longer_held_leaves_and_the_others_go_on():
