@@ -56,12 +56,18 @@ class DevicePack(Pack):
         size = slot_size(self._fields(len(self.members)))
         self.drawing = Drawing(self.members, size, self.spare)
         self.staging = Staging(size, self.device, self.drawing.memory)
+        windows = [[*_sums(m.window), 0.0] for m in self.members]
+        self.figures_RF = torch.tensor(windows, dtype=torch.float64).to(self.device)
+        self.settled = [(m.step, m.window.updates) for m in self.members]
         self._bring([m.carried for m in self.members], [m.kept for m in self.members])
 
     def keep(self, rows: Sequence[int]) -> None:
         carried, kept = ([getattr(self.members[r], name) for r in rows] for name in ("carried", "kept"))
         super().keep(rows)
         if rows:
+            # The host may not have read these sums yet, nor which runs have diverged.
+            self.figures_RF = self.figures_RF[list(rows)]
+            self.settled = [self.settled[r] for r in rows]
             self._bring(carried, kept)
         else:
             self.close()
@@ -72,19 +78,18 @@ class DevicePack(Pack):
     def _bring(self, carried: Sequence[torch.Tensor | None], kept: Sequence[torch.Tensor | None]) -> None:
         """Bring what belongs to each row to the device, and make views of it the members' own."""
         runs, members = len(self.members), self.members
-        for r, state in enumerate(carried):
+        # Rows move up, so none is overwritten before it is read.
+        for r, (member, state) in enumerate(zip(members, carried, strict=True)):
             if state is not None:
                 self.passes.carry_RBC[r] = state
+                member.carried = self.passes.carry_RBC[r]
         self.kept_RSN = self.flat_RN.new_zeros(runs, max(1, self.slots), self.flat_RN.shape[1] if self.slots else 1)
         for r, (member, slots) in enumerate(zip(members, kept, strict=True)):
             if slots is not None:
                 self.kept_RSN[r] = slots
                 member.kept = self.kept_RSN[r]
-        windows = [[*_sums(m.window), 0.0] for m in members]
-        self.figures_RF = torch.tensor(windows, dtype=torch.float64).to(self.device)
         self.scales_R = self.flat_RN.new_zeros(runs)
         self.choices_R = torch.zeros(runs, dtype=torch.int32, device=self.device)
-        self.settled = [(m.step, m.window.updates) for m in members]
         self._read_later()
         fields = self._fields(runs)
         self.staging.arrange(fields)
