@@ -103,8 +103,11 @@ class Checker:
             for (n, w), s in zip(sums_R2, samples, strict=True)
         ]
 
-    def begin(self, flat_RN: torch.Tensor) -> None:
-        """Start what validate() of the same rows will need first, and do not wait for it. A CPU has nothing to start."""
+    def begin(self, flat_RN: torch.Tensor, diagnosed: Sequence[int], bounds: Sequence[float]) -> None:
+        """Start what validate() of these rows will need first, and diagnose() of some of them, and do not wait for it.
+
+        diagnosed: which of the rows. bounds: for each of these, as in diagnose(). A CPU has nothing to start.
+        """
 
     def _add(
         self, sums_R2: torch.Tensor, flat_RN: torch.Tensor, chunks: Sequence[tuple[torch.Tensor, torch.Tensor]]

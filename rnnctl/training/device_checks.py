@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -26,6 +26,10 @@ OF_ALL = 2**28  # numbers that the buffers of all runs that are validated togeth
 # Hidden states that are measured at a time, at most, but at least those of one run. Sorting takes the most memory for
 # each: under 64 bytes with its results, and so under half a GiB for all.
 MEASURED = 2**23
+
+
+# The figures of groups of runs on the device, and the spectra of all runs.
+_Diagnosing = tuple[list[Figures], Iterator[dict[str, float]]]
 
 
 class KernelValidator(Validator):
@@ -116,31 +120,43 @@ class DeviceChecker(Checker):
             self.model, runs, task.max_steps, key.check.diagnostic_batch,
             dtype=dtype, device=self.device, every=question.every_step, precision=key.train.precision,
         )  # fmt: skip
-        self.begun: torch.Tensor | None = None  # sums of the first stage of a validation, where it has been started
+        # What begin() has started: the sums of a validation's first stage, and a diagnosis with its rows and bounds.
+        self.validation: torch.Tensor | None = None
+        self.diagnosis: tuple[torch.Tensor, Sequence[float], _Diagnosing] | None = None
         # LAPACK lets other threads of Python work. Each thread calls it for one matrix after the other, and LAPACK
         # itself uses one thread, so bits are those of a matrix alone.
         self.threads = ThreadPoolExecutor(usable_cores(), "spectrum")
 
-    def begin(self, flat_RN: torch.Tensor) -> None:
-        self.begun = self._sums(torch.zeros(len(flat_RN), 2, dtype=torch.float64), flat_RN, self.stages[0])
+    def begin(self, flat_RN: torch.Tensor, diagnosed: Sequence[int], bounds: Sequence[float]) -> None:
+        if diagnosed:
+            rows = flat_RN[list(diagnosed)]
+            self.diagnosis = rows, bounds, self._begin_diagnosis(rows, bounds)
+        self.validation = self._sums(torch.zeros(len(flat_RN), 2, dtype=torch.float64), flat_RN, self.stages[0])
 
     def _add(
         self, sums_R2: torch.Tensor, flat_RN: torch.Tensor, chunks: Sequence[tuple[torch.Tensor, torch.Tensor]]
     ) -> torch.Tensor:
-        begun, self.begun = self.begun, None
+        begun, self.validation = self.validation, None
         return (self._sums(sums_R2, flat_RN, chunks) if begun is None else begun).cpu()
 
     def diagnose(self, flat_RN: torch.Tensor, bounds: Sequence[float]) -> list[Diagnosis]:
+        begun, self.diagnosis = self.diagnosis, None
+        # Other rows than those that were expected: a run has ended, or its weights are not finite, which equal nothing.
+        as_expected = begun is not None and list(bounds) == list(begun[1]) and torch.equal(flat_RN, begun[0])
+        groups, spectra = begun[2] if begun and as_expected else self._begin_diagnosis(flat_RN, bounds)
+        return [
+            (scalars | spectral, traces) for (scalars, traces), spectral in zip(on_host(groups), spectra, strict=True)
+        ]
+
+    def _begin_diagnosis(self, flat_RN: torch.Tensor, bounds: Sequence[float]) -> _Diagnosing:
+        """Start a diagnosis. Return the figures of groups of runs on the device, and the spectra of all runs."""
         # Before the device has other work: the host computes spectra meanwhile.
         w_RHH = self.model.candidate(self.model.layout.views(flat_RN)).cpu().numpy()
         spectra = self.threads.map(spectrum, w_RHH)
         bounds_R = torch.tensor(bounds, dtype=flat_RN.dtype).to(self.device)
         omegas = self._pass(flat_RN, bounds_R)
         runs, size = len(flat_RN), max(1, MEASURED // self.passes.h(0)[1:].numel())
-        groups = [self._measure(slice(i, min(i + size, runs)), bounds_R, omegas) for i in range(0, runs, size)]
-        return [
-            (scalars | spectral, traces) for (scalars, traces), spectral in zip(on_host(groups), spectra, strict=True)
-        ]
+        return [self._measure(slice(i, min(i + size, runs)), bounds_R, omegas) for i in range(0, runs, size)], spectra
 
     def _pass(self, flat_RN: torch.Tensor, bounds_R: torch.Tensor) -> Figures:
         """Take the diagnostic batch through time and back. Return Omega, for a cell that it is defined for."""

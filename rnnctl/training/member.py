@@ -103,6 +103,10 @@ class Member:
         return self.step % (self.spec.check.diagnose_every or self.spec.check.every) == 0
 
     @property
+    def is_last_check(self) -> bool:
+        return self.step >= self.spec.train.updates
+
+    @property
     def hopeless_beyond(self) -> int | None:
         """The number of wrong answers beyond which a check cannot end the run as solved; None at the last update, which
         is validated on all samples.
@@ -148,7 +152,7 @@ class Member:
         solved = {"zero_errors": error == 0, "under_1_percent": error < 0.01, "never": False}
         if solved[stop.solved]:
             return "solved"
-        if self.step >= self.spec.train.updates:
+        if self.is_last_check:
             return "budget"
         if stop.patience is not None and self.best.stale_checks >= stop.patience:
             return "early_stop"

@@ -154,7 +154,10 @@ class Pack:
 
     def begin_check(self, rows: Sequence[int]) -> None:
         """Start the check of these rows without waiting for its figures. check() of the same rows has to follow."""
-        self.checker.begin(self.flat_RN[list(rows)])
+        # Runs that end are diagnosed as well. Which ones do is not known yet, except for those whose budget is used up.
+        diagnosed = [i for i, r in enumerate(rows) if self.members[r].diagnosis_is_due or self.members[r].is_last_check]
+        bounds = [self.members[rows[i]].spec.train.omega.bound for i in diagnosed]
+        self.checker.begin(self.flat_RN[list(rows)], diagnosed, bounds)
 
     def check(self, rows: Sequence[int], diverged: Sequence[Member] = ()) -> dict[int, str | None]:
         """Validate these rows, diagnose those whose diagnosis is due, and record both with their members.
