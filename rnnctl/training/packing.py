@@ -4,10 +4,9 @@ Runs of a pack share the cost of an update beside arithmetic: Python calls and, 
 arithmetic soon dominates; then a larger pack saves nothing, and all its runs end later. The measurements are in
 kernels/LOG.md. On a GPU, runs of a pack train side by side, and memory sets the limit.
 
-On a GPU several packs can train side by side too. A pass through time is one program for each sequence of each run or,
-in networks of more than MOST_UNITS hidden units, for each tile of sequences. Packs are added until there are
-PROGRAMS_AT_ONCE programs for each multiprocessor of the card, or MOST_PACKS packs, or until memory is full. On a CPU
-one pack is trained at a time.
+On a GPU several packs can train side by side too. A pass through time has one program or more for each run (its cell
+tells how many). Packs are added until there are PROGRAMS_AT_ONCE programs for each multiprocessor of the card, or
+MOST_PACKS packs, or until memory is full. On a CPU one pack is trained at a time.
 """
 
 from __future__ import annotations
@@ -16,7 +15,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from rnnctl.devices import is_card, multiprocessors
-from rnnctl.kernels.gpu.launch import MOST_UNITS, blocks
 from rnnctl.study.pack_key import PackKey
 from rnnctl.training.memory import bytes_of_run, runs_that_fit
 
@@ -26,7 +24,6 @@ STEP_WORK = 2_000_000
 
 MOST_PACKS = 64
 PROGRAMS_AT_ONCE = 8  # programs of passes through time for each multiprocessor of a card
-TILE = 16  # sequences that a program takes in large networks
 
 
 def most_in_a_pack(
@@ -72,10 +69,4 @@ def _needs(text: str) -> tuple[int, int]:
         key = PackKey.read(text)
     except ValueError:
         return 0, 0
-    return bytes_of_run(key), programs_of_run(key)
-
-
-def programs_of_run(key: PackKey) -> int:
-    """Return how many programs a pass through time of a run has on a card."""
-    batch = key.train.batch
-    return batch if key.model.hidden <= MOST_UNITS else blocks(batch, TILE)
+    return bytes_of_run(key), key.model.programs(key.train.batch)

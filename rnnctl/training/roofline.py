@@ -36,7 +36,7 @@ from rnnctl.training.memory import (
     cut_of,
     runs_that_fit_into,
 )
-from rnnctl.training.packing import MOST_ON_CARD, MOST_PACKS, PROGRAMS_AT_ONCE, programs_of_run
+from rnnctl.training.packing import MOST_ON_CARD, MOST_PACKS, PROGRAMS_AT_ONCE
 
 STEP_SECONDS = 0.36e-6  # of a time step, in one direction
 LAUNCH_SECONDS = 3e-6
@@ -160,7 +160,7 @@ def update_cost(spec: RunSpec, runs: int, launches: int, card: CardSpeed) -> Cos
     arithmetic = PASSES * runs * batch * mean * _flops_of_step(key) / _rate(card, key)
     kept = runs * batch * mean * spec.model.kept_per_step * spec.model.hidden * value
     memory = TOUCHED * kept / (SHARE_OF_PEAK * 1e9 * card.gigabytes_per_second)
-    with_work = min(1.0, runs * programs_of_run(key) / card.multiprocessors)
+    with_work = min(1.0, runs * key.model.programs(key.train.batch) / card.multiprocessors)
     device = max(arithmetic / with_work, memory, 2 * longest * STEP_SECONDS) + launches * LAUNCH_SECONDS
     numbers = batch * mean * (task.sizes.inputs if task.real_inputs else 1)
     drawing = runs * (DRAWING_SECONDS + numbers * SYMBOL_SECONDS)
@@ -193,7 +193,7 @@ def packs_at_once(packs: Sequence[tuple[PackKey, int]], card: CardSpeed) -> int:
 
     packs: the key and the number of runs of each.
     """
-    programs = sum(runs * programs_of_run(key) for key, runs in packs) / len(packs)
+    programs = sum(runs * key.model.programs(key.train.batch) for key, runs in packs) / len(packs)
     held = sum(runs * bytes_of_run(key) for key, runs in packs) / len(packs)
     most = min(math.ceil(PROGRAMS_AT_ONCE * card.multiprocessors / programs), int(SHARE * card.free_bytes / held))
     return max(1, min(MOST_PACKS, len(packs), most))

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from rnnctl.kernels.gpu.launch import MOST_UNITS, TILE, blocks
 from rnnctl.section import Section
 
 if TYPE_CHECKING:
@@ -89,6 +90,12 @@ class CellSection(Section, ABC):
     def biases(self) -> Mapping[str, float]:
         """Biases that do not start at zero, by name."""
         return {}
+
+    def programs(self, batch: int) -> int:
+        """Return how many programs take a run's batch through time on a GPU: a small network has one for each sequence,
+        a large one for each tile of sequences.
+        """
+        return batch if self.hidden <= MOST_UNITS else blocks(batch, TILE)
 
     def oddities(self, bptt: int | None) -> tuple[str, ...]:
         """Return what is allowed and yet hardly meant. bptt: steps that the gradient goes back; None for all."""

@@ -11,10 +11,8 @@ from rnnctl.cells.base.kernel_tape import Factor, Inputs, KernelTape, Product, R
 from rnnctl.cells.gated import kernels, plan
 from rnnctl.cells.gated.equations import Gated
 from rnnctl.cells.gated.plan import Plan
-from rnnctl.kernels.gpu.launch import blocks, launch, padded
-
-# Sequences from which a program takes more of them, so that it reads each weight for more.
-LARGE_BATCH = 64
+from rnnctl.cells.gated.section import tile_of
+from rnnctl.kernels.gpu.launch import TILE, blocks, launch, padded
 
 
 class KernelGatedTape(KernelTape):
@@ -136,7 +134,7 @@ def sizes(hidden: int, batch: int, dtype: torch.dtype) -> dict[str, Any]:
     """
     if dtype == torch.float64:
         return {"TILE": 16, "BLOCK": min(32, padded(hidden)), "DEPTH": 8, "warps": 4, "num_stages": 1}
-    tile = 32 if batch >= LARGE_BATCH else 16
-    block = 128 if tile == 32 and hidden >= 128 else min(64, padded(hidden))
+    tile = tile_of(batch)
+    block = 128 if tile > TILE and hidden >= 128 else min(64, padded(hidden))
     warps = min(8, max(1, tile * block // 256))
     return {"TILE": tile, "BLOCK": block, "DEPTH": min(32, block), "warps": warps, "num_stages": 1}

@@ -10,13 +10,21 @@ from pydantic import Field, model_validator
 
 from rnnctl.cells.base.inits import Weights, linear_uniform
 from rnnctl.cells.base.section import CellSection, InitSection, Shapes
+from rnnctl.kernels.gpu.launch import TILE, blocks
 from rnnctl.section import PER_RUN, default_name
 
 if TYPE_CHECKING:
     from rnnctl.cells.gated.equations import Gated
 
+LARGE_BATCH = 64
+
 # The gates' letters in the equations, and the flags that they come with.
 GATES = {"a": "input_gate", "b": "input_gate", "z": "state_gate", "f": "forget_gate", "g": "output_gate"}
+
+
+def tile_of(batch: int) -> int:
+    """Return how many sequences a GPU program takes: more of a large batch, so that it reads each weight for more."""
+    return 2 * TILE if batch >= LARGE_BATCH else TILE
 
 
 class LinearInit(InitSection):
@@ -106,6 +114,9 @@ class GatedSection(CellSection):
         # the input of the layer in turn.
         kept = 8 + sum(self.kept_of_flags.get(flag, 0) for flag in self.flags)
         return self.layers * kept + 2
+
+    def programs(self, batch: int) -> int:
+        return blocks(batch, tile_of(batch))
 
     def oddities(self, bptt: int | None) -> tuple[str, ...]:
         if self.new_state or bptt != 1:

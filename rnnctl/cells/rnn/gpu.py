@@ -9,9 +9,9 @@ import torch
 from rnnctl.cells.base.kernel_tape import Factor, Inputs, KernelTape, Product
 from rnnctl.cells.rnn import kernels
 from rnnctl.cells.rnn.equations import Rnn
-from rnnctl.kernels.gpu.launch import MOST_UNITS, blocks, launch, padded, warps_for
+from rnnctl.kernels.gpu.launch import MOST_UNITS, TILE, blocks, launch, padded, warps_for
 
-TILE, BLOCK, DEPTH = 16, 64, 32  # of the kernels that take tiles of sequences
+BLOCK, DEPTH = 64, 32  # of the kernels that take tiles of sequences
 NORMS, NORMS_AT_A_TIME = 64, 512  # rows that a program of the regulariser takes
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 # Units up to which one program holds a whole row of states, and a recurrent matrix in its registers.
 MOST_UNITS = 128
+TILE = 16  # sequences that a program holds in larger networks
 
 # The rows of a gradient's product are split into parts: as many as keep this number of rows busy.
 PART_ROWS, MOST_PARTS = 256, 16
