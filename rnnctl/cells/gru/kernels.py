@@ -150,7 +150,7 @@ def forward_tiles(
     tile, run = tl.program_id(0), tl.program_id(1).to(tl.int64)
     rows = tile * TILE + tl.arange(0, TILE)
     live = rows < B
-    length = tl.load(lengths_ptr + run)
+    length = tl.load(lengths_ptr + run).to(tl.int64)  # so that places are 64-bit
     goes_on = tl.load(goes_on_ptr + run)
     w_u_ptr += run * weights
     w_h_ptr += run * weights
@@ -228,7 +228,7 @@ def backward_tiles(
     tile, run = tl.program_id(0), tl.program_id(1).to(tl.int64)
     rows = tile * TILE + tl.arange(0, TILE)
     live = rows < B
-    length = tl.load(lengths_ptr + run)
+    length = tl.load(lengths_ptr + run).to(tl.int64)  # so that places are 64-bit
     w_h_ptr += run * weights
     h_ptr += run * (T + 1) * B * H
     d_ptr += run * (T + 1) * B * H

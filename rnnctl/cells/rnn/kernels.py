@@ -64,8 +64,8 @@ def backward(
     length = tl.load(lengths_ptr + run)
     w = load_matrix(w_hh_ptr + run * weights, 1, H, H, HP)  # transposed
     own = b * H + n
-    states = run * (T + 1) * B * H + length * B * H + own
-    steps = run * T * B * H + (length - 1) * B * H + own
+    states = (run * (T + 1) + length) * B * H + own
+    steps = (run * T + length - 1) * B * H + own
     # A branch around the loop would make the compiler load W_hh anew in each step.
     begun = n < tl.where(length > 0, H, 0)
     if EVERY:
@@ -99,7 +99,7 @@ def forward_tiles(
     tile, run = tl.program_id(0), tl.program_id(1).to(tl.int64)
     rows = tile * TILE + tl.arange(0, TILE)
     live = rows < B
-    length = tl.load(lengths_ptr + run)
+    length = tl.load(lengths_ptr + run).to(tl.int64)  # so that places are 64-bit
     goes_on = tl.load(goes_on_ptr + run)
     w_uh_ptr += run * weights
     w_hh_ptr += run * weights
@@ -147,7 +147,7 @@ def backward_tiles(
     tile, run = tl.program_id(0), tl.program_id(1).to(tl.int64)
     rows = tile * TILE + tl.arange(0, TILE)
     live = rows < B
-    length = tl.load(lengths_ptr + run)
+    length = tl.load(lengths_ptr + run).to(tl.int64)  # so that places are 64-bit
     w_hh_ptr += run * weights
     h_ptr += run * (T + 1) * B * H
     d_ptr += run * (T + 1) * B * H
@@ -197,16 +197,17 @@ def squared_norms(
     tile, run, carried = tl.program_id(0), tl.program_id(1).to(tl.int64), tl.program_id(2)
     rows = (tl.load(lengths_ptr + run) + 1 - carried) * B
     alpha = tl.load(scalars_ptr + run * scalars)
-    m = tile * TILE + tl.arange(0, TILE)
+    within = tl.arange(0, TILE)
+    m = tile * TILE + within
     if (tile * TILE < rows) & (alpha > 0):
-        rows_ptr = d_ptr + run * (T + 1) * B * H
+        rows_ptr = d_ptr + (run * (T + 1) * B + tile * TILE) * H
         if carried == 1:
-            rows_ptr = carried_ptr + run * T * B * H
+            rows_ptr = carried_ptr + (run * T * B + tile * TILE) * H
         total = tl.zeros([TILE], norms_ptr.dtype.element_ty)
         for start in range(0, H, BLOCK):
             n = start + tl.arange(0, BLOCK)
             both = (m < rows)[:, None] & (n < H)[None, :]
-            row = tl.load(rows_ptr + m[:, None] * H + n[None, :], mask=both, other=0.0)
+            row = tl.load(rows_ptr + within[:, None] * H + n[None, :], mask=both, other=0.0)
             total += tl.sum(row * row, 1)
         tl.store(norms_ptr + (run * 2 + carried) * (T + 1) * B + m, total, mask=m < rows)
 
@@ -226,7 +227,8 @@ def regularise(
     kind = omegas_ptr.dtype.element_ty
     here_ptr = norms_ptr + (run * 2 * (T + 1) + 1) * B
     before_ptr = norms_ptr + (run * 2 + (1 if EVERY else 0)) * (T + 1) * B
-    m = tile * TILE + tl.arange(0, TILE)
+    within = tl.arange(0, TILE)
+    m = tile * TILE + within
     k, value = tl.zeros([TILE], kind), tl.zeros([DEPTH], kind)
     if alpha > 0:
         # Each program counts all rows: that is cheaper than another launch.
@@ -249,12 +251,12 @@ def regularise(
     if tile == 0:
         tl.store(omegas_ptr + run, tl.sum(value, 0))
     used = tl.where(alpha > 0, rows, 0)
-    h_ptr += run * (T + 1) * B * H
-    carried_ptr += run * (T if EVERY else T + 1) * B * H
-    states_ptr += run * T * B * H
+    h_ptr += (run * (T + 1) * B + tile * TILE) * H
+    carried_ptr += (run * (T if EVERY else T + 1) * B + tile * TILE) * H
+    states_ptr += (run * T * B + tile * TILE) * H
     for start in range(0, H, BLOCK):
         n = start + tl.arange(0, BLOCK)
         both = (m < rows)[:, None] & (n < H)[None, :]
-        own = m[:, None] * H + n[None, :]
+        own = within[:, None] * H + n[None, :]
         c = tl.load(carried_ptr + own, mask=(m < used)[:, None] & (n < H)[None, :], other=0.0)
         tl.store(states_ptr + own, tl.load(h_ptr + own, mask=both, other=0.0) + k[:, None] * c, mask=both)

@@ -89,13 +89,15 @@ def head(
         if TRAIN:
             tl.debug_barrier()
             direct_ptr += run * most * H
+            sent_ptr = dy_ptr + tile.to(tl.int64) * TILE * outputs
             for start in range(0, H, BLOCK):
                 n = start + tl.arange(0, BLOCK)
                 inside = n < H
                 back = tl.zeros([TILE, BLOCK], kind)
                 back = add_product(
-                    back, dy_ptr, m, live, outputs, w_ptr, 1, outputs, outputs, n, inside, BLOCK, PRECISION
-                )
+                    back, sent_ptr, tl.arange(0, TILE), live, outputs, w_ptr, 1, outputs, outputs, n, inside, BLOCK,
+                    PRECISION,
+                )  # fmt: skip
                 tl.store(
                     direct_ptr + m.to(tl.int64)[:, None] * H + n[None, :], back, mask=live[:, None] & inside[None, :]
                 )
