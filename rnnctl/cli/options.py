@@ -47,7 +47,7 @@ YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 def _devices(text: str | None) -> str | None:
     """Return the value of --device. Raise BadParameter if it names no device."""
     try:
-        return text and ",".join(devices.parse(text))
+        return None if text is None else ",".join(devices.parse(text))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 
@@ -55,7 +55,7 @@ def _devices(text: str | None) -> str | None:
 def _one_device(text: str | None) -> str | None:
     """Return the value of --device. Raise BadParameter if it names no device, or several."""
     try:
-        return text and devices.parse_one(text)
+        return None if text is None else devices.parse_one(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 

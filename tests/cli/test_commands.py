@@ -266,7 +266,7 @@ def test_device_cuda_without_a_gpu_is_refused_in_one_line(tmp_path):
     assert counts(folder)["queued"] == 4
 
 
-@pytest.mark.parametrize("name", ["cuda", "cuda:7", "cuda:0,cuda:1", "gpu:1"])
+@pytest.mark.parametrize("name", ["cuda", "cuda:7", "cuda:0,cuda:1", "gpu:1", ""])
 def test_bench_refuses_a_card_that_is_absent_in_one_line(tmp_path, name):
     one_line(rnnctl("bench", "--device", name, cwd=tmp_path, check=2, CUDA_VISIBLE_DEVICES=""), "--device", name)
 
@@ -282,6 +282,7 @@ def test_pack_bounds_how_many_runs_train_together(tmp_path):
     "args",
     [
         ["--workers", "0"],
+        ["--device", ""],
         ["--device", "tpu"],
         ["--device", "cuda:0,cuda:0"],
         ["--lease", "-1"],
