@@ -19,6 +19,7 @@ from rnnctl.training.roofline import (
     most_in_a_pack_on,
     pack_cost,
     packs_at_once,
+    SIDE_BY_SIDE,
     seconds_of_all,
     update_cost,
 )
@@ -100,7 +101,7 @@ def test_packs_at_once_wait_side_by_side_and_share_card_and_host():
     assert packs_at_once([(key, 1)] * 3, replace(H200, free_bytes=2 * bytes_of_run(key))) == 1
     costs = [Cost(alone=10, card=1, host=2)] * 4
     assert seconds_of_all(costs, 1) == 40
-    assert seconds_of_all(costs, 4) == 10
+    assert seconds_of_all(costs, 4) == 40 / SIDE_BY_SIDE
     assert seconds_of_all([Cost(10, 1, 9)] * 4, 4) == 36
 
 
