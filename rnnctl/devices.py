@@ -201,6 +201,20 @@ def ran_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and refused
 
 
+def answers(device: str) -> bool:
+    """Return whether a device still works in this process. After some errors, such as a forbidden access to memory, a
+    card refuses everything until the process ends.
+    """
+    import torch
+
+    try:
+        if is_card(device):
+            torch.cuda.synchronize(device)
+    except RuntimeError:
+        return False
+    return True
+
+
 def release_memory() -> None:
     """Give back the memory that torch has set aside on cards. Call it when no tensor there is in use any more."""
     import gc

@@ -25,6 +25,7 @@ def pretend(monkeypatch, *cards, free=20 * GIB, memory=24 * GIB, managed=None):
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: facts[_index(device)])
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (free, memory))
     monkeypatch.setattr(torch.cuda, "set_device", lambda device: None)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device=None: None)
     monkeypatch.setitem(sys.modules, "pynvml", None if managed is None else _library(facts, managed, memory))
 
 

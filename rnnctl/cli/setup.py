@@ -111,7 +111,7 @@ def _print_plan_on_card(plan: PlanOnCard) -> None:
     guess = "time unknown" if seconds is None else f"roughly {duration(seconds)} if none ends early"
     size = counted(max(each.runs_in_a_pack for each in packs), "run")
     out(
-        f"on {card.name}: {guess} (an estimate, good for minutes against hours), "
+        f"on {card.name}: {guess} (an estimate that tells minutes from hours), "
         f"in {counted(sum(each.packs for each in packs), 'pack')} of up to {size}, {plan.packs_at_once} at once"
     )
     launches = [each.launches_of_update for each in packs if each.launches_of_update is not None]
@@ -121,7 +121,7 @@ def _print_plan_on_card(plan: PlanOnCard) -> None:
         f"launches an update: {_range(launches, 'd') if launches else 'unknown'}"
     )
     out(
-        f"  taken of the card: {card.teraflops:g} TFLOP/s in float32, {card.gigabytes_per_second:,g} GB/s "
+        f"  figures used for the card: {card.teraflops:g} TFLOP/s in float32, {card.gigabytes_per_second:,g} GB/s "
         f"({card.figures}), {card.free_bytes / 2**30:.1f} GiB free"
     )
     for why in dict.fromkeys(each.why for each in packs if each.why is not None):

@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 import threading
+import traceback
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -35,7 +36,7 @@ def execute(session: Session, *, device: str, cadence: Cadence, peers: int = 1) 
     peers: how many workers share the cores of this machine, this one included.
 
     Raise PackFailed if the runs of a pack cannot be trained. Its error is OutOfMemory if not even one of them fits into
-    the memory of the device, or if that runs out while they train.
+    the memory of the device, or if that runs out while they train. End the process if a card does not answer any more.
     """
     groups = _groups(session.claims)
     for key, specs in groups.items():
@@ -47,6 +48,11 @@ def execute(session: Session, *, device: str, cadence: Cadence, peers: int = 1) 
         train_packs(list(groups.values()), session, device=device, cadence=cadence, pack_factory=factory)
     except PackError as failure:
         if not devices.ran_out_of_memory(failure.error):
+            if not devices.answers(device):
+                # Nothing can be trained in this process any more, and which pack did it is not known: errors of a card
+                # arrive late. So the process ends as one that crashed, and its pool starts another.
+                traceback.print_exception(failure.error)
+                abandon()
             raise PackFailed(failure.error, failure.run_ids) from failure.error
         failed = failure.run_ids
     else:

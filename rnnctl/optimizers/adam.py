@@ -44,7 +44,9 @@ class AdamSection(OptimizerSection):
         return adam
 
     def numbers(self, rate: float, update: int) -> tuple[float, ...]:
-        return (*_corrections(self, rate, update), self.beta1, self.beta2, self.epsilon)
+        # 1 - beta here, in float64: in float32 it would lose digits where beta is near 1.
+        shares = 1 - self.beta1, 1 - self.beta2
+        return (*_corrections(self, rate, update), self.beta1, self.beta2, *shares, self.epsilon)
 
 
 def _corrections(settings: AdamSection, rate: float, update: int) -> tuple[float, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -105,6 +106,16 @@ def same_for_all(inputs: torch.Tensor, runs: int, length: int, device: str, *, g
     return Inputs(inputs, lengths_R, goes_on_R, shared=True)
 
 
+@cache
+def _threads() -> ThreadPoolExecutor:
+    """Return the threads that compute spectra, for all packs of this process.
+
+    LAPACK lets other threads of Python work. Each thread calls it for one matrix after the other, and LAPACK itself
+    uses one thread, so bits are those of a matrix alone.
+    """
+    return ThreadPoolExecutor(usable_cores(), "spectrum")
+
+
 class DeviceChecker(Checker):
     """A Checker whose passes are kernels, and whose figures are computed on the device, the spectrum excepted."""
 
@@ -123,9 +134,6 @@ class DeviceChecker(Checker):
         # What begin() has started: the sums of a validation's first stage, and a diagnosis with its rows and bounds.
         self.validation: torch.Tensor | None = None
         self.diagnosis: tuple[torch.Tensor, Sequence[float], _Diagnosing] | None = None
-        # LAPACK lets other threads of Python work. Each thread calls it for one matrix after the other, and LAPACK
-        # itself uses one thread, so bits are those of a matrix alone.
-        self.threads = ThreadPoolExecutor(usable_cores(), "spectrum")
 
     def begin(self, flat_RN: torch.Tensor, diagnosed: Sequence[int], bounds: Sequence[float]) -> None:
         if diagnosed:
@@ -152,7 +160,7 @@ class DeviceChecker(Checker):
         """Start a diagnosis. Return the figures of groups of runs on the device, and the spectra of all runs."""
         # Before the device has other work: the host computes spectra meanwhile.
         w_RHH = self.model.candidate(self.model.layout.views(flat_RN)).cpu().numpy()
-        spectra = self.threads.map(spectrum, w_RHH)
+        spectra = _threads().map(spectrum, w_RHH)
         bounds_R = torch.tensor(bounds, dtype=flat_RN.dtype).to(self.device)
         omegas = self._pass(flat_RN, bounds_R)
         runs, size = len(flat_RN), max(1, MEASURED // self.passes.h(0)[1:].numel())

@@ -8,6 +8,7 @@ keeps its weights from that update on, so it ends with the same weights whenever
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import fields
 
 import numpy as np
@@ -74,6 +75,8 @@ class DevicePack(Pack):
 
     def close(self) -> None:
         self.drawing.close()
+        with suppress(RuntimeError):  # of a card that does not answer any more
+            self.staging.finish()
 
     def _bring(self, carried: Sequence[torch.Tensor | None], kept: Sequence[torch.Tensor | None]) -> None:
         """Bring what belongs to each row to the device, and make views of it the members' own."""
@@ -137,7 +140,8 @@ class DevicePack(Pack):
             return
         if self.graph is None:
             self.graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph):
+            # Another thread may end the use of memory meanwhile, such as one that collects garbage.
+            with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
                 self._launch()
         self.graph.replay()
 

@@ -45,8 +45,7 @@ class Staging:
 
     def arrange(self, fields: Fields) -> None:
         """Begin with the first slot, in a new layout. Wait until everything in the former one is copied."""
-        for slot in range(len(self._copied)):
-            self.wait(slot)
+        self.finish()
         self._slots = [arrays_in(memory, fields) for memory in self._host.numpy()]
         self.arrays: dict[str, torch.Tensor] = {}
         start = 0
@@ -57,6 +56,11 @@ class Staging:
         self._sources = [host[:start] for host in self._host]
         self._target = self._device[:start]
         self._next = 0
+
+    def finish(self) -> None:
+        """Wait until everything that was sent is copied."""
+        for slot in range(len(self._copied)):
+            self.wait(slot)
 
     def wait(self, slot: int) -> None:
         """Wait until what was sent from a slot is copied."""

@@ -253,7 +253,7 @@ def test_an_ambiguous_run_is_told(trained):
 def test_a_plan_for_a_card_says_which_card_it_assumes(tmp_path):
     done = rnnctl("plan", "quickstart", "--device", "cuda", cwd=tmp_path, check=0, CUDA_VISIBLE_DEVICES="")
     assert "on RTX 3090: roughly " in done.stdout
-    assert "an estimate, good for minutes against hours" in done.stdout
+    assert "an estimate that tells minutes from hours" in done.stdout
     assert "launches an update: " in done.stdout
     assert "on RTX 3090" not in rnnctl("plan", "quickstart", "--device", "cpu", cwd=tmp_path, check=0).stdout
     one_line(rnnctl("plan", "quickstart", "--device", "cuda:0,cuda:1", cwd=tmp_path, check=2), "--device", "2 cards")

@@ -131,3 +131,26 @@ def test_a_worker_without_its_card_cannot_work(store, monkeypatch, device, words
     pretend(monkeypatch, RTX, OLD)
     with pytest.raises(CannotWork, match=words):
         build_worker(WorkerOptions(store.workspace.root, device), lambda event: None, threading.Event())
+
+
+def test_a_card_that_does_not_answer_any_more_ends_the_process(monkeypatch, capsys):
+    """Or the worker would claim pack after pack, and strike every run of the queue."""
+    pretend(monkeypatch, RTX, free=2 * GIB)
+    training(monkeypatch, RuntimeError("CUDA error: an illegal memory access was encountered"))
+
+    class Ended(Exception):
+        pass
+
+    def end():
+        raise Ended
+
+    def refuse(device=None):
+        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr("rnnctl.lab.work.abandon", end)
+    with pytest.raises(PackFailed):
+        execute(session(20), device="cuda:0", cadence=Cadence())
+    monkeypatch.setattr(torch.cuda, "synchronize", refuse)
+    with pytest.raises(Ended):
+        execute(session(20), device="cuda:0", cadence=Cadence())
+    assert "illegal memory access" in capsys.readouterr().err

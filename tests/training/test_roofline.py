@@ -13,13 +13,13 @@ from rnnctl.training.memory import bytes_of_run
 from rnnctl.training.packing import MOST_ON_CARD
 from rnnctl.training.roofline import (
     PUBLISHED,
+    SIDE_BY_SIDE,
     Cost,
     card_for,
     check_cost,
     most_in_a_pack_on,
     pack_cost,
     packs_at_once,
-    SIDE_BY_SIDE,
     seconds_of_all,
     update_cost,
 )
