@@ -40,7 +40,7 @@ def byte_by_byte(seed: int = 1, **model: Any) -> RunSpec:
 
 def _few_checks() -> dict[str, Any]:
     return {
-        "check": {"every": 3, "samples": 20, "chunk": 10, "diagnostic_batch": 5},
+        "check": {"every": 4, "samples": 20, "chunk": 10, "diagnostic_batch": 5},
         "stop": {"solved": "never"},
     }
 

@@ -34,5 +34,6 @@ def traffic_between_checks(device: PretendedDevice, specs: Mapping[str, RunSpec]
     return [
         traffic
         for step, traffic in enumerate(recorder.traffic, start=1)
-        if 1 < step < updates and step % every  # the last update is followed by a check
+        # A check begins with its update, and ends before the next one. The last update is followed by one too.
+        if 1 < step < updates and step % every and (step - 1) % every
     ]

@@ -62,8 +62,9 @@ def test_every_kernel_fits(cell, capability, figure):
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("validated", [2**28, 1], ids=["validated together", "validated one by one"])
-@pytest.mark.parametrize("hidden", [50, 200])
+@pytest.mark.parametrize(
+    ("hidden", "validated"), [(50, 1), (200, 2**28)], ids=["validated one by one", "validated together"]
+)
 @pytest.mark.parametrize("cell", CELLS_WITH_KERNELS)
 def test_a_run_is_trained_by_the_same_programs_alone_and_in_a_pack(cell, hidden, validated, monkeypatch):
     """Triton makes other programs for other arguments (numbers that are 1, or multiples of 16): with other bits."""
@@ -73,5 +74,5 @@ def test_a_run_is_trained_by_the_same_programs_alone_and_in_a_pack(cell, hidden,
         return {str(kernel) for kernel in compiled([sized(cell, hidden, 21)], [86], runs).kernels}
 
     alone = programs(1)
-    for runs in (2, 3, 16):
+    for runs in (2, 16):
         assert sorted(programs(runs) ^ alone) == []
