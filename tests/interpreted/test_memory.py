@@ -43,7 +43,7 @@ def held_bytes(pack: DevicePack) -> int:
     checker = pack.checker
     assert isinstance(checker, DeviceChecker)
     assert isinstance(checker.validator, KernelValidator)
-    validation = checker.validator._tape(checker.validator.slice)
+    validation = checker.validator._tape(checker.validator.cut.sequences)
     tensors = [pack.flat_RN, pack.grads_RN, pack.kept_RSN, pack.staging._device, *pack.passes._gathering]
     for tape in (pack.passes, checker.passes, validation):
         tensors += [tape.arena, tape.carry_RBC]
