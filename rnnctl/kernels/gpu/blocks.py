@@ -135,10 +135,8 @@ def added_tile(u_ptr, places, live, w_ptr, bias_ptr, units, inside, V, H: tl.con
 
 @triton.jit
 def block_product(x, w, total, PRECISION: tl.constexpr):
-    """Return total + x w of blocks (M, K) and (K, N). Float64, which tensor cores hardly have, is summed directly, and
-    so are few rows, if PRECISION is "sum".
-    """
-    if x.dtype == tl.float64 or PRECISION == "sum":
+    """Return total + x w of blocks (M, K) and (K, N). Float64, which tensor cores hardly have, is summed directly."""
+    if x.dtype == tl.float64:
         result = total + tl.sum(x[:, :, None] * w[None, :, :], 1)
     else:
         result = tl.dot(x, w, total, input_precision=PRECISION)
