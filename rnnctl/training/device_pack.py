@@ -128,7 +128,8 @@ class DevicePack(Pack):
         self._start()
         if self.carries:
             for r, member in enumerate(self.members):
-                member.carried = self.passes.carry_RBC[r]
+                if member.carried is None:
+                    member.carried = self.passes.carry_RBC[r]
         self.until_read -= 1
         return [] if self.until_read > 0 else self.settle()
 

@@ -58,13 +58,13 @@ def spare_cores(peers: int) -> int:
     return max(0, len(os.sched_getaffinity(0)) // peers - 1)
 
 
-def processes_for(rows: Sequence[Row], spare: int) -> int:
-    """Return how many processes are to draw these rows, 0 if this one is. spare: see spare_cores.
+def processes_for(spec: RunSpec, rows: int, spare: int) -> int:
+    """Return how many processes are to draw so many rows like this one, 0 if this one is. spare: see spare_cores.
 
     A task that reads data cuts its batches from it, which is soon done, and each process would have to load the data.
     """
-    count = min(MOST_PROCESSES, spare, len(rows) // ROWS_EACH)
-    return count if count >= 2 and len(rows) >= FEWEST_ROWS and rows[0].spec.task.data is None else 0
+    count = min(MOST_PROCESSES, spare, rows // ROWS_EACH)
+    return count if count >= 2 and rows >= FEWEST_ROWS and spec.task.data is None else 0
 
 
 class Drawing:
@@ -84,7 +84,7 @@ class Drawing:
         self._begun: list[bytes] = []
         self._ended: list[bytes] = []
         self._close = weakref.finalize(self, _end, self._processes)
-        if count := processes_for(rows, spare):
+        if count := processes_for(rows[0].spec, len(rows), spare):
             self._block = max(1, min(BLOCK, MOST_BYTES // (BLOCKS * size)))
             with suppress(OSError):  # no memory, or no more processes are allowed
                 self._start(count, size)
@@ -142,7 +142,7 @@ class Drawing:
         assert self.memory is not None
         for process in self._processes:
             process.finish()
-        count = processes_for(self._rows, len(self._processes))
+        count = processes_for(self._rows[0].spec, len(self._rows), len(self._processes))
         _end(self._processes, count)
         if not count:
             return

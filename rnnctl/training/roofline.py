@@ -28,7 +28,7 @@ from rnnctl.kernels.gpu.launch import blocks
 from rnnctl.question import Question
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
-from rnnctl.training.drawing import FEWEST_ROWS, MOST_PROCESSES, ROWS_EACH, spare_cores
+from rnnctl.training.drawing import MOST_PROCESSES, processes_for, spare_cores
 from rnnctl.training.memory import (
     SHARE,
     VALUE_BYTES,
@@ -167,7 +167,8 @@ def update_cost(spec: RunSpec, runs: int, launches: int, card: CardSpeed) -> Cos
     device = max(arithmetic / with_work, memory, 2 * longest * STEP_SECONDS) + launches * LAUNCH_SECONDS
     numbers = batch * mean * (task.sizes.inputs if task.real_inputs else 1)
     drawing = runs * (DRAWING_SECONDS + numbers * SYMBOL_SECONDS)
-    processes = _drawing_processes(spec, runs, card)
+    # Those of this machine, or of one with enough cores if the card is assumed.
+    processes = processes_for(spec, runs, MOST_PROCESSES if card.device is None else spare_cores(1))
     host = HOST_SECONDS + (drawing if processes == 0 else 0.0)
     return Cost(max(device, host, drawing / max(1, processes)), max(arithmetic, memory), host)
 
@@ -227,13 +228,3 @@ def _flops_of_step(key: PackKey) -> float:
     wide += model.hidden * sizes.outputs if key.task.question.every_step else 0
     wide += model.hidden * sizes.inputs if key.task.real_inputs else 0
     return 2.0 * wide
-
-
-def _drawing_processes(spec: RunSpec, runs: int, card: CardSpeed) -> int:
-    """Return how many processes draw the batches, 0 if the worker does; as rnnctl.training.drawing decides it.
-
-    Those of this machine, or of one with enough cores if the card is assumed.
-    """
-    spare = MOST_PROCESSES if card.device is None else spare_cores(1)
-    count = min(MOST_PROCESSES, spare, runs // ROWS_EACH)
-    return count if count >= 2 and runs >= FEWEST_ROWS and spec.task.data is None else 0

@@ -156,10 +156,10 @@ def _runs(pid):
 def test_which_packs_have_processes(monkeypatch):
     monkeypatch.undo()
     rows = [Run(CASES["symbols"], None)] * 100
-    assert [processes_for(rows[:count], 15) for count in (1, 15, 16, 24, 64, 100)] == [0, 0, 3, 4, 12, 12]
-    assert [processes_for(rows, spare) for spare in (0, 1, 2, 5, 40)] == [0, 0, 2, 5, 12]
+    assert [processes_for(rows[0].spec, count, 15) for count in (1, 15, 16, 24, 64, 100)] == [0, 0, 3, 4, 12, 12]
+    assert [processes_for(rows[0].spec, len(rows), spare) for spare in (0, 1, 2, 5, 40)] == [0, 0, 2, 5, 12]
     text = run_spec(1, {"name": "text"})
-    assert processes_for([Run(text, None)] * 64, 15) == 0
+    assert processes_for(text, 64, 15) == 0
 
 
 def test_cores_are_shared_with_the_peers(monkeypatch):

@@ -12,11 +12,11 @@ import torch
 
 from rnnctl.cells.base.cell import bias_name
 from rnnctl.cells.base.kernel_tape import Factor, KernelTape, Product
-from rnnctl.kernels.gpu.launch import blocks, launch, padded, warps_for
+from rnnctl.kernels.gpu.launch import TILE, blocks, launch, padded, warps_for
 
-# Sequences of a tile, units that are made at a time, units that are read at a time. With a greater depth or fewer warps
-# not all of a product fits into registers.
-TILE, BLOCK, DEPTH = 16, 64, 16
+# Units of a tile that are made at a time, and that are read at a time. With a greater depth or fewer warps not all of a
+# product fits into registers.
+BLOCK, DEPTH = 64, 16
 TILE_WARPS = 8
 
 

@@ -67,7 +67,6 @@ class Factor:
     buffer: str
     width: int
     column: int = 0
-    layer: int | None = None  # of a buffer that has layers first
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ class KernelTape(ABC):
 
     @abstractmethod
     def _buffers(self) -> dict[str, tuple[int, ...]]:
-        """Return the shapes of the cell's buffers, runs first (or layers, then runs). `h` and `d` are among them."""
+        """Return the shapes of the cell's buffers, runs first. `h` and `d` are among them."""
 
     @abstractmethod
     def forward(self, flat_RN: torch.Tensor, inputs: Inputs, *, carry: bool = False) -> None:
@@ -254,9 +253,6 @@ class KernelTape(ABC):
     def _place(self, factor: Factor) -> tuple[int, int, int]:
         buffer = self.buffers[factor.buffer]
         at = int(buffer.storage_offset()) + factor.column
-        if factor.layer is not None:
-            at += factor.layer * buffer.stride(0)
-            buffer = buffer[0]
         return at, buffer.stride(0), buffer.stride(-2)
 
     @property
