@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import ClassVar
 
 import torch
 
 from rnnctl.cells.base.kernel_pairs import PairedTape
-from rnnctl.cells.base.kernel_tape import Inputs, Product, Rows
+from rnnctl.cells.base.kernel_tape import Product, Rows
 from rnnctl.cells.gru import kernels
 from rnnctl.cells.gru.equations import GATES, Gru
 
@@ -16,6 +17,9 @@ class KernelGruTape(PairedTape):
     """The GRU on a GPU."""
 
     model: Gru
+    _kernels: ClassVar[ModuleType] = kernels
+    _written: ClassVar[tuple[str, ...]] = ("h", "last", "units", "reset")
+    _read_back: ClassVar[tuple[str, ...]] = ("h", "units", "direct", "d", "delta")
     _most_units: ClassVar[int] = 64
     _at_once: ClassVar[int] = 2
 
@@ -35,28 +39,3 @@ class KernelGruTape(PairedTape):
 
     def products(self) -> list[Product]:
         return self._branch_products({"z": "h", "r": "h", "h": "reset"})
-
-    def forward(self, flat_RN: torch.Tensor, inputs: Inputs, *, carry: bool = False) -> None:
-        runs, size = flat_RN.shape
-        *weights, apart = self._weights(flat_RN)
-        buffers = [self.buffers.get(name) for name in ("h", "last", "units", "reset")]
-        arguments = (
-            inputs.values, inputs.stride, inputs.lengths_R, inputs.goes_on_R, self.carry_RBC, *weights, apart, size,
-            *buffers, self.steps, self.batch, self.model.inputs,
-        )  # fmt: skip
-        constants = {"REALS": inputs.reals, "KEEP": self.keep, "TRAIN": self.train, "CARRY": carry}
-        if self._in_registers:
-            self._launch_sequences(kernels.forward, runs, *arguments, **constants)
-        else:
-            self._launch_tiles(kernels.forward_tiles, runs, *arguments, **constants)
-
-    def backward(self, flat_RN: torch.Tensor, inputs: Inputs) -> None:
-        runs, size = flat_RN.shape
-        weights = flat_RN if self._in_registers else self.transposed(flat_RN, *self.model.recurrent)
-        _, w_h, _, apart = self._weights(weights)
-        buffers = [self.buffers[name] for name in ("h", "units", "direct", "d", "delta")]
-        arguments = (inputs.lengths_R, w_h, apart, size, *buffers, self.steps, self.batch)
-        if self._in_registers:
-            self._launch_sequences(kernels.backward, runs, *arguments, EVERY=self.every)
-        else:
-            self._launch_tiles(kernels.backward_tiles, runs, *arguments, EVERY=self.every)
