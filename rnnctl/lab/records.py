@@ -22,7 +22,7 @@ class _Record(Protocol):
 
 @runtime_checkable
 class _Spec(Protocol):
-    def canonical(self) -> dict[str, Any]: ...
+    def written_out(self) -> dict[str, Any]: ...
 
 
 def named(key: str) -> Any:
@@ -44,14 +44,14 @@ def plain(value: Any) -> Any:
     """Return the value as mappings, lists, texts, numbers and None.
 
     Dataclasses become dicts, as do objects that have a form of their own for this: results (`as_dict`) and specs of
-    runs (`canonical`). Paths become texts, enums their values.
+    runs (`written_out`, with the values of all defaults). Paths become texts, enums their values.
     """
     if value is None or isinstance(value, (str, int, float)) and not isinstance(value, Enum):
         return value
     if isinstance(value, _Record):
         return value.as_dict()
     if isinstance(value, _Spec):
-        return value.canonical()
+        return value.written_out()
     if is_dataclass(value) and not isinstance(value, type):
         return _of_dataclass(value)
     if isinstance(value, Mapping):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from rnnctl.lab.workspaces import one_run
+from rnnctl.report.specs import resolved
 from store import Store, history, lineage, queries
 from store.queries import AttemptRow, CheckpointRow, RunRow
 
@@ -21,7 +22,10 @@ class Relative:
 
 @dataclass(frozen=True)
 class RunDetails(RunRow):
-    """A run with its relatives, attempts, checkpoints and checks. A check has `step` and the scalars of its history."""
+    """A run with its relatives, attempts, checkpoints and checks. A check has `step` and the scalars of its history.
+
+    spec: with the values of all defaults.
+    """
 
     refined_from: list[Relative]
     refined_into: list[Relative]
@@ -45,7 +49,7 @@ def show(store: Store, name: str) -> RunDetails:
     rows = queries.runs_of(store, run_ids=others) if others else []
     names = {other.run_id: f"{other.study}/{other.label}" for other in rows}
     return RunDetails(
-        **{field.name: getattr(row, field.name) for field in fields(row)},
+        **{**{field.name: getattr(row, field.name) for field in fields(row)}, "spec": dict(resolved(row.spec))},
         refined_from=[Relative(d.parent, names[d.parent], d.variant, d.study) for d in parents],
         refined_into=[Relative(d.run_id, names[d.run_id], d.variant, d.study) for d in children],
         attempts=queries.attempts(store, row.run_id),

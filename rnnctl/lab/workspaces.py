@@ -11,7 +11,7 @@ from pathlib import Path
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.report.parameters import complete_key, equal, parse_condition
 from rnnctl.report.results import Result
-from rnnctl.report.specs import read_all_parameters
+from rnnctl.report.specs import read_parameters
 from rnnctl.words import did_you_mean, some
 from store import NotFound, Store, Workspace, queries
 from store.queries import RunRow
@@ -138,7 +138,7 @@ def _matching(rows: Sequence[RunRow], where: Sequence[str]) -> list[RunRow]:
     try:
         conditions = [parse_condition(text) for text in where]
         # Where a result and a hyper-parameter have the same name, the result counts.
-        values = [{**read_all_parameters(row.spec), **Result.of(row).as_dict()} for row in rows]
+        values = [{**read_parameters(row.spec), **Result.of(row).as_dict()} for row in rows]
         known = list(dict.fromkeys(key for run in values for key in run))
         conditions = [(complete_key(key, known), wanted) for key, wanted in conditions]
     except ValueError as error:

@@ -16,18 +16,13 @@ if TYPE_CHECKING:
 
 
 def parameters(spec: RunSpec) -> dict[str, Any]:
-    """Return the hyper-parameters of a run by dotted key, in the order of the spec and without the seed."""
-    return _flat(spec.canonical())
+    """Return the hyper-parameters of a run by dotted key, in the order of the spec and without the seed.
 
-
-def all_parameters(spec: RunSpec) -> dict[str, Any]:
-    """Return parameters(spec) and those keys that canonical specs leave out where they have their defaults."""
-    return _flat(spec.written_out())
-
-
-def _flat(spec: Mapping[str, Any]) -> dict[str, Any]:
+    All values are resolved: a key that has its default is there, also one that canonical specs leave out because it was
+    added later. A key is missing only where the variant that the run chose does not have it.
+    """
     flat: dict[str, Any] = {}
-    _flatten(spec, (), flat)
+    _flatten(spec.written_out(), (), flat)
     del flat["seed"]
     return flat
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from rnnctl.report.parameters import all_parameters, parameters
+from rnnctl.report.parameters import parameters
 
 if TYPE_CHECKING:
     from rnnctl.study.run import RunSpec
@@ -29,9 +29,18 @@ def read_parameters(stored: Mapping[str, Any]) -> Mapping[str, Any]:
     return _parameters(_settings(stored))
 
 
-def read_all_parameters(stored: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return read_parameters(stored) and those keys that specs leave out where they have their defaults."""
-    return _all_parameters(_settings(stored))
+def resolved(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a stored spec for a reader, with the values of all defaults.
+
+    The store leaves out keys that were added later and have their default. A spec that this version cannot read is
+    returned as it is stored.
+    """
+    from rnnctl.study.errors import SpecError
+
+    try:
+        return read_spec(stored).written_out()
+    except SpecError:
+        return stored
 
 
 def _settings(stored: Mapping[str, Any]) -> str:
@@ -59,8 +68,3 @@ def _configuration(settings: str) -> RunSpec:
 @lru_cache(maxsize=CONFIGURATIONS)
 def _parameters(settings: str) -> Mapping[str, Any]:
     return parameters(_configuration(settings))
-
-
-@lru_cache(maxsize=CONFIGURATIONS)
-def _all_parameters(settings: str) -> Mapping[str, Any]:
-    return all_parameters(_configuration(settings))

@@ -154,20 +154,27 @@ class _Crossing:
                     continue
                 seen[spec.run_id] = bool(dropped)
                 self.cases_with_runs.add(case_number)
-                yield _Candidate(spec, case, self._values(spec.canonical(), gone))
+                yield _Candidate(spec, case, self._values(spec, gone))
 
     def _is_excluded(self, settings: dict[str, Any]) -> bool:
         matching = [n for n, condition in enumerate(self.plan.exclude) if condition.holds(settings)]
         self.excluding.update(matching)
         return bool(matching)
 
-    def _values(self, canonical: dict[str, Any], gone: list[Path]) -> dict[Path, Any]:
+    def _values(self, spec: RunSpec, gone: list[Path]) -> dict[Path, Any]:
         """Return the values of a run at the paths that vary, without keys that it lacks or that a rule dropped."""
+        paths = [path for path in self.paths if not _at_or_below(path, gone)]
+        values = self._compact_values(spec.canonical(), paths)
+        missing = [path for path in paths if path not in values]
+        if missing:  # keys that the run lacks, or that a canonical spec leaves out: added later, and at their default
+            values |= self._compact_values(spec.written_out(), missing)
+        return {path: values[path] for path in paths if path in values}
+
+    def _compact_values(self, settings: dict[str, Any], paths: Iterable[Path]) -> dict[Path, Any]:
         values = {}
-        for path in self.paths:
-            if not _at_or_below(path, gone):
-                with suppress(KeyError):
-                    values[path] = compact(canonical, path, self.below[path])
+        for path in paths:
+            with suppress(KeyError):
+                values[path] = compact(settings, path, self.below[path])
         return values
 
     def warnings(self) -> list[tuple[Place, str]]:

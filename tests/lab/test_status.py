@@ -6,7 +6,7 @@ from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.records import plain
 from rnnctl.lab.show import show
 from rnnctl.lab.status import status
-from store import queue, workers
+from store import queries, queue, workers
 
 
 @pytest.fixture
@@ -55,6 +55,12 @@ def test_a_run_is_shown_with_its_attempts(store, claim):
     assert record["run_id"] == claim.run_id
     assert record["attempts"][0]["environment"] == {"bits": 1}
     assert (record["checks"], record["refined_from"], record["refined_into"]) == ([], [], [])
+
+
+def test_a_run_is_shown_with_the_values_of_all_defaults(store):
+    (row, *_) = queries.runs_of(store)
+    assert "bptt" not in row.spec["train"]  # added later: left out where it has its default
+    assert show(store, row.run_id).spec["train"]["bptt"] == "full"
 
 
 def test_an_unknown_run_is_an_error(store):

@@ -229,6 +229,12 @@ def test_who_a_row_belongs_to_is_told_by_what_varies():
     assert identities(runs)[2]["train.clip"] == "none"
 
 
+def test_a_default_that_specs_leave_out_has_its_value_in_exports():
+    runs = [row(f"{b}", spec(train={"optimizer": {"name": "adam", "beta1": b}})) for b in (0.9, 0.95)]
+    assert "beta1" not in runs[0].spec["train"]["optimizer"]
+    assert [one["train.optimizer.beta1"] for one in identities(runs)] == [0.9, 0.95]
+
+
 # --- names
 # ----------------------------------------------------------------------------------------------------------------
 
@@ -502,7 +508,9 @@ def test_tensorboard_gets_every_finite_scalar_and_the_gradients_histogram():
     writer, one = Writer(), row()
     write_events(writer, one, history)
     assert writer.scalars == {"valid_loss": [(10, 1.5), (30, 0.5)]}
-    assert one.spec == json.loads(writer.texts["spec"].strip("`"))
+    shown = json.loads(writer.texts["spec"].strip("`"))
+    assert shown == RunSpec.model_validate(one.spec).written_out()
+    assert shown["train"]["bptt"] == "full"  # which the store leaves out
     (actual,) = writer.histograms[GRADIENT]
     logs = np.log10(norms)
     assert actual["global_step"] == 20

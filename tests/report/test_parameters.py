@@ -2,7 +2,11 @@
 
 import pytest
 
+from rnnctl.cells.catalogue import CELLS
+from rnnctl.optimizers.catalogue import OPTIMIZERS
+from rnnctl.report.effects.trials import factors
 from rnnctl.report.parameters import complete_key, equal, parameters, parse_condition, varying
+from rnnctl.section import Section
 from rnnctl.study.run import RunSpec
 
 
@@ -19,6 +23,33 @@ def test_sections_go_by_their_short_forms():
     assert actual["train.omega.decay"] == "constant"
     assert "seed" not in actual
     assert flat(train={"clip": 2.0})["train.clip"] == 2.0
+
+
+def defaults_of(section):
+    """Return the keys of a resolved section with a value that is not a section itself, however they are marked."""
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        yield from ([(name, *path) for path in defaults_of(value)] if isinstance(value, Section) else [(name,)])
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.names)
+@pytest.mark.parametrize("model", CELLS.names)
+def test_every_key_of_a_run_has_its_resolved_value_also_one_that_specs_leave_out(model, optimizer):
+    spec = RunSpec.model_validate({"task": "temporal_order", "model": model, "train": {"optimizer": optimizer}})
+    actual = parameters(spec)
+    short = {"name", "style", "alpha", "cutoff"}
+    for path in defaults_of(spec):
+        if path != ("seed",):
+            assert ".".join(path[:-1] if path[-1] in short else path) in actual
+
+
+def test_a_default_that_was_added_later_is_a_number_like_the_others():
+    adam = [flat(train={"optimizer": {"name": "adam", "beta1": beta1}}) for beta1 in (0.8, 0.9, 0.95)]
+    assert [each["train.optimizer.beta1"] for each in adam] == [0.8, 0.9, 0.95]
+    assert varying(adam) == ["train.optimizer.beta1"]
+    assert "train.optimizer.beta1" not in flat(train={"optimizer": "sgd"})
+    (factor,) = factors(adam)
+    assert factor.numbers == [0.8, 0.9, 0.95]
 
 
 def test_varying_keys_are_those_with_more_than_one_value():

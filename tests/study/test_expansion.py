@@ -36,6 +36,19 @@ def test_everything_is_crossed_with_everything_the_last_axis_fastest():
     ]
 
 
+def test_a_default_that_was_added_later_is_told_like_the_other_values():
+    text = "grid:\n  train.optimizer.beta1: [0.8, 0.9]\n  train.rate: [constant, {name: 1/t, period: 10}]\n"
+    result = study(text, "train.optimizer: adam")
+    assert [run.label for run in result.runs] == [
+        "beta1=0.8 rate=constant",
+        "beta1=0.8 rate=1/t(period=10)",
+        "beta1=0.9 rate=constant",
+        "beta1=0.9 rate=1/t(period=10)",
+    ]
+    assert result.runs[2].differences == {"train.optimizer.beta1": 0.9, "train.rate": "constant"}
+    assert "beta1" not in result.runs[2].spec.canonical()["train"]["optimizer"]  # so that ids stay
+
+
 def test_a_dotted_key_below_a_short_form_writes_it_out():
     (result,) = specs("cases: {A: {model.init.connections: 0.3}}\n", "model: {init: smart_tanh}")
     assert result.model.init == SmartTanhInit(connections=0.3)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rnnctl.diagnostics.histogram import LOG10_EDGES
+from rnnctl.report.specs import resolved
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -20,12 +21,13 @@ GRADIENT = "log10_gradient_through_time"
 
 
 def write_events(writer: SummaryWriter, row: RunRow, history: History) -> None:
-    """Write the spec as text, the finite values of every scalar, and the histograms of the gradient through time.
+    """Write the spec, the finite values of every scalar, and the histograms of the gradient through time.
 
+    The spec is a text, with the values of all defaults.
     A histogram holds log10 |dL/dh_t| over steps and sequences without exact zeros, one for each check with a diagnosis.
     history: with traces. TensorBoard's wall time is that of the export; its steps are updates.
     """
-    writer.add_text("spec", f"```\n{json.dumps(row.spec, indent=2)}\n```")
+    writer.add_text("spec", f"```\n{json.dumps(resolved(row.spec), indent=2)}\n```")
     for name, values in history.scalars.items():
         for step, value in zip(history.steps.tolist(), values.tolist(), strict=True):
             if math.isfinite(value):
