@@ -9,13 +9,17 @@ from typing import Any
 
 from rnnctl.measures import MEASURES
 from rnnctl.report.results import Result
+from rnnctl.report.rounding import beyond_rounding
 
 SORTABLE = (*MEASURES, "broke_floor_at", "updates", "seconds", "label", "study")
 
 
 @dataclass(frozen=True)
 class Spread:
-    """Mean, sample standard deviation (None for a single value) and number of values."""
+    """Mean, sample standard deviation and number of values.
+
+    sd: None for a single value, 0 if rounding alone can explain it.
+    """
 
     mean: float
     sd: float | None
@@ -31,7 +35,7 @@ class Spread:
         mean = math.fsum(known) / n
         # Not statistics.stdev: its exact fractions take most of the time of a leaderboard over thousands of runs.
         sd = math.sqrt(math.fsum((value - mean) ** 2 for value in known) / (n - 1)) if n > 1 else None
-        return cls(mean, sd, n)
+        return cls(mean, None if sd is None else beyond_rounding(sd, max(map(abs, known)), n), n)
 
 
 @dataclass(frozen=True)

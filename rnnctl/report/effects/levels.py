@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rnnctl.report.effects.trials import Level, Trials
+from rnnctl.report.rounding import beyond_rounding
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Estimate:
     clusters, the seeds (Liang and Zeger 1986), with residuals corrected for the estimated means (HC2 of MacKinnon and
     White 1985). If all configurations have the same r seeds, it is the variance of the means of the seeds, divided by
     r. If no two configurations have a common seed, it is sum_i s_i^2 / r_i / k^2. Configurations with one replicate do
-    not enter it.
+    not enter it. An error or a standard deviation that rounding alone can explain is 0.
     """
 
     mean: float
@@ -39,10 +40,13 @@ class Estimate:
     seeds: int
 
 
-def estimate(values: np.ndarray, groups: np.ndarray, seeds: np.ndarray) -> Estimate | None:
+def estimate(
+    values: np.ndarray, groups: np.ndarray, seeds: np.ndarray, magnitude: float | None = None
+) -> Estimate | None:
     """Return the estimate over these runs; None if there are none.
 
-    values: (n,) results. groups: (n,) indices of their configurations. seeds: (n,).
+    values: (n,) results. groups: (n,) indices of their configurations. seeds: (n,). magnitude: the largest absolute
+    value among the numbers that the values were computed from, if these are not the values themselves.
     """
     if not len(values):
         return None
@@ -50,11 +54,18 @@ def estimate(values: np.ndarray, groups: np.ndarray, seeds: np.ndarray) -> Estim
     k, r = len(replicates), replicates[index]
     means = np.bincount(index, values) / replicates
     residuals, freedom = values - means[index], len(values) - k
+    largest = float(np.abs(values).max()) if magnitude is None else magnitude
+
+    def spread(value: float) -> float:
+        return beyond_rounding(float(value), largest, len(values))
+
     return Estimate(
         mean=float(means.mean()),
-        error=_error(residuals[r > 1], r[r > 1], seeds[r > 1], int(np.sum(replicates > 1))) if freedom else None,
-        sd=float(means.std(ddof=1)) if k > 1 else None,
-        sd_seeds=float(np.sqrt(np.sum(residuals**2) / freedom)) if freedom else None,
+        error=spread(_error(residuals[r > 1], r[r > 1], seeds[r > 1], int(np.sum(replicates > 1))))
+        if freedom
+        else None,
+        sd=spread(means.std(ddof=1)) if k > 1 else None,
+        sd_seeds=spread(np.sqrt(np.sum(residuals**2) / freedom)) if freedom else None,
         runs=len(values),
         configurations=k,
         seeds=len(np.unique(seeds)),

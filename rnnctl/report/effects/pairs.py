@@ -8,6 +8,7 @@ import numpy as np
 
 from rnnctl.report.effects.levels import Estimate, estimate
 from rnnctl.report.effects.trials import Factor, Trials
+from rnnctl.report.rounding import beyond_rounding
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def _compare(trials: Trials, factor: Factor, first: float | str, other: float | 
         before, after = results[i], results[sides[other][key]]
         common = [seed for seed in before if seed in after]
         if common:
-            differences += [after[seed] - before[seed] for seed in common]
+            differences += [_difference(before[seed], after[seed]) for seed in common]
             pair += [pairs] * len(common)
             seeds += common
             pairs += 1
@@ -90,13 +91,17 @@ def _compare(trials: Trials, factor: Factor, first: float | str, other: float | 
         factor.name,
         first,
         other,
-        difference=estimate(d, groups, np.array(seeds)),
+        difference=estimate(d, groups, np.array(seeds), float(np.abs(trials.values).max())),
         lowest=float(means.min()) if pairs else None,
         highest=float(means.max()) if pairs else None,
         configurations=_signs(means),
         runs=_signs(d),
         alone=alone,
     )
+
+
+def _difference(before: float, after: float) -> float:
+    return beyond_rounding(after - before, max(abs(before), abs(after)), 1)
 
 
 def _signs(differences: np.ndarray) -> Signs:
