@@ -27,18 +27,17 @@ from rnnctl.section import Path
 from rnnctl.study import yaml
 from rnnctl.study.conditions import Condition, Rule, read_condition, read_rules
 from rnnctl.study.errors import SpecError
-from rnnctl.study.expand import Axis, Case, LabelledRun, Plan, expand
+from rnnctl.study.expand import MAX_RUNS, Axis, Case, LabelledRun, Plan, expand
 from rnnctl.study.names import check_name
 from rnnctl.study.overlay import Overlay, Place, read_changes, read_key
 from rnnctl.study.recipe import Recipe, read_recipe
 from rnnctl.study.replicates import with_seeds
 from rnnctl.study.schema import KEYS, names_below, section_of_tag
-from rnnctl.study.values import Option, read_draws, read_list, written
+from rnnctl.study.values import DrawnRows, Option, read_draws, read_list, written
 from rnnctl.study.yaml import Node
 from rnnctl.words import nearest, shown
 
 BASE, CASE, AXIS = range(3)  # layers, later ones over earlier ones
-MAX_DRAWS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -272,17 +271,16 @@ class _Reader:
         place = Place(AXIS, self.sections["random"].key_line, "random")
         if "n" not in nodes:
             raise SpecError("is missing: how many draws", line=place.line, key="random.n")
-        n = self._whole("random.n", nodes.pop("n"), 1, MAX_DRAWS)
+        n = self._whole("random.n", nodes.pop("n"), 1, MAX_RUNS)
         seed = self._whole("random.seed", nodes.pop("seed"), 0, 2**63 - 1) if "seed" in nodes else 0
         if not nodes:
             raise SpecError("draws nothing; give it keys such as train.lr", line=place.line, key="random")
         columns, paths = [], []
         for name, node in nodes.items():
             key = read_key(name, node.key_line, "random")
-            columns.append(read_draws(key, node, Place(AXIS, node.line, f"random.{name}"), n, seed))
+            columns.append(read_draws(key, node, Place(AXIS, node.line, f"random.{name}"), seed))
             paths.append(key.path)
-        options = [tuple(change for option in row for change in option) for row in zip(*columns, strict=True)]
-        return [Axis(tuple(paths), options, place, listed=False)]
+        return [Axis(tuple(paths), DrawnRows(n, columns), place, listed=False)]
 
     def _seeds(self) -> list[Axis]:
         if "seeds" not in self.sections:

@@ -11,13 +11,19 @@ Random draws are `uniform`, `loguniform`, `int_uniform` and `int_loguniform` of 
 of a list. Every key has a random generator of its own, so that more draws or another key do not change earlier draws.
 Computed floats are rounded to 12 digits and drawn ones to 6: a person can write them down again, and the last bits of
 exp and log, which depend on the machine, do not change what a run is.
+
+Bounds that are so far apart that their distance, or their ratio, is no finite float64 are refused.
 """
 
 from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import overload
 
 from rnnctl.study.errors import SpecError
 from rnnctl.study.labels import text
@@ -90,13 +96,14 @@ def _points(body: Node, place: Place) -> tuple[Number, Number, int]:
 
 def _linspace(body: Node, place: Place) -> list[Number]:
     low, high, n = _points(body, place)
+    _check_distance(low, high, place)
     inner = [_round(low + (high - low) * i / (n - 1), COMPUTED_DIGITS) for i in range(1, n - 1)]
     return [low, *inner, high][:n]
 
 
 def _logspace(body: Node, place: Place) -> list[Number]:
     low, high, n = _points(body, place)
-    _check_positive(low, high, place)
+    _check_ratio(low, high, place)
     ratio = math.log(high) - math.log(low)
     inner = [_round(low * math.exp(ratio * i / (n - 1)), COMPUTED_DIGITS) for i in range(1, n - 1)]
     return [low, *inner, high][:n]
@@ -104,7 +111,8 @@ def _logspace(body: Node, place: Place) -> list[Number]:
 
 def _range(body: Node, place: Place) -> list[Number]:
     first, last, step = (*_numbers(body, place, ("first", "last", "step"), optional=1), 1)[:3]
-    count = math.floor((last - first) / step * (1 + 1e-12)) + 1 if step else 0
+    steps = (last - first) / step * (1 + 1e-12) if step else -1.0  # infinite where the step is tiny
+    count = math.floor(steps) + 1 if steps < MAX_VALUES else MAX_VALUES + 1
     if not 1 <= count <= MAX_VALUES:
         what = f"from {first} to {last} in steps of {step} there are not 1 to {MAX_VALUES:,} values"
         raise SpecError(what, line=place.line, key=place.key)
@@ -119,16 +127,52 @@ _SPACINGS: dict[str, Callable[[Node, Place], list[Number]]] = {
 }
 
 
-def read_draws(key: Key, node: Node, place: Place, n: int, seed: int) -> list[Option]:
-    """Return n random values of a key. Raise SpecError like read_list, and for bounds that no run can have."""
+@dataclass(frozen=True)
+class Draws:
+    """The random values of one key. generator: the text that seeds them. pick: turns a draw from [0, 1) into one."""
+
+    generator: str
+    pick: Callable[[float], Option]
+
+    def first(self, n: int) -> list[Option]:
+        """Return the first n values."""
+        return [self.pick(u) for u, _ in zip(_uniform(self.generator), range(n), strict=False)]
+
+
+class DrawnRows(Sequence[Option]):
+    """Rows of random values, one from each of several keys. They are drawn when one is first looked at, so that a study
+    with too many rows is refused before.
+    """
+
+    def __init__(self, n: int, columns: Sequence[Draws]) -> None:
+        self.n, self.columns = n, columns
+
+    @cached_property
+    def _rows(self) -> list[Option]:
+        columns = [column.first(self.n) for column in self.columns]
+        return [tuple(change for option in row for change in option) for row in zip(*columns, strict=True)]
+
+    def __len__(self) -> int:
+        return self.n
+
+    @overload
+    def __getitem__(self, index: int) -> Option: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Option]: ...
+    def __getitem__(self, index: int | slice) -> Option | list[Option]:
+        return self._rows[index]
+
+
+def read_draws(key: Key, node: Node, place: Place, seed: int) -> Draws:
+    """Return the random values of a key. Raise SpecError like read_list, and for bounds that no run can have."""
     kind, body = _only_entry(node, place, "must be one of these distributions", [*_DISTRIBUTIONS, "choice"])
     at = Place(place.layer, body.line, f"{place.key}.{kind}")
-    uniform = _uniform(f"{seed} {'.'.join(key.path)}")
+    generator = f"{seed} {'.'.join(key.path)}"
     if kind == "choice":
         if not isinstance(body.value, list):
             raise SpecError(f"must be a list of values, not {shown(body.plain())}", line=at.line, key=at.key)
         options = read_list(key, body, at)
-        return [options[int(next(uniform) * len(options))] for _ in range(n)]
+        return Draws(generator, lambda u: options[int(u * len(options))])
     if kind not in _DISTRIBUTIONS:
         what, names = "there is no such distribution", [*_DISTRIBUTIONS, "choice"]
         raise SpecError(what, line=node.line, key=at.key, allowed=names, meant=nearest(kind, names))
@@ -139,7 +183,9 @@ def read_draws(key: Key, node: Node, place: Place, n: int, seed: int) -> list[Op
     if whole and not (isinstance(low, int) and isinstance(high, int)):
         raise SpecError(f"bounds must be whole numbers, not {low} and {high}", line=at.line, key=at.key)
     if kind.endswith("loguniform"):
-        _check_positive(low, high, at)
+        _check_ratio(low, high, at)
+    else:
+        _check_distance(low, high, at)
     if not whole:
         if key.takes_only_whole_numbers:
             raise SpecError(f"draws fractions for a whole number; use int_{kind}", line=node.line, key=at.key)
@@ -147,8 +193,7 @@ def read_draws(key: Key, node: Node, place: Place, n: int, seed: int) -> list[Op
     for bound in (low, high):
         check_value(key, bound, at)
     draw = _DISTRIBUTIONS[kind]
-    values = (min(max(draw(low, high, next(uniform)), low), high) for _ in range(n))
-    return [(Change(key.path, value, at),) for value in values]
+    return Draws(generator, lambda u: (Change(key.path, min(max(draw(low, high, u), low), high), at),))
 
 
 def _uniform(seed: str) -> Iterator[float]:
@@ -166,9 +211,20 @@ _DISTRIBUTIONS: dict[str, Callable[[Number, Number, float], Number]] = {
 }
 
 
-def _check_positive(low: Number, high: Number, place: Place) -> None:
+def _check_distance(low: Number, high: Number, place: Place) -> None:
+    """Raise SpecError if the distance between two bounds overflows."""
+    if math.isinf(high - low):
+        what = f"overflow: {low} and {high} are further apart than the largest float64, {sys.float_info.max:.2g}"
+        raise SpecError(what, line=place.line, key=place.key)
+
+
+def _check_ratio(low: Number, high: Number, place: Place) -> None:
+    """Raise SpecError if there are no equal ratios between two bounds, or if their ratio overflows."""
     if low <= 0 or high <= 0:
         what = f"equal ratios need bounds above 0 (they are values, not exponents), not {low} and {high}"
+        raise SpecError(what, line=place.line, key=place.key)
+    if math.isinf(max(low, high) / min(low, high)):
+        what = f"overflow: the ratio of {low} and {high} is above the largest float64, {sys.float_info.max:.2g}"
         raise SpecError(what, line=place.line, key=place.key)
 
 

@@ -10,6 +10,7 @@ rnnctl.corpora.floors, fitted to the training split.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
@@ -141,7 +142,7 @@ def identify(
     tokens = tokens_of(corpus, level, vocabulary, fractions_of(validation, test))
     for split in SPLITS:
         tokens.windows(split, window)
-    place = STDLIB if reference == STDLIB else str(Path(reference).expanduser().resolve())
+    place = STDLIB if reference == STDLIB else str(Path(os.path.expanduser(reference)).resolve())
     return Identity(place, corpus.sha256, tokens.vocabulary.sha256)
 
 

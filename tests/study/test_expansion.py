@@ -4,6 +4,7 @@ import pytest
 
 from rnnctl.cells.base.inits import OrthogonalInit, XavierInit
 from rnnctl.cells.rnn.section import SmartTanhInit
+from rnnctl.study.errors import SpecError
 from rnnctl.study.loading import read_study
 from tests.study.studies import labels, specs, study
 
@@ -148,6 +149,23 @@ def test_random_draws_stay_in_their_bounds_and_reach_all_of_them():
     assert {spec.model.init.name for spec in result} == {"smart_tanh", "orthogonal"}
     ones = sum(spec.train.batch == 1 for spec in result)
     assert 80 <= ones <= 175, "equal ratios: ln 2 / ln 9 = 32 % of draws are 1"
+
+
+@pytest.mark.parametrize(
+    ("spacing", "ends"), [([1e-20, 1e20], [1e-20, 1e-10, 1.0]), ([1e20, 1e-20], [1e20, 1e10, 1.0])]
+)
+def test_equal_ratios_over_many_powers_of_ten_are_exact(spacing, ends):
+    assert [spec.train.lr for spec in specs(f"grid: {{train.lr: {{logspace: {[*spacing, 5]}}}}}\n")][:3] == ends
+
+
+def test_runs_are_counted_before_a_value_is_drawn(monkeypatch):
+    def draw(generator):
+        raise AssertionError("a value is drawn")
+
+    monkeypatch.setattr("rnnctl.study.values._uniform", draw)
+    keys = "train.lr: {uniform: [0.1, 1]}, model.hidden: {int_uniform: [20, 90]}, train.batch: {choice: [1, 2]}"
+    with pytest.raises(SpecError, match=r"random: the study would have 200,000 runs, more than 100,000"):
+        study(f"random: {{n: 100000, {keys}}}\nseeds: [1, 2]\n")
 
 
 def test_excluded_runs_are_left_out():

@@ -50,6 +50,12 @@ def spec(path, seed=1, cell="rnn", updates=12, task=None, **more):
     ).identified()
 
 
+def test_a_name_that_begins_with_a_tilde_is_a_file_where_no_user_is_called_so(poem, monkeypatch):
+    monkeypatch.chdir(poem.parent)
+    poem.rename("~draft.txt")
+    assert spec("~draft.txt").task.corpus == str(poem.parent / "~draft.txt")
+
+
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_every_window_is_of_its_own_split_and_targets_are_what_follows(poem, split):
     text = POEM[cuts(POEM, (0.9, 0.05, 0.05))[split]]
