@@ -4,6 +4,7 @@
     screen: Annotated[int | None, LATER] = None            added after the first runs got their ids
     corpus: Annotated[str, PLACE] = "stdlib"               where something lies, no part of what the run is
     sha256: Annotated[str | None, DERIVED] = None          follows from the data that other keys name
+    min_delta: Annotated[float, HOST] = 1e-4               stays in float64, whatever the dtype of the run
 
 A key that is not marked PER_RUN must be equal for all runs of a pack. A key that somebody forgets to mark therefore
 makes packs smaller, but never trains a run wrongly.
@@ -35,6 +36,8 @@ LATER = Mark("later")
 PLACE = Mark("place")
 # The value follows from other keys and the data that they name. It is computed when a study is registered.
 DERIVED = Mark("derived")
+# A float that training does not compute with in the dtype of the run. All others must be numbers of that dtype.
+HOST = Mark("host")
 
 
 class Section(BaseModel):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from rnnctl.section import LATER, NotNegative, Section
+from rnnctl.section import HOST, LATER, NotNegative, Section
 
 
 class Check(Section):
@@ -51,6 +51,6 @@ class Stop(Section):
     patience: int | None = Field(
         None, ge=1, description="checks in a row without an improvement after which a run ends"
     )
-    min_delta: NotNegative = Field(
+    min_delta: Annotated[NotNegative, HOST] = Field(
         1e-4, description="least improvement that counts for patience, in the unit of the loss"
     )

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from rnnctl.section import Path
 from rnnctl.study.errors import SpecError
 from rnnctl.study.explain import MISSING, Problem, disagreement, problems
+from rnnctl.study.numbers import unrepresentable
 from rnnctl.study.run import RunSpec
 from rnnctl.study.schema import KEYS, Key, UnknownKey, lookup, section_of_tag
 from rnnctl.study.yaml import Node
@@ -154,11 +155,14 @@ class Overlay:
     def resolve(self) -> RunSpec:
         """Return the run that these settings make. Raise SpecError at the place of what is wrong."""
         try:
-            return RunSpec.model_validate(self.values)
+            spec = RunSpec.model_validate(self.values)
         except ValidationError as error:
             located = [(self._place(problem), problem) for problem in problems(error)]
             place, problem = min(located, key=lambda pair: pair[0].line)
             raise _spec_error(problem, place) from None
+        if (unfit := unrepresentable(spec)) is not None:
+            raise _spec_error(unfit, self._place(unfit))
+        return spec
 
     def identified(self, spec: RunSpec) -> RunSpec:
         """Return the run that these settings make with the data of its task identified: files may be read.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from rnnctl.optimizers.catalogue import OPTIMIZERS
 from rnnctl.optimizers.sgd import SgdSection
@@ -68,9 +68,6 @@ def _omega(value: Any) -> Any:
     return {"alpha": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
-SMALLEST = {"float32": 2.0**-126, "float64": 2.0**-1022}  # normal numbers
-
-
 class Train(Section):
     """How a run is trained."""
 
@@ -100,15 +97,6 @@ class Train(Section):
         description="time steps that the gradient goes back; a number cuts each batch into pieces of so many steps, "
         "with an update for each, and carries the state on as a constant",
     )
-
-    @model_validator(mode="after")
-    def _bound_is_a_number_of_the_dtype(self) -> Train:
-        least = SMALLEST[self.dtype]
-        if self.omega.bound < least:
-            raise ValueError(
-                f"omega.bound {self.omega.bound:g} is below what {self.dtype} can hold; at least {least:g}"
-            )
-        return self
 
     def learning_rate(self, update: int) -> float:
         """Return the learning rate of an update, counted from 1."""

@@ -25,7 +25,7 @@ from rnnctl.corpora.floors import NGrams
 from rnnctl.corpora.splits import SPLITS, Windows, fractions_of
 from rnnctl.corpora.tokens import Tokens, tokens_of
 from rnnctl.question import Question
-from rnnctl.section import DERIVED, PLACE, Mark
+from rnnctl.section import DERIVED, HOST, PLACE, Mark
 from rnnctl.tasks.base import Baseline, Batch, Plateaus
 from rnnctl.tasks.section import BYTE, Sizes, TaskSection
 
@@ -57,8 +57,10 @@ class TextSection(TaskSection):
     state: Literal["reset", "carried"] = Field(
         "reset", description="whether training windows begin without a state or go on from the window before"
     )
-    validation: float = Field(0.05, gt=0, lt=1, description="share of the text held out for validation")
-    test: float = Field(0.05, gt=0, lt=1, description="share of the text held out for test")
+    validation: Annotated[float, HOST] = Field(
+        0.05, gt=0, lt=1, description="share of the text held out for validation"
+    )
+    test: Annotated[float, HOST] = Field(0.05, gt=0, lt=1, description="share of the text held out for test")
 
     real_inputs: ClassVar[bool] = False
     hashes: ClassVar[tuple[str, ...]] = ("sha256", "vocabulary_sha256")

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from rnnctl.cells.base.inits import OrthogonalInit, Weights, XavierInit, matrices, normal, spectral_radius
 from rnnctl.cells.base.section import CellSection, InitSection, Shapes
-from rnnctl.section import PER_RUN, default_name, named
+from rnnctl.section import HOST, PER_RUN, default_name, named
 
 if TYPE_CHECKING:
     from rnnctl.cells.rnn.equations import Rnn
@@ -44,7 +44,7 @@ class SmartTanhInit(InitSection):
 
     name: Literal["smart_tanh"] = "smart_tanh"
     std: float = Field(0.01, gt=0, description="standard deviation of all matrices before W_hh is thinned out")
-    connections: int | float = Field(
+    connections: Annotated[int | float, HOST] = Field(
         15, description="entries kept in each row of W_hh: a count (15), or a share of the row (0.3)"
     )
     spectral_radius: float = Field(0.95, gt=0, description="spectral radius that W_hh is rescaled to")
