@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from rnnctl.words import counted, did_you_mean
+from rnnctl.words import counted, cut, did_you_mean
 
 WORDS = ("auto", "cpu", "cuda")
 FORMS = f"{', '.join(WORDS)}, or cards such as cuda:0 or cuda:0,cuda:1"
@@ -60,7 +60,7 @@ def parse(text: str) -> tuple[str, ...]:
         return names
     for name in names:
         if not _CARD.fullmatch(name):
-            raise ValueError(f"{text!r} is not allowed; allowed: {FORMS}{_hint(name)}")
+            raise ValueError(f"{cut(text)!r} is not allowed; allowed: {FORMS}{_hint(name)}")
         if names.count(name) > 1:
             raise ValueError(f"{text!r} is not allowed: it names {name} twice; allowed: {FORMS}")
     return names
@@ -247,7 +247,7 @@ def _hint(name: str) -> str:
     if name in WORDS:  # which stands alone
         return ""
     _, colon, number = name.partition(":")
-    known = [*WORDS, *([f"cuda:{int(number)}"] if colon and number.isdecimal() else [])]
+    known = [*WORDS, *([f"cuda:{int(number)}"] if colon and re.fullmatch("[0-9]{1,9}", number) else [])]
     return did_you_mean(name.lower().replace("gpu", "cuda"), known)
 
 

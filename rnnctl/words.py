@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import json
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 LONGEST_VALUE = 60
 MOST_NAMES = 6
@@ -29,10 +31,34 @@ def some(names: Sequence[str]) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return the text with line breaks and other control characters escaped."""
+    """Return the text with line breaks, control characters and all others that cannot be printed escaped.
+
+    Among those are the controls of terminals (C0, DEL, C1), marks that change the direction of writing, and surrogates.
+    """
+    return escaped(text)
+
+
+def escaped(text: str, keep: str = "") -> str:
+    """Return the text with every character escaped that is neither printable nor in `keep`."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text such as a traceback, each escaped; blank lines at its end are left out."""
+    return [one_line(line.removesuffix("\r")) for line in text.rstrip().split("\n")]
+
+
+def cut(text: str) -> str:
+    """Return a text as a message quotes it: one that is too long ends in dots."""
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Return a value as JSON in printable ASCII. Raise ValueError for numbers that are not finite."""
+    # The only character that is not printable and that json leaves as it is.
+    return json.dumps(value, indent=indent, allow_nan=False).replace("\x7f", "\\u007f")
 
 
 def shown(value: object) -> str:
@@ -47,9 +73,11 @@ def shown(value: object) -> str:
         text = "a list"
     elif isinstance(value, str):
         text = f'the text "{value}"'
+    elif isinstance(value, int) and value.bit_length() > 8 * LONGEST_VALUE:
+        text = "a whole number of more than 100 digits"  # Python refuses to write those of more than 4,300
     else:
         text = repr(value)
-    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
+    return cut(text)
 
 
 def number(value: float | None, digits: int = 4) -> str:

@@ -24,7 +24,18 @@ from rnnctl.cli import (
     status,
     train,
 )
-from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, USAGE, OutputClosed, UserError, out, say
+from rnnctl.cli.output import (
+    FAILURE,
+    INTERRUPTED,
+    NOTHING,
+    OK,
+    USAGE,
+    OutputClosed,
+    UserError,
+    escape_streams,
+    out,
+    say,
+)
 from rnnctl.lab.errors import Code, LabError
 
 # The base class of errors in how a command was called. It is click's or a copy of it, depending on typer's version.
@@ -48,7 +59,7 @@ def _version(
     if version:
         out(f"rnnctl {__version__}")
     elif context.invoked_subcommand is None:
-        out(context.get_help())
+        out(*context.get_help().splitlines())
 
 
 app.command()(setup.init)
@@ -81,6 +92,7 @@ def main() -> None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
         else:
             stream.reconfigure(errors="replace")  # some terminals have no ±
+    escape_streams()
     code = _run()
     if _output_is_closed():
         # The interpreter flushes stdout when it exits, which would fail.

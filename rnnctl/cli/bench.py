@@ -118,7 +118,7 @@ def _print_comparisons(measured: list[Comparison]) -> None:
         ]
         for row in (comparison.as_json() for comparison in measured)
     ]
-    out(table(["what", "ms", "baseline", "its ms", "ratio", "spread"], cells))
+    out(*table(["what", "ms", "baseline", "its ms", "ratio", "spread"], cells))
 
 
 def _print_environment(environment: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from rnnctl.cli.options import JsonOption
 from rnnctl.cli.output import UserError, out, out_json, table
-from rnnctl.words import counted, number, one_line
+from rnnctl.words import counted, cut, number
 
 if TYPE_CHECKING:
     from rnnctl.lab.corpus import CorpusFacts
@@ -50,12 +50,12 @@ def _fractions(text: str) -> list[float]:
     try:
         return [float(fraction) for fraction in text.split(",")]
     except ValueError:
-        raise UserError(f"--split {text}: three fractions, separated by commas, such as 0.9,0.05,0.05") from None
+        raise UserError(f"--split {cut(text)}: three fractions, separated by commas, such as 0.9,0.05,0.05") from None
 
 
 def _print(facts: CorpusFacts) -> None:
     files = counted(facts.files, "file")
-    out(f"{one_line(facts.corpus)}: {facts.bytes:,} bytes in {files}, sha256 {facts.sha256}")
+    out(f"{facts.corpus}: {facts.bytes:,} bytes in {files}, sha256 {facts.sha256}")
     out(f"level {facts.level}: {facts.symbols:,} symbols, sha256 {facts.vocabulary_sha256}")
     out()
     cells = [
@@ -75,4 +75,4 @@ def _print(facts: CorpusFacts) -> None:
             ("bigram", split.bigram, split.bigram_entropy),
         )
     ]
-    out(table(["split", "symbols", "predictor", "nats", "bits per byte", "error %", "entropy"], cells))
+    out(*table(["split", "symbols", "predictor", "nats", "bits per byte", "error %", "entropy"], cells))

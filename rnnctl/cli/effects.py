@@ -169,7 +169,7 @@ def _print_sizes(linear: LinearFit | None, forest: ForestFit | None) -> None:
             row.append(f"{forest.importance[name]:.3f} ± {forest.sd[name]:.3f}")
         rows.append(row)
     if rows:
-        out(table(columns, rows))
+        out(*table(columns, rows))
 
 
 def _print_ranks(ranks: Ranks) -> None:
@@ -199,7 +199,7 @@ def _print_grouped(title: str, columns: Sequence[str], rows: Sequence[Sequence[s
     out()
     out(title)
     names = [row[0] for row in rows]
-    out(table(columns, [["" if i and names[i - 1] == row[0] else row[0], *row[1:]] for i, row in enumerate(rows)]))
+    out(*table(columns, [["" if i and names[i - 1] == row[0] else row[0], *row[1:]] for i, row in enumerate(rows)]))
 
 
 def _text(value: float | str) -> str:

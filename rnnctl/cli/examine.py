@@ -106,7 +106,7 @@ def _print(examination: Examination) -> None:
         "ended",
         "wall time",
     ]
-    out(table(columns, [[*_if(several, group.study), *_cells(group, text)] for group in groups]))
+    out(*table(columns, [[*_if(several, group.study), *_cells(group, text)] for group in groups]))
     if examination.more:
         out(f"... and {counted(examination.more, 'more configuration')} (--top 0 shows all)")
     if not all(run.exact for run in examination.every_run):
@@ -159,7 +159,7 @@ def _print_below(examination: Examination, several: bool) -> None:
         ]
         for run in examination.runs
     ]
-    out(table([*_if(several, "study"), "run", "id", *headings, "ended"], cells))
+    out(*table([*_if(several, "study"), "run", "id", *headings, "ended"], cells))
 
 
 def _spread(spread: Spread | None, scale: float = 1.0) -> str:

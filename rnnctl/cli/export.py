@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnctl.cli.options import WorkspaceOption, named, opened
-from rnnctl.cli.output import UserError, notes, out
+from rnnctl.cli.output import UserError, notes, out, out_script, terminal
 
 if TYPE_CHECKING:
     from rnnctl.lab.export.files import FileExport
@@ -62,8 +62,8 @@ def export(
     Files that exist are replaced. The paths of written files are printed on stdout.
     """
     _check_options(name, format_, best, traces, commands)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", errors="replace")  # as study files are, whatever the terminal is
+    if isinstance(stdout := terminal(sys.stdout), io.TextIOWrapper):
+        stdout.reconfigure(encoding="utf-8", errors="replace")  # as study files are, whatever the terminal is
     with opened(workspace, readonly=True) as store:
         if commands:
             from rnnctl.lab.export.text import commands as script
@@ -104,8 +104,7 @@ def _print_text(export: TextExport, out_: str | None) -> None:
     """Print the lines, or write them into a file and print its path."""
     notes(export.notes)
     if out_ is None:
-        for line in export.lines:
-            out(line)
+        out_script(export.lines)
     elif (path := export.write(out_)) is not None:
         out(str(path))
 

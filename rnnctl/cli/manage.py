@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rnnctl.cli.options import JsonOption, WorkspaceOption, YesOption, opened
-from rnnctl.cli.output import FAILURE, NOTHING, UserError, notes, out, out_json, say, table
-from rnnctl.words import counted, one_line
+from rnnctl.cli.output import FAILURE, NOTHING, UserError, confirmed, notes, out, out_json, say, table
+from rnnctl.words import counted
 
 if TYPE_CHECKING:
     from rnnctl.lab.maintain import Diagnosis
@@ -54,16 +53,10 @@ def cancel(
         raise UserError("name the runs to cancel, or a --study")
     with opened(workspace) as store:
         ids = maintain.chosen(store, runs or [], study)
-        if not yes and not _confirmed(f"cancel {counted(len(ids), 'run')}?"):
+        if not yes and not confirmed(f"cancel {counted(len(ids), 'run')}?"):
             raise UserError("nothing cancelled", NOTHING)
         done = maintain.cancel(store, ids)
     say(f"{counted(len(done), 'run')} cancelled; rnnctl retry puts them back")
-
-
-def _confirmed(question: str) -> bool:
-    if not sys.stdin.isatty():
-        raise UserError(f"{question} Say --yes where nobody can answer")
-    return typer.confirm(question, err=True)
 
 
 def doctor(
@@ -85,7 +78,7 @@ def doctor(
         else:
             _print(diagnosis)
         strays = diagnosis.orphans
-        if repair and strays and (yes or _confirmed(f"remove {counted(len(strays), 'file')}?")):
+        if repair and strays and (yes or confirmed(f"remove {counted(len(strays), 'file')}?")):
             removed = maintain.remove_orphans(store)
             say(f"{counted(len(removed), 'file')} removed")
     if diagnosis.wrong:
@@ -93,12 +86,12 @@ def doctor(
 
 
 def _print(diagnosis: Diagnosis) -> None:
-    _, _, facts = table(["", ""], list(diagnosis.facts.items())).split("\n", 2)  # without heads
-    out(facts)
+    _, _, *facts = table(["", ""], list(diagnosis.facts.items()))  # without heads
+    out(*facts)
     for finding in diagnosis.wrong:
-        out(one_line(f"wrong: {finding.kind} {finding.subject}: {finding.text}"))
+        out(f"wrong: {finding.kind} {finding.subject}: {finding.text}")
     for path in diagnosis.orphans:
-        out(one_line(f"orphan: {path}"))
+        out(f"orphan: {path}")
     if diagnosis.orphans:
         out("orphans are left by killed attempts and do no harm; rnnctl doctor --repair removes them")
     if not diagnosis.wrong:
@@ -121,7 +114,7 @@ def backup(
     say(f"{made.folder}: database and {counted(made.checkpoints, 'checkpoint')}, verified")
     notes(made.notes)
     for finding in made.damaged:
-        say(one_line(f"damaged: {finding.subject}: {finding.text}"))
+        say(f"damaged: {finding.subject}: {finding.text}")
     if made.damaged:
         say(
             f"the backup is complete except for {counted(len(made.damaged), 'damaged checkpoint')}; "

@@ -10,12 +10,15 @@ import typer
 
 from rnnctl import devices
 from rnnctl.cli.output import UserError, notes
+from rnnctl.words import cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rnnctl.lab.workspaces import NamedRuns
     from store import Store
+
+MOST_DIGITS = 1000  # of a whole number; Python reads up to 4,300
 
 WorkspaceOption = Annotated[
     Path | None,
@@ -77,11 +80,17 @@ def device_option(text: str, *, several: bool = False) -> Any:
 
 def whole_numbers(option: str, text: str, least: int, example: str, most: int | None = None) -> tuple[int, ...]:
     """Return the numbers that an option lists, without repeats. Raises UserError."""
-    words = [word.strip() for word in text.split(",")]
-    if all(word.isascii() and word.isdecimal() and least <= int(word) <= (most or int(word)) for word in words):
-        return tuple(dict.fromkeys(map(int, words)))
+    numbers = [_whole_number(word.strip()) for word in text.split(",")]
+    allowed = [number for number in numbers if number is not None and least <= number <= (most or number)]
+    if len(allowed) == len(numbers):
+        return tuple(dict.fromkeys(allowed))
     up_to = "" if most is None else f" to {most:,}"
-    raise UserError(f"{option} {text}: whole numbers from {least}{up_to}, separated by commas, such as {example}")
+    raise UserError(f"{option} {cut(text)}: whole numbers from {least}{up_to}, separated by commas, such as {example}")
+
+
+def _whole_number(word: str) -> int | None:
+    """Return the number that a word of digits stands for, None for other words and for numbers beyond all bounds."""
+    return int(word) if word.isascii() and word.isdecimal() and len(word) <= MOST_DIGITS else None
 
 
 def parsed_seeds(text: str | None) -> tuple[int, ...] | None:

@@ -1,18 +1,20 @@
-"""Print for users: data on stdout, messages and errors, a line each, on stderr. A pipe gets tables whole."""
+"""Print for users: data on stdout, messages and errors, a line each, on stderr. A pipe gets tables whole.
+
+Texts from outside (names, paths, labels, errors that were kept) are escaped here, so that none of them can give orders
+to a terminal or break a line. Nothing else in the package prints, except for `rnnctl.cli.screen`, which draws on
+terminals. What libraries print passes `Escaping`.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, TextIO, cast
 
-from rnnctl.words import one_line
+from rnnctl.words import escaped, json_text, one_line
 
 OK, FAILURE, USAGE, NOTHING, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -27,6 +29,34 @@ class UserError(Exception):
 
 class OutputClosed(Exception):
     """Nobody reads the output any more. This is not an OSError, because typer would turn that into an exit status."""
+
+
+class Escaping:
+    """A text stream on which all characters but line breaks and tabs that cannot be printed arrive escaped.
+
+    Everything else about it is that of `stream`.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text; return the number of its characters."""
+        self.stream.write("\n".join(escaped(line, keep="\t") for line in text.split("\n")))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+def escape_streams() -> None:
+    """Let everything that this process prints from now on pass `Escaping`."""
+    sys.stdout, sys.stderr = (cast(TextIO, Escaping(stream)) for stream in (sys.stdout, sys.stderr))
+
+
+def terminal(stream: TextIO) -> TextIO:
+    """Return the stream to which orders to a terminal can be written."""
+    return stream.stream if isinstance(stream, Escaping) else stream
 
 
 def say(message: str) -> None:
@@ -47,10 +77,37 @@ def warnings(lines: Iterable[str]) -> None:
         say(f"warning: {line}")
 
 
-def out(text: str = "") -> None:
-    """Print lines of data."""
+def confirmed(question: str) -> bool:
+    """Return the answer to a yes-or-no question. Raise UserError where nobody can answer."""
+    import typer
+
+    if not sys.stdin.isatty():
+        raise UserError(f"{question} Say --yes where nobody can answer")
+    return typer.confirm(one_line(question), err=True)
+
+
+def out(*lines: str) -> None:
+    """Print lines of data; without any, an empty one. A line break inside of a line is escaped."""
+    _print([one_line(line) for line in lines or [""]])
+
+
+def out_script(lines: Iterable[str]) -> None:
+    """Print lines for another program, in which tabs stay as they are."""
+    for line in lines:
+        _print([escaped(line, keep="\t")])
+
+
+def _print(lines: Sequence[str]) -> None:
     try:
-        print(text)
+        print(*lines, sep="\n")
+    except BrokenPipeError:
+        raise OutputClosed from None
+
+
+def flush() -> None:
+    """Hand on what was printed: a pipe waits for more else."""
+    try:
+        sys.stdout.flush()
     except BrokenPipeError:
         raise OutputClosed from None
 
@@ -60,34 +117,32 @@ def out_json(value: Any) -> None:
     from rnnctl.lab.records import plain
     from store.encoding import finite
 
-    out(json.dumps(finite(plain(value)), indent=2, allow_nan=False))
+    out(*json_text(finite(plain(value)), indent=2).split("\n"))
 
 
 def out_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     """Print rows as CSV with a header. Missing and non-finite values stay empty."""
+    from rnnctl.report.export.table import csv_lines
     from store.encoding import finite
 
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({key: "" if value is None else value for key, value in row.items()} for row in map(finite, rows))
-    out(text.getvalue().rstrip("\n"))
+    out(*csv_lines(columns, map(finite, rows)))
 
 
 _NUMBER = re.compile(r"[-+]?[\d.,:]+(e[-+]?\d+)?( ±.*)?( s| %)?|(-|[\d,]+) \(\d+ of \d+\)")
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Return rows as aligned text, as wide as it needs to be. Columns of numbers are aligned to the right."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    """Return the lines of a table, as wide as it needs to be. Columns of numbers are aligned to the right."""
+    heads = [one_line(name) for name in columns]
     cells = [["" if cell is None else one_line(str(cell)) for cell in row] for row in rows]
-    widths = [max(len(name), *(len(row[i]) for row in cells)) if cells else len(name) for i, name in enumerate(columns)]
-    right = [bool(cells) and all(_is_number(row[i]) for row in cells) for i in range(len(columns))]
+    widths = [max(len(name), *(len(row[i]) for row in cells)) if cells else len(name) for i, name in enumerate(heads)]
+    right = [bool(cells) and all(_is_number(row[i]) for row in cells) for i in range(len(heads))]
 
     def line(row: Sequence[str]) -> str:
         aligned = (cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(row, widths, right, strict=True))
         return "  ".join(aligned).rstrip()
 
-    return "\n".join([line(columns), line(["-" * width for width in widths]), *map(line, cells)])
+    return [line(heads), line(["-" * width for width in widths]), *map(line, cells)]
 
 
 def _is_number(cell: str) -> bool:

@@ -9,6 +9,7 @@ import typer
 
 from rnnctl.cli.options import WorkspaceOption, named, opened
 from rnnctl.cli.output import UserError, notes, out, table
+from rnnctl.words import cut
 
 if TYPE_CHECKING:
     from rnnctl.lab.plot import Layout
@@ -53,7 +54,7 @@ def plot(
     from rnnctl.lab import plot as lab
 
     if list_kinds:
-        out(table(["kind", "shows"], [[name, each.about] for name, each in lab.kinds().items()]))
+        out(*table(["kind", "shows"], [[name, each.about] for name, each in lab.kinds().items()]))
         return
     if what is None or kind is None:
         raise UserError("name a study or a run, and a kind of figure (rnnctl plot --kinds lists them)")
@@ -70,10 +71,7 @@ def plot(
 
 
 def _updates(text: str) -> list[float]:
-    try:
-        updates = [math.inf if word.strip() == "end" else int(word) for word in text.split(",")]
-    except ValueError:
-        updates = [-1]
-    if min(updates) < 0:
-        raise UserError(f"--at {text}: updates of 0 and more, or end, separated by commas, such as 0,1000,end")
-    return updates
+    if all(word.strip() == "end" or word.strip().isdecimal() for word in text.split(",")):
+        # No run has so many updates that a float cannot hold them: more are as good as the end.
+        return [math.inf if word.strip() == "end" else float(word) for word in text.split(",")]
+    raise UserError(f"--at {cut(text)}: updates of 0 and more, or end, separated by commas, such as 0,1000,end")

@@ -132,4 +132,4 @@ def _print(probed: Probed) -> None:
     for i, block in enumerate(blocks):
         if i:
             out()
-        out(block if isinstance(block, str) else table(block.heads, block.rows))
+        out(*(block.split("\n") if isinstance(block, str) else table(block.heads, block.rows)))

@@ -8,19 +8,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from rnnctl.cli.output import duration, say
+from rnnctl.cli.screen import Bars, Packs
 from rnnctl.words import counted, headline, number
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
     from jobs.events import Event
     from store.queries import Queued
 
 PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
 LOOK_EVERY = 5.0  # seconds between looks at the queue
 RATE_WINDOW = 30.0  # seconds over which the rate of updates is taken
-
-Packs = dict[str, tuple[str, int, int]]  # worker -> name of its pack, updates done, and updates in all
 
 
 class View(Protocol):
@@ -62,7 +59,7 @@ class Progress:
         self.marks: list[tuple[float, int]] = []
         self.looked_at = 0.0
         self.waiting_runs = self.waiting_updates = 0  # in the queue
-        self.view: View = _Bars() if sys.stderr.isatty() else _Lines()
+        self.view: View = Bars() if sys.stderr.isatty() else _Lines()
 
     def __enter__(self) -> Progress:
         return self
@@ -241,44 +238,3 @@ class _Lines:
         if packs and now - self.said_at >= PLAIN_EVERY:
             self.said_at = now
             say(f"{done:,} of {total:,} updates, {text}")
-
-
-class _Bars:
-    """A bar for everything and one for each running pack, below the lines."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, TextColumn
-        from rich.progress import Progress as Rich
-
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.percentage:3.0f} %"),
-            TextColumn("{task.fields[note]}"),
-        )
-        self.rich = Rich(*columns, console=Console(stderr=True, highlight=False), refresh_per_second=4)
-        self.all = self.rich.add_task("all", total=None, note="")
-        self.tasks: dict[str, TaskID] = {}
-        self.started = False
-
-    def start(self, text: str) -> None:
-        self.started = True
-        self.rich.start()
-        self.line(text)
-
-    def stop(self) -> None:
-        if self.started:
-            self.rich.stop()
-
-    def line(self, text: str) -> None:
-        self.rich.console.print(text, markup=False, soft_wrap=True)
-
-    def draw(self, text: str, done: int, total: int, packs: Packs) -> None:
-        self.rich.update(self.all, completed=done, total=total, note=text)
-        for worker in [worker for worker in self.tasks if worker not in packs]:
-            self.rich.remove_task(self.tasks.pop(worker))
-        for worker, (name, done, total) in packs.items():
-            if worker not in self.tasks:
-                self.tasks[worker] = self.rich.add_task(name, note="")
-            self.rich.update(self.tasks[worker], description=name, completed=done, total=total)

@@ -10,7 +10,7 @@ import typer
 from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, opened, parsed_seeds
 from rnnctl.cli.output import notes, out, out_json, say, table
 from rnnctl.measures import MEASURES
-from rnnctl.words import counted, number, one_line
+from rnnctl.words import counted, number
 
 if TYPE_CHECKING:
     from rnnctl.lab.refine.refinement import Refinement
@@ -88,15 +88,15 @@ def _print(refinement: Refinement) -> None:
         sd = "" if chosen.sd is None else f" ± {number(chosen.sd, 2)}"
         variants = ", ".join(chosen.variants) or "-"
         cells.append([rank, chosen.label, chosen.runs, f"{number(chosen.mean)}{sd}", variants])
-    out(table(["", "chosen", "runs", refinement.by, "becomes"], cells))
+    out(*table(["", "chosen", "runs", refinement.by, "becomes"], cells))
     out()
     for new in refinement.configurations:
         if len(new.origins) > 1:
             origins = " and ".join(f"{origin.variant} of {origin.label}" for origin in new.origins)
-            out(one_line(f"merged: {new.label} is {origins}"))
+            out(f"merged: {new.label} is {origins}")
         if new.known:
             known = f"{len(new.known)} of {counted(len(new.runs), 'run')} of {new.label}"
-            out(one_line(f"known: {known}, {new.done} done, as {new.known_as}"))
+            out(f"known: {known}, {new.done} done, as {new.known_as}")
     runs = counted(sum(len(new.runs) for new in refinement.configurations), "run")
     configurations = counted(len(refinement.configurations), "configuration")
     out(f"{refinement.refined}: {runs} of {configurations}, {refinement.new} new")

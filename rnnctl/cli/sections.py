@@ -17,7 +17,7 @@ import typer
 
 from rnnctl.cli.options import whole_numbers
 from rnnctl.cli.output import UserError
-from rnnctl.words import did_you_mean, one_line
+from rnnctl.words import did_you_mean
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -103,7 +103,7 @@ def _refusal(kind: type[Section], error: ValidationError) -> str:
     option = _name(key)
     if details["type"] == "literal_error":
         names = get_args(_without_none(kind.model_fields[key].annotation))
-        return one_line(f"{option} {value}: {', '.join(names)}{did_you_mean(str(value), names)}")
+        return f"{option} {value}: {', '.join(names)}{did_you_mean(str(value), names)}"
     if details["type"] == "value_error":
-        return one_line(f"{option}: {details['ctx']['error']}")
-    return one_line(f"{option} {value}: {details['msg'][:1].lower()}{details['msg'][1:]}")
+        return f"{option}: {details['ctx']['error']}"
+    return f"{option} {value}: {details['msg'][:1].lower()}{details['msg'][1:]}"

@@ -10,7 +10,7 @@ import typer
 
 from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, device_option, parsed_seeds
 from rnnctl.cli.output import duration, out, out_json, say, table, warnings
-from rnnctl.words import counted, one_line
+from rnnctl.words import counted
 
 if TYPE_CHECKING:
     from rnnctl.lab.plan import Plan, PlanOnCard
@@ -51,7 +51,7 @@ def studies(as_json: JsonOption = False) -> None:
     cells = [
         [study.study, "-" if study.runs is None else study.runs, " ".join(study.about.split())] for study in listed
     ]
-    out(table(["study", "runs", "about"], cells))
+    out(*table(["study", "runs", "about"], cells))
 
 
 def plan(
@@ -83,7 +83,7 @@ def plan(
 def _print_plan(plan: Plan, rows: int) -> None:
     from rnnctl.study.labels import text
 
-    about = one_line(" ".join(plan.about.split()))
+    about = " ".join(plan.about.split())
     out(f"{plan.study}: {about}" if about else plan.study)
     out(
         f"{counted(len(plan.runs), 'run')} of {counted(plan.configurations, 'configuration')}, "
@@ -100,7 +100,7 @@ def _print_plan(plan: Plan, rows: int) -> None:
         [run.label, run.run, *(text(run.differences[key]) if key in run.differences else "-" for key in plan.varied)]
         for run in shown
     ]
-    out(table(["label", "run", *plan.varied], cells))
+    out(*table(["label", "run", *plan.varied], cells))
     if len(shown) < len(plan.runs):
         out(f"... and {counted(len(plan.runs) - len(shown), 'more run')} (--rows 0 shows all)")
 

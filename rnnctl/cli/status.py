@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Sequence
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rnnctl.cli.options import JsonOption, WorkspaceOption, opened
-from rnnctl.cli.output import UserError, duration, notes, out, out_json, table
-from rnnctl.words import counted, number, one_line
+from rnnctl.cli.output import UserError, duration, flush, notes, out, out_json, table
+from rnnctl.words import counted, lines_of, number
 
 if TYPE_CHECKING:
     from rnnctl.lab.show import RunDetails
@@ -21,12 +20,21 @@ if TYPE_CHECKING:
     from store import Store
     from store.queries import AttemptRow
 
+LOOK_EVERY = 2.0  # seconds between looks of `status --watch` at the workspace
+PRINT_EVERY = 10.0  # seconds between its reports where there is no terminal
 LAST_CHECKS = 8
 LISTED = 20  # runs of one kind that status names on a terminal
 
 
 def status(
-    watch: Annotated[bool, typer.Option("--watch", help="Show it anew every two seconds, until Ctrl-C.")] = False,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch",
+            help=f"Show it anew every {LOOK_EVERY:.0f} seconds, until Ctrl-C. Into a pipe or a file: every "
+            f"{PRINT_EVERY:.0f} seconds, until no run is queued or running.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
@@ -37,51 +45,65 @@ def status(
         raise UserError("--watch and --json exclude each other")
     with opened(workspace, readonly=True) as store:
         if watch:
-            _watch(store)
+            (_watch if sys.stdout.isatty() else _log)(store)
         elif as_json:
             out_json(lab.status(store, time.time()))
         else:
-            out(_rendered(lab.status(store, time.time())))
+            out(*_rendered(lab.status(store, time.time())))
 
 
 def _watch(store: Store) -> None:
-    from rich.console import Console
-    from rich.live import Live
-    from rich.text import Text
-
+    """Show the status in one place of the terminal."""
+    from rnnctl.cli.screen import replaced
     from rnnctl.lab.status import status
 
-    # screen=False: what was last seen stays on the terminal after Ctrl-C. Text: labels and errors are not markup.
-    with Live(console=Console(highlight=False), auto_refresh=False) as live:
+    with replaced() as show:
         while True:
-            live.update(Text(_rendered(status(store, time.time()))), refresh=True)
-            time.sleep(2)
+            show(_rendered(status(store, time.time())))
+            time.sleep(LOOK_EVERY)
 
 
-def _rendered(now: Status) -> str:
+def _log(store: Store) -> None:
+    """Print the status again and again, until all runs have ended or nobody reads it."""
+    from rnnctl.lab.status import status
+
+    due = 0.0
+    while True:
+        now = status(store, time.time())
+        ended = not (now.counts["queued"] or now.counts["running"])
+        if ended or time.monotonic() >= due:
+            due = time.monotonic() + PRINT_EVERY
+            out(f"at {datetime.fromtimestamp(now.at).isoformat(' ', 'seconds')}", *_rendered(now), "")
+            flush()
+        if ended:
+            return
+        time.sleep(LOOK_EVERY)
+
+
+def _rendered(now: Status) -> list[str]:
+    """Return the lines of the overview."""
     states = [name for name in now.counts if any(counts[name] for counts in now.studies.values())]
     rows = [[name, sum(counts.values()), *(counts[state] for state in states)] for name, counts in now.studies.items()]
-    blocks = [table(["study", "runs", *states], rows) if rows else "no study is registered; see rnnctl init --help"]
+    lines = table(["study", "runs", *states], rows) if rows else ["no study is registered; see rnnctl init --help"]
     if now.workers:
         columns = ["worker", "host", "pid", "device", "process", "last beat", "runs"]
         cells = [
             [w.worker[:8], w.host, w.pid, w.device, w.process, duration(w.beat_seconds_ago), w.running]
             for w in now.workers
         ]
-        blocks.append(table(columns, cells))
+        lines += ["", *table(columns, cells)]
     if now.running:
         columns = ["running", "run", "worker", "updates", "done", "moved ago", "best loss", "floor"]
-        blocks.append(_listed(columns, [_running(run) for run in now.running]))
-        blocks.append(_time_left(now))
+        lines += ["", *_listed(columns, [_running(run) for run in now.running]), "", _time_left(now)]
     if now.waiting_to_be_tried_again:
         waiting = now.waiting_to_be_tried_again
         cells = [[run.label, run.run, run.strikes, duration(max(0, run.seconds))] for run in waiting]
-        blocks.append(_listed(["waiting to be tried again", "run", "strikes", "in"], cells))
+        lines += ["", *_listed(["waiting to be tried again", "run", "strikes", "in"], cells)]
     if now.wrong:
         cells = [[run.label, run.run, run.status, run.error or "-"] for run in now.wrong]
-        blocks.append(_listed(["wrong", "run", "status", "error"], cells))
-        blocks.append("rnnctl show RUN tells why; rnnctl retry --failed puts them back")
-    return "\n\n".join(blocks)
+        lines += ["", *_listed(["wrong", "run", "status", "error"], cells)]
+        lines += ["", "rnnctl show RUN tells why; rnnctl retry --failed puts them back"]
+    return lines
 
 
 def _running(run: RunningRun) -> list[str]:
@@ -97,10 +119,10 @@ def _running(run: RunningRun) -> list[str]:
     ]
 
 
-def _listed(columns: Sequence[str], cells: Sequence[Sequence[Any]]) -> str:
+def _listed(columns: Sequence[str], cells: Sequence[Sequence[Any]]) -> list[str]:
     """Return a table, shortened on a terminal so that the overview stays in sight; a pipe gets all of it."""
     most = LISTED if sys.stdout.isatty() else len(cells)
-    more = f"\n... and {len(cells) - most} more" if len(cells) > most else ""
+    more = [f"... and {len(cells) - most} more"] if len(cells) > most else []
     return table(columns, cells[:most]) + more
 
 
@@ -130,7 +152,7 @@ def show(
 
 
 def _print(run: RunDetails) -> None:
-    out(one_line(f"{run.study}/{run.label}"))
+    out(f"{run.study}/{run.label}")
     out(f"run {run.run_id}, configuration {run.config_id}")
     progress = f"{run.outcome or run.status} at update {run.step:,} of {run.total:,}"
     out(f"{progress}, {counted(run.attempt, 'attempt')}, {counted(run.strikes, 'strike')}")
@@ -138,24 +160,22 @@ def _print(run: RunDetails) -> None:
         out(_in_words(run.summary))
     for word, relatives in (("from", run.refined_from), ("into", run.refined_into)):
         for relative in relatives:
-            name = one_line(relative.name)
-            out(f"refined {word} {name} ({relative.run_id}) by {relative.variant}, in study {relative.study}")
-    out("\nspec")
-    out(json.dumps(run.spec, indent=2))
+            name = f"{relative.name} ({relative.run_id})"
+            out(f"refined {word} {name} by {relative.variant}, in study {relative.study}")
+    out("", "spec")
+    out_json(run.spec)
     if run.attempts:
         _print_attempts(run.attempts)
         if run.environments_differ:
             notes(["the attempts ran in different environments; --json shows each"])
     live = [checkpoint for checkpoint in run.checkpoints if checkpoint.status != "removed"]
     if live:
-        out("\ncheckpoints")
         cells = [[c.step, c.attempt, c.status, c.size, c.path, c.reason or ""] for c in live]
-        out(table(["update", "attempt", "status", "bytes", "file", ""], cells))
+        out("", "checkpoints", *table(["update", "attempt", "status", "bytes", "file", ""], cells))
     if run.checks:
         _print_checks(run.checks)
     if run.error:
-        out("\nlast error")
-        out("\n".join(map(one_line, run.error.rstrip().splitlines())))
+        out("", "last error", *lines_of(run.error))
 
 
 def _in_words(summary: dict[str, Any]) -> str:
@@ -189,16 +209,16 @@ def _print_attempts(attempts: Sequence[AttemptRow]) -> None:
         ]
         for attempt in attempts
     ]
-    out("\nattempts")
-    out(table(["", "started", "took", "ended as", "from", "to", "host", "pid", "device", "same bits"], cells))
-    out("\nenvironment of the last attempt")
-    out(json.dumps(attempts[-1].environment, indent=2))
+    columns = ["", "started", "took", "ended as", "from", "to", "host", "pid", "device", "same bits"]
+    out("", "attempts", *table(columns, cells))
+    out("", "environment of the last attempt")
+    out_json(attempts[-1].environment)
 
 
 def _print_checks(checks: Sequence[dict[str, float]]) -> None:
     """Print the last checks, a column each."""
     shown = checks[-LAST_CHECKS:]
-    out(f"\nlast {counted(len(shown), 'check')} of {len(checks)}")
     names = [name for name in shown[-1] if name != "step"]
     columns = ["", *(f"@{check['step']}" for check in shown)]
-    out(table(columns, [[name, *(number(check[name]) for check in shown)] for name in names]))
+    cells = [[name, *(number(check[name]) for check in shown)] for name in names]
+    out("", f"last {counted(len(shown), 'check')} of {len(checks)}", *table(columns, cells))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections import Counter
 from functools import partial
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnctl.cli.options import WorkspaceOption, device_option
-from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, SOME_FAILED, say
+from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, SOME_FAILED, UserError, say
+from rnnctl.lab.errors import LabError
 from rnnctl.lab.worker_options import LONGEST_LEASE, WorkerOptions
 from rnnctl.words import counted
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from jobs.worker import Worker
     from rnnctl.lab.train import TrainEnd
 
+NOT_BY_HAND = "workers are not started by hand: rnnctl train starts them"
 
 DeviceOption = Annotated[
     str,
@@ -112,11 +115,20 @@ def _summary(end: TrainEnd) -> int:
     return FAILURE if end.errors else SOME_FAILED if end.failed else OK
 
 
-def worker(options: Annotated[str, typer.Argument(metavar="OPTIONS", help="A JSON object.")]) -> None:
+def worker(
+    options: Annotated[str | None, typer.Argument(metavar="OPTIONS", help="A JSON object.", show_default=False)] = None,
+) -> None:
     """Run a worker process of `train`, which takes orders on stdin and writes events to stdout."""
+    if options is None:
+        raise UserError(f"OPTIONS are missing; {NOT_BY_HAND}")
+    try:
+        parsed = WorkerOptions.from_json(options)
+    except LabError as error:
+        dashes = "" if error.argument is None else "--"
+        raise UserError(f"{dashes}{error}; {NOT_BY_HAND}") from None
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UserError(f"a worker takes orders from a pipe on stdin; {NOT_BY_HAND}")
     from jobs.child import serve
-
-    parsed = WorkerOptions.from_json(options)
 
     def build(emit: Emit, stop: threading.Event) -> Worker:
         from rnnctl.lab.work import build_worker

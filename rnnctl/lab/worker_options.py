@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnctl import devices
 from rnnctl.lab.errors import LabError
-from rnnctl.words import did_you_mean
+from rnnctl.words import cut, did_you_mean
 
 if TYPE_CHECKING:
     from jobs.config import Settings
@@ -71,10 +71,10 @@ class WorkerOptions:
         """Return the options in a JSON text. Raises LabError for anything that `to_json` would not write."""
         try:
             values = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise LabError(f"the options of a worker are not JSON: {error}") from None
         if not isinstance(values, dict):
-            raise LabError(f"the options of a worker are a JSON object, not {text.strip()}")
+            raise LabError(f"the options of a worker are a JSON object, not {cut(text.strip())}")
         names = [field.name for field in fields(cls)]
         for name in values:
             if name not in names:

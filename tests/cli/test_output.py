@@ -1,13 +1,20 @@
 """What commands print: tables, JSON, messages."""
 
+import csv
+import io
 import json
 import math
+import sys
 from dataclasses import dataclass
 
 import pytest
 
-from rnnctl.cli.output import duration, out_json, say, table
-from rnnctl.words import counted, number
+from rnnctl.cli.output import Escaping, duration, out, out_csv, out_json, out_script, say, table
+from rnnctl.words import counted, lines_of, number, shown
+
+# An order to a terminal, DEL, a C1 control, a line break, a mark that turns the direction of writing, a surrogate.
+ODD = "\x1b[31m\x7f\x9b2J\n\u202e\udcff"
+ODD_ESCAPED = r"\x1b[31m\x7f\x9b2J\n\u202e\udcff"
 
 
 @pytest.mark.parametrize(
@@ -27,7 +34,7 @@ def test_things_are_counted_in_words(n, noun, text):
 
 
 def test_numbers_are_aligned_to_the_right_and_control_characters_escaped():
-    assert table(["name", "loss"], [["a\nb", "1.5"], ["c", "12.25"]]).splitlines() == [
+    assert table(["name", "loss"], [["a\nb", "1.5"], ["c", "12.25"]]) == [
         "name   loss",
         "----  -----",
         "a\\nb    1.5",
@@ -53,3 +60,48 @@ def test_json_has_null_for_non_finite_numbers(capsys):
 @pytest.mark.parametrize(("seconds", "text"), [(41.6, "42 s"), (187, "3:07"), (7387, "2:03:07"), (None, "-")])
 def test_a_duration(seconds, text):
     assert duration(seconds) == text
+
+
+def test_data_is_escaped_a_line_each(capsys):
+    out(f"a{ODD}b\tc", "second")
+    assert capsys.readouterr().out == f"a{ODD_ESCAPED}b\\tc\nsecond\n"
+
+
+def test_a_script_keeps_its_tabs_and_nothing_else(capsys):
+    out_script([f"\t{ODD}"])
+    assert capsys.readouterr().out == f"\t{ODD_ESCAPED}\n"
+
+
+def test_json_is_printable_ascii_and_whole(capsys):
+    out_json({ODD: [ODD]})
+    printed = capsys.readouterr().out
+    assert printed.isascii()
+    assert printed.replace("\n", "").isprintable()
+    assert json.loads(printed) == {ODD: [ODD]}
+
+
+def test_csv_has_no_character_that_a_terminal_obeys(capsys):
+    out_csv([ODD, "x"], [{ODD: f'"{ODD}', "x": math.nan}])
+    printed = capsys.readouterr().out
+    assert list(csv.reader(io.StringIO(printed))) == [[ODD_ESCAPED, "x"], [f'"{ODD_ESCAPED}', ""]]
+
+
+def test_heads_of_tables_are_escaped():
+    assert table([ODD], []) == [ODD_ESCAPED, "-" * len(ODD_ESCAPED)]
+
+
+def test_a_traceback_keeps_its_line_breaks_and_nothing_else():
+    text = f"Traceback:\r\n  File\x0bx\n\nValueError: {ODD}\n\n"
+    *lines, last = ["Traceback:", r"  File\x0bx", "", r"ValueError: \x1b[31m\x7f\x9b2J", r"\u202e\udcff"]
+    assert lines_of(text) == [*lines, last]
+
+
+def test_what_libraries_print_is_escaped_too(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", Escaping(stream))
+    print(f"help\tof {ODD}")
+    assert stream.getvalue() == f"help\tof {ODD_ESCAPED}\n".replace(r"\n", "\n")
+
+
+def test_a_number_that_python_refuses_to_write_is_shown():
+    assert shown(10**5000) == "a whole number of more than 100 digits"

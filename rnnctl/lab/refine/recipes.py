@@ -13,6 +13,8 @@ from rnnctl.study.loading import load_recipe, recipe_of
 from rnnctl.study.recipe import Cut, Recipe, parse_best
 from store import Store, queries
 
+MOST_DIGITS = 18  # of a count
+
 
 def recipe_for(
     store: Store,
@@ -33,7 +35,7 @@ def recipe_for(
         raise LabError("best and below exclude each other")
     if best is not None:
         try:
-            recipe = replace(recipe, cut=Cut(best=parse_best(int(best) if str(best).isdecimal() else best)))
+            recipe = replace(recipe, cut=Cut(best=parse_best(int(best) if _is_count(best) else best)))
         except ValueError as error:
             raise LabError(str(error), argument="best") from None
     if below is not None:
@@ -45,6 +47,11 @@ def recipe_for(
         except ValueError as error:
             raise LabError(str(error), argument="by", value=by) from None
     return recipe if seeds is None else replace(recipe, seeds=tuple(seeds))
+
+
+def _is_count(best: str | int) -> bool:
+    """Return whether a text or number is a count, with no more than MOST_DIGITS digits."""
+    return str(best).isdecimal() and len(str(best)) <= MOST_DIGITS
 
 
 def _read(store: Store, study: str, file: Path | None) -> Recipe:

@@ -2,14 +2,14 @@
 
 A row is one check: `step`, the updates done, and all scalars under their own names. In the tidy table of many runs,
 columns that identify the run come first. Missing and non-finite values are None: empty in CSV, null in JSON. Numbers
-are written with all their digits, so that reading them back gives the same floats.
+are written with all their digits, so that reading them back gives the same floats. In CSV, which people look at in
+terminals, characters of labels and names that cannot be printed are escaped; JSON keeps them, in its own notation.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from rnnctl.report.parameters import varying
 from rnnctl.report.specs import read_parameters
+from rnnctl.words import json_text, one_line
 
 if TYPE_CHECKING:
     from store.history import History
@@ -64,21 +65,20 @@ def _plain(array: np.ndarray) -> list[Any]:
 def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Yield a header and a line for each row, without line ends. Keys that are not columns are left out."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", lineterminator="")
+    writer = csv.writer(text, lineterminator="")
 
-    def line() -> str:
+    def line(values: Iterable[Any]) -> str:
+        writer.writerow(one_line(value) if isinstance(value, str) else value for value in values)
         written = text.getvalue()
         text.seek(0)
         text.truncate()
         return written
 
-    writer.writeheader()
-    yield line()
+    yield line(columns)
     for row in rows:
-        writer.writerow(row)
-        yield line()
+        yield line(row.get(name) for name in columns)
 
 
 def json_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Yield a JSON object for each row, without line ends."""
-    return (json.dumps(row, allow_nan=False) for row in rows)
+    return (json_text(row) for row in rows)

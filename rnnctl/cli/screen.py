@@ -1,0 +1,102 @@
+"""What is drawn on a terminal: a text that is replaced by the next one, and bars of progress below lines that stay.
+
+Only this module writes orders to a terminal. Everything that it shows is text, in which names and errors are escaped
+and never read as markup.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from rnnctl.cli.output import terminal
+from rnnctl.words import one_line
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import TaskID
+    from rich.text import Text
+
+Packs = dict[str, tuple[str, int, int]]  # worker -> name of its pack, updates done, and updates in all
+
+
+class Replaced(Protocol):
+    """A place on the terminal."""
+
+    def __call__(self, lines: Sequence[str]) -> None:
+        """Show these lines there instead of those before."""
+        ...
+
+
+@contextmanager
+def replaced() -> Iterator[Replaced]:
+    """Yield a function that shows lines on stdout in the place of those that it showed before. The last ones stay."""
+    from rich.live import Live
+
+    # Without `screen`: what was last seen stays on the terminal after Ctrl-C.
+    with Live(console=_console(stderr=False), auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
+        yield lambda lines: live.update(_text(*lines), refresh=True)
+
+
+class Bars:
+    """A bar for everything and one for each running pack, below the lines, on stderr."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as Rich
+
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.percentage:3.0f} %", markup=False),
+            TextColumn("{task.fields[note]}", markup=False),
+        )
+        self.rich = Rich(
+            *columns,
+            console=_console(stderr=True),
+            refresh_per_second=4,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self.all = self.rich.add_task("all", total=None, note="")
+        self.tasks: dict[str, TaskID] = {}
+        self.started = False
+
+    def start(self, text: str) -> None:
+        """Begin with this line."""
+        self.started = True
+        self.rich.start()
+        self.line(text)
+
+    def stop(self) -> None:
+        """End, whether or not it began."""
+        if self.started:
+            self.rich.stop()
+
+    def line(self, text: str) -> None:
+        """Show a line that stays."""
+        self.rich.console.print(_text(text), soft_wrap=True)
+
+    def draw(self, text: str, done: int, total: int, packs: Packs) -> None:
+        """Show how far everything is, and each pack."""
+        self.rich.update(self.all, completed=done, total=total, note=one_line(text))
+        for worker in [worker for worker in self.tasks if worker not in packs]:
+            self.rich.remove_task(self.tasks.pop(worker))
+        for worker, (name, done, total) in packs.items():
+            if worker not in self.tasks:
+                self.tasks[worker] = self.rich.add_task("", note="")
+            self.rich.update(self.tasks[worker], description=one_line(name), completed=done, total=total)
+
+
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
+    return Console(file=terminal(sys.stderr if stderr else sys.stdout), highlight=False, markup=False, emoji=False)
+
+
+def _text(*lines: str) -> Text:
+    from rich.text import Text
+
+    return Text("\n".join(map(one_line, lines)))
