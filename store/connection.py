@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from store import migrations
+from store import migrations, sums
 from store.errors import NoWorkspace, OlderWorkspace, UnusableEngine, translated
 from store.workspace import Workspace
 
@@ -90,7 +90,7 @@ class Store:
         if self.readonly:
             self._pragma("query_only = ON")
         self._pragma("synchronous = FULL")
-        self._pragma("foreign_keys = ON")
+        sums.register(self._connection)
         version = migrations.version(self._connection, self.workspace)
         # The journal mode is chosen once, for a new database: others may be using an existing one.
         if version == 0 and wal_safe and not self.readonly:
@@ -108,6 +108,7 @@ class Store:
                 )
             with self.transaction():
                 migrations.upgrade(self._connection, self.workspace)
+        self._pragma("foreign_keys = ON")
 
     def _pragma(self, setting: str) -> None:
         """Set a PRAGMA, which does not belong to any transaction."""

@@ -1,8 +1,9 @@
 """The schema, step by step. A step that was released never changes; new steps are added at the end.
 
-A step is SQL statements, or a function where SQL is not enough. It is also a function of nothing but this module: what
-it writes must not change with the rest of the program. Each step is recorded in the database, in the step's own
-transaction. The number of steps also stands in PRAGMA user_version, where a program that knows fewer steps can see it.
+A step is SQL statements, or a function where SQL is not enough. It depends on nothing but this module and
+store/summed_tables.py: what it writes must not change with the rest of the program. Each step is recorded in the
+database, in the step's own transaction. The number of steps also stands in PRAGMA user_version, where a program that
+knows fewer steps can see it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from store.errors import Corrupt, NewerWorkspace, translated
+from store.summed_tables import summed_tables
 from store.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -240,6 +242,7 @@ STEPS: dict[str, Step] = {
     "specs_named_last": SPECS_NAMED_LAST,
     "answers_of_probes": answers_of_probes,
     "pack_keys": PACK_KEYS,
+    "summed_tables": summed_tables,
 }
 
 SCHEMA = len(STEPS)
@@ -270,6 +273,8 @@ def version(connection: sqlite3.Connection, workspace: Workspace) -> int:
 
 def upgrade(connection: sqlite3.Connection, workspace: Workspace) -> None:
     """Take the missing steps, inside the caller's transaction. The connection's rows are sqlite3.Row.
+
+    The connection knows `sums.row_sum`, and does not enforce foreign keys, because steps make tables anew.
 
     Two processes may find the same old schema: when the transaction of the second one begins, nothing is left to do.
     Raises as `version` does, DiskFull and other StoreErrors.

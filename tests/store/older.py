@@ -126,12 +126,13 @@ def query(folder: Path, sql: str) -> list[tuple[Any, ...]]:
 
 
 def tables(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    """Return every row of every table of the schema."""
+    """Return every row of every table of the schema, without the columns that SQLite generates."""
     names = query(folder, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\'")
     rows = {}
     for (name,) in names:
         columns = [row[1] for row in query(folder, f"PRAGMA table_info({name})")]
         rows[name] = [
-            dict(zip(columns, row, strict=True)) for row in query(folder, f"SELECT * FROM {name} ORDER BY 1, 2")
+            dict(zip(columns, row, strict=True))
+            for row in query(folder, f"SELECT {', '.join(columns)} FROM {name} ORDER BY 1, 2")
         ]
     return rows

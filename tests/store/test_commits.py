@@ -62,7 +62,10 @@ def test_history_only_grows_forward(lab, held, steps):
 def test_the_database_itself_refuses_double_rows_and_changed_rows(lab, held):
     lab.commit(held, 10, rows(10))
     with pytest.raises(Conflict, match="UNIQUE constraint failed"), lab.store.transaction():
-        lab.store.execute("INSERT INTO history SELECT * FROM history")
+        lab.store.execute(
+            """INSERT INTO history (run_id, step, attempt, at, scalars)
+               SELECT run_id, step, attempt, at, scalars FROM history"""
+        )
     with pytest.raises(Conflict, match="history is append-only"), lab.store.transaction():
         lab.store.execute("UPDATE history SET step = 11")
 
