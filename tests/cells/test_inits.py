@@ -30,6 +30,14 @@ def test_smart_tanh_keeps_its_count_of_entries_in_every_row(connections, count):
     assert spectral_radius(w) == pytest.approx(0.95, rel=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("share", "hidden", "count"),
+    [(0.29, 100, 29), (0.57, 100, 57), (0.3, 25, 8), (0.1, 25, 2), (0.33, 5, 2), (0.01, 50, 1), (1e-300, 50, 1)],
+)
+def test_a_share_of_connections_is_rounded_from_the_exact_product_half_to_even(share, hidden, count):
+    assert SmartTanhInit(connections=share).count(hidden) == count
+
+
 def test_smart_tanh_scatters_its_entries_over_all_columns():
     """Rows have exactly 15 entries, columns only on average: which end is fixed is the program's choice, not the
     paper's.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -45,7 +46,7 @@ class SmartTanhInit(InitSection):
     name: Literal["smart_tanh"] = "smart_tanh"
     std: float = Field(0.01, gt=0, description="standard deviation of all matrices before W_hh is thinned out")
     connections: Annotated[int | float, HOST] = Field(
-        15, description="entries kept in each row of W_hh: a count (15), or a share of the row (0.3)"
+        15, description="entries kept in each row of W_hh: a count (15), or a share of the row (0.3), rounded"
     )
     spectral_radius: float = Field(0.95, gt=0, description="spectral radius that W_hh is rescaled to")
 
@@ -60,8 +61,13 @@ class SmartTanhInit(InitSection):
         return self
 
     def count(self, hidden: int) -> int:
-        """Return the number of entries kept in each row of a (hidden, hidden) matrix; at least one."""
-        return self.connections if isinstance(self.connections, int) else max(1, int(self.connections * hidden))
+        """Return the number of entries kept in each row of a (hidden, hidden) matrix; at least one.
+
+        A share is taken as the decimal that it is written as, and the exact product is rounded, half to even.
+        """
+        if isinstance(self.connections, int):
+            return self.connections
+        return max(1, round(Fraction(str(self.connections)) * hidden))
 
     def draw(self, rng: np.random.Generator, shapes: Shapes, recurrent: Sequence[str]) -> Weights:
         by_name = matrices(shapes)
