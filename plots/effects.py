@@ -115,8 +115,8 @@ def _means(
     previous = None
     ticks = []
     for _, effect in rows:
-        name = style.shorten(effect.name, 30)
-        ticks.append(f"{name}   {style.shorten(effect.value, 20)}" if effect.name != previous else effect.value)
+        name, value = style.shorten(effect.name, 30), style.shorten(effect.value, 20)
+        ticks.append(f"{name}   {value}" if effect.name != previous else value)
         previous = effect.name
     axes.set_yticks([place for place, _ in rows], ticks)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6))

@@ -9,10 +9,11 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from matplotlib import colormaps
+from matplotlib import colormaps, rcParams
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
@@ -21,6 +22,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from matplotlib.typing import ColorType, LineStyleType
@@ -68,7 +70,7 @@ def new_figure(title: str, height: float) -> Figure:
     FigureCanvasAgg(figure)
     if title:
         look: Look = {"fontsize": TITLE, "fontweight": "bold", "color": INK, "parse_math": False}
-        figure.suptitle(textwrap.fill(title, 82), x=0.01, ha="left", **look)
+        figure.suptitle(textwrap.fill(drawable(title), 82), x=0.01, ha="left", **look)
     return figure
 
 
@@ -205,11 +207,51 @@ def number(value: float) -> str:
 
 
 def shorten(text: str, most: int = 48) -> str:
-    """Shorten a text to `most` characters by leaving out its middle, and escape `$`, which would start mathtext."""
+    """Return a text from outside, such as a label, as figures show it.
+
+    It is shortened to `most` characters by leaving out its middle. Characters that cannot be drawn are escaped, and so
+    is `$`, which would start mathtext.
+    """
+    text = drawable(text)
     if len(text) > most:
         head = (most - 1) // 2
         text = f"{text[:head]}…{text[-(most - 1 - head) :]}"
     return text.replace("$", r"\$")
+
+
+def drawable(text: str) -> str:
+    """Return a text on one line, with the characters escaped that are not printable or that the font lacks.
+
+    Control characters would make an SVG malformed, and the font draws all that it lacks as the same empty box.
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    known = _code_points(tuple(rcParams["font.family"]), tuple(rcParams["font.sans-serif"]))
+    return "".join(
+        c if c.isprintable() and ord(c) in known else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+
+
+@cache
+def _code_points(families: tuple[str, ...], _sans_serif: tuple[str, ...]) -> frozenset[int]:
+    """Return the code points that can be drawn in normal and in bold type with these families of fonts.
+
+    _sans_serif: what the family `sans-serif` stands for.
+    """
+    weights = []
+    for weight in ("normal", "bold"):
+        points: set[int] = set()
+        for family in families:
+            try:
+                font = findfont(FontProperties(family=[family], weight=weight), fallback_to_default=False)
+            except ValueError:  # it is not installed
+                continue
+            points |= get_font(font).get_charmap().keys()
+        # Without any of the families, matplotlib takes this one, which it brings along.
+        weights.append(
+            points or get_font(findfont(FontProperties(family=["DejaVu Sans"], weight=weight))).get_charmap()
+        )
+    return frozenset(weights[0]) & frozenset(weights[1])
 
 
 def shared_looks(groups: Sequence[str], known: Sequence[str]) -> dict[str, GroupLook]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import json
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 LONGEST_VALUE = 60
 MOST_NAMES = 6
@@ -53,12 +51,6 @@ def lines_of(text: str) -> list[str]:
 def cut(text: str) -> str:
     """Return a text as a message quotes it: one that is too long ends in dots."""
     return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 3] + "..."
-
-
-def json_text(value: Any, indent: int | None = None) -> str:
-    """Return a value as JSON in printable ASCII. Raise ValueError for numbers that are not finite."""
-    # The only character that is not printable and that json leaves as it is.
-    return json.dumps(value, indent=indent, allow_nan=False).replace("\x7f", "\\u007f")
 
 
 def shown(value: object) -> str:

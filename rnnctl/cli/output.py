@@ -7,6 +7,7 @@ terminals. What libraries print passes `Escaping`.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import sys
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TextIO, cast
 
-from rnnctl.words import escaped, json_text, one_line
+from rnnctl.words import escaped, one_line
 
 OK, FAILURE, USAGE, NOTHING, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -113,11 +114,11 @@ def flush() -> None:
 
 
 def out_json(value: Any) -> None:
-    """Print a value, or a dataclass as its record, as JSON. Non-finite numbers become null."""
+    """Print a value, or a dataclass as its record, as JSON in printable ASCII. Non-finite numbers become null."""
     from rnnctl.lab.records import plain
     from store.encoding import finite
 
-    out(*json_text(finite(plain(value)), indent=2).split("\n"))
+    out(*json.dumps(finite(plain(value)), indent=2, allow_nan=False).split("\n"))
 
 
 def out_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -29,11 +29,16 @@ class DrawnFigures:
 
 
 def safe_name(label: str) -> str:
-    """Return a label as part of a file's name, on any file system. A long label is cut and followed by its hash."""
-    name = re.sub(r"[^A-Za-z0-9._+=-]+", "-", label).strip("-")
-    if len(name) <= LONGEST:
+    """Return a label as part of a file's name, on any file system.
+
+    A long label is cut. It is followed by its hash, and so is one with characters that are not printable ASCII, because
+    the hash is all that tells some of them apart.
+    """
+    name = re.sub(r"[^A-Za-z0-9._+=-]+", "-", label).strip("-.")
+    if name and len(name) <= LONGEST and label.isascii() and label.isprintable():
         return name
-    return f"{name[:LONGEST]}-{hashlib.sha256(label.encode()).hexdigest()[:8]}"
+    digest = hashlib.sha256(label.encode(errors="surrogatepass")).hexdigest()[:8]
+    return f"{name[:LONGEST]}-{digest}" if name else digest
 
 
 def save(figure: Figure, path: Path) -> None:

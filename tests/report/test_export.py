@@ -9,13 +9,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from rnnctl.diagnostics.histogram import LOG10_EDGES, log10_histogram
 from rnnctl.report.export import commands
 from rnnctl.report.export.commands import script
 from rnnctl.report.export.names import file_names
 from rnnctl.report.export.npz import final_state
-from rnnctl.report.export.places import with_places
+from rnnctl.report.export.places import quoted, with_places
 from rnnctl.report.export.table import check_rows, csv_lines, identities, json_lines
 from rnnctl.report.export.tensorboard import GRADIENT, write_events
 from rnnctl.study.former import with_former_names
@@ -521,3 +522,38 @@ def test_tensorboard_gets_every_finite_scalar_and_the_gradients_histogram():
     assert actual["sum_squares"] / 1000 == pytest.approx((logs**2).mean(), rel=0.02)
     edges = [actual["min"], *actual["bucket_limits"]]
     assert actual["bucket_counts"] == np.histogram(logs, edges)[0].tolist()
+
+
+# --- texts from outside
+# ---------------------------------------------------------------------------------------------------------
+
+ODD = '\x1b[31m\x7f\n\u202e"'
+
+
+def test_csv_has_no_character_that_a_terminal_obeys():
+    text = "\n".join(csv_lines(["label", ODD], [{"label": ODD, ODD: 1.5}]))
+    assert text.replace("\n", "").isprintable()
+    assert list(csv.reader(io.StringIO(text))) == [
+        ["label", r'\x1b[31m\x7f\n\u202e"'],
+        [r'\x1b[31m\x7f\n\u202e"', "1.5"],
+    ]
+
+
+@pytest.mark.parametrize("name", [ODD, "\U0001f600 \U000e0001", "plain \\ name", "é"])
+def test_what_is_quoted_for_a_study_file_is_printable_and_read_as_the_same(name):
+    assert quoted({"corpus": name}).isprintable()
+    assert yaml.safe_load(quoted({"corpus": name})) == {"corpus": name}
+
+
+def test_a_study_with_marks_that_turn_the_direction_of_writing_is_written_out_in_full():
+    source = "study: s\nabout: \u202e\nbase: {task: temporal_order}\n"
+    run = row(of=read_study(source, "s").runs[0].spec)
+    lines = list(script([(SimpleNamespace(name="s", source=source, created=0, updated=0), [run])], {run.run_id: []}))
+    assert "about: Runs of s in full." in lines
+    assert all(line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize("label", ["", "..", "模", "/", "../.."])
+def test_a_label_without_safe_characters_has_a_file_name_all_the_same(label):
+    odd = row(label)
+    assert file_names([odd]) == {odd.run_id: f"_{odd.run_id}"}

@@ -9,18 +9,17 @@ runs read from disk has its absolute path, and its sha256 in a comment.
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rnnctl import __version__
 from rnnctl.devices import parse
-from rnnctl.report.export.places import with_places
+from rnnctl.report.export.places import quoted, with_places
 from rnnctl.report.specs import read_spec
 from rnnctl.study.errors import SpecError
 from rnnctl.study.loading import read_study
-from rnnctl.words import one_line
+from rnnctl.words import escaped, one_line
 
 if TYPE_CHECKING:
     from store.queries import AttemptRow, RunRow, StudyRow
@@ -67,6 +66,8 @@ def _files(study: StudyRow, rows: Sequence[RunRow], taken: set[str]) -> dict[str
     """Return the study files that register exactly these runs, text by name. taken: names in use; it is extended."""
     known = {row.run_id for row in rows}
     source = with_places(study.source, {place for place, _ in _data(rows)})
+    if source is not None and escaped(source, keep="\n\t") != source:
+        source = None  # a terminal could obey it, or show another text than it is
     try:
         named = {run.spec.run_id for run in read_study(source or "", study.name).runs}
     except SpecError:
@@ -97,7 +98,7 @@ def _free_name(study: str, taken: set[str]) -> str:
 def _written_out(name: str, study: str, rows: Sequence[RunRow]) -> str:
     lines = [f"study: {name}", f"about: Runs of {study} in full.", "cases:"]
     # A spec may have been registered by an earlier version, whose names of keys a study file may not use.
-    specs = [json.dumps(read_spec(row.spec).canonical()) for row in rows]
+    specs = [quoted(read_spec(row.spec).canonical()) for row in rows]
     return "\n".join([*lines, *(f"  {row.run_id}: {spec}" for row, spec in zip(rows, specs, strict=True))])
 
 

@@ -11,6 +11,7 @@ import yaml
 
 from rnnctl.section import PLACE, marks_of
 from rnnctl.tasks.catalogue import TASKS
+from rnnctl.words import escaped
 
 SECTIONS = ("base", "cases", "zip", "grid", "random")  # those with settings of runs; conditions and recipes stay
 
@@ -36,8 +37,16 @@ def with_places(source: str, places: Collection[str]) -> str | None:
         if node.value not in places and not os.path.isabs(os.path.expanduser(node.value)):
             if (place := _place(node.value, paths)) is None:
                 return None
-            source = source[:start] + json.dumps(place, ensure_ascii=False) + source[node.end_mark.index :]
+            source = source[:start] + quoted(place) + source[node.end_mark.index :]
     return source
+
+
+def quoted(value: object) -> str:
+    """Return a value as JSON that YAML reads as the same, with only printable characters.
+
+    The escapes for characters beyond U+FFFF are those of YAML: JSON makes two of each, which YAML takes for two.
+    """
+    return escaped(json.dumps(value, ensure_ascii=False))
 
 
 def _values(node: yaml.Node, keys: Collection[str], under: bool = False) -> Iterator[yaml.ScalarNode]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ import numpy as np
 
 from rnnctl.report.parameters import varying
 from rnnctl.report.specs import read_parameters
-from rnnctl.words import json_text, one_line
+from rnnctl.words import one_line
 
 if TYPE_CHECKING:
     from store.history import History
@@ -81,4 +82,4 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iter
 
 def json_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Yield a JSON object for each row, without line ends."""
-    return (json_text(row) for row in rows)
+    return (json.dumps(row, allow_nan=False) for row in rows)
