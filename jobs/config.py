@@ -40,6 +40,11 @@ class Settings:
         """The strikes with which a run is claimed alone: one more would end it."""
         return self.strike_limit - 1
 
+    @property
+    def longest_wait(self) -> float:
+        """The longest wait, in seconds, of a job with strikes that may still be claimed."""
+        return self.wait(self.strike_limit - 1)
+
     def wait(self, failures: int) -> float:
         """Return the seconds to wait after that many failures in a row: 0 after the first, then 2, 4, 8 ... units."""
         return 0.0 if failures <= 1 else min(self.backoff * 2.0 ** (failures - 1), LONGEST_WAIT)

@@ -20,7 +20,7 @@ and fields of its own:
 | failed | worker | run, error (traceback, or one line), status (queued, to be tried again, or failed) |
 | rescued | worker | run, from (worker id) |
 | quarantined | worker | run, from (worker id) |
-| store_busy | worker | error (one line); sent once, until the store is free again |
+| store_busy | worker, or `train` while it opens the store | error (one line); sent once, until the store is free |
 | draining | pool | |
 | crashed | pool | slot, pid, exit (negative: killed by that signal), tail (the end of its stderr) |
 | worker_ended | worker | reason (empty, drained or error), error (one line, or None) |

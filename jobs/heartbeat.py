@@ -11,7 +11,7 @@ from jobs.events import Say
 from jobs.holds import TAKEN, Holds
 from jobs.ledger import Ledger
 from jobs.rescue import Rescuer
-from store import StoreError
+from store import Busy, StoreError
 
 
 class Heartbeat:
@@ -44,6 +44,7 @@ class Heartbeat:
         self._told: dict[str, int] = {claim.run_id: step for claim, step in holds.open()}
         self._beat_at = clock()
         self._idle_since: float | None = None  # since when the update loop has had nothing left to do
+        self._pause = min(settings.rescue_every, settings.beat)  # seconds between turns
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
@@ -57,14 +58,21 @@ class Heartbeat:
 
     def _run(self) -> None:
         try:
-            # It would be no use to wait longer than a beat for a lock: better to fail and look at the clock again.
-            with self._ledger.another(timeout=self._settings.beat) as ledger:
-                while not self._over.wait(min(self._settings.rescue_every, self._settings.beat)):
-                    self.turn(ledger, self._clock())
+            while not self._over.wait(self._pause):
+                with suppress(Busy):  # another program has locked the store, perhaps for less than the leases last
+                    self._take_turns()
         except BaseException as error:
             for claim, _ in self._holds.open():
                 self._holds.lose(claim.run_id, f"the heartbeat failed: {error}")
             raise
+
+    def _take_turns(self) -> None:
+        """Take turns until the session is over. Raise Busy if the store is locked when it is opened."""
+        # It would be no use to wait longer than a beat for a lock: better to fail and look at the clock again.
+        with self._ledger.another(timeout=self._settings.beat) as ledger:
+            while not self._over.is_set():
+                self.turn(ledger, self._clock())
+                self._over.wait(self._pause)
 
     def turn(self, ledger: Ledger, now: float) -> None:
         """Do one round: beat if it is due, rescue, leave if the loop is stuck, report what moved and what was lost."""
@@ -79,7 +87,7 @@ class Heartbeat:
     def beat(self, ledger: Ledger, now: float) -> None:
         """Extend the leases if the loop moves, and find out which runs are lost."""
         beating = self._holds.open()
-        moving = now - self._holds.moved_at() < self._settings.stall
+        moving = now - self._holds.moved_at(now) < self._settings.stall
         still = ledger.beat(self._worker, beating, now, self._settings.lease, moving)
         self._beat_at = now
         if moving:
@@ -100,7 +108,7 @@ class Heartbeat:
     def _leave_if_stuck(self, now: float) -> None:
         if self._holds.any_held(now):
             self._idle_since = None
-        elif self._idle_since is None:
+        elif self._idle_since is None or now < self._idle_since:  # the clock was set back
             self._idle_since = now
         elif now - self._idle_since > self._settings.stuck:
             self._abandon()

@@ -27,6 +27,7 @@ class Holds:
         self._lock = threading.Lock()
         self._claims = {claim.run_id: claim for claim in claims}
         self._steps = {claim.run_id: claim.step for claim in claims}
+        self._lease = lease
         self._lease_until = dict.fromkeys(self._claims, now + lease)
         self._lost: set[str] = set()
         self._untold: list[tuple[str, str]] = []
@@ -39,6 +40,8 @@ class Holds:
         with self._lock:
             if not self._open(run_id):
                 return False
+            # After the clock was set back, no lease lasts longer than a whole one.
+            self._lease_until[run_id] = min(self._lease_until[run_id], now + self._lease)
             if now >= self._lease_until[run_id]:
                 self._lose(run_id, "the lease ended before a heartbeat came through")
                 return False
@@ -55,9 +58,13 @@ class Holds:
                 self._steps[run_id] = step
                 self._moved_at = now
 
-    def moved_at(self) -> float:
-        """Return when the update loop last moved; it moves all runs of a session, so they move or hang together."""
+    def moved_at(self, now: float) -> float:
+        """Return when the update loop last moved; it moves all runs of a session, so they move or hang together.
+
+        This is not later than `now`, even if the clock was set back.
+        """
         with self._lock:
+            self._moved_at = min(self._moved_at, now)
             return self._moved_at
 
     def open(self) -> list[tuple[Claim, int]]:

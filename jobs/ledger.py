@@ -81,7 +81,8 @@ class Ledger(Protocol):
 
         fair: how many workers, this one included, should get a share of the runs of that shape. A run that one more
         strike would end is claimed alone. shape: take a pack of this shape, without such runs. The leases last until
-        `now + settings.lease`.
+        `now + settings.lease`. A run that has to wait for longer than `settings.longest_wait` is due: the clock was set
+        back.
         """
         ...
 
@@ -144,7 +145,11 @@ class Ledger(Protocol):
         ...
 
     def rescue(self, dead_workers: Iterable[str], now: float, settings: Settings) -> list[Rescued]:
-        """Take the runs of dead workers, and those whose lease has ended: a strike each."""
+        """Take the runs of dead workers, and those whose lease has ended: a strike each.
+
+        If a holder gave its last sign of life in the future, the clock was set back: its leases last as long from `now`
+        as they did from then.
+        """
         ...
 
 
@@ -181,10 +186,12 @@ class StoreLedger:
     def claim(
         self, worker: str, now: float, settings: Settings, max_pack: MaxPack, fair: int, shape: str | None = None
     ) -> list[Claim]:
-        return queue.claim(self._store, worker, now, settings.lease, max_pack, fair, settings.alone_from, shape)
+        return queue.claim(
+            self._store, worker, now, settings.lease, max_pack, fair, settings.alone_from, shape, settings.longest_wait
+        )
 
     def due_shapes(self, now: float, settings: Settings, most: int) -> list[str]:
-        return queue.due_shapes(self._store, now, settings.alone_from, most)
+        return queue.due_shapes(self._store, now, settings.alone_from, most, settings.longest_wait)
 
     def pending(self) -> bool:
         return queue.pending(self._store)

@@ -47,6 +47,7 @@ class Rescuer:
         if slept and not self._waited:
             self._waited = True
             self._look_from = now + self._settings.beat
+        self._look_from = min(self._look_from, now + self._settings.beat)  # in case the clock was set back since
         if now < self._look_from:
             return True
         self._waited = False
@@ -54,5 +55,8 @@ class Rescuer:
 
 
 def live_workers(ledger: Ledger, now: float, lease: float) -> list[WorkerRow]:
-    """Return the workers that may want jobs: those not dead that gave a sign of life within a lease."""
-    return [worker for worker in ledger.workers() if alive(worker) is not False and worker.beat_at > now - lease]
+    """Return the workers that may want jobs: those not dead that gave a sign of life within a lease.
+
+    A sign of life far in the future, from before the clock was set back, says nothing about now.
+    """
+    return [worker for worker in ledger.workers() if alive(worker) is not False and abs(now - worker.beat_at) < lease]

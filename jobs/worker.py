@@ -23,7 +23,8 @@ The policy of the queue stands here; its states, and the fence behind every chan
 
 A worker that was marked as ended (its pool is about to kill it) gets no runs any more, and ends with an error.
 
-A busy store (locked by another program for longer than the timeout) does not end a worker: it waits and goes on.
+A busy store (locked by another program for longer than the timeout) does not end a worker, not even one that is about
+to register: it waits and goes on.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ from jobs.events import Emit, event
 from jobs.heartbeat import Heartbeat
 from jobs.holds import Holds
 from jobs.ledger import Ledger, MaxPack
+from jobs.patience import patiently
 from jobs.rescue import Rescuer, live_workers
 from jobs.session import OutOfMemory, PackFailed, Session
 from store import Busy, Conflict, LeaseLost, StoreError
@@ -98,7 +100,7 @@ class Worker:
     peers        how many workers are started together, this one included
     more         the runs claimed before in this turn -> whether another pack should be executed beside them
 
-    Raises StoreError when the store cannot be used.
+    Raises StoreError when the store cannot be used, and Busy if it is told to stop while it waits to register.
     """
 
     def __init__(
@@ -139,14 +141,28 @@ class Worker:
 
     def __enter__(self) -> Worker:
         try:
-            with ExitStack() as stack:
-                stack.enter_context(self._ledger)
-                self._register()
-                self._connection = stack.pop_all()
+            self._connection = patiently(self._connect, self._tell_busy, self._stop, self._settings.rescue_every)
         except StoreError as error:
-            self._say("worker_ended", reason="error", error=str(error))
+            if isinstance(error, Busy):
+                self._say("worker_ended", reason="drained", error=None)
+            else:
+                self._say("worker_ended", reason="error", error=str(error))
             raise
+        self._busy_told = False
         return self
+
+    def _connect(self) -> ExitStack:
+        """Open the store and register. Return what has to be closed."""
+        with ExitStack() as stack:
+            stack.enter_context(self._ledger)
+            self._register()
+            return stack.pop_all()
+
+    def _tell_busy(self, error: Busy) -> None:
+        """Say that the store is busy, unless that was said already."""
+        if not self._busy_told:
+            self._say("store_busy", error=str(error))
+        self._busy_told = True
 
     def _register(self) -> None:
         me = identity.here()
@@ -189,9 +205,7 @@ class Worker:
         try:
             turn = self._turn(now)
         except Busy as error:
-            if not self._busy_told:
-                self._say("store_busy", error=str(error))
-            self._busy_told = True
+            self._tell_busy(error)
             return "idle"
         self._busy_told = False
         return turn

@@ -10,6 +10,7 @@ from typing import Any
 
 from store import migrations, sums
 from store.errors import NoWorkspace, OlderWorkspace, UnusableEngine, translated
+from store.turns import Turns
 from store.workspace import Workspace
 
 Parameters = Sequence[Any] | Mapping[str, Any]
@@ -38,6 +39,7 @@ class Store:
         self.workspace = workspace
         self.readonly = readonly
         self._connection = connection
+        self._turns = Turns(connection)
 
     @classmethod
     def create(cls, path: str | Path, timeout: float = 30.0) -> Store:
@@ -135,7 +137,7 @@ class Store:
         assert not self._connection.in_transaction, "transactions do not nest"
         try:
             with translated(self.workspace.database):
-                self._connection.execute("BEGIN IMMEDIATE")
+                self._turns.begin()
             yield
             with translated(self.workspace.database):
                 self._connection.execute("COMMIT")
@@ -145,6 +147,8 @@ class Store:
                 with suppress(sqlite3.Error):
                     self._connection.execute("ROLLBACK")
             raise
+        finally:
+            self._turns.end()
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         """Return all rows of a query."""

@@ -24,6 +24,7 @@ Runs of equal shape can be trained in one pack. The shape is a text that the cal
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,13 @@ from store.encoding import to_json
 from store.errors import LeaseLost
 
 Backoff = Callable[[int], float]  # strikes -> seconds until the job may be claimed again
+
+# Seconds by which a worker's last sign of life may be later than `now`: clocks of machines differ a little, and `now`
+# was read before the wait for the write lock. If it is later by more, a clock was set back.
+CLOCK_TOLERANCE = 60.0
+
+# A job waits until not_before. A wait longer than the longest one comes from a clock that was set back since.
+DUE = "(not_before <= :now OR not_before > :now + :longest_wait)"
 
 # The step of the newest checkpoint that the run can be resumed from, 0 without one.
 CHECKPOINTED = """(SELECT coalesce(max(step), 0) FROM checkpoints
@@ -79,13 +87,15 @@ def claim(
     fair: int,
     alone_from: int,
     shape: str | None = None,
+    longest_wait: float = math.inf,
 ) -> list[Claim]:
     """Take the first job that is due and more jobs of its shape: a pack of at most max_pack(shape) runs.
 
     Jobs are taken in the order of registration. fair: number of workers (1 or more) among which the due jobs of a shape
     are divided; a pack takes no more than its share. alone_from: a job with this many strikes or more is taken alone.
-    shape: take jobs of this shape only, and none that would be taken alone. Return an empty list if no such job is due,
-    or if the worker is marked as ended. Raise Conflict if the worker is not registered (`workers.start`).
+    shape: take jobs of this shape only, and none that would be taken alone. longest_wait: seconds; a job that has to
+    wait for longer is due, since only a clock that was set back can have done that. Return an empty list if no such job
+    is due, or if the worker is marked as ended. Raise Conflict if the worker is not registered (`workers.start`).
     """
     with store.transaction():
         # A pool that kills its workers marks all of them as ended and hands back their runs. A worker that is killed a
@@ -93,48 +103,52 @@ def claim(
         if store.value("SELECT ended FROM workers WHERE id = ?", (worker,)) is not None:
             return []
         if shape is not None:
-            run_ids = _pack(store, shape, max_pack(shape), fair, alone_from, now)
+            run_ids = _pack(store, shape, max_pack(shape), fair, alone_from, now, longest_wait)
         else:
-            run_ids = _first_pack(store, max_pack, fair, alone_from, now)
+            run_ids = _first_pack(store, max_pack, fair, alone_from, now, longest_wait)
         return [_start_attempt(store, run_id, worker, now, lease) for run_id in run_ids]
 
 
-def _first_pack(store: Store, max_pack: Callable[[str], int], fair: int, alone_from: int, now: float) -> list[str]:
+def _first_pack(
+    store: Store, max_pack: Callable[[str], int], fair: int, alone_from: int, now: float, longest_wait: float
+) -> list[str]:
     """Return the run ids of the pack of the first job that is due."""
     first = store.row(
-        """SELECT run_id, shape, strikes FROM jobs WHERE status = 'queued' AND not_before <= ?
-           ORDER BY seq LIMIT 1""",
-        (now,),
+        f"""SELECT run_id, shape, strikes FROM jobs WHERE status = 'queued' AND {DUE}
+            ORDER BY seq LIMIT 1""",
+        {"now": now, "longest_wait": longest_wait},
     )
     if first is None:
         return []
     if first["strikes"] >= alone_from:
         return [first["run_id"]]
-    return _pack(store, first["shape"], max_pack(first["shape"]), fair, alone_from, now)
+    return _pack(store, first["shape"], max_pack(first["shape"]), fair, alone_from, now, longest_wait)
 
 
-def _pack(store: Store, shape: str, most: int, fair: int, alone_from: int, now: float) -> list[str]:
+def _pack(
+    store: Store, shape: str, most: int, fair: int, alone_from: int, now: float, longest_wait: float
+) -> list[str]:
     """Return the run ids of the next pack of a shape."""
     # More jobs than all workers together can take make no difference to the share; reading them would take long.
     due = store.rows(
-        """SELECT run_id FROM jobs
-           WHERE status = 'queued' AND shape = ? AND strikes < ? AND not_before <= ?
-           ORDER BY seq LIMIT ?""",
-        (shape, alone_from, now, most * fair),
+        f"""SELECT run_id FROM jobs
+            WHERE status = 'queued' AND shape = :shape AND strikes < :alone_from AND {DUE}
+            ORDER BY seq LIMIT :limit""",
+        {"shape": shape, "alone_from": alone_from, "now": now, "longest_wait": longest_wait, "limit": most * fair},
     )
     share = -(-len(due) // fair)
     return [row["run_id"] for row in due[:share]]
 
 
-def due_shapes(store: Store, now: float, alone_from: int, most: int) -> list[str]:
+def due_shapes(store: Store, now: float, alone_from: int, most: int, longest_wait: float = math.inf) -> list[str]:
     """Return the shapes of the jobs that are due and not to be taken alone, in the order of their first jobs.
 
-    most: how many shapes are returned at most.
+    most: how many shapes are returned at most. longest_wait: as in `claim`.
     """
     rows = store.rows(
-        """SELECT shape FROM jobs WHERE status = 'queued' AND strikes < ? AND not_before <= ?
-           GROUP BY shape ORDER BY min(seq) LIMIT ?""",
-        (alone_from, now, most),
+        f"""SELECT shape FROM jobs WHERE status = 'queued' AND strikes < :alone_from AND {DUE}
+            GROUP BY shape ORDER BY min(seq) LIMIT :most""",
+        {"alone_from": alone_from, "now": now, "longest_wait": longest_wait, "most": most},
     )
     return [row["shape"] for row in rows]
 
@@ -294,11 +308,12 @@ def rescue(store: Store, now: float, dead_workers: Iterable[str], limit: int, ba
     """Take runs away from dead workers, and runs whose lease has expired; each gets a strike.
 
     dead_workers: ids of workers whose process is known to be gone; they are marked as ended. limit: number of strikes
-    at which a run is quarantined.
+    at which a run is quarantined. After a clock was set back, leases last no longer than before: see `_shift_leases`.
     """
     dead = sorted(dead_workers)
     with store.transaction():
         _mark_ended(store, to_json(dead), now)
+        _shift_leases(store, now)
         jobs = store.rows(
             """SELECT run_id, attempt, worker FROM jobs WHERE status = 'running'
                AND (lease_until < ? OR worker IN (SELECT value FROM json_each(?))) ORDER BY seq""",
@@ -311,6 +326,22 @@ def rescue(store: Store, now: float, dead_workers: Iterable[str], limit: int, ba
             status, strikes = _strike(store, held, ended_as, error, now, limit, backoff)
             rescued.append(Rescued(held.run_id, held.attempt, held.worker, ended_as, strikes, status))
     return rescued
+
+
+def _shift_leases(store: Store, now: float) -> None:
+    """Shift the leases whose holders gave their last sign of life in the future, as if they had given it now.
+
+    Otherwise a run of a worker that hangs, or of one on a machine that is down, would wait for as long as the clock was
+    set back. A worker that lives extends its leases at its next beat.
+    """
+    sign_of_life = "max(progress_at, (SELECT beat_at FROM workers WHERE id = jobs.worker))"
+    times = {"now": now, "latest": now + CLOCK_TOLERANCE}
+    store.execute(
+        f"""UPDATE jobs SET lease_until = lease_until - ({sign_of_life} - :now), progress_at = min(progress_at, :now)
+            WHERE status = 'running' AND {sign_of_life} > :latest""",
+        times,
+    )
+    store.execute("UPDATE workers SET beat_at = :now WHERE ended IS NULL AND beat_at > :latest", times)
 
 
 def _mark_ended(store: Store, workers: str, now: float) -> None:

@@ -59,6 +59,7 @@ class Progress:
         self.marks: list[tuple[float, int]] = []
         self.looked_at = 0.0
         self.waiting_runs = self.waiting_updates = 0  # in the queue
+        self.waiting_told = False  # that the store is busy, since the last claim
         self.view: View = Bars() if sys.stderr.isatty() else _Lines()
 
     def __enter__(self) -> Progress:
@@ -100,6 +101,7 @@ class Progress:
         self.view.start(f"{counted(self.waiting_runs, 'run')} queued, {self.waiting_updates:,} updates at most")
 
     def _on_claimed(self, event: Event) -> None:
+        self.waiting_told = False
         runs = [run["run"] for run in event["runs"]]
         for run in event["runs"]:
             self.labels[run["run"]] = run["label"]
@@ -188,7 +190,9 @@ class Progress:
         self._let_go(event["run"])
 
     def _on_store_busy(self, event: Event) -> None:
-        self.view.line(f"waiting: {event['error']}")
+        if not self.waiting_told:  # every worker that waits says so
+            self.view.line(f"waiting: {event['error']}")
+        self.waiting_told = True
 
     def _on_draining(self, event: Event) -> None:
         self.view.line("saving and leaving; Ctrl-C again leaves at once")

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from jobs.events import Emit, Event
+from jobs.events import Emit, Event, event
 from jobs.launcher import LocalLauncher
 from jobs.ledger import StoreLedger
+from jobs.patience import patiently
 from jobs.pool import Pool, signals_to
 from rnnctl import devices
 from rnnctl.determinism import BIT_VARIABLES
 from rnnctl.lab.errors import LabError
 from rnnctl.lab.pack_keys import refresh_pack_keys
 from rnnctl.lab.worker_options import WorkerOptions
-from store import Store, StoreError, queries
+from store import Busy, Store, StoreError, queries
 from store.errors import translated
 from store.queries import Queued
 
-QUICK = 1.0  # seconds that a look at the queue waits for a busy store
+QUICK = 1.0  # seconds that a look at the queue waits for a busy store, and after which the user is told of a wait
+UNFINISHED = frozenset({"queued", "running"})  # statuses of runs that `train` still has to do with
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,7 @@ class TrainEnd:
     started: bool  # False if no run was queued or running, so that nothing was started
     statuses: dict[str, int] = field(default_factory=dict)  # status -> runs of the workspace that have it
     runs: dict[str, str] = field(default_factory=dict)  # run that was worked on -> its outcome, or else its status
-    drained: bool = False  # whether workers were told to stop, by a signal or by somebody else
+    drained: bool = False  # whether workers were told to stop, by a signal or by somebody else, before all was done
     errors: list[str] = field(default_factory=list)  # what kept workers from going on, one line each
 
     @property
@@ -43,28 +50,39 @@ def train(options: WorkerOptions, on_event: Emit = lambda event: None) -> TrainE
     """Train all queued runs of `options.workspace` in `options.peers` processes, until nothing is left to do.
 
     on_event: is called with every event of `jobs.events`. The first SIGINT, SIGTERM or SIGHUP makes the workers save
-    and leave, the second ends them at once; either way the next call goes on, with the same bits.
+    and leave, the second ends them at once; either way the next call goes on, with the same bits. A signal to one
+    worker makes that worker leave, and the others go on. A database that another program has locked is waited for, as
+    workers do it.
 
     Raises LabError if the device is not there, and StoreError if the workspace cannot be used or written.
     """
-    with Store.open(options.workspace) as store:
-        statuses = _statuses(store)
-        if not statuses.keys() & {"queued", "running"}:
+
+    def tell(error: Busy) -> None:
+        on_event(event("store_busy", time.time(), None, error=str(error)))
+
+    def when_free(action: Callable[[], Answer]) -> Answer:
+        return patiently(action, tell)
+
+    with when_free(lambda: Store.open(options.workspace, timeout=QUICK)) as store:
+        statuses = when_free(lambda: _statuses(store))
+        if not statuses.keys() & UNFINISHED:
             return TrainEnd(started=False, statuses=statuses)
         _require(options.device)
         logs = store.workspace.logs
         with translated(logs):  # so that an unwritable workspace is reported once, and not by every worker
             logs.mkdir(exist_ok=True)
-        refresh_pack_keys(store)
+        when_free(lambda: refresh_pack_keys(store))
         watch = _Watch(on_event)
         launcher = LocalLauncher(partial(_command, options), BIT_VARIABLES, logs)
         ledger = StoreLedger(options.workspace)
         pool = Pool(launcher, ledger, options.peers, watch.take, options.settings, logs / "events.jsonl")
         with signals_to(pool):
             end = pool.run()
-        ends = {row.run_id: row.outcome or row.status for row in queries.runs_of(store, run_ids=watch.runs)}
-        drained = end.drained or end.killed or watch.drained
-        return TrainEnd(True, _statuses(store), ends, drained, end.errors)
+        rows = when_free(lambda: queries.runs_of(store, run_ids=watch.runs))
+        ends = {row.run_id: row.outcome or row.status for row in rows}
+        statuses = when_free(lambda: _statuses(store))
+        drained = (end.drained or end.killed or watch.drained) and bool(statuses.keys() & UNFINISHED)
+        return TrainEnd(True, statuses, ends, drained, end.errors)
 
 
 def queued(workspace: Path) -> Queued | None:

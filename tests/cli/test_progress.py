@@ -105,6 +105,7 @@ def test_every_event_can_be_told_in_lines(progress, capsys):
         {"event": "quarantined", "run": "unknown", "from": "x"},
         {"event": "draining"},
         {"event": "store_busy", "error": "locked by another program"},
+        {"event": "store_busy", "error": "locked by another program"},
         {"event": "crashed", "pid": 1, "exit": 3, "tail": "last words", "slot": 0},
         {"event": "worker_ended", "reason": "empty", "error": None},
     ):
@@ -129,3 +130,4 @@ def test_every_event_can_be_told_in_lines(progress, capsys):
     )
     for words in told:
         assert words in said
+    assert said.count("waiting:") == 1, "although each worker says so"

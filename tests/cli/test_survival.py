@@ -1,6 +1,7 @@
 """Runs survive whatever ends their processes, and end with the same bits as if nothing had happened."""
 
 import json
+import os
 import random
 import signal
 
@@ -12,6 +13,7 @@ from tests.cli.survival import (
     BEATS,
     OFTEN,
     assert_unbroken,
+    busy_workers,
     damage_checkpoints,
     half_trained,
     kill,
@@ -82,6 +84,27 @@ def test_the_first_interrupt_drains(tmp_path, unbroken, signal_number):
     assert counts(folder)["queued"] == 4
     assert updates_left(folder) < 4 * UPDATES
     assert all(row.strikes == 0 for row in rows(folder))
+    rnnctl("train", cwd=folder, check=0)
+    assert_unbroken(folder, unbroken, UPDATES)
+
+
+def test_a_signal_to_one_worker_makes_it_leave_and_the_others_finish(tmp_path, unbroken):
+    folder = workspace(tmp_path / "w", SHORT)
+    parent = start_train(folder, "--workers", 2, *OFTEN)
+    wait_until(lambda: len(busy_workers(folder)) == 2, "two workers with runs")
+    os.kill(busy_workers(folder)[0], signal.SIGTERM)
+    assert parent.wait(PATIENCE) == 0
+    assert sorted(event["reason"] for event in events(folder, "worker_ended")) == ["drained", "empty"]
+    assert_unbroken(folder, unbroken, UPDATES)
+
+
+def test_a_signal_to_the_only_worker_interrupts(tmp_path, unbroken):
+    folder = workspace(tmp_path / "w", SHORT)
+    parent = start_train(folder, *OFTEN)
+    wait_until(lambda: busy_workers(folder), "a worker with runs")
+    os.kill(busy_workers(folder)[0], signal.SIGTERM)
+    assert parent.wait(PATIENCE) == 130
+    assert counts(folder)["queued"] == 4
     rnnctl("train", cwd=folder, check=0)
     assert_unbroken(folder, unbroken, UPDATES)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from jobs.ledger import ResumePoint
 from store import Conflict, LeaseLost
 from store.checkpoints import Checkpoint, PassedOver
-from store.queue import Claim, Holding, Rescued
+from store.queue import CLOCK_TOLERANCE, Claim, Holding, Rescued
 from store.workers import WorkerRow
 
 
@@ -21,6 +21,7 @@ class Job:
     outcome: str | None = None
     attempt: int = 0
     worker: str | None = None
+    claimed_at: float = 0.0
     lease_until: float = 0.0
     not_before: float = 0.0
     strikes: int = 0
@@ -78,27 +79,31 @@ class MemoryLedger:
         with self._turn():
             if worker not in self.rows:
                 return []
-            due = self._due(now)
+            due = self._due(now, settings)
             if shape is None and due:
                 first = due[0]
                 if first.strikes >= settings.alone_from:
-                    return [self._start_attempt(first, worker, now + settings.lease)]
+                    return [self._start_attempt(first, worker, now, settings.lease)]
                 shape = first.record.shape
             alike = [job for job in due if job.record.shape == shape and job.strikes < settings.alone_from]
             if alike:
                 alike = alike[: max_pack(shape) * fair]
             pack = alike[: -(-len(alike) // fair)]
-            return [self._start_attempt(job, worker, now + settings.lease) for job in pack]
+            return [self._start_attempt(job, worker, now, settings.lease) for job in pack]
 
     def due_shapes(self, now, settings, most):
         with self._turn():
-            return list(dict.fromkeys(j.record.shape for j in self._due(now) if j.strikes < settings.alone_from))[:most]
+            return list(
+                dict.fromkeys(j.record.shape for j in self._due(now, settings) if j.strikes < settings.alone_from)
+            )[:most]
 
-    def _due(self, now):
-        return [job for job in self.jobs.values() if job.status == "queued" and job.not_before <= now]
+    def _due(self, now, settings):
+        queued = [job for job in self.jobs.values() if job.status == "queued"]
+        return [job for job in queued if not now < job.not_before <= now + settings.longest_wait]
 
-    def _start_attempt(self, job, worker, until):
-        job.status, job.attempt, job.worker, job.lease_until = "running", job.attempt + 1, worker, until
+    def _start_attempt(self, job, worker, now, lease):
+        job.status, job.attempt, job.worker = "running", job.attempt + 1, worker
+        job.claimed_at, job.lease_until = now, now + lease
         job.step = job.start_step = job.checkpointed
         record = job.record
         return Claim(
@@ -187,6 +192,7 @@ class MemoryLedger:
             dead = set(dead_workers)
             for worker in dead:
                 self.rows.pop(worker, None)
+            self._shift_leases(now)
             rescued = []
             for job in self.jobs.values():
                 if job.status == "running" and (job.worker in dead or job.lease_until < now):
@@ -194,6 +200,17 @@ class MemoryLedger:
                     status = self._strike(job, ended_as, ended_as, now, settings)
                     rescued.append(Rescued(held.run_id, held.attempt, held.worker, ended_as, job.strikes, status))
             return rescued
+
+    def _shift_leases(self, now):
+        for job in self.jobs.values():
+            beat_at = self.rows[job.worker][2] if job.worker in self.rows else 0.0
+            sign_of_life = max(job.claimed_at, beat_at)
+            if job.status == "running" and sign_of_life > now + CLOCK_TOLERANCE:
+                job.lease_until -= sign_of_life - now
+                job.claimed_at = min(job.claimed_at, now)
+        for row in self.rows.values():
+            if row[2] > now + CLOCK_TOLERANCE:
+                row[2] = now
 
     def cancel(self, run_id):
         """Cancel a run, as a user does."""

@@ -7,6 +7,7 @@ from jobs.heartbeat import Heartbeat
 from jobs.holds import Holds
 from store import Busy, Store, queue
 from tests.jobs.toy import add_runs, run_record
+from tests.jobs.waiting import until
 
 
 class Beating:
@@ -155,3 +156,51 @@ def test_a_heartbeat_that_breaks_gives_up_its_runs(bench, beating):
     [(run, reason)] = beating.holds.newly_lost()
     assert run == "one"
     assert "no workspace" in reason
+
+
+def test_a_heartbeat_waits_for_a_store_that_is_locked_when_it_opens_it(bench, beating, monkeypatch):
+    opened = []
+    another = type(beating.ledger).another
+
+    class Locked:
+        def __enter__(self):
+            raise Busy("locked")
+
+        def __exit__(self, *_):
+            raise AssertionError("never entered")
+
+    def locked_at_first(ledger, timeout):
+        opened.append(timeout)
+        return Locked() if len(opened) < 3 else another(ledger, timeout)
+
+    monkeypatch.setattr(type(beating.ledger), "another", locked_at_first)
+    monkeypatch.setattr(beating.heartbeat, "_pause", 0.01)
+    bench.now += 10.0
+    with beating.heartbeat:
+        until(lambda: bench.run("one").lease_until == bench.now + 60.0, "a beat")
+    assert beating.held()
+    assert len(opened) == 3
+
+
+def test_a_loop_that_hangs_is_noticed_although_the_clock_was_set_back(beating, bench):
+    beating.turns(5)
+    bench.now -= 3600.0
+    beating.turns(901 + 60)
+    assert not beating.held()
+    beating.turns(70)
+    assert bench.abandoned.is_set()
+
+
+def test_no_lease_lasts_longer_in_memory_after_the_clock_was_set_back(beating, bench):
+    bench.now -= 3600.0
+    assert beating.held()
+    bench.now += 60.0
+    assert not beating.held()
+
+
+def test_a_stuck_loop_is_abandoned_although_the_clock_was_set_back(beating, bench):
+    beating.holds.lose("one", "a test")
+    beating.turns(10)
+    bench.now -= 3600.0
+    beating.turns(70)
+    assert bench.abandoned.is_set()

@@ -298,3 +298,38 @@ def test_nothing_in_jobs_but_the_ledger_reaches_the_store():
             if value is Store or (isinstance(value, ModuleType) and value.__name__.split(".")[0] == "store"):
                 reaching.add(info.name)
     assert reaching == {"ledger"}
+
+
+def test_a_wait_longer_than_any_comes_from_a_clock_that_was_set_back(opened):
+    ledger, _ = opened(run_record("one", "a"))
+    settings = Settings(strike_limit=4, backoff=5.0)
+    for _ in range(2):
+        ledger.fail(claim(ledger, now=0.0)[0], "error", 0.0, settings)  # to wait until 10, and 20 is the longest wait
+    assert settings.longest_wait == 20.0
+    for now, due in ((9.0, False), (-10.0, False), (-10.1, True), (-3600.0, True)):
+        assert ledger.due_shapes(now, settings, 8) == (["a"] if due else [])
+    assert ledger.claim("w", -5.0, settings, lambda shape: 1, 1, "a") == []
+    assert [held.run_id for held in ledger.claim("w", -3600.0, settings, lambda shape: 1, 1)] == ["one"]
+
+
+@pytest.mark.parametrize("back", [3600.0, 3.2e8])
+def test_leases_last_no_longer_after_the_clock_was_set_back(opened, back):
+    ledger, user = opened(run_record("one"), run_record("two"))
+    [silent] = claim(ledger, now=0.0)
+    [beating] = claim(ledger, now=0.0)
+    ledger.beat("w", [(silent, 1), (beating, 1)], 30.0, 60.0, True)
+    assert ledger.rescue([], 30.0 - back, SETTINGS) == []
+    assert ledger.workers()[0].beat_at == 30.0 - back
+    assert ledger.rescue([], 90.0 - back, SETTINGS) == []
+    ledger.beat("w", [(beating, 2)], 90.0 - back, 60.0, True)
+    assert [(run.run_id, run.ended_as) for run in ledger.rescue([], 90.1 - back, SETTINGS)] == [("one", "lost")]
+    assert user.job("two")[0] == "running"
+
+
+def test_clocks_that_differ_a_little_change_no_lease(opened):
+    ledger, _ = opened(run_record("one"))
+    [held] = claim(ledger, now=50.0)
+    ledger.beat("w", [(held, 1)], 50.0, 60.0, True)
+    assert ledger.rescue([], 0.0, SETTINGS) == []
+    assert ledger.workers()[0].beat_at == 50.0
+    assert ledger.rescue([], 109.0, SETTINGS) == []

@@ -1,3 +1,4 @@
+from jobs.rescue import live_workers
 from tests.jobs.toy import add_runs, assert_finished_once, run_record
 
 
@@ -93,3 +94,26 @@ def test_a_rescuer_that_is_always_late_rescues_all_the_same(bench):
         assert bench.names() == []
         rescuer.rescue(ledger, bench.now + 200.0)
     assert bench.names() == ["rescued"]
+
+
+def test_a_clock_set_back_after_a_sleep_does_not_put_off_rescues(bench):
+    add_runs(bench.workspace, run_record("one"))
+    rescuer = bench.rescuer()
+    with bench.ledger() as ledger:
+        rescuer.rescue(ledger, bench.now)
+        bench.now += 3600.0
+        rescuer.rescue(ledger, bench.now)
+        bench.now -= 3600.0
+        bench.dead()
+        rescuer.rescue(ledger, bench.now)
+        assert bench.names() == []
+        rescuer.rescue(ledger, bench.now + 10.0)
+    assert bench.names() == ["rescued"]
+
+
+def test_a_beat_from_before_the_clock_was_set_back_is_no_sign_of_life(bench):
+    add_runs(bench.workspace, run_record("one"))
+    bench.ghost(host="elsewhere")
+    with bench.ledger() as ledger:
+        for back, live in ((0.0, 1), (50.0, 1), (3600.0, 0)):
+            assert len(live_workers(ledger, bench.now - back, 60.0)) == live

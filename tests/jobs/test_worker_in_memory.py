@@ -112,3 +112,25 @@ def test_a_full_disk_releases_the_runs_and_ends_the_worker(bench, ledger_of):
     assert (ledger.jobs["one"].status, ledger.jobs["one"].strikes) == ("queued", 0)
     assert bench.said[-1]["error"] == "no room left"
     assert ledger.connections == 0
+
+
+def test_a_worker_waits_to_register_while_the_ledger_is_busy_and_says_so_once(bench, ledger_of):
+    ledger = ledger_of(run_record("one"))
+    ledger.refusals = [Busy("locked")] * 3
+    with bench.worker(rescue_every=0.01) as worker:
+        assert bench.names() == ["store_busy", "worker_started"]
+        assert worker.run_once(bench.now) == "worked"
+    assert ledger.jobs["one"].ended_as == ["done"]
+    assert ledger.connections == 0
+
+
+def test_a_worker_that_is_told_to_stop_while_it_waits_to_register_leaves(bench, ledger_of):
+    ledger = ledger_of(run_record("one"))
+    ledger.refusals = [Busy("locked")] * 3
+    bench.stop.set()
+    with pytest.raises(Busy), bench.worker():
+        pass
+    assert [(event["event"], event["reason"], event["error"]) for event in bench.said] == [
+        ("worker_ended", "drained", None)
+    ]
+    assert ledger.connections == 0

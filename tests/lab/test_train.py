@@ -1,11 +1,14 @@
 """Training as a use-case: what it returns and reports, with real workers."""
 
 import os
+import sqlite3
 import time
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 
 import pytest
 
+from jobs.launcher import Ending
 from rnnctl.lab.errors import LabError
 from rnnctl.lab.train import queued, train
 from rnnctl.lab.worker_options import WorkerOptions
@@ -98,3 +101,51 @@ def test_each_worker_is_told_its_slot(workspace, monkeypatch):
     assert [WorkerOptions.from_json(command[-1]) for command in commands] == [
         replace(options, slot=slot) for slot in range(3)
     ]
+
+
+@contextmanager
+def locked(workspace):
+    """Hold the database as another program does that writes for long."""
+    with closing(sqlite3.connect(workspace / "rnnctl.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+@pytest.mark.parametrize("told", [1, 2])
+def test_a_locked_database_is_waited_for_and_told_once(workspace, monkeypatch, told):
+    monkeypatch.setattr("rnnctl.lab.train.QUICK", 0.01)
+    launcher = FakeLauncher(lambda worker: worker.leaves())
+    monkeypatch.setattr("rnnctl.lab.train.LocalLauncher", lambda *arguments: launcher)
+    lock = ExitStack()
+    events = []
+
+    def take(event):
+        events.append(event["event"])
+        if event["event"] == "store_busy":
+            lock.close()
+        if event["event"] == "worker_ended" and told == 2:  # and again when the results are read
+            lock.enter_context(locked(workspace))
+
+    lock.enter_context(locked(workspace))
+    end = train(WorkerOptions(workspace, "cpu"), take)
+    assert end.statuses == {"queued": 2, "cancelled": 1}
+    assert events.count("store_busy") == told
+    assert events[:2] == ["store_busy", "pool_started"]
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_worker_that_was_told_to_leave_interrupts_a_training_only_if_runs_are_left(workspace, monkeypatch, left):
+    with Store.open(workspace) as store:
+        queue.cancel(store, [spec(seed).run_id for seed in (1, 2)][left:], 0.0)
+
+    def finish(worker):
+        if left == 0:
+            with Store.open(workspace) as store, store.transaction():
+                store.execute("UPDATE jobs SET status = 'cancelled'")
+        worker.says("worker_ended", reason="drained", error=None)
+        worker.ending = Ending(0, "")
+
+    with Store.open(workspace) as store:
+        queue.retry(store, [spec(1).run_id])
+    monkeypatch.setattr("rnnctl.lab.train.LocalLauncher", lambda *arguments: FakeLauncher(finish))
+    assert train(WorkerOptions(workspace, "cpu")).drained is bool(left)
