@@ -1,10 +1,12 @@
-"""Three hundred packs drawn from the whole study language: alone, packed and resumed, the same bits."""
+"""Three hundred packs drawn from the whole study language, each small and larger: alone, packed and resumed, the same
+bits.
+"""
 
 from __future__ import annotations
 
 import random
 
-from tests.training.drawn_packs import check_pack, drawn_pack
+from tests.training.drawn_packs import check_pack, drawn_pack, grown
 
 PACKS, FIRST_SEED = 300, 1000
 TEXT = "".join(f"{n} bottles, {n * n} squares; " for n in range(60))
@@ -20,7 +22,8 @@ def test_alone_packed_and_resumed_have_the_same_bits(tmp_path, monkeypatch, caps
     for seed in range(FIRST_SEED, FIRST_SEED + PACKS):
         rng = random.Random(seed)
         pack = drawn_pack(rng, places)
-        check_pack(rng, pack)
-        runs += len(pack)
+        for runs_together in (pack, grown(rng, pack)):
+            check_pack(rng, runs_together)
+            runs += len(runs_together)
     with capsys.disabled():
-        print(f"\n{PACKS} drawn packs, {runs} runs: equal alone, packed and resumed")
+        print(f"\n{2 * PACKS} drawn packs, {runs} runs: equal alone, packed and resumed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
@@ -20,6 +21,23 @@ def drawn_pack(rng: random.Random, places: list[str]) -> dict[str, RunSpec]:
         runs[other.run_id] = other
     assert len({PackKey.of(spec) for spec in runs.values()}) == 1
     return runs
+
+
+def grown(rng: random.Random, runs: Mapping[str, RunSpec]) -> dict[str, RunSpec]:
+    """Return the runs with a larger batch and more hidden units.
+
+    Products of the small sizes that are drawn otherwise never reach the maths library: torch computes those of fewer
+    than 400 multiplications itself.
+    """
+    hidden, batch = rng.randint(20, 60), rng.randint(8, 24)
+    larger = {}
+    for spec in runs.values():
+        plain = spec.model_dump(mode="json")
+        plain["model"]["hidden"], plain["train"]["batch"] = hidden, batch
+        run = RunSpec.model_validate(plain).identified()
+        larger[run.run_id] = run
+    assert len({PackKey.of(spec) for spec in larger.values()}) == 1
+    return larger
 
 
 def check_pack(rng: random.Random, runs: dict[str, RunSpec], device: str = "cpu") -> None:

@@ -160,3 +160,34 @@ def test_a_resumed_gru_or_lstm_has_the_same_bits(cell, cut):
     train(specs, broken)
     for run_id in specs:
         assert_same(unbroken, broken, run_id)
+
+
+@pytest.mark.usefixtures("code_path")
+@pytest.mark.parametrize("batch", [8, 20, 21])
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_a_head_with_one_output_has_the_same_bits_alone_and_in_a_pack_of_four(cell, batch):
+    specs = {str(seed): addition(seed, cell, batch) for seed in range(4)}
+    pack = train(specs)
+    for run_id, alone in specs.items():
+        assert_same(train({run_id: alone}), pack, run_id)
+
+
+def addition(seed, cell, batch):
+    data = gru_or_lstm(seed, cell, hidden=50, updates=12, lr=0.01, init="orthogonal").canonical()
+    data["task"] = {"name": "addition", "min_length": 12, "max_length": 20}
+    return RunSpec.model_validate({**data, "train": {**data["train"], "batch": batch}})
+
+
+@pytest.mark.usefixtures("code_path")
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm", "gated"])
+def test_layers_of_one_unit_have_the_same_bits_alone_and_in_a_pack_of_four(cell):
+    specs = {str(seed): one_unit(seed, cell) for seed in range(4)}
+    pack = train(specs)
+    for run_id, alone in specs.items():
+        assert_same(train({run_id: alone}), pack, run_id)
+
+
+def one_unit(seed, cell):
+    data = spec(seed, updates=12, omega=0, samples=400, chunk=200).canonical()
+    model = {"name": cell, "hidden": 1, **({"init": "orthogonal"} if cell != "gated" else {})}
+    return RunSpec.model_validate({**data, "model": model, "train": {**data["train"], "batch": 120}})

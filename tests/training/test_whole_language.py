@@ -13,7 +13,7 @@ from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
 from rnnctl.study.schema import KEYS
 from tests.language import drawn_spec, paths_of
-from tests.training.drawn_packs import check_pack, drawn_pack
+from tests.training.drawn_packs import check_pack, drawn_pack, grown
 
 TEXT = "".join(f"{n} bottles, {n * n} squares; " for n in range(60))
 PACKS = 16
@@ -32,7 +32,9 @@ def places(tmp_path, monkeypatch):
 @pytest.mark.parametrize("seed", range(PACKS))
 def test_alone_packed_and_resumed_have_the_same_bits(seed, places):
     rng = random.Random(seed)
-    check_pack(rng, drawn_pack(rng, places))
+    pack = drawn_pack(rng, places)
+    check_pack(rng, pack)
+    check_pack(rng, grown(rng, pack))
 
 
 def test_runs_of_different_optimizers_do_not_share_a_pack():

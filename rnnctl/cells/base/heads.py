@@ -16,6 +16,7 @@ import torch
 from torch.nn.functional import one_hot
 
 from rnnctl.cells.base.cell import Weights
+from rnnctl.cells.base.products import run_by_run
 from rnnctl.cells.base.tape import Tape
 from rnnctl.question import Question
 
@@ -86,10 +87,10 @@ def _row_gradients(
     y_RNO = read(weights, h_RNH)
     # The loss is the mean of N answers.
     dy_RNO = _slopes(question, y_RNO, targets_RN).div_(targets_RN.shape[1])
-    grads["W_hy"].copy_(torch.bmm(h_RNH.transpose(1, 2), dy_RNO))
+    grads["W_hy"].copy_(run_by_run(h_RNH.transpose(1, 2), dy_RNO))
     for i, dy_NO in enumerate(dy_RNO):
         torch.sum(dy_NO, 0, out=grads["b_hy"][i])
-    d_RNH = torch.bmm(dy_RNO, weights["W_hy"].transpose(1, 2))
+    d_RNH = run_by_run(dy_RNO, weights["W_hy"].transpose(1, 2))
     return [row.mean() for row in losses(question, y_RNO, targets_RN)], d_RNH
 
 

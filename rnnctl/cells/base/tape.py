@@ -5,8 +5,9 @@ are a prefix, and no step is computed in vain. Memory is run-major where a run's
 whole ((R, T, B, H): its valid steps are one flat slice) and time-major where a step's product is written (d_TRBH).
 
 Bits: a run has the same bits alone and in any pack, because every operation is elementwise, or a torch.bmm with the
-runs as its batch (its bits do not depend on the batch if MKL_CBWR is set), or an operation on the slice of one run.
-baddbmm, addcmul, torch.sigmoid and sums over an (R, ...) tensor would break this.
+runs as its batch (its bits do not depend on the batch if MKL_CBWR is set, but for the case in
+rnnctl.cells.base.products), or an operation on the slice of one run. baddbmm, addcmul, torch.sigmoid and sums over an
+(R, ...) tensor would break this.
 """
 
 from __future__ import annotations

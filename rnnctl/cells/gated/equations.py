@@ -28,6 +28,7 @@ import torch
 from rnnctl.cells.base.activations import ACTIVATIONS, BOUNDED_BY_ONE, Bounds
 from rnnctl.cells.base.cell import Cell, Weights, projection
 from rnnctl.cells.base.layout import Layout
+from rnnctl.cells.base.products import run_by_run
 from rnnctl.cells.gated.section import GATES
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class Gated(Cell):
 
         def linear(letter: str, *parts: torch.Tensor) -> torch.Tensor:
             w, b = (weights[f"{kind}_{letter}{layer}"][: len(x)] for kind in "Wb")
-            return torch.bmm(torch.cat(parts, 2), w).add_(b.unsqueeze(1))
+            return run_by_run(torch.cat(parts, 2), w).add_(b.unsqueeze(1))
 
         if "input_gate" in flags:
             values["a"], values["b"] = (SIGMOID.phi_(linear(letter, x, s)) for letter in "AB")

@@ -29,6 +29,7 @@ from typing import Any
 import torch
 
 from rnnctl.cells.base.cell import Weights
+from rnnctl.cells.base.products import run_by_run
 from rnnctl.cells.base.tape import Regularisers, Tape
 from rnnctl.cells.gated.equations import SIGMOID, TANH, Gated, gated, mixed
 
@@ -165,7 +166,7 @@ class GatedTape(Tape):
                 for letter, parts in self._operands(i, rows, length, s).items():
                     w_grad, b_grad = (grads[f"{kind}_{letter}{i + 1}"][rows] for kind in "Wb")
                     delta = self.deltas[letter][i, rows, :length].flatten(1, 2)
-                    w_grad.copy_(torch.bmm(torch.cat(list(parts), 3).flatten(1, 2).transpose(1, 2), delta))
+                    w_grad.copy_(run_by_run(torch.cat(list(parts), 3).flatten(1, 2).transpose(1, 2), delta))
                     for delta_of_run, into in zip(delta, b_grad, strict=True):
                         torch.sum(delta_of_run, 0, out=into)
 

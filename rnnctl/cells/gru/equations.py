@@ -33,6 +33,7 @@ import torch
 
 from rnnctl.cells.base.activations import ACTIVATIONS, BOUNDED_BY_ONE, Bounds
 from rnnctl.cells.base.cell import Cell, Weights, projection, recurrence
+from rnnctl.cells.base.products import run_by_run
 from rnnctl.cells.base.tape import Regularisers, Tape, TorchTape, share_out
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class GruTape(TorchTape):
             delta[..., :hidden].mul_(d)
             delta[..., hidden:].mul_(q)
             kept = torch.mul(gates[..., :hidden], d, out=self.kept_RBH[:k]).neg_().add_(d)
-            before = torch.bmm(delta, w_gates[:k], out=self.d_TRBH[t - 1, :k])
+            before = run_by_run(delta, w_gates[:k], out=self.d_TRBH[t - 1, :k])
             before.add_(kept).add_(q.mul_(gates[..., hidden:]))
             self._join(t - 1, k)
 

@@ -36,6 +36,7 @@ import torch
 
 from rnnctl.cells.base.activations import ACTIVATIONS, BOUNDED_BY_ONE, Bounds
 from rnnctl.cells.base.cell import Cell, Weights, projection, recurrence
+from rnnctl.cells.base.products import run_by_run
 from rnnctl.cells.base.tape import Regularisers, Tape, TorchTape, put_first, share_out
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ class LstmTape(TorchTape):
             for part, signal in zip(delta.chunk(4, 2), (e, e, d, e), strict=True):
                 part.mul_(signal)
             e.mul_(self.units_RTBG[:k, t - 1].chunk(4, 2)[1])
-            torch.bmm(delta, w_RHG[:k], out=self.d_TRBH[t - 1, :k])
+            run_by_run(delta, w_RHG[:k], out=self.d_TRBH[t - 1, :k])
             self._join(t - 1, k)
 
     def _slopes(self, row: int, slope_TBH: torch.Tensor) -> None:
