@@ -210,7 +210,7 @@ class StoreLedger:
         if not self._holds(claim, step, now):
             raise LeaseLost(f"run {claim.run_id} was rescued or cancelled before it was resumed")
         checkpoints.sweep(self._store, claim.run_id, claim.attempt)
-        path = None if sound.checkpoint is None else self._store.workspace.root / sound.checkpoint.path
+        path = None if sound.checkpoint is None else checkpoints.file_of(self._store.workspace, sound.checkpoint)
         return ResumePoint(step, path, sound.passed_over)
 
     def commit(
@@ -224,6 +224,7 @@ class StoreLedger:
         outcome: str | None,
     ) -> None:
         workspace = self._store.workspace
+        self._store.check_present()  # before a file is written into a folder that is another one by now
         try:
             checkpoint = checkpoints.write(workspace, claim.run_id, claim.attempt, step, write)
         except StoreError as error:

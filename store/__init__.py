@@ -4,11 +4,13 @@ This package knows nothing about networks or processes. A `Store` is one connect
 function takes it as first argument, and every SQL statement of the program is in one of these modules. Times are
 seconds since the epoch, durations are seconds; both are floats, and the caller always passes them in.
 
-    workspace     Workspace(root) .root .database .checkpoints .logs .figures; Workspace.find(start)
+    workspace     Workspace(root) .root .database .checkpoints .set_aside .logs .figures; Workspace.find(start)
     connection    Store.create(path, timeout=30.0), Store.open(path, readonly=False, timeout=30.0),
-                  .workspace, .close(), .engine(), `with store.transaction():`; a Store is a context manager
+                  .workspace, .close(), .engine(), .check_present(), `with store.transaction():`,
+                  `with store.snapshot():`; a Store is a context manager
     errors        StoreError and its kinds NoWorkspace, OlderWorkspace, NewerWorkspace, UnusableEngine,
-                  Unwritable, Busy, DiskFull, Corrupt, Conflict, LeaseLost, NotFound; str(error) is one line
+                  Unwritable, Busy, DiskFull, Corrupt, Foreign, Gone, Conflict, LeaseLost, NotFound;
+                  str(error) is one line
     registry      register(store, studies, now) -> [Registered]; StudyRecord, RunRecord, Registered
                   rekey(store, keys) -> [run_id]
     lineage       parents(store, run_id), children(store, run_id) -> [Descended]; Descent
@@ -26,6 +28,7 @@ seconds since the epoch, durations are seconds; both are floats, and the caller 
                   rewind(store, claim, resumption)
     checkpoints   write(workspace, run_id, attempt, step, writer) -> Checkpoint
                   discard(workspace, checkpoint), live(store, run_id=None) -> [Checkpoint]
+                  file_of(workspace, checkpoint) -> path
                   newest_sound(store, run_id) -> Resumption(checkpoint | None, passed_over=[PassedOver])
                   sweep(store, run_id, attempt) -> [path], unsoundness(workspace, checkpoint) -> reason | None
     files         write_whole(path, fill, durable=True)
@@ -34,7 +37,7 @@ seconds since the epoch, durations are seconds; both are floats, and the caller 
     answers       add(store, answers, now), of_runs(store, run_ids, probe=None) -> [Answer]
     queries       studies, counts, counts_by_study, runs_of, keys_to_check, attempts, checkpoints_of,
                   resolve_runs, resolve_study
-    integrity     database_findings, checkpoint_findings, orphans, remove_orphans; Finding
+    integrity     database_findings, checkpoint_findings, orphans, set_orphans_aside; Finding
     backup        backup(store, destination, checkpoints=False) -> BackedUp
 """
 
@@ -44,6 +47,8 @@ from store.errors import (
     Conflict,
     Corrupt,
     DiskFull,
+    Foreign,
+    Gone,
     LeaseLost,
     NewerWorkspace,
     NotFound,
@@ -60,6 +65,8 @@ __all__ = [
     "Conflict",
     "Corrupt",
     "DiskFull",
+    "Foreign",
+    "Gone",
     "LeaseLost",
     "NewerWorkspace",
     "NoWorkspace",

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import re
-import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from store import places
 from store.connection import Store
 from store.errors import of_system, translated
 from store.files import write_whole
 from store.workspace import Workspace
 
 KEPT = 2  # sound checkpoints kept for each run
-_ATTEMPT = re.compile(r"attempt-(\d+)-")  # the beginning of every file name that `write` makes
 
 
 @dataclass(frozen=True)
@@ -61,10 +59,10 @@ def write(
 
     The file is complete or not there, even if the process is killed. The name has the attempt, by which `sweep`
     works, the step, for people, and a random part so that no file is ever overwritten. Raises DiskFull, Unwritable
-    or another StoreError if the operating system refuses to write; other errors of `writer` pass through.
+    or another StoreError if the operating system refuses to write, and Gone if the workspace was deleted; other errors
+    of `writer` pass through.
     """
-    folder = workspace.checkpoints / run_id
-    path = folder / f"attempt-{attempt:04d}-step-{step:09d}-{secrets.token_hex(4)}.ckpt"
+    path = places.make_folder(workspace, run_id) / places.new_name(attempt, step)
     try:
         write_whole(path, writer)
         with translated(path):
@@ -82,18 +80,27 @@ def _sum(path: Path) -> str:
 
 
 def discard(workspace: Workspace, checkpoint: Checkpoint) -> None:
-    """Remove a file that does not count (any more); if that fails, `integrity.orphans` will find it."""
+    """Remove a file that does not count (any more); if that fails, `integrity.orphans` will find it.
+
+    Raises as `file_of` does: nothing but a checkpoint of the run is ever removed.
+    """
+    path = file_of(workspace, checkpoint)
     with suppress(OSError):
-        (workspace.root / checkpoint.path).unlink()
+        path.unlink()
+
+
+def file_of(workspace: Workspace, checkpoint: Checkpoint) -> Path:
+    """Return the file of a checkpoint. Raises Foreign for a path that leads elsewhere, Unwritable for a link."""
+    return places.file_of(workspace, checkpoint.run_id, checkpoint.path)
 
 
 def unsoundness(workspace: Workspace, checkpoint: Checkpoint) -> str | None:
     """Return why the file is not what was written, None if it is bit for bit the same.
 
     Raises Unwritable or another StoreError if the file cannot be read at the moment (no permission, a file system that
-    is not mounted): a sound checkpoint must not be given up for that.
+    is not mounted): a sound checkpoint must not be given up for that. Raises as `file_of` does.
     """
-    path = workspace.root / checkpoint.path
+    path = file_of(workspace, checkpoint)
     try:
         size = path.stat().st_size
         if size != checkpoint.size:
@@ -149,7 +156,7 @@ def sweep(store: Store, run_id: str, attempt: int) -> list[Path]:
     attempt has taken over meanwhile, its files have a higher number in their names. Files whose names `write` did not
     make are left alone.
     """
-    folder = store.workspace.checkpoints / run_id
+    folder = places.folder_of(store.workspace, run_id)
     names = {Path(checkpoint.path).name for checkpoint in live(store, run_id)}
     with translated(folder):
         strays = [path for path in sorted(folder.glob("*")) if path.name not in names and _before(path, attempt)]
@@ -160,5 +167,5 @@ def sweep(store: Store, run_id: str, attempt: int) -> list[Path]:
 
 def _before(path: Path, attempt: int) -> bool:
     """Return whether an earlier attempt wrote the file, by its name."""
-    match = _ATTEMPT.match(path.name)
-    return match is not None and int(match[1]) < attempt
+    wrote = places.attempt_of(path)
+    return wrote is not None and wrote < attempt

@@ -80,7 +80,10 @@ def _supersede(store: Store, run_id: str) -> list[Checkpoint]:
            RETURNING run_id, attempt, step, path, sha256, size""",
         {"run_id": run_id, "kept": KEPT},
     )
-    return [Checkpoint(**row) for row in rows]
+    superseded = [Checkpoint(**row) for row in rows]
+    for checkpoint in superseded:
+        checkpoints.file_of(store.workspace, checkpoint)  # raises before anything is committed or removed
+    return superseded
 
 
 def rewind(store: Store, held: Holding, to: Resumption) -> None:

@@ -8,13 +8,23 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from store import migrations, sums
-from store.errors import NoWorkspace, OlderWorkspace, UnusableEngine, translated
+from store import journal, migrations, names, places, schema, sums
+from store.errors import (
+    Corrupt,
+    Foreign,
+    Gone,
+    NoWorkspace,
+    OlderWorkspace,
+    UnusableEngine,
+    restore,
+    translated,
+)
 from store.turns import Turns
 from store.workspace import Workspace
 
 Parameters = Sequence[Any] | Mapping[str, Any]
 
+LARGEST_VALUE = 2**28  # bytes; far more than any value that is written, and little enough for memory
 OLDEST_ENGINE = (3, 37, 0)  # the first with STRICT tables
 
 
@@ -25,6 +35,27 @@ def wal_is_safe(version: tuple[int, ...]) -> bool:
     branches to which the fix was backported.
     """
     return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51, 0) or (3, 44, 6) <= version < (3, 45, 0)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from any other, None if there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _check_nothing_was_lost(workspace: Workspace, state: str) -> None:
+    """Raise Corrupt if there are checkpoints, though the database has nothing. state: of the database, in words."""
+    left = places.finished(workspace)
+    if left:
+        count = "a checkpoint" if len(left) == 1 else f"{len(left):,} checkpoints"
+        raise Corrupt(
+            f"{workspace.database} {state}, but {workspace.checkpoints} has {count} of runs that it named "
+            f"({left[0].parent.name}/{left[0].name}): {restore(workspace.database)}, or move {workspace.checkpoints} "
+            "away to begin anew"
+        )
 
 
 class Store:
@@ -40,40 +71,49 @@ class Store:
         self.readonly = readonly
         self._connection = connection
         self._turns = Turns(connection)
+        self._file = _identity(workspace.database)
 
     @classmethod
     def create(cls, path: str | Path, timeout: float = 30.0) -> Store:
-        """Open the workspace in the folder `path`; folder and database are made if they do not exist.
+        """Open the workspace in the folder `path`; folder, database and schema are made if they do not exist.
 
-        Raises the errors of `open` except NoWorkspace.
+        Nothing else makes a database. Raises the errors of `open` except NoWorkspace, and Corrupt if the database is
+        missing or empty while there are checkpoints, which a lost database may have named.
         """
         workspace = Workspace(Path(path))
         with translated(workspace.root):
             workspace.root.mkdir(parents=True, exist_ok=True)
+            if not workspace.database.exists():
+                _check_nothing_was_lost(workspace, "is missing")
         return cls._connect(workspace, "rwc", readonly=False, timeout=timeout)
 
     @classmethod
-    def open(cls, path: str | Path, readonly: bool = False, timeout: float = 30.0) -> Store:
+    def open(cls, path: str | Path, readonly: bool = False, timeout: float = 30.0, any_names: bool = False) -> Store:
         """Open the workspace in the folder `path`; an older schema is upgraded first, in one transaction.
 
         readonly: write nothing, upgrade nothing. timeout: seconds to wait for the locks of other processes before Busy
-        is raised. Raises NoWorkspace, NewerWorkspace, OlderWorkspace (only if readonly), UnusableEngine, Unwritable,
-        Busy, Corrupt.
+        is raised. any_names: take names that are not allowed (see `store.names`), for whoever looks for damage and
+        makes no path of them. Raises NoWorkspace, NewerWorkspace, OlderWorkspace (only if readonly), UnusableEngine,
+        Unwritable, Busy, Corrupt (also if the database is empty), and Foreign if its schema or a name in it is not of
+        this program.
         """
         workspace = Workspace(Path(path))
         with translated(workspace.root):
             if not workspace.database.exists():
                 raise NoWorkspace(f"no workspace in {workspace.root}; make one with `rnnctl init`")
-        return cls._connect(workspace, "rw", readonly, timeout)
+        return cls._connect(workspace, "rw", readonly, timeout, any_names)
 
     @classmethod
-    def _connect(cls, workspace: Workspace, mode: str, readonly: bool, timeout: float) -> Store:
+    def _connect(
+        cls, workspace: Workspace, mode: str, readonly: bool, timeout: float, any_names: bool = False
+    ) -> Store:
         engine = sqlite3.sqlite_version_info
         if engine < OLDEST_ENGINE:
             raise UnusableEngine(
                 f"SQLite {sqlite3.sqlite_version} is too old (3.37 is needed); use a Python with a newer one"
             )
         with translated(workspace.database):
+            journal.check(workspace.database)
             # A read-only store opens with mode=rw too, so that SQLite can roll back what a killed writer left half
             # done; query_only prevents any other change. SQLite itself opens the file for reading if it may not write.
             connection = sqlite3.connect(
@@ -81,22 +121,32 @@ class Store:
             )
         store = cls(workspace, connection, readonly)
         try:
-            store._configure(wal_is_safe(engine))
+            store._configure(wal_is_safe(engine), may_create=mode == "rwc")
+            if not any_names:
+                names.check(store)
         except BaseException:
             store.close()
             raise
         return store
 
-    def _configure(self, wal_safe: bool) -> None:
+    def _configure(self, wal_safe: bool, may_create: bool) -> None:
         self._connection.row_factory = sqlite3.Row
+        self._connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
         if self.readonly:
             self._pragma("query_only = ON")
         self._pragma("synchronous = FULL")
         sums.register(self._connection)
-        version = migrations.version(self._connection, self.workspace)
-        # The journal mode is chosen once, for a new database: others may be using an existing one.
-        if version == 0 and wal_safe and not self.readonly:
-            self._pragma("journal_mode = WAL")
+        version = self._checked_version()
+        if version == 0:
+            if not may_create:
+                raise Corrupt(
+                    f"{self.workspace.database} is empty: what was in it is lost; {restore(self.workspace.database)}. "
+                    "If nothing was ever registered in it, run `rnnctl init`"
+                )
+            _check_nothing_was_lost(self.workspace, "is empty")
+            # The journal mode is chosen once, for a new database: others may be using an existing one.
+            if wal_safe:
+                self._pragma("journal_mode = WAL")
         if self.value("PRAGMA journal_mode") == "wal" and not wal_safe:
             raise UnusableEngine(
                 f"{self.workspace.database} is in WAL mode, where SQLite {sqlite3.sqlite_version} can lose "
@@ -110,12 +160,43 @@ class Store:
                 )
             with self.transaction():
                 migrations.upgrade(self._connection, self.workspace)
+                self._check_schema(migrations.SCHEMA)
         self._pragma("foreign_keys = ON")
+
+    def _checked_version(self) -> int:
+        """Return how many steps the schema has taken, after making sure that it is what these steps make."""
+        with self.snapshot():  # another process may upgrade it
+            version = migrations.version(self._connection, self.workspace)
+            self._check_schema(version)
+        return version
+
+    def _check_schema(self, steps: int) -> None:
+        """Raise Foreign if the schema is not the one that the first `steps` steps make."""
+        with translated(self.workspace.database):
+            differences = schema.differences(self._connection, steps)
+        if differences:
+            more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
+            raise Foreign(
+                f"{self.workspace.database} does not have the schema that rnnctl makes: {', '.join(differences[:3])}"
+                f"{more}; nothing in it was used: it may be made to do harm. "
+                "Use it only if you know who changed it, and undo the change first"
+            )
 
     def _pragma(self, setting: str) -> None:
         """Set a PRAGMA, which does not belong to any transaction."""
         with translated(self.workspace.database):
             self._connection.execute(f"PRAGMA {setting}").fetchall()
+
+    def check_present(self) -> None:
+        """Raise Gone if the database is no longer the file that was opened.
+
+        SQLite goes on with a deleted file as if nothing had happened, and what it writes is lost.
+        """
+        with translated(self.workspace.database):
+            if self._file is not None and _identity(self.workspace.database) != self._file:
+                raise Gone(
+                    f"{self.workspace.database} was deleted, moved or replaced while it was in use; nothing was written"
+                )
 
     def close(self) -> None:
         self._connection.close()
@@ -131,10 +212,12 @@ class Store:
         """Keep all changes made inside, or none: BEGIN IMMEDIATE, then COMMIT, or ROLLBACK if anything is raised.
 
         The write lock is taken at the start. A deferred BEGIN would fail with "database is locked" in the middle,
-        without waiting, if two processes claim at once. Raises Busy if the lock is not free within the timeout.
+        without waiting, if two processes claim at once. Raises Busy if the lock is not free within the timeout, and
+        Gone if the workspace was deleted meanwhile.
         """
         assert not self.readonly, "a read-only store has no transactions"
         assert not self._connection.in_transaction, "transactions do not nest"
+        self.check_present()
         try:
             with translated(self.workspace.database):
                 self._turns.begin()
@@ -149,6 +232,21 @@ class Store:
             raise
         finally:
             self._turns.end()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Read one state of the database inside, whatever other processes commit.
+
+        Without write-ahead logging, they wait with their commits until the end.
+        """
+        try:
+            with translated(self.workspace.database):
+                self._connection.execute("BEGIN").fetchall()
+                self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # BEGIN alone reads nothing
+            yield
+        finally:
+            with suppress(sqlite3.Error):
+                self._connection.execute("ROLLBACK")
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         """Return all rows of a query."""

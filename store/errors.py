@@ -7,6 +7,7 @@ itself (a wrong statement, a closed connection) stay what they are: they should 
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -51,6 +52,14 @@ class Corrupt(StoreError):
     """A file is damaged, or is not what its name says."""
 
 
+class Foreign(StoreError):
+    """The database has something that this program never writes, so that it may do harm. Nothing was changed."""
+
+
+class Gone(StoreError):
+    """The workspace was deleted, moved or replaced while it was open. Nothing was written."""
+
+
 class Conflict(StoreError):
     """A row contradicts the rows that are there: a second history row for a step, a reference to no row."""
 
@@ -69,6 +78,20 @@ class NotFound(StoreError):
         self.name = name
         self.known = list(known)
 
+
+def beside(database: Path) -> tuple[Path, Path, Path]:
+    """Return the files that SQLite keeps beside a database: its journal, its write-ahead log and the log's index."""
+    journal, wal, index = (database.with_name(f"{database.name}-{kind}") for kind in ("journal", "wal", "shm"))
+    return journal, wal, index
+
+
+def restore(database: Path) -> str:
+    """Return the advice to restore a database, as the end of a message."""
+    names = [path.name for path in beside(database)]
+    return f"restore it from a backup, and move {', '.join(names[:-1])} and {names[-1]} away if they are there"
+
+
+LONGEST_PATH = 504  # bytes of a database's path: SQLite takes 512, and adds the ending of the journal
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -119,12 +142,18 @@ def _of_sqlite(error: sqlite3.Error, path: Path) -> StoreError | None:
     # SQLite reports only ENOSPC as full. A used-up quota or file size limit arrives as a failed write.
     if primary == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_WRITE:
         return DiskFull(_disk_full(path))
+    if primary == sqlite3.SQLITE_CANTOPEN and (length := len(os.fsencode(path))) > LONGEST_PATH:
+        return Unwritable(
+            f"{path} has {length:,} bytes, and SQLite takes at most {LONGEST_PATH}; use a folder with a shorter path"
+        )
     if primary in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return Unwritable(_no_access(path))
     if primary == sqlite3.SQLITE_NOTADB:
-        return Corrupt(f"{path} is not a database; move it away, or restore it from a backup")
+        return Corrupt(f"{path} is not a database; move it away, or {restore(path)}")
     if primary == sqlite3.SQLITE_CORRUPT:
-        return Corrupt(f"{path} is damaged ({error}); restore it from a backup")
+        return Corrupt(f"{path} is damaged ({error}); {restore(path)}")
+    if primary == sqlite3.SQLITE_TOOBIG:
+        return Foreign(f"{path} has a value that is larger than any that rnnctl writes")
     if primary == sqlite3.SQLITE_IOERR:
         return StoreError(f"{path} could not be read or written ({error}); check the disk, then try again")
     if primary == sqlite3.SQLITE_CONSTRAINT:

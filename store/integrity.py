@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from store import names, places
 from store.checkpoints import is_live, live, unsoundness
 from store.connection import Store
 from store.errors import Corrupt, StoreError, translated
@@ -33,6 +37,16 @@ def database_findings(store: Store) -> list[Finding]:
     ]
 
 
+def name_findings(store: Store) -> list[Finding]:
+    """Return the first name that is not allowed, because it would lead elsewhere as part of a path."""
+    name = names.wrong(store)
+    return (
+        []
+        if name is None
+        else [Finding("database", store.workspace.database.name, f"has {name}, which is not allowed")]
+    )
+
+
 def checkpoint_findings(store: Store) -> list[Finding]:
     """Return the live checkpoints whose files are not bit for bit what was written. Reads all files."""
     findings = []
@@ -50,21 +64,31 @@ def checkpoint_findings(store: Store) -> list[Finding]:
 def orphans(store: Store) -> list[Path]:
     """Return checkpoint files that no row points to: killed attempts and interrupted removals left them behind.
 
-    Folders of running runs are left out, because a file that is about to be committed has no row yet.
+    A database that was lost, or restored from an older backup, leaves such files too. Folders of running runs are left
+    out, because a file that is about to be committed has no row yet.
     """
-    folder = store.workspace.checkpoints
     running = {row[0] for row in store.rows("SELECT run_id FROM jobs WHERE status = 'running'")}
-    counted = {store.workspace.root / checkpoint.path for checkpoint in live(store)}
-    with translated(folder):
-        files = [path for path in sorted(folder.glob("*/*")) if path.parent.name not in running]
-    return [path for path in files if path not in counted]
+    named = {store.workspace.root / checkpoint.path for checkpoint in live(store)}
+    return [path for path in places.files(store.workspace) if path.parent.name not in running and path not in named]
 
 
-def remove_orphans(store: Store) -> list[Path]:
-    """Remove the files that `orphans` returns, and return them. No run can be claimed meanwhile."""
-    with store.transaction():
-        paths = orphans(store)
-        for path in paths:
-            with translated(path):
-                path.unlink(missing_ok=True)
-    return paths
+def set_orphans_aside(store: Store) -> list[Path]:
+    """Move the files that `orphans` returns into the folder `set-aside`, and return their new places.
+
+    They are not removed, because a lost database may have named them. No run can be claimed meanwhile.
+    """
+    aside = store.workspace.set_aside
+    moved = []
+    with store.transaction(), translated(aside):
+        for path in orphans(store):
+            place = _free_place(aside / path.parent.name / path.name)
+            places.refuse_link(aside)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            moved.append(Path(shutil.move(path, place)))
+    return moved
+
+
+def _free_place(path: Path) -> Path:
+    """Return the path, or one with a number after it if there is something at the path."""
+    numbered = (path.with_name(f"{path.name}.{number}") for number in itertools.count(2))
+    return next(place for place in itertools.chain([path], numbered) if not os.path.lexists(place))

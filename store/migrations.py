@@ -291,17 +291,22 @@ def upgrade(connection: sqlite3.Connection, workspace: Workspace) -> None:
         connection.execute(f"PRAGMA user_version = {SCHEMA}")
 
 
+def take(connection: sqlite3.Connection, step: Step) -> None:
+    """Take one step, inside the caller's transaction. The connection's rows are sqlite3.Row."""
+    if callable(step):
+        step(connection)
+        return
+    for statement in step:
+        connection.execute(statement)  # one by one: executescript would commit the transaction
+
+
 def _migrations() -> Migrations:
     """Return the steps as sqlite-utils wants them: each has a name, is applied once, and is recorded."""
     from sqlite_utils import Migrations
 
     def applying(step: Step) -> Callable[[Database], None]:
         def apply(database: Database) -> None:
-            if callable(step):
-                step(database.conn)
-                return
-            for statement in step:
-                database.execute(statement)  # one by one: executescript would commit the transaction
+            take(database.conn, step)
 
         return apply
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from store import lineage
+from store import lineage, names
 from store.connection import Store
 from store.encoding import to_json
 from store.lineage import Descent
@@ -54,11 +54,15 @@ def register(store: Store, studies: list[StudyRecord], now: float) -> list[Regis
     """Register studies, all or none. Each new run is queued.
 
     A study that is registered again takes the new text, labels, specs and shapes; its runs and descents stay, and new
-    ones are added. Raises ValueError for a study that names a run twice, Conflict for a descent from or to a run that
-    is not registered.
+    ones are added. Raises ValueError for a study that names a run twice and for a name that is not allowed (see
+    `store.names`), Conflict for a descent from or to a run that is not registered.
     """
     with store.transaction():
-        return [_register_study(store, study, now) for study in studies]
+        registered = [_register_study(store, study, now) for study in studies]
+        wrong = names.wrong(store)
+        if wrong is not None:
+            raise ValueError(f"{wrong} is not allowed")
+        return registered
 
 
 def rekey(store: Store, keys: Mapping[str, str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""The folder of one workspace: database, checkpoints, logs, figures."""
+"""The folder of one workspace: database, checkpoints, logs, figures, files set aside."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ class Workspace:
     def checkpoints(self) -> Path:
         """One folder for each run."""
         return self.root / "checkpoints"
+
+    @property
+    def set_aside(self) -> Path:
+        """Files that nothing here needs, but that a lost database may have named."""
+        return self.root / "set-aside"
 
     @property
     def logs(self) -> Path:

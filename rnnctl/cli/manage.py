@@ -60,27 +60,30 @@ def cancel(
 
 
 def doctor(
-    repair: Annotated[bool, typer.Option("--repair", help="Remove files that nothing refers to. Asks first.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Set orphans aside: move them into set-aside/. Asks first.")
+    ] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Check database, checkpoints, file system and versions. The exit status is 1 if something is wrong.
 
-    A workspace of an older version of rnnctl is upgraded first, as by every command that writes.
+    Orphans are checkpoint files that the database does not name. A workspace of an older version of rnnctl is upgraded
+    first, as by every command that writes.
     """
     from rnnctl.lab import maintain
 
-    with opened(workspace) as store:
+    with opened(workspace, any_names=True) as store:
         diagnosis = maintain.diagnose(store)
         if as_json:
             out_json(diagnosis)
         else:
             _print(diagnosis)
         strays = diagnosis.orphans
-        if repair and strays and (yes or confirmed(f"remove {counted(len(strays), 'file')}?")):
-            removed = maintain.remove_orphans(store)
-            say(f"{counted(len(removed), 'file')} removed")
+        if repair and strays and (yes or confirmed(f"move {counted(len(strays), 'file')} into set-aside?")):
+            aside = maintain.set_orphans_aside(store)
+            say(f"{counted(len(aside.files), 'file')} moved into {aside.folder}; delete it if no database misses them")
     if diagnosis.wrong:
         raise typer.Exit(FAILURE)
 
@@ -93,7 +96,10 @@ def _print(diagnosis: Diagnosis) -> None:
     for path in diagnosis.orphans:
         out(f"orphan: {path}")
     if diagnosis.orphans:
-        out("orphans are left by killed attempts and do no harm; rnnctl doctor --repair removes them")
+        out("killed attempts leave orphans, and so does a lost database; rnnctl doctor --repair sets them aside")
+    if diagnosis.unknown:
+        unknown = counted(diagnosis.unknown, "orphan")
+        out(f"{unknown} of runs unknown to this database: these checkpoints may belong to another one")
     if not diagnosis.wrong:
         out("database and checkpoints are whole")
 

@@ -53,29 +53,49 @@ def cancel(store: Store, run_ids: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The state of a workspace. wrong: what is damaged. orphans: files that nothing refers to, which do no harm."""
+    """The state of a workspace.
+
+    wrong: what is damaged. orphans: checkpoint files that the database does not name. unknown: how many of them are of
+    runs that it does not know.
+    """
 
     facts: dict[str, Any]
     wrong: list[Finding]
     orphans: list[str]
+    unknown: int
 
 
 def diagnose(store: Store) -> Diagnosis:
     """Check the database and all checkpoints, and tell which versions of everything are in use. Loads torch."""
     from store import integrity
 
+    orphans = integrity.orphans(store)
+    known = {row.run_id for row in queries.runs_of(store, run_ids={path.parent.name for path in orphans})}
     return Diagnosis(
         _facts(store),
-        [*integrity.database_findings(store), *integrity.checkpoint_findings(store)],
-        [str(path) for path in integrity.orphans(store)],
+        [
+            *integrity.database_findings(store),
+            *integrity.name_findings(store),
+            *integrity.checkpoint_findings(store),
+        ],
+        [str(path) for path in orphans],
+        sum(path.parent.name not in known for path in orphans),
     )
 
 
-def remove_orphans(store: Store) -> list[Path]:
-    """Remove the checkpoint files that nothing refers to, and return them."""
+@dataclass(frozen=True)
+class SetAside:
+    """Files that were moved into a folder."""
+
+    folder: Path
+    files: list[Path]
+
+
+def set_orphans_aside(store: Store) -> SetAside:
+    """Move the checkpoint files that the database does not name into a folder of their own. Raises StoreError."""
     from store import integrity
 
-    return integrity.remove_orphans(store)
+    return SetAside(store.workspace.set_aside, integrity.set_orphans_aside(store))
 
 
 def _facts(store: Store) -> dict[str, Any]:

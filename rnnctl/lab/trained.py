@@ -38,7 +38,7 @@ def newest(store: Store, row: RunRow) -> Newest:
     notes = [f"{passed.checkpoint.path} {passed.reason}" for passed in resumption.passed_over]
     if resumption.checkpoint is None:
         return Newest(None, notes)
-    path = store.workspace.root / resumption.checkpoint.path
+    path = checkpoints.file_of(store.workspace, resumption.checkpoint)
     state = torch.load(path, map_location="cpu", weights_only=True)
     try:
         return Newest(Trained.from_state(state, row.run_id, read_spec(row.spec)), notes)

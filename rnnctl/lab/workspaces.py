@@ -26,9 +26,12 @@ def root_of(folder: Path | None = None) -> Path:
 
 
 @contextmanager
-def opened(folder: Path | None = None, *, readonly: bool = False) -> Iterator[Store]:
-    """Open the store of a workspace (see `root_of`) and close it at the end. Raises StoreError."""
-    with Store.open(root_of(folder), readonly=readonly) as store:
+def opened(folder: Path | None = None, *, readonly: bool = False, any_names: bool = False) -> Iterator[Store]:
+    """Open the store of a workspace (see `root_of`) and close it at the end. Raises StoreError.
+
+    any_names: also where names of studies or runs are not allowed, for whoever looks for damage.
+    """
+    with Store.open(root_of(folder), readonly=readonly, any_names=any_names) as store:
         yield store
 
 

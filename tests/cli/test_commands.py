@@ -324,14 +324,35 @@ def test_doctor_finds_a_sound_workspace_sound(trained):
     assert json.loads(rnnctl("doctor", "--json", cwd=trained, check=0).stdout)["wrong"] == []
 
 
-def test_doctor_finds_and_removes_orphans(tmp_path):
+def test_doctor_finds_orphans_and_sets_them_aside(tmp_path):
     folder = workspace(tmp_path / "w")
     stray = folder / "checkpoints" / "r1-nobody" / "a1-s5.pt"
     stray.parent.mkdir(parents=True)
     stray.write_bytes(b"x")
     assert str(stray) in rnnctl("doctor", cwd=folder, check=0).stdout
-    rnnctl("doctor", "--repair", "--yes", cwd=folder, check=0)
+    told = rnnctl("doctor", "--repair", "--yes", cwd=folder, check=0).stderr
+    assert told == f"1 file moved into {folder}/set-aside; delete it if no database misses them\n"
     assert not stray.exists()
+    assert (folder / "set-aside" / "r1-nobody" / "a1-s5.pt").read_bytes() == b"x"
+
+
+def test_an_empty_database_is_refused_by_every_command_and_costs_no_checkpoint(tmp_path):
+    folder = workspace(tmp_path / "w")
+    rnnctl("train", cwd=folder, check=0)
+    (folder / "rnnctl.db").write_bytes(b"")
+    files = sorted((folder / "checkpoints").rglob("*.ckpt"))
+    assert files
+    for command in (
+        ["doctor"], ["doctor", "--repair", "--yes"], ["train"], ["status"], ["examine"], ["backup", tmp_path / "copy"],
+    ):  # fmt: skip
+        one_line(
+            rnnctl(*command, cwd=folder, check=1),
+            "rnnctl.db is empty: what was in it is lost; restore it from a backup",
+        )
+    one_line(rnnctl("init", cwd=folder, check=1), "rnnctl.db is empty, but ", f"has {len(files)} checkpoints of runs")
+    assert (folder / "rnnctl.db").read_bytes() == b""
+    assert sorted((folder / "checkpoints").rglob("*.ckpt")) == files
+    assert not (tmp_path / "copy").exists()
 
 
 def test_a_backup_is_a_workspace_with_the_same_bits(trained, tmp_path):

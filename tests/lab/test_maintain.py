@@ -27,15 +27,17 @@ def test_nothing_to_do_is_an_error(store):
         maintain.chosen(store, study="tinny")
 
 
-def test_a_stray_file_is_found_and_removed(store):
+def test_a_stray_file_is_found_and_set_aside(store):
     stray = store.workspace.checkpoints / "r1-nobody" / "a1-s5.pt"
     stray.parent.mkdir(parents=True)
     stray.write_bytes(b"x")
     diagnosis = maintain.diagnose(store)
-    assert (diagnosis.wrong, diagnosis.orphans) == ([], [str(stray)])
+    assert (diagnosis.wrong, diagnosis.orphans, diagnosis.unknown) == ([], [str(stray)], 1)
     assert diagnosis.facts["workspace"] == str(store.workspace.root)
-    assert maintain.remove_orphans(store) == [stray]
+    aside = maintain.set_orphans_aside(store)
+    assert aside == maintain.SetAside(store.workspace.root / "set-aside", [aside.folder / "r1-nobody" / "a1-s5.pt"])
     assert not stray.exists()
+    assert aside.files[0].read_bytes() == b"x"
 
 
 def test_each_card_is_a_fact(store, monkeypatch):

@@ -1,4 +1,5 @@
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -54,12 +55,24 @@ def test_a_damaged_page_is_found(lab, committed):
     assert first.subject == "rnnctl.db"
 
 
-def test_orphans_are_listed_and_removed_except_in_folders_of_running_runs(lab, committed):
+def test_orphans_are_listed_and_set_aside_except_in_folders_of_running_runs(lab, committed):
     (first, second), kept = committed
-    stray, about_to_be_committed = lab.write(first, 20), lab.write(second, 20)
+    stray, about_to_be_committed = lab.write(first, 20, b"stray"), lab.write(second, 20)
     queue.release(lab.store, first, 30.0)
     assert integrity.orphans(lab.store) == [lab.folder / stray.path]
-    assert integrity.remove_orphans(lab.store) == [lab.folder / stray.path]
+    (aside,) = integrity.set_orphans_aside(lab.store)
+    assert aside == lab.folder / "set-aside" / first.run_id / Path(stray.path).name
+    assert aside.read_bytes() == b"stray"
     left = {str(lab.folder / path) for path in (about_to_be_committed.path, *(one.path for one in kept))}
     assert lab.everything()[1].keys() == left
-    assert integrity.remove_orphans(lab.store) == []
+    assert integrity.set_orphans_aside(lab.store) == []
+
+
+def test_nothing_that_was_set_aside_is_replaced(lab):
+    folder = lab.store.workspace.checkpoints / "r1-nobody"
+    folder.mkdir(parents=True)
+    for content in (b"1", b"2", b"3"):
+        folder.joinpath("a.pt").write_bytes(content)
+        integrity.set_orphans_aside(lab.store)
+    aside = lab.folder / "set-aside" / "r1-nobody"
+    assert {path.name: path.read_bytes() for path in aside.iterdir()} == {"a.pt": b"1", "a.pt.2": b"2", "a.pt.3": b"3"}

@@ -140,7 +140,7 @@ def test_an_upgraded_workspace_takes_what_earlier_versions_did_not_know(tmp_path
 
 def test_an_empty_file_from_a_creation_that_was_cut_off_becomes_a_workspace(tmp_path, lab):
     tmp_path.joinpath("rnnctl.db").touch()
-    Store.open(tmp_path).close()
+    Store.create(tmp_path).close()
     assert schema(tmp_path) == schema(lab.folder)
 
 

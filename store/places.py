@@ -1,0 +1,98 @@
+"""Where checkpoint files lie: `checkpoints/RUN/attempt-0001-step-000000100-5f3a09bc.ckpt`, and nowhere else.
+
+Every path that comes from the database goes through `file_of`, because a workspace can come from somebody else: a path
+or a symbolic link in it could name any file of the user.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import Path
+
+from store.errors import Foreign, Gone, Unwritable, translated
+from store.files import sync_folder
+from store.workspace import Workspace
+
+_FILE = re.compile(r"attempt-(?P<attempt>\d+)-step-\d+-[0-9a-f]+\.ckpt")
+_RUN = re.compile(r"[A-Za-z0-9][^/\0]*")
+
+
+def new_name(attempt: int, step: int) -> str:
+    """Return a name for a checkpoint file: the attempt, the step, and a random part, so that no name is used twice."""
+    return f"attempt-{attempt:04d}-step-{step:09d}-{secrets.token_hex(4)}.ckpt"
+
+
+def attempt_of(path: Path) -> int | None:
+    """Return the attempt that wrote a file, complete or not, by its name; None if it is no checkpoint."""
+    match = _FILE.match(path.name)
+    return None if match is None else int(match["attempt"])
+
+
+def folder_of(workspace: Workspace, run_id: str) -> Path:
+    """Return the folder for the checkpoints of a run, which may not exist.
+
+    Raises Foreign for a run id that leads elsewhere, Unwritable if a symbolic link is in the way.
+    """
+    if _RUN.fullmatch(run_id) is None:
+        raise Foreign(f"{workspace.database} has the run id {run_id!r}, which rnnctl never writes")
+    folder = workspace.checkpoints / run_id
+    for path in (workspace.checkpoints, folder):
+        refuse_link(path)
+    return folder
+
+
+def refuse_link(path: Path) -> None:
+    """Raise Unwritable if the path is a symbolic link."""
+    if path.is_symlink():
+        raise Unwritable(
+            f"{path} cannot be used: it is a symbolic link to {path.readlink()}, and what a workspace writes stays in "
+            "its own folder; put a folder or file in its place, or move the workspace as a whole"
+        )
+
+
+def make_folder(workspace: Workspace, run_id: str) -> Path:
+    """Return the folder for the checkpoints of a run, which is made if it does not exist.
+
+    Raises as `folder_of` does, and Gone if there is no workspace folder any more: it is not made again.
+    """
+    folder = folder_of(workspace, run_id)
+    with translated(folder):
+        for path in (workspace.checkpoints, folder):
+            if not path.is_dir():
+                try:
+                    path.mkdir(exist_ok=True)
+                    sync_folder(path.parent)
+                except FileNotFoundError:
+                    raise Gone(f"{workspace.root} was deleted or moved; nothing was written") from None
+    return folder
+
+
+def file_of(workspace: Workspace, run_id: str, path: str) -> Path:
+    """Return the file of a checkpoint of a run. path: as the database has it.
+
+    Raises Foreign unless it is a name that `new_name` makes in the run's folder, and Unwritable for a symbolic link.
+    """
+    file = folder_of(workspace, run_id) / path.rpartition("/")[2]
+    if _FILE.fullmatch(file.name) is None or path != f"{workspace.checkpoints.name}/{run_id}/{file.name}":
+        raise Foreign(
+            f"{workspace.database} names {path!r} as a checkpoint of run {run_id}, which is not a file that rnnctl "
+            f"writes in {workspace.checkpoints.name}/{run_id}; it was neither read nor removed"
+        )
+    refuse_link(file)
+    return file
+
+
+def files(workspace: Workspace) -> list[Path]:
+    """Return all files in the folders of runs, finished checkpoints or not. Symbolic links to folders are left out."""
+    root = workspace.checkpoints
+    if root.is_symlink():
+        return []
+    with translated(root):
+        folders = [path for path in sorted(root.glob("*")) if path.is_dir() and not path.is_symlink()]
+        return [path for folder in folders for path in sorted(folder.glob("*"))]
+
+
+def finished(workspace: Workspace) -> list[Path]:
+    """Return the finished checkpoint files of all runs, whether a database names them or not."""
+    return [path for path in files(workspace) if _FILE.fullmatch(path.name) is not None]
