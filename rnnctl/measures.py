@@ -19,10 +19,11 @@ class Reference:
     field: str  # of a result
     label: str  # in sentences and figures
     heading: str  # above a column of a table
+    se: str | None = None  # of a result: the standard error of that field
 
 
-FLOOR = Reference("floor", "floor", "floor")
-FLOOR_BITS = Reference("floor_bits_per_byte", "floor", "floor bits/byte")
+FLOOR = Reference("floor", "floor", "floor", "floor_se")
+FLOOR_BITS = Reference("floor_bits_per_byte", "floor", "floor bits/byte", "floor_bits_per_byte_se")
 CHANCE = Reference("chance_error", "chance", "chance %")
 
 

@@ -77,6 +77,11 @@ def number(value: float | None, digits: int = 4) -> str:
     return "-" if value is None or not math.isfinite(value) else f"{value + 0.0:.{digits}g}"  # + 0.0: not -0
 
 
+def with_se(value: float | None, se: float | None) -> str:
+    """Return a number with its standard error, for a table or a sentence; without it if it is 0 or not known."""
+    return number(value) if se is None or not se or not math.isfinite(se) else f"{number(value)} ± {number(se, 2)}"
+
+
 def counted(n: int, noun: str) -> str:
     """Return a number of things: 1 run, 2 keys, 3 studies."""
     plural = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"

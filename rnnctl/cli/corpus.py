@@ -8,7 +8,7 @@ import typer
 
 from rnnctl.cli.options import JsonOption
 from rnnctl.cli.output import UserError, out, out_json, table
-from rnnctl.words import counted, cut, number
+from rnnctl.words import counted, cut, number, with_se
 
 if TYPE_CHECKING:
     from rnnctl.lab.corpus import CorpusFacts
@@ -33,7 +33,8 @@ def corpus(
 ) -> None:
     """Show the size, hash, symbols and splits of a text. Also show the losses that are reached on it without a network.
 
-    Unigram and bigram are fitted to the training split. The entropy is the loss that they would have if they were
+    Unigram and bigram are fitted to the training split, and smoothed in the way that is best on the validation split. ±
+    is the standard error. The entropy is the loss that they would have if they were
     fitted to the split itself; no unigram or bigram does better there. The vocabulary of level bpe is trained on first
     use and kept.
     """
@@ -63,7 +64,7 @@ def _print(facts: CorpusFacts) -> None:
             name,
             f"{split.length:,}",
             predictor,
-            number(floor.nats),
+            with_se(floor.nats, floor.nats_se),
             number(floor.bits_per_byte),
             number(100 * floor.error),
             number(entropy),

@@ -17,7 +17,7 @@ from rnnctl.cli.options import (
 )
 from rnnctl.cli.output import UserError, duration, notes, out, out_csv, out_json, table
 from rnnctl.measures import MEASURES
-from rnnctl.words import counted, number
+from rnnctl.words import counted, number, with_se
 
 if TYPE_CHECKING:
     from rnnctl.lab.examine import ConfigurationResult, Examination
@@ -57,8 +57,9 @@ def examine(
     """Rank configurations by their results. Beside them stands what is reached without learning.
 
     Losses are validation losses in nats (for text, nats per symbol), or mean squared errors for addition and
-    multiplication. ± is the standard deviation over replicates. A run breaks the floor at the first check that is more
-    than 1 % below it. The table shows the median update over the replicates that broke it.
+    multiplication. ± is the standard deviation over replicates; of a floor, its standard error. A run breaks the floor
+    at the first check that is more than 1 % below it and, for text, clearly more than chance explains. The table shows
+    the median update over the replicates that broke it.
     """
     from rnnctl.lab import examine as lab
 
@@ -111,6 +112,8 @@ def _print(examination: Examination) -> None:
         out(f"... and {counted(examination.more, 'more configuration')} (--top 0 shows all)")
     if not all(run.exact for run in examination.every_run):
         out("note: some runs went on in another environment than they began in; rnnctl show RUN says which")
+    if any(run.has_former_floor for run in examination.every_run):
+        out("note: floors of text without ± are those of an earlier version, which were too high for short texts")
     if examination.below is not None:
         out()
         every = counted(len(examination.every_run), "run")
@@ -134,7 +137,7 @@ def _cells(group: ConfigurationResult, text: bool) -> list[str]:
         _spread(spreads["loss"]),
         *_if(text, _spread(spreads["bits_per_byte"])),
         _spread(spreads["last_loss"]),
-        number(group.floor),
+        with_se(group.floor, group.floor_se),
         _spread(spreads["error"], error.scale),
         number(error.scaled(group.chance_error)),
         f"{update} ({len(broke)} of {group.runs})" if group.runs > 1 else update,

@@ -12,7 +12,7 @@ import typer
 
 from rnnctl.cli.options import JsonOption, WorkspaceOption, opened
 from rnnctl.cli.output import UserError, duration, flush, notes, out, out_json, table
-from rnnctl.words import counted, lines_of, number
+from rnnctl.words import counted, lines_of, number, with_se
 
 if TYPE_CHECKING:
     from rnnctl.lab.show import RunDetails
@@ -115,7 +115,7 @@ def _running(run: RunningRun) -> list[str]:
         f"{100 * run.step / run.total:.0f} %",
         duration(run.moved_seconds_ago),
         number(run.loss),
-        number(run.floor),
+        with_se(run.floor, run.floor_se),
     ]
 
 
@@ -180,7 +180,8 @@ def _print(run: RunDetails) -> None:
 
 def _in_words(summary: dict[str, Any]) -> str:
     broke = summary["broke_floor_at"]
-    floor = f"floor {number(summary['floor'])}, {'not broken' if broke is None else f'broken at {broke:,}'}"
+    level = with_se(summary["floor"], summary.get("floor_se"))
+    floor = f"floor {level}, {'not broken' if broke is None else f'broken at {broke:,}'}"
     chance = f"chance {number(_percent(summary['chance_error']))} %"
     return (
         f"best loss {number(summary['best_loss'])} at update {summary['best_step']:,} ({floor}), "

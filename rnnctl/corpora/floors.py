@@ -1,20 +1,17 @@
 """Floors: the losses of n-gram models on a text. A run with a lower loss uses more context than the last symbol.
 
-There are three predictors of the next symbol out of V. `uniform` gives each symbol the probability 1/V. `unigram`
-gives symbol b the probability (c(b) + 1/2) / (n + V/2), where c(b) is its count among the n targets of the training
-split (the estimator of Krichevsky and Trofimov 1981). `bigram` also reads the last symbol a, and gives b the
-probability (c(ab) + d(a) p(b)) / (c(a) + d(a)), where d(a) is the number of different symbols that follow a in the
-training split and p is the unigram. It reserves the share d(a) / (c(a) + d(a)) for symbols that never followed a, and
-all of it if a never occurred (Witten and Bell 1991, method C, interpolated).
+There are three predictors of the next symbol out of V. `uniform` gives each symbol the probability 1/V. `unigram` knows
+how frequent each symbol is. `bigram` also reads the last symbol. Both are fitted to the training split and smoothed in
+the way, of those that rnnctl.corpora.smoothing lists, that has the lowest loss on the validation split. A unigram is
+among the bigrams, so the bigram is no worse than the unigram there.
 
-A floor that is too high could be broken without memory, above all with many symbols, when most pairs are unseen. On the
-source of Python's standard library, adding 1/2 to every pair instead would raise the floor by .004 bits per byte at 512
-symbols of bpe, .075 at 2,048, .28 at 8,192 and .47 at 32,768. A better bigram exists: with modified Kneser-Ney
-smoothing (Chen and Goodman 1999) the loss is .42 % lower at 2,048 symbols, 1.27 % at 8,192 and 2.59 % at 32,768, and
-not lower below 2,048. With large vocabularies, a model without memory can therefore be slightly below this floor.
+A floor that is too high could be broken without memory. On a short text of independent symbols, a bigram with one fixed
+smoothing costs several per cent more than the entropy, which any network reaches. Why the validation split chooses:
+runs are validated on it, and their best check and their hyper-parameters are chosen by it. A choice on any other text
+would be worse on this one, and would give a higher floor.
 
-All are fitted to the training split and evaluated on another. The entropies are those of the evaluated text itself: the
-losses of a unigram and a bigram fitted to it without smoothing. No unigram or bigram has a lower loss on it.
+The entropies are those of the evaluated text itself: the losses of a unigram and a bigram fitted to it without
+smoothing. No unigram or bigram has a lower loss on it.
 """
 
 from __future__ import annotations
@@ -24,57 +21,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-BLOCK = 1 << 22  # pairs counted at a time
+from rnnctl.corpora.pairs import BLOCK, Pairs
+from rnnctl.corpora.smoothing import Bigram, Counts, best_bigram, best_unigram
 
-
-@dataclass(frozen=True, eq=False)
-class Pairs:
-    """The counts of adjacent symbols, of a vocabulary of `symbols` symbols (at most 65,536).
-
-    before, after: (P,) int64, the pairs that occur, in ascending order. counts: (P,) int64.
-    """
-
-    symbols: int
-    before: np.ndarray
-    after: np.ndarray
-    counts: np.ndarray
-
-    @classmethod
-    def count(cls, inputs: np.ndarray, targets: np.ndarray, symbols: int) -> Pairs:
-        """Count the pairs of inputs and targets: integer arrays of the same shape, with values below `symbols`."""
-        assert symbols <= 2**16
-        before, after = inputs.reshape(-1), targets.reshape(-1)
-        blocks = []
-        for i in range(0, len(before), BLOCK):
-            first, second = (ids[i : i + BLOCK].astype(np.uint32) for ids in (before, after))
-            blocks.append(np.unique(first * np.uint32(symbols) + second, return_counts=True))
-        codes, positions = np.unique(np.concatenate([codes for codes, _ in blocks]), return_inverse=True)
-        counts = np.bincount(positions, np.concatenate([counts for _, counts in blocks])).astype(np.int64)
-        first, second = np.divmod(codes, np.uint32(symbols))
-        return cls(symbols, first.astype(np.int64), second.astype(np.int64), counts)
-
-    @property
-    def total(self) -> int:
-        """The number of pairs counted."""
-        return int(self.counts.sum())
-
-    def target_counts(self) -> np.ndarray:
-        """Return the number of times that each symbol is a target, (V,) float64."""
-        return np.bincount(self.after, self.counts, self.symbols)
-
-    def input_counts(self) -> np.ndarray:
-        """Return the number of times that each symbol is an input, (V,) float64."""
-        return np.bincount(self.before, self.counts, self.symbols)
+BATCHES = 20  # see `Floor.nats_se`
 
 
 @dataclass(frozen=True)
 class Floor:
-    """The losses of one predictor."""
+    """The losses of one predictor.
+
+    nats_se: the standard error of `nats`. Neighbouring symbols are correlated, so it is that of the mean of windows,
+    or of the means of 20 equally long pieces of one text (method of batch means; Schmeiser 1982 advises 10 to 30). NaN
+    if there are fewer than two of them.
+    """
 
     nats: float  # per symbol
+    nats_se: float
     bits_per_byte: float
     # The share of wrong predictions. The uniform predictor guesses at random, the unigram the most frequent symbol, the
-    # bigram the most frequent follower of the last symbol.
+    # bigram the most probable follower of the last symbol.
     error: float
 
 
@@ -97,42 +63,27 @@ def bits_per_byte(nats: float, bytes_per_symbol: float) -> float:
 
 
 class NGrams:
-    """The three predictors, fitted to a training split.
+    """The three predictors, fitted to a training split and smoothed by a validation split.
 
-    ids: (N,) symbols of the split. bytes_per_symbol: (V,) of the vocabulary. Raises ValueError for fewer than two
-    symbols.
+    ids, held_out: (N,) symbols of the two. bytes_per_symbol: (V,) of the vocabulary. Raises ValueError if a split has
+    fewer than two symbols.
     """
 
-    def __init__(self, ids: np.ndarray, bytes_per_symbol: np.ndarray) -> None:
+    def __init__(self, ids: np.ndarray, held_out: np.ndarray, bytes_per_symbol: np.ndarray) -> None:
         if len(ids) < 2:
             raise ValueError("n-gram floors need a train split of at least two symbols")
+        if len(held_out) < 2:
+            raise ValueError("n-gram floors need a validation split of at least two symbols")
         self.bytes_per_symbol = bytes_per_symbol
         self.symbols = len(bytes_per_symbol)
-        self._pairs = pairs = Pairs.count(ids[:-1], ids[1:], self.symbols)
-        self.unigram_V = (pairs.target_counts() + 0.5) / (pairs.total + self.symbols / 2)
-        self._inputs_V = pairs.input_counts()
-        self._followers_V = np.bincount(pairs.before, minlength=self.symbols)
+        counts, pairs = Counts(ids, self.symbols), Pairs.count(held_out[:-1], held_out[1:], self.symbols)
+        self.unigram_V = counts.unigram(best_unigram(counts, pairs))
+        self.bigram = Bigram(counts, best_bigram(counts, pairs))
         self.guess = int(self.unigram_V.argmax())  # the most frequent symbol
-        # The most frequent follower of each symbol; of several, the one that is more frequent overall, then the first.
-        order = np.lexsort((pairs.after, -self.unigram_V[pairs.after], -pairs.counts, pairs.before))
-        seen, first = np.unique(pairs.before[order], return_index=True)
-        self.guess_V = np.full(self.symbols, self.guess)
-        self.guess_V[seen] = pairs.after[order][first]
-
-    def bigram(self, before: np.ndarray, after: np.ndarray) -> np.ndarray:
-        """Return the probabilities of symbols `after` given the symbols `before`: arrays of the same shape, float64."""
-        before, after = before.astype(np.int64), after.astype(np.int64)
-        codes = self._pairs.before * self.symbols + self._pairs.after
-        wanted = before * self.symbols + after
-        positions = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)
-        counts = np.where(codes[positions] == wanted, self._pairs.counts[positions], 0)
-        # A symbol that never occurred has no followers and count 0; with 1 instead, its bigram is the unigram.
-        followers = np.maximum(self._followers_V[before], 1)
-        probabilities: np.ndarray = (counts + followers * self.unigram_V[after]) / (self._inputs_V[before] + followers)
-        return probabilities
+        self.guess_V = self.bigram.guesses()
 
     def floors(self, inputs: np.ndarray, targets: np.ndarray) -> Floors:
-        """Return the losses on these targets, given these inputs: arrays of symbols of the same shape.
+        """Return the losses on these targets, given these inputs: symbols of one text, (N,), or of windows, (T, B).
 
         Raises ValueError if there are no targets.
         """
@@ -147,18 +98,44 @@ class NGrams:
         def surprise(probabilities: np.ndarray) -> float:
             return 0.0 - mean(np.log(probabilities))  # subtracted from 0, so that certainty costs 0 and not -0
 
-        def floor(probabilities: np.ndarray, guesses: np.ndarray | int) -> Floor:
+        def floor(probabilities: np.ndarray, error: float, guesses: np.ndarray | int) -> Floor:
             nats = surprise(probabilities)
-            return Floor(nats, bits_per_byte(nats, n_bytes / n), mean(pairs.after != guesses))
+            return Floor(nats, error, bits_per_byte(nats, n_bytes / n), mean(pairs.after != guesses))
 
+        uniform = math.log(self.symbols)
+        unigram_error, bigram_error = self._errors(inputs, targets)
         return Floors(
             targets=n,
             bytes=n_bytes,
-            uniform=Floor(
-                math.log(self.symbols), bits_per_byte(math.log(self.symbols), n_bytes / n), 1 - 1 / self.symbols
+            uniform=Floor(uniform, 0.0, bits_per_byte(uniform, n_bytes / n), 1 - 1 / self.symbols),
+            unigram=floor(self.unigram_V[pairs.after], unigram_error, self.guess),
+            bigram=floor(
+                self.bigram.probabilities(pairs.before, pairs.after), bigram_error, self.guess_V[pairs.before]
             ),
-            unigram=floor(self.unigram_V[pairs.after], self.guess),
-            bigram=floor(self.bigram(pairs.before, pairs.after), self.guess_V[pairs.before]),
             unigram_entropy=surprise(pairs.target_counts()[pairs.after] / n),
             bigram_entropy=surprise(pairs.counts / pairs.input_counts()[pairs.before]),
         )
+
+    def _errors(self, inputs: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
+        """Return the standard errors of unigram and bigram: those of the means over windows, or over pieces."""
+        inputs, targets = _as_windows(inputs), _as_windows(targets)
+        few = max(BLOCK // len(targets), 1)
+        means = [
+            (np.log(self.unigram_V[after]).mean(0), np.log(self.bigram.probabilities(before, after)).mean(0))
+            for i in range(0, targets.shape[1], few)
+            for before, after in [(inputs[:, i : i + few], targets[:, i : i + few])]
+        ]
+        unigram_B, bigram_B = map(np.concatenate, zip(*means, strict=True))
+        return _standard_error(unigram_B), _standard_error(bigram_B)
+
+
+def _as_windows(ids: np.ndarray) -> np.ndarray:
+    """Return windows, (T, B): those given, or the equally long pieces of one text."""
+    if ids.ndim == 2:
+        return ids
+    pieces = min(BATCHES, len(ids))
+    return ids[: len(ids) // pieces * pieces].reshape(pieces, -1).T
+
+
+def _standard_error(values: np.ndarray) -> float:
+    return float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.nan

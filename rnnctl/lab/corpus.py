@@ -57,7 +57,7 @@ def describe(
     try:
         tokens = tokens_of(load(reference), level, vocabulary, fractions)
         known = tokens.vocabulary
-        grams = NGrams(tokens.ids["train"], known.bytes_per_symbol)
+        grams = NGrams(tokens.ids["train"], tokens.ids["validation"], known.bytes_per_symbol)
         floors = {name: grams.floors(ids[:-1], ids[1:]) for name, ids in tokens.ids.items()}
     except ValueError as error:
         raise LabError(str(error)) from error

@@ -17,9 +17,8 @@ from rnnctl.report.effects.levels import Estimate
 from rnnctl.report.effects.pairs import Signs
 from rnnctl.report.effects.stability import Stability
 from rnnctl.report.effects.trials import Factor
-from rnnctl.report.results import Result, common_value
+from rnnctl.report.results import Result, reference_of
 from rnnctl.report.units import check_comparable, measure_label
-from rnnctl.words import number
 from store import Store
 
 
@@ -129,7 +128,7 @@ def effects(
         raise LabError(f"{error}; {hint}", argument="by", value=by) from None
     analysis = analyse(results, by, below)
     trials = analysis.trials
-    floor = common_value(results, reference.field)
+    floor, floor_label = reference_of(results, reference)
     return Effects(
         result=by,
         runs=len(trials.values),
@@ -163,7 +162,7 @@ def effects(
         missing=analysis.missing,
         label=measure_label(by, results),
         floor=floor,
-        floor_label=f"{reference.label} {number(floor)}",
+        floor_label=floor_label,
         title=title_of(study, results),
         partial=bool(where),
         several=len({run.study for run in results}) > 1,

@@ -30,6 +30,7 @@ class ConfigurationResult:
     config: str
     runs: int
     floor: float | None
+    floor_se: float | None
     chance_error: float | None
     ended: dict[str, int]
     broke_floor_at: list[int]
@@ -99,12 +100,14 @@ def _below(runs: Sequence[Result], below: float, by: str) -> list[Result]:
 
 
 def _result(group: Configuration) -> ConfigurationResult:
+    floor, floor_se = group.floor
     return ConfigurationResult(
         study=group.study,
         label=group.label,
         config=group.config,
         runs=len(group.runs),
-        floor=group.first("floor"),
+        floor=floor,
+        floor_se=floor_se,
         chance_error=group.first("chance_error"),
         ended=group.ends,
         broke_floor_at=group.broke_floor,

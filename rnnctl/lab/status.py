@@ -41,6 +41,7 @@ class RunningRun:
     lease_left_seconds: float | None
     loss: float | None  # the best
     floor: float | None
+    floor_se: float | None
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,7 @@ def _running(row: RunRow, now: float) -> RunningRun:
         lease_left_seconds=None if row.lease_until is None else row.lease_until - now,
         loss=row.summary.get("best_loss"),
         floor=row.summary.get("floor"),
+        floor_se=row.summary.get("floor_se"),
     )
 
 

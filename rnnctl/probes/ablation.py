@@ -122,8 +122,14 @@ def _measured(plain: Mapping[str, float | None]) -> Measured:
 
 def _states(plain: Mapping[str, Any]) -> States:
     carried, zeroed, shuffled = (_measured(plain[way]) for way in WAYS)
-    unigram, bigram = (Floor(**plain[gram]) for gram in ("unigram", "bigram"))
+    unigram, bigram = (_floor(plain[gram]) for gram in ("unigram", "bigram"))
     return States(plain["targets"], plain["bytes"], carried, zeroed, shuffled, unigram, bigram)
+
+
+def _floor(plain: Mapping[str, float | None]) -> Floor:
+    """Return a floor. Answers of earlier versions have no standard error."""
+    known = {"nats_se": None, **plain}
+    return Floor(**{key: math.nan if value is None else value for key, value in known.items()})
 
 
 def usual_contexts(window: int) -> list[int]:

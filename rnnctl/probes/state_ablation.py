@@ -12,7 +12,7 @@ from rnnctl.probes.ablation import ENOUGH, TARGETS, WAYS, Ablation, Measured, St
 from rnnctl.probes.base import Answer, Asked, Probe, Question, QuestionError, Samples, Seed, Table
 from rnnctl.probes.texts import not_text, window_of
 from rnnctl.study.run import RunSpec
-from rnnctl.words import number
+from rnnctl.words import number, with_se
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -165,7 +165,10 @@ def _by_context(result: Ablation, contexts: Sequence[int], cell: Callable[[Measu
 
 
 def _floors(states: States, key: str = "nats", scale: int = 1) -> list[str]:
-    return [number(scale * getattr(floor, key)) for floor in (states.bigram, states.unigram)]
+    floors = states.bigram, states.unigram
+    if key == "nats":
+        return [with_se(floor.nats, floor.nats_se) for floor in floors]
+    return [number(scale * getattr(floor, key)) for floor in floors]
 
 
 def _cell(measured: Measured, key: str = "nats", scale: int = 1) -> str:

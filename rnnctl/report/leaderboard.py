@@ -52,8 +52,16 @@ class Configuration:
         return Spread.of(run.value(key) for run in self.runs)
 
     def first(self, key: str) -> float | None:
-        """Return a number that all replicates share, such as the floor."""
+        """Return a number that all replicates share, such as the chance error."""
         return next((value for run in self.runs if (value := run.value(key)) is not None), None)
+
+    @property
+    def floor(self) -> tuple[float | None, float | None]:
+        """The floor that replicates share and its standard error. One with an error comes first: a replicate that an
+        earlier version trained has none, and another floor.
+        """
+        checked = sorted((run for run in self.runs if run.checked), key=lambda run: run.floor_se is None)
+        return (checked[0].floor, checked[0].floor_se) if checked else (None, None)
 
     @property
     def ends(self) -> dict[str, int]:

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from rnnctl.measures import MEASURES
+from rnnctl.measures import MEASURES, Reference
 from rnnctl.report.specs import read_parameters, read_spec
+from rnnctl.words import with_se
 
 if TYPE_CHECKING:
     from rnnctl.study.run import RunSpec
@@ -51,12 +52,14 @@ class Result:
     bits_per_byte: float | None
     last_loss: float | None
     floor: float | None  # the loss that the best predictor without memory reaches
+    floor_se: float | None  # the standard error of the floor of text, None if it is not known; 0 for other tasks
     floor_bits_per_byte: float | None  # the floor of text in bits per byte
+    floor_bits_per_byte_se: float | None  # its standard error
     error: float | None
     last_error: float | None
     chance_error: float | None  # the error of that predictor
     best_at: int | None  # the update of the best validation loss
-    broke_floor_at: int | None  # the update of the first check below the floor
+    broke_floor_at: int | None  # the update of the first check that was clearly below the floor
     samples: int | None  # samples on which the last validation rests
     seconds: float | None  # seconds of training
     exact: bool  # whether every attempt went on with the same bits
@@ -66,8 +69,9 @@ class Result:
     def of(cls, row: RunRow) -> Result:
         """Return the result of a run as the store has it."""
         summary = row.summary
-        floor, loss = summary.get("floor"), LOSS.read(summary)
+        floor, floor_se, loss = summary.get("floor"), summary.get("floor_se"), LOSS.read(summary)
         bits = BITS.read(summary)
+        bits_per_nat = bits / loss if bits and loss else None  # of the very samples of the best loss
         # By position: leaderboards make thousands of these, and names take twice as long.
         return cls(
             row.study,
@@ -83,7 +87,9 @@ class Result:
             bits,
             LAST_LOSS.read(summary),
             floor,
-            floor * bits / loss if bits and loss and floor is not None else None,
+            floor_se,
+            floor * bits_per_nat if bits_per_nat and floor is not None else None,
+            floor_se * bits_per_nat if bits_per_nat and floor_se is not None else None,
             ERROR.read(summary),
             LAST_ERROR.read(summary),
             summary.get("chance_error"),
@@ -110,6 +116,11 @@ class Result:
         """Whether the run has been checked: a run that diverged at its first check has a floor and no loss."""
         return self.floor is not None
 
+    @property
+    def has_former_floor(self) -> bool:
+        """Whether an earlier version trained this run of text and judged it by a floor without a standard error."""
+        return self.bits_per_byte is not None and self.floor_se is None
+
     def value(self, key: str) -> float | None:
         """Return a measure, or another number of the record (`updates`, `seconds`, `floor`), by its key."""
         number: float | None = getattr(self, key)
@@ -130,6 +141,14 @@ class Result:
 
 
 COLUMNS = tuple(each.name for each in dataclasses.fields(Result) if each.name != "stored_spec")
+
+
+def reference_of(results: Iterable[Result], reference: Reference) -> tuple[float | None, str]:
+    """Return the reference that all results share and its label with its standard error; None if they differ."""
+    results = list(results)
+    value = common_value(results, reference.field)
+    se = common_value(results, reference.se) if reference.se else None
+    return value, f"{reference.label} {with_se(value, se)}"
 
 
 def common_value(results: Iterable[Result], key: str) -> float | None:

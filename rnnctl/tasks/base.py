@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
@@ -10,6 +11,9 @@ import numpy as np
 
 from rnnctl.question import Question
 
+FLOOR_MARGIN = 0.01
+FLOOR_ERRORS = 2.0
+LUCK = math.log(1000)  # nats
 Plateaus = tuple[tuple[float, str], ...]
 
 
@@ -41,6 +45,23 @@ class Baseline:
     error: float  # share of wrong answers, in [0, 1]
     perfect: float = 0.0  # loss of a predictor that remembers everything
     bytes_per_answer: float | None = None  # text only: mean number of bytes that a target stands for
+    # The standard error of `loss`, where it was measured on a sample (text); NaN if that is too short to tell. 0 where
+    # the loss follows from the task, or from these very answers.
+    loss_se: float = 0.0
+    different: float | None = None  # text only: the number of different answers, as windows overlap
+
+    def broken_by(self, loss: float) -> bool:
+        """Return whether a loss on the same batches is so far below the floor that memory must have helped.
+
+        The loss of a run that has learned nothing fluctuates around the floor. So it has to have come FLOOR_MARGIN of
+        the way from the floor to the perfect loss. Where the floor is measured on a sample, it has to be lower still:
+        by FLOOR_ERRORS standard errors of the floor, or by LUCK nats divided by the number of different answers, if
+        that is more. If the floor's probabilities are true, the probability that those of a predictor gain x nats on
+        them, in all answers together, is at most exp(-x) (Ville 1939).
+        """
+        lucky = LUCK / self.different if self.different else 0.0
+        allowed = FLOOR_MARGIN * (self.loss - self.perfect) + max(FLOOR_ERRORS * self.loss_se, lucky)
+        return self.loss - loss > allowed
 
 
 class Streams(Protocol):

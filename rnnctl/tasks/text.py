@@ -5,11 +5,12 @@ the training split and continue window after window, past its end to its beginni
 random from their splits; all of these start without a state.
 
 The floor is the loss on these windows of a model that sees only the present symbol: the bigram model of
-rnnctl.corpora.floors, fitted to the training split.
+rnnctl.corpora.floors, fitted to the training split and smoothed in the way that is best on the validation split.
 """
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from rnnctl.corpora.corpus import STDLIB, load
-from rnnctl.corpora.floors import NGrams
+from rnnctl.corpora.floors import Floors, NGrams
 from rnnctl.corpora.splits import SPLITS, Windows, fractions_of
 from rnnctl.corpora.tokens import Tokens, tokens_of
 from rnnctl.question import Question
@@ -183,7 +184,14 @@ class KnownText:
 
     @cached_property
     def ngrams(self) -> NGrams:
-        return NGrams(self.tokens.ids["train"], self.tokens.vocabulary.bytes_per_symbol)
+        ids = self.tokens.ids
+        return NGrams(ids["train"], ids["validation"], self.tokens.vocabulary.bytes_per_symbol)
+
+    @lru_cache(maxsize=len(SPLITS))  # noqa: B019
+    def floors(self, split: str) -> Floors:
+        """Return the losses of the n-gram models on a whole split."""
+        ids = self.tokens.ids[split]
+        return self.ngrams.floors(ids[:-1], ids[1:])
 
 
 class Text:
@@ -217,8 +225,7 @@ class Text:
 
     @cached_property
     def plateaus(self) -> Plateaus:
-        ids = self.known.tokens.ids["validation"]
-        floors = self.known.ngrams.floors(ids[:-1], ids[1:])
+        floors = self.known.floors("validation")
         return (floors.uniform.nats, "uniform guess"), (floors.unigram.nats, "unigram")
 
     def draw(self, rng: np.random.Generator, batch: int, length: int | None = None) -> Batch:
@@ -244,12 +251,25 @@ class Text:
         return Text(lambda: self.known, self.max_steps, False, name)
 
     def baseline(self, batches: Sequence[Batch]) -> Baseline:
+        """Return the floor and the chance error on windows that were drawn from this split.
+
+        The floor has two errors: windows are a sample of the split, and the split is a sample of such texts. Starts are
+        drawn independently, so the variances add up, however much the windows overlap.
+        """
         inputs, targets = (
-            np.concatenate([symbols.reshape(-1) for symbols in arrays])
+            np.concatenate(arrays, axis=1)
             for arrays in zip(*((batch.inputs, batch.targets) for batch in batches), strict=True)
         )
-        floors = self.known.ngrams.floors(inputs, targets)
-        return Baseline(floors.bigram.nats, floors.bigram.error, bytes_per_answer=floors.bytes / floors.targets)
+        floors, whole = self.known.ngrams.floors(inputs, targets), self.known.floors(self.name)
+        # Windows at random places leave this share of the split's symbols out: exp(-targets / symbols).
+        different = -whole.targets * math.expm1(-floors.targets / whole.targets)
+        return Baseline(
+            floors.bigram.nats,
+            floors.bigram.error,
+            bytes_per_answer=floors.bytes / floors.targets,
+            loss_se=math.hypot(floors.bigram.nats_se, whole.bigram.nats_se),
+            different=different,
+        )
 
 
 @dataclass(frozen=True)

@@ -60,12 +60,12 @@ class Checker:
     def __init__(self, key: PackKey, task: Task, model: Cell, runs: int, device: str) -> None:
         check = key.check
         self.model, self.check, self.question, self.device = model, check, task.question, device
-        batches = validation_set(task, check)
+        batches, held_out = validation_set(task, check), task.split("validation")
         screen, others = _parts(batches, check)
         # By the number of samples that a loss is the mean of.
-        self.baselines = {check.samples: task.baseline(batches)}
+        self.baselines = {check.samples: held_out.baseline(batches)}
         if check.screen is not None and others:
-            self.baselines[check.screen] = task.baseline(screen)
+            self.baselines[check.screen] = held_out.baseline(screen)
         parts = [*screen, *others]
         self._allocate(key, task, runs, min(len(part.targets.T) for part in parts))
         # A screen and what follows it: runs may end their validation in between.
@@ -80,8 +80,8 @@ class Checker:
 
     def validate(self, flat_RN: torch.Tensor, beyond: Sequence[int | None]) -> list[dict[str, float]]:
         """Return the scalars of each run's validation: valid_loss, valid_error (share in [0, 1]), valid_samples (the
-        number of samples that both are means over), valid_floor (the floor of those samples), and of text the loss in
-        bits per byte.
+        number of samples that both are means over), valid_floor (the floor of those samples), and of text its
+        standard error and the loss in bits per byte.
 
         After check.screen samples, the validation of a run with more than beyond[r] wrong answers ends; None validates
         on all samples.
@@ -128,6 +128,8 @@ class Checker:
     def _scalars(self, loss: float, error: float, samples: int) -> dict[str, float]:
         baseline = self.baselines[samples]
         scalars = {"valid_loss": loss, "valid_error": error, "valid_samples": samples, "valid_floor": baseline.loss}
+        if baseline.loss_se:
+            scalars["valid_floor_se"] = baseline.loss_se
         if baseline.bytes_per_answer is not None:
             scalars["valid_bits_per_byte"] = bits_per_byte(loss, baseline.bytes_per_answer)
         return scalars

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,9 +19,6 @@ from rnnctl.training.feed import Feed, feed_of
 from rnnctl.training.recorder import HistoryRow
 
 STATE_FORMAT = 4
-# A run has broken the floor when its validation loss has come this share of the way from the floor to the perfect loss:
-# the loss of a predictor that has learned nothing fluctuates around the floor.
-FLOOR_MARGIN = 0.01
 
 
 @dataclass
@@ -57,6 +54,7 @@ class Best:
 
     loss: float = math.inf
     floor: float = math.nan
+    floor_se: float = 0.0
     chance_error: float = math.nan
     error: float = math.inf
     step: int = 0
@@ -68,6 +66,25 @@ class Best:
     @property
     def excess(self) -> float:
         return self.loss - self.floor if math.isfinite(self.loss) else math.inf
+
+    def judge_by(self, baseline: Baseline) -> None:
+        """Take a baseline as the floor that the best validation is compared with."""
+        self.floor, self.floor_se, self.chance_error = baseline.loss, baseline.loss_se, baseline.error
+
+    def rejudge(self, baselines: Collection[Baseline]) -> None:
+        """Judge a resumed run by the floors of this version.
+
+        Floors of text have changed. Differences from a former floor cannot be compared with those from another.
+        """
+        if not math.isfinite(self.floor):
+            return
+        baseline = min(baselines, key=lambda baseline: abs(baseline.loss - self.floor))
+        if baseline.loss == self.floor:
+            return
+        self.patience_excess += self.floor - baseline.loss
+        self.judge_by(baseline)
+        if not baseline.broken_by(self.loss):
+            self.broke_floor_at = None
 
 
 @dataclass(eq=False)
@@ -125,13 +142,13 @@ class Member:
         self.last = {**self.window.means(regularised=self.spec.train.omega.alpha > 0), **validation}
         if math.isfinite(loss):
             best.error = min(best.error, validation["valid_error"])
-        excess, margin = loss - baseline.loss, FLOOR_MARGIN * (baseline.loss - baseline.perfect)
+        excess = loss - baseline.loss
         is_best = excess < best.excess
         if is_best:
             best.loss, best.step = loss, self.step
-            best.floor, best.chance_error = baseline.loss, baseline.error
+            best.judge_by(baseline)
             best.bits_per_byte = validation.get("valid_bits_per_byte")
-        if best.broke_floor_at is None and excess < -margin:
+        if best.broke_floor_at is None and baseline.broken_by(loss):
             best.broke_floor_at = self.step
         improved = excess < best.patience_excess - self.spec.stop.min_delta
         best.stale_checks = 0 if improved else best.stale_checks + 1
@@ -163,6 +180,7 @@ class Member:
         return {
             "step": self.step,
             "floor": _finite(self.best.floor),
+            "floor_se": _finite(self.best.floor_se),
             "chance_error": _finite(self.best.chance_error),
             "best_loss": _finite(self.best.loss),
             "best_bits_per_byte": self.best.bits_per_byte,

@@ -46,6 +46,8 @@ class Pack:
         self.dtype = getattr(torch, key.train.dtype)
         self.carries = task.carries or key.piece is not None
         self._allocate(key, task, min(key.piece or task.max_steps, task.max_steps))
+        for member in self.members:
+            member.best.rejudge(self.checker.baselines.values())
 
     def _allocate(self, key: PackKey, task: Task, steps: int) -> None:
         """Make what updates of up to `steps` time steps, and checks, need."""

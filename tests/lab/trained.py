@@ -30,6 +30,7 @@ def _commit(store: Store, claim: queue.Claim, loss: float | None, outcome: str) 
         "best_error": None if loss is None else 0.5,
         "best_step": 100,
         "floor": FLOOR,
+        "floor_se": 0.0,
         "chance_error": CHANCE,
         "broke_floor_at": 100 if loss is not None and loss < 0.99 * FLOOR else None,
         "seconds": 2.0,

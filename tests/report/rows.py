@@ -26,6 +26,7 @@ def row(
         "best_loss": loss,
         "best_error": 0.5,
         "floor": 1.386,
+        "floor_se": 0.0,
         "chance_error": 0.75,
         "best_step": 10,
         "broke_floor_at": None,

@@ -68,3 +68,11 @@ def test_the_floor_broke_only_in_those_runs_where_it_did():
     rows = [row(f"a seed={n}", broke_floor_at=at) for n, at in ((1, 500), (2, None), (3, 100))]
     (group,) = configurations(map(Result.of, rows))
     assert group.broke_floor == [100, 500]
+
+
+def test_replicates_that_an_earlier_version_judged_by_another_floor_do_not_give_theirs():
+    rows = [row("a seed=1", floor=2.5, floor_se=None), row("a seed=2", floor=2.4, floor_se=0.03)]
+    (group,) = configurations(map(Result.of, rows))
+    assert group.floor == (2.4, 0.03)
+    (unchecked,) = configurations([Result.of(row(loss=None))])
+    assert unchecked.floor == (None, None)

@@ -4,8 +4,9 @@ import dataclasses
 
 import pytest
 
+from rnnctl.measures import FLOOR
 from rnnctl.report import specs
-from rnnctl.report.results import COLUMNS, Result, common_value
+from rnnctl.report.results import COLUMNS, Result, common_value, reference_of
 from rnnctl.study.errors import SpecError
 from rnnctl.study.run import RunSpec
 from tests.report.rows import blank, row
@@ -17,14 +18,15 @@ def test_a_record_has_these_columns_in_this_order():
     record = Result.of(row(spec=SPEC)).as_dict()
     assert list(record) == list(COLUMNS) == [
         "study", "label", "group", "run", "config", "seed", "ended", "updates", "budget", "loss", "bits_per_byte",
-        "last_loss", "floor", "floor_bits_per_byte", "error", "last_error", "chance_error", "best_at",
-        "broke_floor_at", "samples", "seconds", "exact",
+        "last_loss", "floor", "floor_se", "floor_bits_per_byte", "floor_bits_per_byte_se", "error", "last_error",
+        "chance_error", "best_at", "broke_floor_at", "samples", "seconds", "exact",
     ]  # fmt: skip
     assert record == {
         "study": "s", "label": "a seed=1", "group": "a", "run": "r1-a seed=1", "config": "c1", "seed": 1,
         "ended": "budget", "updates": 100, "budget": 100, "loss": 1.0, "bits_per_byte": None, "last_loss": 1.0,
-        "floor": 1.386, "floor_bits_per_byte": None, "error": 0.5, "last_error": 0.5, "chance_error": 0.75,
-        "best_at": 10, "broke_floor_at": None, "samples": 100, "seconds": 2.0, "exact": True,
+        "floor": 1.386, "floor_se": 0.0, "floor_bits_per_byte": None, "floor_bits_per_byte_se": None, "error": 0.5,
+        "last_error": 0.5, "chance_error": 0.75, "best_at": 10, "broke_floor_at": None, "samples": 100, "seconds": 2.0,
+        "exact": True,
     }  # fmt: skip
 
 
@@ -37,8 +39,22 @@ def test_a_run_that_was_never_checked_has_no_numbers_and_ends_as_its_status():
 
 
 def test_the_floor_of_a_text_in_bits_per_byte_follows_from_its_loss():
-    result = Result.of(row(loss=2.0, floor=3.0, best_bits_per_byte=1.4))
+    result = Result.of(row(loss=2.0, floor=3.0, floor_se=0.2, best_bits_per_byte=1.4))
     assert result.floor_bits_per_byte == pytest.approx(3.0 * 1.4 / 2.0)
+    assert result.floor_bits_per_byte_se == pytest.approx(0.2 * 1.4 / 2.0)
+
+
+def test_a_floor_of_text_that_an_earlier_version_recorded_has_no_error():
+    former, text, other = row(best_bits_per_byte=1.4), row(best_bits_per_byte=1.4, floor_se=0.1), row()
+    del former.summary["floor_se"]
+    results = [Result.of(each) for each in (former, text, other)]
+    assert [result.has_former_floor for result in results] == [True, False, False]
+    assert [reference_of([result], FLOOR) for result in results] == [
+        (1.386, "floor 1.386"),
+        (1.386, "floor 1.386 ± 0.1"),
+        (1.386, "floor 1.386"),
+    ]
+    assert reference_of([], FLOOR)[0] is None
 
 
 def test_a_result_never_changes():

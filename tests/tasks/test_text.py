@@ -1,5 +1,6 @@
 """The task `text`: splits, streams, floors, identity."""
 
+import io
 import math
 from types import SimpleNamespace
 
@@ -88,22 +89,108 @@ def test_streams_go_on_where_they_were_and_around_the_end(poem):
 def test_the_floor_is_the_bigrams_loss_on_the_very_windows(poem):
     task = spec(poem).task.make()
     batches = validation_set(task, spec(poem).check)
-    text = POEM[cuts(POEM, (0.9, 0.05, 0.05))["train"]]
-    pairs = list(zip(text, text[1:], strict=False))
-    total, wrong = 0.0, 0
-    unigram = {b: (sum(y == b for _, y in pairs) + 0.5) / (len(pairs) + 128) for b in range(256)}
+    bigram, total, wrong = task.known.ngrams.bigram, 0.0, 0
     for batch in batches:
-        for a, b in zip(batch.inputs.ravel().tolist(), batch.targets.ravel().tolist(), strict=True):
-            after = [y for x, y in pairs if x == a]
-            kinds = max(len(set(after)), 1)
-            total -= math.log((after.count(b) + kinds * unigram[b]) / (len(after) + kinds))
-            # Of what most often follows, the symbol that is more frequent anyway.
-            wrong += b != max(set(after), key=lambda y: (after.count(y), unigram[y], -y))
-    result = task.baseline(batches)
+        for a, b in zip(batch.inputs.ravel(), batch.targets.ravel(), strict=True):
+            followers = bigram.probabilities(np.full(256, a), np.arange(256))
+            total -= math.log(followers[b])
+            wrong += b != followers.argmax()
+    result = task.split("validation").baseline(batches)
     count = sum(batch.targets.size for batch in batches)
     assert result.loss == pytest.approx(total / count, rel=1e-12)
     assert result.error == wrong / count
     assert result.bytes_per_answer == 1
+
+
+def test_the_error_of_the_floor_is_that_of_the_windows_and_of_the_split(poem):
+    """However many windows are drawn from a split, the error of the split itself remains."""
+    task = spec(poem).task.make().split("validation")
+    whole = task.known.floors("validation").bigram.nats_se
+    rng = np.random.default_rng(1)
+    few, many = (task.baseline([task.draw(rng, windows)]) for windows in (8, 4000))
+    assert many.loss_se == pytest.approx(whole, rel=0.05)
+    drawn = task.draw(rng, 4000)
+    windows = -np.log(task.known.ngrams.bigram.probabilities(drawn.inputs, drawn.targets)).mean(0)
+    assert few.loss_se == pytest.approx(math.hypot(whole, windows.std() / math.sqrt(8)), rel=0.5)
+    symbols = len(task.windows.ids) - 1
+    assert many.different == pytest.approx(symbols)
+    assert few.different == pytest.approx(symbols * (1 - math.exp(-80 / symbols)))
+
+
+def baseline(**more):
+    return Baseline(2.0, 0.5, bytes_per_answer=1.0, **more)
+
+
+@pytest.mark.parametrize(
+    ("floor", "allowed"),
+    [
+        (baseline(), 0.02),
+        (baseline(perfect=1.0), 0.01),
+        (baseline(loss_se=0.03, different=1e6), 0.08),
+        (baseline(loss_se=0.001, different=100.0), 0.02 + math.log(1000) / 100),
+    ],
+)
+def test_a_run_breaks_the_floor_beyond_the_margin_the_error_and_luck(floor, allowed):
+    assert floor.broken_by(2.0 - allowed - 1e-9)
+    assert not floor.broken_by(2.0 - allowed + 1e-9)
+    assert not floor.broken_by(math.nan)
+
+
+def test_a_floor_whose_error_cannot_be_told_is_never_broken():
+    assert not baseline(loss_se=math.nan).broken_by(0.0)
+
+
+def checked_rarely(path, hidden, updates, lr):
+    plain = spec(path, updates=updates, lr=lr).canonical()
+    changed = {"model": {"hidden": hidden, "init": "xavier"}, "check": {**plain["check"], "every": 50}}
+    return RunSpec.model_validate({**plain, **changed})
+
+
+SHARES = {"flat": [1] * 30, "steep": [0.8**n for n in range(20)], "long tail": [1 / n for n in range(1, 31)]}
+
+
+@pytest.mark.parametrize("shares", SHARES)
+@pytest.mark.parametrize("size", [1000, 3000])
+def test_no_run_breaks_the_floor_where_there_is_nothing_to_remember(tmp_path, shares, size):
+    p = np.array(SHARES[shares]) / sum(SHARES[shares])
+    for seed in (1, 2, 3):
+        path = tmp_path / f"draws-{seed}"
+        path.write_bytes(bytes(np.random.default_rng(seed).choice(len(p), size=size, p=p).astype(np.uint8) + 97))
+        summary = train({"a": checked_rarely(path, hidden=7, updates=500, lr=0.003)}).summaries["a"]
+        assert summary["broke_floor_at"] is None
+
+
+@pytest.mark.parametrize(("back", "breaks"), [(1, False), (2, True)])
+def test_a_run_breaks_the_floor_where_more_than_the_last_symbol_tells(tmp_path, back, breaks):
+    """Symbols that depend on the last one leave nothing to remember; on the one before it they do."""
+    rng = np.random.default_rng(1)
+    ids = rng.integers(5, size=4000).tolist()
+    for place in np.flatnonzero(rng.random(4000) < 0.8)[2:]:
+        ids[place] = ids[place - back]
+    path = tmp_path / "text"
+    path.write_bytes(bytes(97 + symbol for symbol in ids))
+    summary = train({"a": checked_rarely(path, hidden=16, updates=800, lr=0.03)}).summaries["a"]
+    assert (summary["broke_floor_at"] is not None) == breaks
+    assert summary["floor_se"] > 0
+
+
+def test_a_run_that_an_earlier_version_began_is_judged_by_the_floor_of_this_one(poem):
+    """Differences from the former floor, which was higher, must not keep a later check from being the best."""
+    whole = train({"a": spec(poem)})
+    former = Memory()
+    former.drain_after = 7
+    train({"a": spec(poem)}, former)
+    state = torch.load(io.BytesIO(former.files["a"]), weights_only=True)
+    state["best"]["floor"] += 0.4
+    state["best"]["patience_excess"] -= 0.4
+    state["best"]["broke_floor_at"] = 6
+    del state["best"]["floor_se"]
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    former.files["a"], former.drain_after = buffer.getvalue(), None
+    train({"a": spec(poem)}, former)
+    assert_same(former, whole, "a")
+    assert former.summaries["a"] | {"seconds": 0} == whole.summaries["a"] | {"seconds": 0}
 
 
 def test_a_network_that_answers_by_its_biases_pays_what_a_unigram_does(poem):

@@ -11,8 +11,9 @@ import numpy as np
 
 import plots
 from plots import Series
+from rnnctl.measures import FLOOR
 from rnnctl.report.figures.records import end
-from rnnctl.report.results import Result, common_value
+from rnnctl.report.results import Result, common_value, reference_of
 from rnnctl.words import one_line
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Comparable:
     runs: list[Result]
     title: str
     floor: float | None
+    floor_label: str
     chance: float | None
 
 
@@ -156,7 +158,7 @@ class Runs:
             Comparable(
                 runs,
                 _task_names(runs) if len(groups) > 1 else "",
-                common_value(runs, "floor"),
+                *reference_of(runs, FLOOR),
                 common_value(runs, "chance_error"),
             )
             for runs in groups.values()

@@ -16,7 +16,7 @@ from rnnctl.report.effects.trials import Trials
 from rnnctl.report.figures.kind import kind
 from rnnctl.report.figures.records import end
 from rnnctl.report.figures.runs import NothingToDraw, Runs
-from rnnctl.report.results import Result, common_value
+from rnnctl.report.results import Result, reference_of
 from rnnctl.report.units import measure_label, with_loss_unit
 
 
@@ -53,7 +53,7 @@ def _losses(runs: Runs, key: str, which: str) -> Figure:
             with_loss_unit(f"{which} loss", group.runs).replace(" (", between),
             title=group.title,
             floor=group.floor,
-            floor_label=None if group.floor is None else f"floor {group.floor:.4g}",
+            floor_label=None if group.floor is None else group.floor_label,
             levels=runs.plateaus(group),
         )
         for group in groups
@@ -79,13 +79,13 @@ def _scatter(runs: Runs, chosen: Sequence[Result], title: str) -> Figure:
     if len(runs.all) < 2:
         raise NothingToDraw("there is only one run, and nothing to compare it with")
     reference = MEASURES[runs.by].reference
-    floor = common_value(runs.checked, reference.field)
+    floor, floor_label = reference_of(runs.checked, reference)
     trials = Trials.of(chosen, runs.by, empty=True)
     return plots.hyperparameters(
         [_point(run, runs.by) for run in chosen],
         [factor.name for factor in trials.factors] or None,
         floor=floor,
-        floor_label=None if floor is None else f"{reference.label} {floor:.4g}",
+        floor_label=None if floor is None else floor_label,
         threshold=runs.below,
         ylabel=measure_label(runs.by, runs.checked),
         title=title,
