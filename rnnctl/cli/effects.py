@@ -128,24 +128,28 @@ def _print_importance(importance: Importances, missing: Mapping[str, str]) -> No
     linear, forest = importance.linear, importance.forest
     logarithm = "the logarithm of " if importance.logarithm else ""
     out(f"Importance for {logarithm}the result, a row a configuration")
+    out(f"R² on {importance.unseen}")
+    if importance.left_out:
+        out(f"left out of the fits: {counted(importance.left_out, 'run')} whose seed no other configuration has")
     if linear is None:
         out(f"linear fit: not made, {missing['linear']}")
     else:
-        out(
-            f"linear fit: R² {number(linear.r2_split, 2)} on {counted(linear.held_out, 'configuration')} held out "
-            f"({number(linear.r2_fit, 2)} on its own), {linear.r2:.2f} ± {linear.r2_sd:.2f} over five "
-            f"cross-validations: {linear.worth}"
-        )
+        out(f"linear fit: {_r2(linear)}: {linear.worth}")
         if not linear.determined:
             out("linear fit: some hyper-parameters change together, and share what one of them may have done")
     if forest is None:
         out(f"random forest: not made, {missing['forest']}")
     else:
-        fit = f"R² {forest.r2:.2f} ± {forest.r2_sd:.2f} over five cross-validations"
-        out(f"random forest: {fit}: {forest.worth}")
+        out(f"random forest: {_r2(forest)}: {forest.worth}")
     if importance.ceiling is not None:
-        out(f"seeds leave R² {importance.ceiling:.2f} to be reached")
+        out(f"seeds leave about R² {importance.ceiling:.2f} to be reached")
     _print_sizes(linear, forest)
+
+
+def _r2(fit: LinearFit | ForestFit) -> str:
+    if fit.r2_error is None or fit.r2_low is None:
+        return f"R² {fit.r2:.2f}"
+    return f"R² {fit.r2:.2f} ± {fit.r2_error:.2f}, at least {fit.r2_low:.2f} with 95 % confidence"
 
 
 def _print_sizes(linear: LinearFit | None, forest: ForestFit | None) -> None:
@@ -156,7 +160,7 @@ def _print_sizes(linear: LinearFit | None, forest: ForestFit | None) -> None:
         columns += ["linear: its part", "coefficients"]
         sizes = linear.size
     if forest is not None:
-        columns.append("forest: R² lost ± over these")
+        columns.append("forest: R² lost" if forest.error is None else "forest: R² lost ± over seeds")
         sizes = forest.importance
     rows = []
     for name in sorted(sizes, key=lambda name: -sizes[name]):
@@ -166,7 +170,8 @@ def _print_sizes(linear: LinearFit | None, forest: ForestFit | None) -> None:
             row.append(number(linear.size[name], 2))
             row.append(", ".join(f"{each.column} {each.coefficient:+.2f}".strip() for each in coefficients))
         if forest is not None:
-            row.append(f"{forest.importance[name]:.3f} ± {forest.sd[name]:.3f}")
+            lost = f"{forest.importance[name]:.3f}"
+            row.append(lost if forest.error is None else f"{lost} ± {forest.error[name]:.3f}")
         rows.append(row)
     if rows:
         out(*table(columns, rows))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rnnctl.lab.records import unrecorded
-from rnnctl.report.effects.importance import worth
+from rnnctl.report.effects.verdict import worth
 
 if TYPE_CHECKING:
     from rnnctl.report.effects.analysis import Analysis
@@ -25,13 +25,15 @@ class Coefficient:
 
 @dataclass(frozen=True)
 class LinearFit:
-    """See rnnctl.report.effects.importance.Linear. size: by hyper-parameter."""
+    """See rnnctl.report.effects.importance.Linear. size: by hyper-parameter.
 
-    r2_split: float
+    r2, r2_error, r2_low: see rnnctl.report.effects.validation.Validation.
+    """
+
     r2_fit: float
-    held_out: int
     r2: float
-    r2_sd: float
+    r2_error: float | None
+    r2_low: float | None
     determined: bool
     size: dict[str, float]
     coefficients: list[Coefficient]
@@ -40,23 +42,34 @@ class LinearFit:
 
 @dataclass(frozen=True)
 class ForestFit:
-    """See rnnctl.report.effects.forest.Forest. importance, sd: by hyper-parameter."""
+    """See rnnctl.report.effects.forest.Forest. importance, error: by hyper-parameter.
+
+    r2, r2_error, r2_low: see rnnctl.report.effects.validation.Validation.
+    """
 
     r2: float
-    r2_sd: float
+    r2_error: float | None
+    r2_low: float | None
     importance: dict[str, float]
-    sd: dict[str, float]
+    error: dict[str, float] | None
     worth: str = unrecorded()
 
 
 @dataclass(frozen=True)
 class Importances:
-    """What the fits say. logarithm: whether they fit the logarithm of the result. ceiling: the R² that seeds allow."""
+    """What the fits say. logarithm: whether they fit the logarithm of the result. ceiling: the R² that seeds allow.
+
+    seeds: how seeds are spread over configurations (see rnnctl.report.effects.seed_design). left_out: the number of
+    runs that the fits do not see, because no other configuration has their seed.
+    """
 
     logarithm: bool
+    seeds: str
+    left_out: int
     ceiling: float | None
     linear: LinearFit | None
     forest: ForestFit | None
+    unseen: str = unrecorded()  # what R² is measured on, in words
 
 
 def importances(analysis: Analysis) -> Importances | None:
@@ -66,31 +79,40 @@ def importances(analysis: Analysis) -> Importances | None:
         return None
     linear = None if analysis.linear is None else _linear_fit(analysis.linear, table)
     forest = None if analysis.forest is None else _forest_fit(analysis.forest, table)
-    return Importances(table.logarithm, table.ceiling, linear, forest)
+    design = table.design
+    return Importances(
+        logarithm=table.logarithm,
+        seeds=design.kind,
+        left_out=design.left_out,
+        ceiling=design.ceiling,
+        linear=linear,
+        forest=forest,
+        unseen=design.unseen,
+    )
 
 
 def _linear_fit(fit: Linear, table: Table) -> LinearFit:
     return LinearFit(
-        r2_split=fit.r2_split,
         r2_fit=fit.r2_fit,
-        held_out=fit.held_out,
-        r2=fit.r2,
-        r2_sd=fit.r2_sd,
+        r2=fit.validation.r2,
+        r2_error=fit.validation.error,
+        r2_low=fit.validation.low,
         determined=fit.determined,
         size=dict(zip(table.names, fit.size.tolist(), strict=True)),
         coefficients=[
             Coefficient(table.names[column.factor], column.text, value)
             for column, value in zip(table.columns, fit.coefficients.tolist(), strict=True)
         ],
-        worth=worth(fit.r2),
+        worth=worth(fit.validation),
     )
 
 
 def _forest_fit(fit: Forest, table: Table) -> ForestFit:
     return ForestFit(
-        r2=fit.r2,
-        r2_sd=fit.r2_sd,
+        r2=fit.validation.r2,
+        r2_error=fit.validation.error,
+        r2_low=fit.validation.low,
         importance=dict(zip(table.names, fit.importance.tolist(), strict=True)),
-        sd=dict(zip(table.names, fit.sd.tolist(), strict=True)),
-        worth=worth(fit.r2),
+        error=None if fit.error is None else dict(zip(table.names, fit.error.tolist(), strict=True)),
+        worth=worth(fit.validation),
     )

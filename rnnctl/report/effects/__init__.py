@@ -3,8 +3,11 @@
 trials.py      the runs as a table: results, configurations, seeds, and the hyper-parameters that vary
 levels.py      main effects: the mean result at each value, with its uncertainty
 pairs.py       one value against another, everything else equal
-importance.py  how much of the result each hyper-parameter accounts for: columns, a linear fit, how good a fit is
+seed_design.py how seeds are spread over configurations, and how much noise they are
+validation.py  how well a fit predicts configurations and seeds that it has not seen
+importance.py  how much of the result each hyper-parameter accounts for: the data of a fit, and a linear fit
 forest.py      the same by a fit that sees interactions (needs the extra `effects`)
+verdict.py     how far to trust importances, in words
 stability.py   whether other seeds rank the configurations alike
 analysis.py    all of these together, and their figure
 """

@@ -12,6 +12,7 @@ from rnnctl.report.effects.levels import MainEffect, main_effects
 from rnnctl.report.effects.pairs import Comparison, comparisons
 from rnnctl.report.effects.stability import Stability, stability
 from rnnctl.report.effects.trials import Trials, value_text
+from rnnctl.report.effects.verdict import worth
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,18 +76,20 @@ def draw(analysis: Analysis, *, xlabel: str, floor: float | None, floor_label: s
     importances = []
     missing = analysis.missing
     notes = [f"no importances: {missing['importance']}"] if "importance" in missing else []
-    if analysis.linear is not None:
-        head = f"linear fit, R² {analysis.linear.r2:.2f}"
-        importances.append(Importance(head, "contribution, in sd", analysis.linear.size.tolist()))
-    if analysis.forest is not None:
-        head = f"forest, R² {analysis.forest.r2:.2f}"
-        sizes, sds = analysis.forest.importance.tolist(), analysis.forest.sd.tolist()
-        importances.append(Importance(head, "R² lost without it", sizes, sds))
-    if importances:
-        errors = "; bars of the forest: standard deviation over repeats" if analysis.forest is not None else ""
-        notes.append(
-            f"R² on configurations that a fit has not seen: five repeats of five-fold cross-validation{errors}"
-        )
+    linear_fit, forest_fit = analysis.linear, analysis.forest
+    if linear_fit is not None:
+        head = f"linear fit, R² {linear_fit.validation.r2:.2f}"
+        importances.append(Importance(head, "contribution, in sd", linear_fit.size.tolist()))
+        notes.append(f"linear fit: {worth(linear_fit.validation)}")
+    if forest_fit is not None:
+        head = f"forest, R² {forest_fit.validation.r2:.2f}"
+        errors = None if forest_fit.error is None else forest_fit.error.tolist()
+        importances.append(Importance(head, "R² lost without it", forest_fit.importance.tolist(), errors))
+        notes.append(f"forest: {worth(forest_fit.validation)}")
+        if errors is not None:
+            notes.append("bars of the forest: ± standard error over seeds")
+    if importances and analysis.table is not None:
+        notes.append(f"R² on {analysis.table.design.unseen}")
     notes += [f"no importance: {missing[fit]}" for fit in ("linear", "forest") if fit in missing]
     return effects(
         shown, importances, xlabel=f"mean {xlabel}", floor=floor, floor_label=floor_label, title=title, notes=notes

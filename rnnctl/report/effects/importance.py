@@ -1,21 +1,20 @@
-"""How much of the result each hyper-parameter accounts for: the columns of a fit, a linear fit, how good a fit is."""
+"""How much of the result each hyper-parameter accounts for: the data of a fit, and a linear fit."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from plots import parameter_axis
-from rnnctl.report.effects.levels import estimate
+from rnnctl.report.effects.seed_design import SeedDesign
 from rnnctl.report.effects.trials import Factor, Trials, value_text
+from rnnctl.report.effects.validation import FOLDS, Validation, folds, gains, repeats
+from rnnctl.report.rounding import beyond_rounding
 
 FEWEST = 10  # configurations; a fifth of fewer says nothing about a fit
 MAGNITUDES = 10.0  # positive numbers that span more than this factor enter by their logarithm
-SEED = 42  # of the split; the repeats of cross-validation take this seed and the following ones
-REPEATS, FOLDS = 5, 5
 
 
 class TooFew(Exception):
@@ -59,17 +58,25 @@ def columns(factor: Factor, index: int) -> list[Column]:
 class Table:
     """The data of a fit, a row for each configuration.
 
-    y: the mean over seeds of the natural logarithm of the result, or of the result itself if one is not positive
-    (`logarithm` says which). ceiling: the share of the variance of y that is not due to seeds, an estimate of the
-    highest R^2 that a fit can have on configurations that it has not seen; None if no configuration has two seeds.
+    design: the natural logarithms of the results, or the results themselves if one is not positive (`logarithm` says
+    which), by configuration and seed. ceiling: the share of the variance between configurations that is not due to
+    seeds, an estimate of the highest R^2 that a fit can have; None if no configuration has two seeds.
     """
 
     x: np.ndarray  # (configurations, columns)
-    y: np.ndarray  # (configurations,)
+    design: SeedDesign
     columns: list[Column]
     names: list[str]  # of the hyper-parameters
     logarithm: bool
-    ceiling: float | None
+
+    @property
+    def y(self) -> np.ndarray:
+        """The means over seeds, (configurations,), less their mean and the common effects of seeds."""
+        return self.design.means
+
+    @property
+    def ceiling(self) -> float | None:
+        return self.design.ceiling
 
     @classmethod
     def of(cls, trials: Trials) -> Table:
@@ -83,21 +90,18 @@ class Table:
             )
         logarithm = bool(np.all(trials.values > 0))
         values = np.log(trials.values) if logarithm else trials.values
-        y = np.bincount(trials.config, values) / trials.counts
-        variance = float(y.var(ddof=1))
-        if variance <= 1e-24 * float(np.mean(y**2)):
+        design = SeedDesign.of(values, trials.config, trials.seed)
+        # A logarithm has at least the relative rounding of its number.
+        magnitude = max(float(np.abs(values).max()), 1.0 if logarithm else 0.0)
+        if beyond_rounding(float(design.means.std(ddof=1)), magnitude, len(values)) == 0:
             raise TooFew("all configurations have the same result")
-        over_seeds = estimate(values, trials.config, trials.seed)
-        within = None if over_seeds is None else over_seeds.sd_seeds
-        noise = None if within is None else within**2 * float(np.mean(1 / trials.counts))
         all_columns = [column for i, factor in enumerate(trials.factors) for column in columns(factor, i)]
         return cls(
             np.stack([column.values for column in all_columns], axis=1),
-            y,
+            design,
             all_columns,
             [factor.name for factor in trials.factors],
             logarithm,
-            None if noise is None else max(0.0, 1 - noise / variance),
         )
 
     @cached_property
@@ -107,82 +111,47 @@ class Table:
         return [np.flatnonzero(owner == i) for i in range(len(self.names))]
 
 
-def r_squared(y: np.ndarray, predicted: np.ndarray) -> float:
-    """Return 1 - sum (y - predicted)^2 / sum (y - mean y)^2 of y (n,): 1 is perfect, 0 as good as the mean."""
-    return float(1 - np.sum((y - predicted) ** 2) / np.sum((y - y.mean()) ** 2))
-
-
-def folds(n: int, repeat: int) -> tuple[np.random.RandomState, Iterator[tuple[np.ndarray, np.ndarray]]]:
-    """Return the random numbers of one repeat of cross-validation, and its (fitted, held-out) indices fold by fold."""
-    rng = np.random.RandomState(SEED + repeat)
-    order = rng.permutation(n)
-    return rng, ((np.setdiff1d(order, order[fold::FOLDS]), order[fold::FOLDS]) for fold in range(FOLDS))
-
-
-def worth(r2: float) -> str:
-    """Return in words how far to trust the importances of a fit with this R^2 on configurations it has not seen."""
-    if r2 < 0.1:
-        return "no better than guessing the mean: do not believe its importances"
-    if r2 < 0.4:
-        return "it explains little: take its importances as a hint at most"
-    if r2 < 0.75:
-        return "it explains a part: believe large differences between importances, not small ones"
-    return "it explains most: its importances can be believed"
-
-
 @dataclass(frozen=True)
 class Linear:
-    """A least-squares fit of the standardised y to standardised columns.
+    """A least-squares fit of the standardised y to standardised columns, over all configurations and seeds.
 
     coefficients: one for each column, in standard deviations of y per standard deviation of the column; negative is
     better. size: one for each hyper-parameter, the standard deviation of its contribution to the fit; with a single
-    column that is the absolute coefficient. r2_fit: R^2 on the fitted configurations. r2_split: R^2 on the held_out
-    configurations, a fifth of all. r2, r2_sd: R^2 on configurations that a fit has not seen, in five repeats of
-    five-fold cross-validation, mean and standard deviation over repeats. determined: whether the columns are linearly
-    independent; if not, the coefficients are the smallest that fit.
+    column that is the absolute coefficient. r2_fit: R^2 on the fitted data itself. validation: R^2 of such fits on
+    configurations and seeds that they have not seen. determined: whether the columns are linearly independent; if not,
+    the coefficients are the smallest that fit.
     """
 
     coefficients: np.ndarray
     size: np.ndarray
     r2_fit: float
-    r2_split: float
-    held_out: int
-    r2: float
-    r2_sd: float
+    validation: Validation
     determined: bool
 
 
 def linear(table: Table) -> Linear:
-    """Fit four fifths of the configurations and judge the fit on the other fifth, drawn with seed 42.
+    """Fit all configurations, and judge such fits by cross-validation on the same folds as the forest.
 
-    It is judged again by cross-validation, on the same folds as the forest. Everything is standardised over all
-    configurations, which only changes units. Raise TooFew if there are too many columns for the configurations.
+    Everything is standardised over all configurations, which only changes units. Raise TooFew if there are too many
+    columns for the configurations.
     """
     n, k = table.x.shape
-    order = np.random.RandomState(SEED).permutation(n)
-    held, fitted = order[: -(-n // 5)], order[-(-n // 5) :]
-    if len(fitted) < k + 2:
-        raise TooFew(f"{len(fitted)} configurations are too few for a linear fit with {k} columns")
-    if np.ptp(table.y[held]) == 0:
-        raise TooFew("the held-out configurations all have the same result")
+    fitted = n - -(-n // FOLDS)
+    if fitted < k + 2:
+        raise TooFew(f"{fitted} configurations are too few for a linear fit with {k} columns")
+    y = table.y
     z = (table.x - table.x.mean(0)) / table.x.std(0)
-    y = (table.y - table.y.mean()) / table.y.std()
     design = np.column_stack([np.ones(n), z])
-    solution, _, rank, _ = np.linalg.lstsq(design[fitted], y[fitted], rcond=None)
-    predicted = design @ solution
-    r2 = np.empty(REPEATS)
-    for repeat in range(REPEATS):
-        unseen = np.empty(n)
-        for seen, out in folds(n, repeat)[1]:
-            unseen[out] = design[out] @ np.linalg.lstsq(design[seen], y[seen], rcond=None)[0]
-        r2[repeat] = r_squared(y, unseen)
+    solution, _, rank, _ = np.linalg.lstsq(design, y / y.std(), rcond=None)
+    run_gains = np.zeros(len(table.design.y))
+    for fold in folds(table.design):
+        predicted = design @ np.linalg.lstsq(design[fold.configs], fold.y, rcond=None)[0]
+        run_gains[fold.held] += gains(table.design, fold.held, predicted[table.design.config[fold.held]])
+    residuals = y / y.std() - design @ solution
     return Linear(
         solution[1:],
         np.array([(z[:, group] @ solution[1:][group]).std() for group in table.groups]),
-        r_squared(y[fitted], predicted[fitted]),
-        r_squared(y[held], predicted[held]),
-        len(held),
-        float(r2.mean()),
-        float(r2.std(ddof=1)),
+        float(1 - np.mean(residuals**2)),
+        Validation.of(table.design, run_gains / repeats(table.design)),
         bool(rank == k + 1),
     )

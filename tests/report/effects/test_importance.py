@@ -9,8 +9,9 @@ import pytest
 from rnnctl.report.effects import importance
 from rnnctl.report.effects.analysis import analyse
 from rnnctl.report.effects.forest import Missing, forest
-from rnnctl.report.effects.importance import Table, TooFew, folds, linear, r_squared, worth
+from rnnctl.report.effects.importance import Table, TooFew, linear
 from rnnctl.report.effects.trials import Trials
+from rnnctl.report.effects.verdict import worth
 from tests.report.effects.design import noise, study
 
 BITS = {f"train.{name}": [0, 1] for name in "abcdef"}
@@ -49,20 +50,12 @@ def test_columns_of_numbers_magnitudes_words_and_both():
 def test_a_row_is_a_configuration_and_its_mean_logarithm():
     actual = table(lambda seed, a, b: math.exp(a + 10 * b + (seed - 2)), {"a": [0, 1, 2, 3], "b": [0, 1, 2]})
     assert actual.logarithm
-    assert actual.y == pytest.approx([a + 10 * b for a in range(4) for b in range(3)])
+    expected = np.array([a + 10 * b for a in range(4) for b in range(3)])
+    assert actual.y == pytest.approx(expected - expected.mean())
     plain = table(lambda seed, a, b: float(a * b), {"a": [0, 1, 2, 3], "b": [0, 1, 2]})
     assert not plain.logarithm  # some are zero
-    assert plain.y == pytest.approx([a * b for a in range(4) for b in range(3)])
-
-
-def test_the_ceiling_is_the_share_of_the_variance_that_is_not_due_to_seeds():
-    """Configurations with variance 1, seeds with variance 2, four of them: 1 / (1 + 2 / 4)."""
-    draw, size = noise(1), 600
-    settings = np.random.default_rng(2).normal(size=size)
-    actual = table(lambda seed, a: settings[a] + math.sqrt(2) * draw(), {"a": list(range(size))}, seeds=(1, 2, 3, 4))
-    assert actual.ceiling == pytest.approx(2 / 3, abs=0.05)
-    assert table(lambda seed, a: float(a), {"a": list(range(20))}, seeds=(1,)).ceiling is None
-    assert table(lambda seed, a: float(a), {"a": list(range(20))}).ceiling == 1.0
+    expected = np.array([a * b for a in range(4) for b in range(3)])
+    assert plain.y == pytest.approx(expected - expected.mean())
 
 
 def test_a_linear_truth_is_found_whole():
@@ -71,8 +64,8 @@ def test_a_linear_truth_is_found_whole():
     actual = table(lambda seed, a, lr, init: math.exp(0.3 * a - 0.1 * math.log10(lr) + 0.2 * (init == "y")), factors)
     fit = linear(actual)
     assert fit.determined
-    assert (fit.r2, fit.r2_split, fit.r2_fit) == (pytest.approx(1), pytest.approx(1), pytest.approx(1))
-    assert (fit.r2_sd, fit.held_out) == (pytest.approx(0), 8)
+    assert (fit.validation.r2, fit.validation.low, fit.r2_fit) == (pytest.approx(1), pytest.approx(1), pytest.approx(1))
+    assert fit.validation.error == pytest.approx(0)
     sd = actual.y.std()
     lr_sd, share_sd = math.sqrt(5 / 4), math.sqrt(2 / 9)
     expected = [0.3 * math.sqrt(2 / 3), -0.1 * lr_sd, 0.2 * share_sd, 0.0]
@@ -83,8 +76,8 @@ def test_a_linear_truth_is_found_whole():
 def test_noise_alone_is_not_to_be_believed():
     draw = noise(7)
     actual = table(lambda seed, **one: 10 + draw(), BITS)
-    assert "do not believe" in worth(linear(actual).r2)
-    assert "do not believe" in worth(forest(actual).r2)
+    assert "do not believe" in worth(linear(actual).validation)
+    assert "do not believe" in worth(forest(actual).validation)
 
 
 def test_an_interaction_that_the_linear_fit_misses_is_seen_by_the_forest():
@@ -96,22 +89,23 @@ def test_an_interaction_that_the_linear_fit_misses_is_seen_by_the_forest():
 
     actual = table(result, BITS)
     line, trees = linear(actual), forest(actual)
-    assert line.r2 < 0.1
+    assert line.validation.r2 < 0.1
     assert np.all(line.size[:2] < 0.2)
-    assert "do not believe" in worth(line.r2)
-    assert trees.r2 > 0.75
-    assert "can be believed" in worth(trees.r2)
+    assert "do not believe" in worth(line.validation)
+    assert trees.validation.r2 > 0.75
+    assert "can be believed" in worth(trees.validation)
     assert trees.importance[:2].min() > 5 * np.abs(trees.importance[2:]).max()
     # Those that do nothing lose nothing; a held-out cell of a crossed design even pulls its neighbours the other way.
     assert trees.importance[2] > 0 > trees.importance[3:].max()
-    assert np.all(trees.sd[3:] < 0.05)
+    assert np.all(trees.error[3:] < 0.1)
+    assert np.all(trees.error[:2] < trees.importance[:2] / 4)
 
 
 def test_all_columns_of_a_hyper_parameter_are_permuted_together():
     """Of three values each has its column; permuting one alone would leave the others to tell."""
     factors = {"init": ["x", "y", "z"], "a": [0, 1, 2, 3], "b": [0, 1, 2, 3]}
     trees = forest(table(lambda seed, init, a, b: {"x": 1.0, "y": 2.0, "z": 4.0}[init] + 0 * a, factors))
-    assert trees.r2 > 0.99
+    assert trees.validation.r2 > 0.99
     assert trees.importance.shape == (3,)
     # Answers handed out at random: R^2 is 1 - 2 in expectation, so that it loses 2.
     assert trees.importance[0] == pytest.approx(2, abs=0.3)
@@ -123,22 +117,7 @@ def test_the_same_runs_have_the_same_importances():
     actual = table(lambda seed, a, b: a + b + draw(), {"a": [0, 1, 2], "b": [0, 1, 2, 3]})
     one, two = forest(actual), forest(actual)
     np.testing.assert_array_equal(one.importance, two.importance)
-    assert one.r2 == two.r2
-
-
-def test_folds_hold_out_every_configuration_once_and_never_fit_on_it():
-    parts = list(folds(23, 0)[1])
-    assert sorted(np.concatenate([held for _, held in parts])) == list(range(23))
-    for fitted, held in parts:
-        assert sorted([*fitted, *held]) == list(range(23))
-    assert not np.array_equal(parts[0][1], next(folds(23, 1)[1])[1])
-
-
-def test_r_squared_by_its_definition():
-    y = np.array([1.0, 2.0, 3.0])
-    assert r_squared(y, y) == 1
-    assert r_squared(y, np.full(3, 2.0)) == 0
-    assert r_squared(y, np.array([3.0, 2.0, 1.0])) == -3
+    assert one.validation == two.validation
 
 
 def test_columns_that_change_together_are_told():
@@ -153,7 +132,7 @@ def test_columns_that_change_together_are_told():
     assert len(rows) == len(actual.y)
     fit = linear(actual)
     assert not fit.determined
-    assert fit.r2 > 0.9
+    assert fit.validation.r2 > 0.9
 
 
 @pytest.mark.parametrize(
