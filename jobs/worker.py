@@ -17,6 +17,7 @@ The policy of the queue stands here; its states, and the fence behind every chan
                                                shape are half as large
     it does so for one run beside other packs  likewise, and this worker's next sessions have half as many packs
     it does so for the only run                a strike, with its one line
+    it raises NeverFits                        its runs fail at once, with its one line: they would fail each time
     it raises because the store fails          all runs are released, and the worker ends with that error
     the process dies, or a lease ends          a strike, by whoever rescues the run
     its pool kills it, or its machine reboots  all runs are released, by the pool or by whoever rescues them
@@ -35,7 +36,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Literal
 
@@ -47,7 +48,7 @@ from jobs.holds import Holds
 from jobs.ledger import Ledger, MaxPack
 from jobs.patience import patiently
 from jobs.rescue import Rescuer, live_workers
-from jobs.session import OutOfMemory, PackFailed, Session
+from jobs.session import NeverFits, OutOfMemory, PackFailed, Session
 from store import Busy, Conflict, LeaseLost, StoreError
 from store.queue import Claim
 from store.workers import WorkerRecord
@@ -351,6 +352,8 @@ class Worker:
                 self._release(claim)
             else:
                 self._fail(claim, str(failure.error))
+        elif failure is not None and isinstance(failure.error, NeverFits):
+            self._fail(claim, str(failure.error), replace(self._settings, strike_limit=1))
         elif failure is not None:
             self._fail(claim, "".join(traceback.format_exception(failure.error)))
         elif self._stop.is_set() or session.saved(claim.run_id):
@@ -363,9 +366,9 @@ class Worker:
             self._ledger.release(claim, self._clock())
             self._say("released", run=claim.run_id)
 
-    def _fail(self, claim: Claim, error: str) -> None:
+    def _fail(self, claim: Claim, error: str, settings: Settings | None = None) -> None:
         try:
-            status = self._ledger.fail(claim, error, self._clock(), self._settings)
+            status = self._ledger.fail(claim, error, self._clock(), settings or self._settings)
             self._say("failed", run=claim.run_id, error=error, status=status)
         except LeaseLost as lost:
             self._say("lease_lost", run=claim.run_id, reason=str(lost))

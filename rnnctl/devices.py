@@ -120,6 +120,11 @@ def assigned(names: Sequence[str], slot: int, workers: int) -> tuple[str, int]:
     return names[place], len(range(place, workers, len(names)))
 
 
+def has_driver() -> bool:
+    """Return whether a driver for GPUs is there, on Linux or in its Windows subsystem. Loads no torch."""
+    return any(Path(name).exists() for name in ("/dev/nvidiactl", "/dev/dxg"))
+
+
 def absence() -> str | None:
     """Return why torch sees no GPU, None if it sees one."""
     import torch
@@ -191,13 +196,14 @@ def use(device: str) -> None:
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error says that a card has no memory left, whichever library it comes from."""
+    """Return whether an error says that a card or this machine has no memory left, whichever library it comes from."""
     import torch
 
-    if isinstance(error, torch.OutOfMemoryError):
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     text = str(error)
-    refused = "CUBLAS_STATUS_ALLOC_FAILED" in text or ("CUDA" in text and "out of memory" in text)
+    on_card = "CUBLAS_STATUS_ALLOC_FAILED" in text or ("CUDA" in text and "out of memory" in text)
+    refused = on_card or "DefaultCPUAllocator" in text
     return isinstance(error, RuntimeError) and refused
 
 

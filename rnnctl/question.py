@@ -20,3 +20,8 @@ class Question:
     every_step: bool = False
     judged: Literal["last", "any", "each"] = "last"
     tolerance: float = 0.0  # absolute error; used for squared_error only
+
+    @property
+    def has_compiled_head(self) -> bool:
+        """Whether compiled loops on a CPU also compute losses and their gradients, without outputs of all steps."""
+        return self.every_step and self.loss == "cross_entropy"

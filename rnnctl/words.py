@@ -82,6 +82,14 @@ def with_se(value: float | None, se: float | None) -> str:
     return number(value) if se is None or not se or not math.isfinite(se) else f"{number(value)} ± {number(se, 2)}"
 
 
+def size(n: int) -> str:
+    """Return a number of bytes with a unit: 23.5 GiB."""
+    value, units = float(n), ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]
+    while value >= 1024 and len(units) > 1:
+        value, _ = value / 1024, units.pop(0)
+    return f"{value:.3g} {units[0]}" if value < 1000 else f"{value:,.0f} {units[0]}"
+
+
 def counted(n: int, noun: str) -> str:
     """Return a number of things: 1 run, 2 keys, 3 studies."""
     plural = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"

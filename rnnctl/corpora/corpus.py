@@ -56,20 +56,33 @@ def load(reference: str) -> Corpus:
         raise ValueError(f"corpus {where}: cannot be read: {error.strerror or error}") from error
 
 
-def _load(reference: str) -> Corpus:
+def size_of(reference: str) -> int:
+    """Return how many bytes the files of a corpus have. They are not read, and one that is missing or unreadable counts
+    as empty: what is wrong is told when it is loaded.
+    """
+    try:
+        return sum(path.stat().st_size for path in _sources(reference)[0])
+    except (OSError, ValueError):
+        return 0
+
+
+def _sources(reference: str) -> tuple[list[Path], str, str]:
+    """Return the files of a corpus in their order, its name, and why it would have none."""
     if reference == STDLIB:
         root = Path(sysconfig.get_path("stdlib"))
         candidates = _files(root, NOT_STDLIB) if root.is_dir() else []  # the library can be a zip file, or missing
         files = [path for path in candidates if path.suffix == ".py"]
-        name, reason = STDLIB, f"this Python has no source files in {root}"
-    else:
-        root = Path(os.path.expanduser(reference))
-        if not (reference and root.exists()):
-            raise ValueError(f"corpus {reference}: no such file or folder (the word {STDLIB} is Python's own source)")
-        if not (root.is_file() or root.is_dir()):
-            raise ValueError(f"corpus {reference}: neither a file nor a folder")
-        files = [root] if root.is_file() else _files(root)
-        name, reason = root.resolve().name, "a folder without files"
+        return files, STDLIB, f"this Python has no source files in {root}"
+    root = Path(os.path.expanduser(reference))
+    if not (reference and root.exists()):
+        raise ValueError(f"corpus {reference}: no such file or folder (the word {STDLIB} is Python's own source)")
+    if not (root.is_file() or root.is_dir()):
+        raise ValueError(f"corpus {reference}: neither a file nor a folder")
+    return [root] if root.is_file() else _files(root), root.resolve().name, "a folder without files"
+
+
+def _load(reference: str) -> Corpus:
+    files, name, reason = _sources(reference)
     if not files:
         raise ValueError(f"corpus {reference}: {reason}")
     texts = [path.read_bytes() for path in files]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from rnnctl.report.cost import core_seconds
 from rnnctl.study.loading import Study, load_studies
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
+from rnnctl.training.too_large import room_on_card, too_large, too_large_here
 
 if TYPE_CHECKING:
     from rnnctl.training.roofline import CardSpeed, Cost
@@ -89,10 +91,14 @@ def plan(studies: Sequence[str | Path], seeds: Sequence[int] | None = None, devi
     """Plan studies, given as files or names of packaged studies.
 
     seeds: instead of their own. device: as rnnctl.devices.parse_one reads it; for a GPU, its costs are estimated too.
-    Raises SpecError, and LabError if the device is not there.
+    Raises SpecError, also for a run that is too large for the memory of the card, or else of this machine, and LabError
+    if the device is not there.
     """
     card = None if device is None else _card(device)
-    return [_plan(study, card) for study in load_studies(studies, seeds)]
+    refuse = too_large_here
+    if card is not None:
+        refuse = partial(too_large, room=room_on_card(card.name, card.total_bytes))
+    return [_plan(study, card) for study in load_studies(studies, seeds, refuse=refuse)]
 
 
 def _card(device: str) -> CardSpeed | None:

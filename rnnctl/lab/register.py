@@ -12,6 +12,7 @@ from rnnctl.report.specs import read_spec
 from rnnctl.study.loading import Study, load_studies
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
+from rnnctl.training.too_large import too_large_here
 from store import Store, queries, registry
 from store.lineage import Descent
 from store.registry import RunRecord, StudyRecord
@@ -45,9 +46,10 @@ def register(
     """Register studies in the workspace `folder`, which is made if there is none. If one is wrong, none is registered.
 
     studies: files, or names of packaged studies. seeds: instead of each study's own. Runs that are registered already
-    stay as they are. Raises SpecError, LabError if a corpus folder contains the workspace, and StoreError.
+    stay as they are. Raises SpecError, also for a run that is too large for this machine, LabError if a corpus folder
+    contains the workspace, and StoreError.
     """
-    loaded = load_studies(studies, seeds)
+    loaded = load_studies(studies, seeds, refuse=too_large_here)
     check_corpora(folder, loaded)
     with Store.create(folder) as store:
         warnings = [line for study in loaded for line in _changed_texts(store, study)]

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from jobs.child import CannotWork, abandon
 from jobs.events import Emit
 from jobs.ledger import StoreLedger
-from jobs.session import OutOfMemory, PackFailed, Session
+from jobs.session import NeverFits, OutOfMemory, PackFailed, Session
 from jobs.worker import Worker
 from rnnctl import devices
 from rnnctl.determinism import bit_environment, settle_torch
@@ -27,6 +27,7 @@ from rnnctl.study.run import RunSpec
 from rnnctl.training.loop import Cadence, PackError, make_pack, train_packs
 from rnnctl.training.memory import needs, shortage
 from rnnctl.training.packing import has_room, most_in_a_pack
+from rnnctl.training.too_large import room_on, too_large
 from store.queue import Claim
 
 
@@ -35,12 +36,16 @@ def execute(session: Session, *, device: str, cadence: Cadence, peers: int = 1) 
 
     peers: how many workers share the cores of this machine, this one included.
 
-    Raise PackFailed if the runs of a pack cannot be trained. Its error is OutOfMemory if not even one of them fits into
-    the memory of the device, or if that runs out while they train. End the process if a card does not answer any more.
+    Raise PackFailed if the runs of a pack cannot be trained. Its error is NeverFits if one of them needs more memory
+    than the device has, and OutOfMemory if they need more than is free, or if memory runs out while they train. End the
+    process if a card does not answer any more.
     """
     groups = _groups(session.claims)
-    for key, specs in groups.items():
-        if (reason := shortage(key, device)) is not None:
+    for specs in groups.values():
+        one = next(iter(specs.values()))
+        if (problem := too_large(one, room_on(device))) is not None:
+            raise PackFailed(NeverFits(problem.message), specs)
+        if (reason := shortage(one, len(specs), device)) is not None:
             raise PackFailed(OutOfMemory(reason), specs)
     try:
         # Each pack of each worker has its share of the cores.
@@ -62,8 +67,8 @@ def execute(session: Session, *, device: str, cadence: Cadence, peers: int = 1) 
         return
     # Only now nothing refers to the tensors of the packs any more: the traceback did.
     devices.release_memory()
-    key = next(key for key, specs in groups.items() if failed[0] in specs)
-    raise PackFailed(OutOfMemory(f"memory ran out; a run {needs(key, device)}"), failed)
+    one = next(specs[failed[0]] for specs in groups.values() if failed[0] in specs)
+    raise PackFailed(OutOfMemory(f"memory ran out; a run {needs(one, device)}"), failed)
 
 
 def _groups(claims: Sequence[Claim]) -> dict[PackKey, dict[str, RunSpec]]:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from rnnctl.section import Path
 from rnnctl.study.conditions import Condition, Rule, resolve
 from rnnctl.study.errors import SpecError
+from rnnctl.study.explain import Refuse
 from rnnctl.study.labels import compact, label, text
 from rnnctl.study.overlay import Change, Overlay, Place, outermost_first
 from rnnctl.study.run import RunSpec
@@ -80,10 +81,11 @@ class Expansion(NamedTuple):
     warnings: list[tuple[Place, str]]
 
 
-def expand(plan: Plan, *, identify: bool) -> Expansion:
+def expand(plan: Plan, *, identify: bool, refuse: Refuse | None = None) -> Expansion:
     """Return the runs, the dotted keys that vary among them, and warnings with their places.
 
-    identify: whether to identify the data of tasks, for which files may be read. Raise SpecError for an invalid run, at
+    identify: whether to identify the data of tasks, for which files may be read. refuse: return why a run is refused,
+    None if it is not; it is asked before files are read. Raise SpecError for an invalid run, at
     the place of the value that is wrong, for too many runs and for no runs.
     """
     combinations = len(plan.cases) * math.prod(len(axis.options) for axis in plan.axes)
@@ -91,7 +93,7 @@ def expand(plan: Plan, *, identify: bool) -> Expansion:
         place = max(plan.axes, key=lambda axis: len(axis.options)).place
         what = f"the study would have {combinations:,} runs, more than {MAX_RUNS:,}"
         raise SpecError(what, line=place.line, key=place.key)
-    crossing = _Crossing(plan, identify)
+    crossing = _Crossing(plan, identify, refuse)
     candidates = list(crossing.candidates())
     if not candidates:
         place = plan.exclude[0].place
@@ -109,9 +111,10 @@ def expand(plan: Plan, *, identify: bool) -> Expansion:
 class _Crossing:
     """One pass over all combinations. It counts what has an effect, so that warnings can name what has none."""
 
-    def __init__(self, plan: Plan, identify: bool):
+    def __init__(self, plan: Plan, identify: bool, refuse: Refuse | None) -> None:
         self.plan = plan
         self.identify = identify
+        self.refuse = refuse
         self.axis_paths = [path for axis in plan.axes for path in axis.paths]
         case_paths = [change.path for case in plan.cases for change in case.changes if not change.opens]
         self.paths = list(dict.fromkeys([*case_paths, *self.axis_paths]))
@@ -136,6 +139,8 @@ class _Crossing:
                 settings = overlay.with_changes(outermost_first(itertools.chain(*options)))
                 try:
                     spec, dropped = resolve(settings, self.plan.when)
+                    if self.refuse is not None and (problem := self.refuse(spec)) is not None:
+                        raise settings.error(problem)
                     if self.identify:
                         spec = settings.identified(spec)
                 except SpecError:

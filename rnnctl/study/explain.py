@@ -32,6 +32,10 @@ class Problem:
     mentions: tuple[Path, ...] = ()
 
 
+# Returns why a run is refused although its settings are right; None if it is not.
+Refuse = Callable[[RunSpec], Problem | None]
+
+
 def problems(error: ValidationError, root: Path = ()) -> list[Problem]:
     """Return one problem per key. root: the path of the value that was validated, () for a whole run."""
     by_path: dict[Path, Problem] = {}

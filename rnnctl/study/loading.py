@@ -28,6 +28,7 @@ from rnnctl.study import yaml
 from rnnctl.study.conditions import Condition, Rule, read_condition, read_rules
 from rnnctl.study.errors import SpecError
 from rnnctl.study.expand import MAX_RUNS, Axis, Case, LabelledRun, Plan, expand
+from rnnctl.study.explain import Refuse
 from rnnctl.study.names import check_name
 from rnnctl.study.overlay import Overlay, Place, read_changes, read_key
 from rnnctl.study.recipe import Recipe, read_recipe
@@ -59,16 +60,16 @@ class Study:
 
 
 def load_studies(
-    references: Iterable[str | FilePath], seeds: Sequence[int] | None = None, *, identify: bool = True
+    references: Iterable[str | FilePath], seeds: Sequence[int] | None = None, *, refuse: Refuse | None = None
 ) -> list[Study]:
     """Return the studies at paths or with names of packaged studies.
 
-    seeds: replace the seeds of all studies. Raise SpecError for the first study that is wrong, and if two files have
-    the same study name.
+    seeds: replace the seeds of all studies. refuse: as `expand` takes it. Raise SpecError for the first study that is
+    wrong, and if two files have the same study name.
     """
     studies: dict[str, Study] = {}
     for reference in references:
-        study = load_study(reference, seeds, identify=identify)
+        study = load_study(reference, seeds, refuse=refuse)
         if study.name in studies:
             what = f'the study "{study.name}" is also in {studies[study.name].file}; give one of them another name'
             raise SpecError(what, file=study.file, key="study")
@@ -76,10 +77,17 @@ def load_studies(
     return list(studies.values())
 
 
-def load_study(reference: str | FilePath, seeds: Sequence[int] | None = None, *, identify: bool = True) -> Study:
+def load_study(
+    reference: str | FilePath,
+    seeds: Sequence[int] | None = None,
+    *,
+    identify: bool = True,
+    refuse: Refuse | None = None,
+) -> Study:
     """Return the study at a path, or a packaged study by its name (write ./NAME for a file of the same name).
 
-    seeds: replace the seeds of the study. Raise SpecError if the file cannot be read or is wrong.
+    seeds: replace the seeds of the study. identify, refuse: as `expand` takes them. Raise SpecError if the file cannot
+    be read or is wrong.
     """
     packaged = packaged_studies()
     if isinstance(reference, str):
@@ -94,7 +102,7 @@ def load_study(reference: str | FilePath, seeds: Sequence[int] | None = None, *,
         raise SpecError(what, file=str(reference), allowed=packaged, meant=meant) from None
     except SpecError as error:
         raise error.at(file=str(reference)) from None
-    return read_study(text, str(reference), identify=identify)
+    return read_study(text, str(reference), identify=identify, refuse=refuse)
 
 
 def load_recipe(path: str | FilePath) -> Recipe:
@@ -152,14 +160,15 @@ def packaged_studies() -> dict[str, FilePath]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)}
 
 
-def read_study(source: str, file: str, *, identify: bool = True) -> Study:
+def read_study(source: str, file: str, *, identify: bool = True, refuse: Refuse | None = None) -> Study:
     """Return the study in a text. Raise SpecError, with file, line and key, if it is wrong.
 
     file: its name in messages. identify: whether to identify the data of tasks, for which the texts that a study names
-    are read. Without it, the ids of runs on texts are not those that they are registered under.
+    are read. Without it, the ids of runs on texts are not those that they are registered under. refuse: as `expand`
+    takes it.
     """
     try:
-        return _Reader(yaml.parse(source).mapping, file).study(source, identify)
+        return _Reader(yaml.parse(source).mapping, file).study(source, identify, refuse)
     except SpecError as error:
         raise error.at(file=file) from None
 
@@ -172,14 +181,16 @@ class _Reader:
         self.file = file
         self.notes: list[tuple[Place, str]] = []  # warnings
 
-    def study(self, source: str, identify: bool) -> Study:
+    def study(self, source: str, identify: bool, refuse: Refuse | None) -> Study:
         self._check_sections()
         name, about = self._name(), self._about()
         axes = [*self._zip(), *self._grid(), *self._random(), *self._seeds()]
         _check_varied_once(axes)
         recipe = _recipe(self.sections, self.file)
         runs, varied, notes = expand(
-            Plan(self._base(), self._cases(), axes, exclude=self._exclude(), when=self._when()), identify=identify
+            Plan(self._base(), self._cases(), axes, exclude=self._exclude(), when=self._when()),
+            identify=identify,
+            refuse=refuse,
         )
         notes = sorted([*self.notes, *notes, *self._oddities(runs)], key=lambda note: note[0].line)
         warnings = (str(SpecError(what, file=self.file, line=at.line, key=at.key)) for at, what in notes)

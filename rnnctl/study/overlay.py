@@ -161,8 +161,12 @@ class Overlay:
             place, problem = min(located, key=lambda pair: pair[0].line)
             raise _spec_error(problem, place) from None
         if (unfit := unrepresentable(spec)) is not None:
-            raise _spec_error(unfit, self._place(unfit))
+            raise self.error(unfit)
         return spec
+
+    def error(self, problem: Problem) -> SpecError:
+        """Return a problem of the run that these settings make as an error at its place."""
+        return _spec_error(problem, self._place(problem))
 
     def identified(self, spec: RunSpec) -> RunSpec:
         """Return the run that these settings make with the data of its task identified: files may be read.
@@ -172,8 +176,7 @@ class Overlay:
         try:
             return spec.identified()
         except ValueError as error:
-            problem = disagreement(("task",), str(error))
-            raise _spec_error(problem, self._place(problem)) from None
+            raise self.error(disagreement(("task",), str(error))) from None
 
     def _lay(self, change: Change) -> None:
         section = self._open(change.path[:-1])

@@ -26,6 +26,7 @@ from typing import Any
 from rnnctl.measures import MEASURES
 from rnnctl.study.conditions import Condition, read_condition
 from rnnctl.study.errors import SpecError
+from rnnctl.study.explain import Refuse
 from rnnctl.study.labels import text
 from rnnctl.study.names import check_name
 from rnnctl.study.overlay import Change, Overlay, Place, read_changes
@@ -84,10 +85,11 @@ class Variant:
         """Return whether the condition of the variant holds for a run."""
         return self.condition is None or self.condition.holds(spec.written_out())
 
-    def of(self, spec: RunSpec) -> RunSpec:
+    def of(self, spec: RunSpec, refuse: Refuse | None = None) -> RunSpec:
         """Return the run with the changes, its data identified again: the same unless the changes name other data.
 
-        Raise SpecError at the place of a change that the run cannot take.
+        refuse: return why a run is refused, None if it is not. Raise SpecError at the place of a change that the run
+        cannot take.
         """
         settings = spec.canonical()
         changed = {change.path[1] for change in self.changes if change.path[0] == "task" and len(change.path) > 1}
@@ -95,7 +97,10 @@ class Variant:
             if KEYS["task", key].derived:
                 del settings["task"][key]
         overlay = Overlay(settings, {(): self.place}).with_changes(self.changes)
-        return overlay.identified(overlay.resolve())
+        result = overlay.resolve()
+        if refuse is not None and (problem := refuse(result)) is not None:
+            raise overlay.error(problem)
+        return overlay.identified(result)
 
 
 @dataclass(frozen=True)

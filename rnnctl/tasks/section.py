@@ -84,6 +84,11 @@ class TaskSection(Section, ABC):
         return None
 
     @property
+    def data_bytes(self) -> int:
+        """About how many bytes the data takes in memory, 0 if there is none. The files are not read."""
+        return 0
+
+    @property
     def batch_multiple(self) -> tuple[int, str] | None:
         """A number that batch size and chunk size must be multiples of, and why; None if any size will do."""
         return None

@@ -21,7 +21,7 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from rnnctl.corpora.corpus import STDLIB, load
+from rnnctl.corpora.corpus import STDLIB, load, size_of
 from rnnctl.corpora.floors import Floors, NGrams
 from rnnctl.corpora.splits import SPLITS, Windows, fractions_of
 from rnnctl.corpora.tokens import Tokens, tokens_of
@@ -31,6 +31,7 @@ from rnnctl.tasks.base import Baseline, Batch, Plateaus
 from rnnctl.tasks.section import BYTE, Sizes, TaskSection
 
 QUESTION = Question(every_step=True, judged="each")
+BYTES_IN_MEMORY = 3  # of each byte of a text: itself, in its split, and as a symbol
 
 
 class TextSection(TaskSection):
@@ -115,6 +116,10 @@ class TextSection(TaskSection):
         return self.corpus, self.sha256 or ""
 
     @property
+    def data_bytes(self) -> int:
+        return BYTES_IN_MEMORY * known_size(self.corpus)
+
+    @property
     def symbol(self) -> str:
         return {"bytes": "byte", "chars": "character", "bpe": f"token of {self.vocabulary}"}[self.level]
 
@@ -122,6 +127,12 @@ class TextSection(TaskSection):
         """Return the source of windows. Without a hash, these are of whatever text lies at the place."""
         key = self.corpus, self.sha256, self.level, self.vocabulary, self.vocabulary_sha256
         return Text(partial(known_text, *key, self.validation, self.test), self.window, self.state == "carried")
+
+
+@lru_cache(maxsize=64)
+def known_size(reference: str) -> int:
+    """Return how many bytes a corpus has, looked up once for all runs of a process."""
+    return size_of(reference)
 
 
 class Identity(NamedTuple):

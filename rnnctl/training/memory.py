@@ -1,16 +1,31 @@
-"""How much memory of a device a run takes while it trains."""
+"""How much memory a run takes while it trains, on a GPU or on a CPU, estimated from its spec. Loads no torch.
+
+What a pack takes is what its runs have in common (the validation set, a text), what each run holds, and what is needed
+for one run at a time: to draw initial weights, to validate, to diagnose, to save.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from rnnctl.cells.base.section import FUSED_STEP_WORK, SLICE
 from rnnctl.devices import card, free_bytes, is_card
+from rnnctl.host import available_bytes
 from rnnctl.kernels.gpu.launch import parts_of
 from rnnctl.question import Question
 from rnnctl.study.pack_key import PackKey
+from rnnctl.study.run import RunSpec
+from rnnctl.words import size
+
+if TYPE_CHECKING:
+    from rnnctl.cells.base.section import CellSection
 
 VALUE_BYTES = {"float32": 4, "float64": 8}
-SYMBOL_BYTES = 8  # symbols are int64 on a device
+SYMBOL_BYTES = 8  # symbols and classes are int64 on a device
+CLASS_BYTES = 8  # also those of a target that is a real number, at most
+DOUBLE_BYTES = 8
+DRAWN_SYMBOL_BYTES, DRAWN_REAL_BYTES = 1, 4  # as tasks draw them
 
 # Share of a card's free memory that the runs of its workers may take by `bytes_of_run`. The rest is for what that does
 # not count: temporary results, the validation set, each worker's CUDA context, and fragments.
@@ -46,8 +61,63 @@ def cut_of(question: Question, steps: int, chunk: int, hidden: int, outputs: int
     return Cut(min(chunk, max(1, VALIDATED // (steps * answer))), steps)
 
 
-def bytes_of_run(key: PackKey) -> int:
-    """Return about how many bytes a run of a pack key takes on a device while it trains.
+@dataclass(frozen=True)
+class _Sizes:
+    """The numbers that estimates are made of, in the letters of `bytes_of_run`; the same for all runs of a pack key."""
+
+    model: CellSection
+    weights: int  # N
+    inputs: int  # V
+    outputs: int  # O
+    longest: int  # steps of the longest sequence
+    mean: float  # steps of the mean sequence
+    reals: bool
+    every_step: bool
+    value: int  # bytes of a number
+
+    @classmethod
+    def of(cls, spec: RunSpec | PackKey) -> _Sizes:
+        task, sizes = spec.task, spec.task.sizes
+        return cls(
+            spec.model,
+            spec.model.weights(sizes.inputs, sizes.outputs),
+            sizes.inputs,
+            sizes.outputs,
+            sizes.steps,
+            task.mean_steps(None),
+            task.real_inputs,
+            task.question.every_step,
+            VALUE_BYTES[spec.train.dtype],
+        )
+
+    def answers(self, steps: int) -> int:
+        """A(T): the steps that the head reads, of this many."""
+        return steps if self.every_step else 1
+
+    @property
+    def read(self) -> int:
+        """The numbers that the head has for each step that it reads."""
+        return 2 * self.model.hidden + 3 * self.outputs
+
+    def passes(self, batch: int, steps: int, kept: int, read: int) -> int:
+        """Return the numbers that passes through time keep, forward and back.
+
+        kept: vectors of hidden units of each step. read: numbers of each step that the head reads.
+        """
+        return batch * ((steps + 1) * kept * self.model.hidden + self.answers(steps) * read)
+
+    @property
+    def input_bytes(self) -> int:
+        """Bytes of one sequence's input of one step on the device."""
+        return self.inputs * self.value if self.reals else SYMBOL_BYTES
+
+
+def _steps_of_update(spec: RunSpec | PackKey, sizes: _Sizes) -> int:
+    return min(spec.piece or sizes.longest, sizes.longest)
+
+
+def bytes_of_run(key: PackKey | RunSpec) -> int:
+    """Return about how many bytes a run of a pack key takes on a card while it trains.
 
     With N weights, H hidden units, V inputs, O outputs; K the cell's `kept_per_step`; B sequences of T steps in an
     update, and P parts of each of their gradients; D sequences of U steps in a diagnosis; C sequences of W steps in
@@ -61,24 +131,68 @@ def bytes_of_run(key: PackKey) -> int:
 
     and B T V for inputs; symbols take SYMBOL_BYTES each instead.
     """
-    model, check, question, batch = key.model, key.check, key.task.question, key.train.batch
-    sizes = key.task.sizes
-    longest, hidden, outputs = sizes.steps, model.hidden, sizes.outputs
-    steps = min(key.piece or longest, longest)
-    size = model.network(sizes.inputs, outputs).layout.size
-    weights = size * (key.train.optimizer.slots + 3 + parts_of(steps * batch))
+    model, check, batch, sizes = key.model, key.check, key.train.batch, _Sizes.of(key)
+    steps, hidden, outputs = _steps_of_update(key, sizes), model.hidden, sizes.outputs
+    weights = sizes.weights * (key.train.optimizer.slots + 3 + parts_of(steps * batch))
+    cut = cut_of(key.task.question, sizes.longest, check.chunk, hidden, outputs)
+    validation = cut.sequences * (model.kept_per_step * hidden + sizes.answers(cut.steps) * (hidden + 3 * outputs))
+    passes = sizes.passes(batch, steps, model.kept_per_step, sizes.read)
+    passes += sizes.passes(check.diagnostic_batch, sizes.longest, model.kept_per_step, sizes.read)
+    return (weights + passes + validation) * sizes.value + batch * steps * sizes.input_bytes
+
+
+def bytes_of_validation_set(spec: RunSpec | PackKey) -> int:
+    """Return about how many bytes the validation set takes on the device, which the runs of a pack share: inputs of
+    sequences of the mean length, and targets.
+    """
+    sizes = _Sizes.of(spec)
+    targets = CLASS_BYTES * (sizes.mean if sizes.every_step else 1)
+    return int(spec.check.samples * (sizes.mean * sizes.input_bytes + targets))
+
+
+def bytes_on_cpu(spec: RunSpec, runs: int = 1) -> int:
+    """Return about how many bytes a pack of runs like this one takes while it trains on a CPU, at its peak.
+
+    In the letters of `bytes_of_run`, with S sequences of a slice of a validation, and K the cell's `kept_on_cpu`:
+
+        in common    the validation set, as it is drawn and as tensors; a text
+                     .8 S (W + 1) K H                         a slice that goes forward through compiled loops
+        each run     N (slots + 3)                            weights, gradients, the best, the optimizer
+                     B ((T + 1) K H + A(T) (2 H + 3 O))       as on a card; H alone where a compiled head reads every
+                     D ((U + 1) K H + A(U) (2 H + 3 O))       step; inputs
+                     C (H + 3 O)                              a chunk whose last step is read
+        one by one   the most of:
+                     8 (N + 5 H^2)                            initial weights in float64, a matrix and its eigenvalues
+                     N (slots + 1)                            a checkpoint
+                     N + 6 H^2 + 2 D U H                      a diagnosis: gradients, spectrum, norms in float64
+                     S W (H + 3 O)                            a slice of a chunk whose every step is read
+
+    The number of bytes is that of the dtype, but for initial weights and norms, which are float64.
+    """
+    model, check, train, sizes = spec.model, spec.check, spec.train, _Sizes.of(spec)
+    steps, value, hidden, kept = _steps_of_update(spec, sizes), sizes.value, model.hidden, model.kept_on_cpu
+    slots, weights, square = train.optimizer.slots, sizes.weights, model.hidden**2
+    answer, sequences = hidden + 3 * sizes.outputs, min(SLICE, check.chunk)
+    drawn = DRAWN_REAL_BYTES * sizes.inputs if sizes.reals else DRAWN_SYMBOL_BYTES
+    common = bytes_of_validation_set(spec) + int(check.samples * sizes.mean * drawn) + spec.task.data_bytes
+    if sequences * square <= FUSED_STEP_WORK:
+        common += value * 4 * sequences * (sizes.longest + 1) * kept * hidden // 5
 
     def passes(batch: int, steps: int) -> int:
-        answers = steps if question.every_step else 1
-        return batch * ((steps + 1) * model.kept_per_step * hidden + answers * (2 * hidden + 3 * outputs))
+        compiled_head = spec.task.question.has_compiled_head and batch * square <= FUSED_STEP_WORK
+        return sizes.passes(batch, steps, kept, hidden if compiled_head else sizes.read)
 
-    cut = cut_of(question, longest, check.chunk, hidden, outputs)
-    answers = cut.steps if question.every_step else 1
-    validation = cut.sequences * (model.kept_per_step * hidden + answers * (hidden + 3 * outputs))
-    numbers = weights + passes(batch, steps) + passes(check.diagnostic_batch, longest) + validation
-    value = VALUE_BYTES[key.train.dtype]
-    inputs = batch * steps * (sizes.inputs * value if key.task.real_inputs else SYMBOL_BYTES)
-    return numbers * value + inputs
+    kept_by_passes = passes(train.batch, steps) + passes(check.diagnostic_batch, sizes.longest)
+    read = 0 if sizes.every_step else check.chunk * answer
+    each = value * (weights * (slots + 3) + kept_by_passes + read) + train.batch * steps * sizes.input_bytes
+    norms = 2 * DOUBLE_BYTES * check.diagnostic_batch * sizes.longest * hidden
+    one_by_one = max(
+        DOUBLE_BYTES * (weights + 5 * square),
+        value * weights * (slots + 1),
+        value * (weights + 6 * square) + norms,
+        value * sequences * sizes.longest * answer if sizes.every_step else 0,
+    )
+    return common + runs * each + one_by_one
 
 
 def runs_that_fit(key: PackKey, card: str, workers: int, taken: int = 0) -> int:
@@ -95,17 +209,23 @@ def runs_that_fit_into(free: int, key: PackKey, workers: int = 1, taken: int = 0
     return max(0, int((SHARE * free / workers - taken) // bytes_of_run(key)))
 
 
-def shortage(key: PackKey, device: str) -> str | None:
-    """Return why not even one run fits into the memory of a device that is free now, in one line; None if one fits.
-
-    Only cards are looked at.
+def shortage(spec: RunSpec, runs: int, device: str) -> str | None:
+    """Return why a pack of runs like this one does not fit into the memory that is free now, in one line; None if it
+    fits. On a card, whose packs are cut to its free memory, it is asked whether a single run fits.
     """
-    if not is_card(device) or bytes_of_run(key) <= free_bytes(device):
+    if is_card(device):
+        return None if bytes_of_run(spec) <= free_bytes(device) else f"a run {needs(spec, device)}"
+    need, available = bytes_on_cpu(spec, runs), available_bytes()
+    if need <= available:
         return None
-    return f"a run {needs(key, device)}"
+    who = "a run needs" if runs == 1 else f"{runs} runs need"
+    return f"{who} about {size(need)} of memory, and {size(available)} is available; use fewer workers, or try later"
 
 
-def needs(key: PackKey, device: str) -> str:
-    """Return what a run of a pack key needs and what is free on a card, in words that follow a subject."""
-    need, free = (f"{size / 2**30:.2f} GiB" for size in (bytes_of_run(key), free_bytes(device)))
-    return f"needs about {need}, and {free} is free on {device} ({card(device).name})"
+def needs(spec: RunSpec, device: str) -> str:
+    """Return what a run needs and what is free on a device, in words that follow a subject."""
+    if is_card(device):
+        need, free = bytes_of_run(spec), f"{size(free_bytes(device))} is free on {device} ({card(device).name})"
+    else:
+        need, free = bytes_on_cpu(spec), f"{size(available_bytes())} is available"
+    return f"needs about {size(need)}, and {free}"

@@ -63,6 +63,7 @@ class CardSpeed:
     gigabytes_per_second: float
     multiprocessors: int
     free_bytes: int
+    total_bytes: int
     figures: str
 
 
@@ -103,7 +104,7 @@ def card_for(device: str) -> CardSpeed | None:
     if name == "cpu" or (name == "auto" and absence() is not None):
         return None
     if (why := absence()) is not None:
-        return CardSpeed(RTX_3090.word, None, *RTX_3090.speeds, ASSUMED_BYTES, f"assumed, as {why}")
+        return CardSpeed(RTX_3090.word, None, *RTX_3090.speeds, ASSUMED_BYTES, ASSUMED_BYTES, f"assumed, as {why}")
     place = resolve_one(name)
     return _present(place) if is_card(place) else None
 
@@ -112,12 +113,13 @@ def _present(device: str) -> CardSpeed:
     import torch
 
     here, facts = card(device), torch.cuda.get_device_properties(device)
+    memory = here.free_bytes, here.memory_bytes
     for known in PUBLISHED:
         if known.word in here.name:
-            return CardSpeed(here.name, device, *known.speeds, here.free_bytes, "published")
+            return CardSpeed(here.name, device, *known.speeds, *memory, "published")
     clocks = [getattr(facts, name, 0) for name in ("clock_rate", "memory_clock_rate", "memory_bus_width")]
     if not all(clocks):
-        return CardSpeed(here.name, device, *RTX_3090.speeds, here.free_bytes, f"those of an {RTX_3090.word}")
+        return CardSpeed(here.name, device, *RTX_3090.speeds, *memory, f"those of an {RTX_3090.word}")
     kilohertz, memory_kilohertz, bits = clocks
     # Units of float32 in a multiprocessor, and the share of them in float64 (CUDA Programming Guide).
     units = 128 if here.capability > (8, 0) else 64
@@ -131,7 +133,7 @@ def _present(device: str) -> CardSpeed:
         double_share,
         round(bandwidth / 1e9),
         facts.multi_processor_count,
-        here.free_bytes,
+        *memory,
         "from its multiprocessors and clocks",
     )
 

@@ -16,6 +16,7 @@ COMMON = {
     "rnnctl.__version__",
     "rnnctl.determinism",
     "rnnctl.devices",
+    "rnnctl.host",
     "rnnctl.measures",
     "rnnctl.parts",
     "rnnctl.question",

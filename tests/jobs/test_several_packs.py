@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobs.session import OutOfMemory, PackFailed
+from jobs.session import NeverFits, OutOfMemory, PackFailed
 from store import Busy, DiskFull
 from tests.jobs import toy
 from tests.jobs.memory_ledger import MemoryLedger
@@ -200,6 +200,18 @@ def test_out_of_memory_with_packs_of_one_run_halves_the_number_of_packs(bench, l
     assert halved == [("packs", 5, 2), ("packs", 2, 1)]
     assert statuses(ledger)["a0"] == ("queued", 1)  # alone it does not fit either
     assert ledger.jobs["a0"].error == "no room"
+
+
+def test_runs_that_never_fit_fail_at_once_and_the_others_go_on(bench, ledger_of):
+    ledger = ledger_of(*records(a=2, b=1))
+    with bench.worker(fails(["a0", "a1"], NeverFits("too large")), packs=8, more=up_to(3)) as worker:
+        worker.run_once(bench.now)
+        assert statuses(ledger) == {"a0": ("failed", 1), "a1": ("failed", 1), "b0": ("queued", 0)}
+        worker._execute = toy.execute
+        assert [worker.run_once(bench.now) for _ in range(2)] == ["worked", "empty"]
+    assert ledger.jobs["a0"].error == "too large"
+    assert ledger.jobs["b0"].status == "done"
+    assert bench.heard("out_of_memory") == []
 
 
 def test_a_drain_releases_the_runs_of_all_packs(bench, ledger_of):

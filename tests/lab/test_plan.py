@@ -55,6 +55,18 @@ def test_a_run_that_does_not_fit_has_no_time(file, monkeypatch):
     assert "does not fit" in packs.why
 
 
+@pytest.mark.parametrize(("device", "room"), [(None, "this machine has 1 GiB"), ("cuda", "RTX 3090 has 24 GiB")])
+def test_a_study_that_no_memory_can_hold_is_refused_at_its_place(file, monkeypatch, device, room):
+    monkeypatch.setattr("rnnctl.host.total_bytes", lambda: 2**30)
+    file.write_text(STUDY + "cases: {small: {}, large: {check.samples: 1000000000000}}\n")
+    pretend(monkeypatch)
+    line = r"tiny.yaml:[0-9]+: cases.large.check.samples: check.samples 1,000,000,000,000 makes a run take about .* TiB"
+    with pytest.raises(SpecError, match=rf"{line} of memory, and {room}$"):
+        plan([file], device=device)
+    file.write_text(file.read_text() + "exclude: [{check.samples: 1000000000000}]\n")
+    assert len(plan([file], device=device)[0].runs) > 0
+
+
 def test_a_plan_for_the_cpu_has_no_card_and_an_absent_card_is_an_error(file, monkeypatch):
     assert plan([file], device="cpu")[0].on_card is None
     pretend(monkeypatch, RTX)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from jobs.child import CannotWork
-from jobs.session import OutOfMemory, PackFailed
+from jobs.session import NeverFits, OutOfMemory, PackFailed
 from rnnctl.lab.status import status
 from rnnctl.lab.work import build_worker, environment, execute
 from rnnctl.lab.worker_options import WorkerOptions
@@ -54,8 +54,8 @@ def test_a_card_without_memory_left_is_told_in_one_line(monkeypatch, error):
     assert raised.value.run_ids == {"r1", "r2"}
     assert isinstance(raised.value.error, OutOfMemory)
     line = str(raised.value.error)
-    assert line.startswith("memory ran out; a run needs about 0.")
-    assert line.endswith("and 2.00 GiB is free on cuda:1 (NVIDIA GeForce RTX 3090)")
+    assert line.startswith("memory ran out; a run needs about ")
+    assert line.endswith("and 2 GiB is free on cuda:1 (NVIDIA GeForce RTX 3090)")
     # The tensors of a pack live as long as anything refers to the frames of its training.
     assert raised.value.__context__ is None
     assert raised.value.__cause__ is None
@@ -64,13 +64,44 @@ def test_a_card_without_memory_left_is_told_in_one_line(monkeypatch, error):
 def test_a_run_too_large_for_the_card_is_not_started(monkeypatch):
     pretend(monkeypatch, RTX, free=GIB // 2)
     trained = training(monkeypatch)
-    with pytest.raises(PackFailed, match=r"^a run needs about .* GiB, and 0.50 GiB is free on cuda:0 \(") as raised:
-        execute(session(50, 20_000), device="cuda:0", cadence=Cadence())
+    with pytest.raises(PackFailed, match=r"^a run needs about .* GiB, and 512 MiB is free on cuda:0 \(") as raised:
+        execute(session(50, 10_000), device="cuda:0", cadence=Cadence())
     assert (type(raised.value.error), raised.value.run_ids) == (OutOfMemory, {"r1"})
     assert trained == []
     execute(session(50), device="cuda:0", cadence=Cadence())
-    execute(session(20_000), device="cpu", cadence=Cadence())
+    execute(session(4000), device="cpu", cadence=Cadence())
     assert trained == [([["r0"]], "cuda:0"), ([["r0"]], "cpu")]
+
+
+def test_a_run_that_this_machine_can_never_hold_is_not_started(monkeypatch):
+    trained = training(monkeypatch)
+    monkeypatch.setattr("rnnctl.host.total_bytes", lambda: GIB)
+    with pytest.raises(
+        PackFailed, match=r"^model.hidden 20,000 makes a run take about .* GiB of memory, and"
+    ) as raised:
+        execute(session(50, 20_000), device="cpu", cadence=Cadence())
+    assert (type(raised.value.error), raised.value.run_ids, trained) == (NeverFits, {"r1"}, [])
+
+
+def test_a_pack_that_this_machine_cannot_hold_now_is_made_smaller(monkeypatch):
+    trained = training(monkeypatch)
+    monkeypatch.setattr("rnnctl.training.memory.available_bytes", lambda: 4 * GIB)
+    monkeypatch.setattr("rnnctl.host.total_bytes", lambda: 16 * GIB)
+    with pytest.raises(PackFailed, match=r"^4 runs need about .* GiB of memory, and 4 GiB is available; ") as raised:
+        execute(session(6000, 6000, 6000, 6000), device="cpu", cadence=Cadence())
+    assert (type(raised.value.error), len(raised.value.run_ids), trained) == (OutOfMemory, 4, [])
+    execute(session(6000), device="cpu", cadence=Cadence())
+    assert trained == [([["r0"]], "cpu")]
+
+
+@pytest.mark.parametrize(
+    "error", [MemoryError("Unable to allocate 9 GiB"), RuntimeError("[enforce fail] DefaultCPUAllocator: no memory")]
+)
+def test_a_machine_without_memory_left_is_told_in_one_line(monkeypatch, error):
+    training(monkeypatch, error)
+    with pytest.raises(PackFailed, match=r"^memory ran out; a run needs about .*, and .* is available$") as raised:
+        execute(session(50), device="cpu", cadence=Cadence())
+    assert isinstance(raised.value.error, OutOfMemory)
 
 
 def test_other_errors_pass_through(monkeypatch):

@@ -95,8 +95,12 @@ def test_a_piece_takes_less_than_the_whole_text():
     assert piece < whole
 
 
+def run(hidden: int = 50) -> RunSpec:
+    return RunSpec.model_validate({"task": "temporal_order", "model": {"name": "rnn", "hidden": hidden}})
+
+
 def key(hidden: int = 50) -> PackKey:
-    return PackKey.of(RunSpec.model_validate({"task": "temporal_order", "model": {"name": "rnn", "hidden": hidden}}))
+    return PackKey.of(run(hidden))
 
 
 def test_a_pack_takes_a_share_of_the_free_memory(monkeypatch):
@@ -157,11 +161,11 @@ def test_a_pack_on_a_cpu_is_as_before():
 
 def test_a_run_that_does_not_fit_is_told_with_what_there_is(monkeypatch):
     pretend(monkeypatch, RTX, free=bytes_of_run(key()))
-    assert shortage(key(), "cuda:0") is None
+    assert shortage(run(), 1, "cuda:0") is None
     pretend(monkeypatch, RTX, free=GIB)
-    assert shortage(key(4000), "cpu") is None
-    line = shortage(key(20_000), "cuda:0")
+    assert shortage(run(4000), 1, "cpu") is None
+    line = shortage(run(20_000), 1, "cuda:0")
     assert line is not None
-    assert line.endswith("GiB, and 1.00 GiB is free on cuda:0 (NVIDIA GeForce RTX 3090)")
+    assert line.endswith("GiB, and 1 GiB is free on cuda:0 (NVIDIA GeForce RTX 3090)")
     assert line.startswith("a run needs about ")
     assert "\n" not in line

@@ -25,7 +25,7 @@ from rnnctl.training.roofline import (
 )
 from tests.cards import GIB, RTX, pretend
 
-H200 = roofline.CardSpeed("H200", None, 67, 0.5, 4800, 132, 140 * GIB, "published")
+H200 = roofline.CardSpeed("H200", None, 67, 0.5, 4800, 132, 140 * GIB, 141 * GIB, "published")
 
 
 def spec(hidden: int = 50, **train: object) -> RunSpec:

@@ -8,16 +8,10 @@ import torch
 
 from rnnctl.cells.base import heads
 from rnnctl.cells.base.cell import Cell, Weights
+from rnnctl.cells.base.section import FUSED_STEP_WORK, SLICE
 from rnnctl.cells.base.tape import FusedTape, Tape
 from rnnctl.determinism import kernel_compiler
 from rnnctl.question import Question
-
-# batch * hidden^2 of one run up to which the compiled loops are known to beat BLAS products: the largest that was
-# measured, see kernels/LOG.md.
-FUSED_STEP_WORK = 50_000_000
-
-# Sequences of a validation batch that go through time together in the compiled loops.
-SLICE = 50
 
 
 def make_tape(model: Cell, runs: int, steps: int, batch: int, *, dtype: torch.dtype, device: str) -> Tape:
@@ -40,7 +34,7 @@ def backpropagate(
     """Do what rnnctl.cells.base.heads.backpropagate does: in a compiled loop if the tape has compiled loops and a
     softmax reads every step.
     """
-    if not (isinstance(tape, FusedTape) and question.every_step and question.loss == "cross_entropy"):
+    if not (isinstance(tape, FusedTape) and question.has_compiled_head):
         return heads.backpropagate(question, weights, tape, targets, grads)
     from rnnctl.kernels.heads import softmax_head
 

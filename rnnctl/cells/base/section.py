@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
     from rnnctl.cells.base.cell import Cell
 
+# batch * hidden^2 of one run up to which the compiled loops are known to beat BLAS products: the largest that was
+# measured, see kernels/LOG.md.
+FUSED_STEP_WORK = 50_000_000
+
+# Sequences of a validation batch that go through time together in the compiled loops of a CPU.
+SLICE = 50
+
 Shapes = Sequence[tuple[str, tuple[int, ...]]]
 
 
@@ -64,12 +71,24 @@ class CellSection(Section, ABC):
     def products(self) -> int:
         """Products of a (hidden, hidden) matrix with the states that a time step takes, for estimates of costs."""
 
+    def weights(self, inputs: int, outputs: int) -> int:
+        """Return the number of weights of the network for so many inputs and outputs, for estimates of memory.
+
+        This is right for a cell that has an input matrix and a bias for each of its products; others must override it.
+        """
+        return self.products * (inputs + self.hidden + 1) * self.hidden + (self.hidden + 1) * outputs
+
     @property
     @abstractmethod
     def kept_per_step(self) -> int:
         """Vectors of `hidden` numbers that training keeps for each sequence and time step: states, gates, and the
         gradients by all of them. For estimates of memory.
         """
+
+    @property
+    def kept_on_cpu(self) -> int:
+        """What `kept_per_step` counts, for the compiled loops of a CPU."""
+        return self.kept_per_step
 
     @property
     def export_activation(self) -> str:

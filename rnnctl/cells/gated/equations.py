@@ -29,7 +29,7 @@ from rnnctl.cells.base.activations import ACTIVATIONS, BOUNDED_BY_ONE, Bounds
 from rnnctl.cells.base.cell import Cell, Weights, projection
 from rnnctl.cells.base.layout import Layout
 from rnnctl.cells.base.products import run_by_run
-from rnnctl.cells.gated.section import GATES
+from rnnctl.cells.gated.section import GATES, maps_of
 
 if TYPE_CHECKING:
     from rnnctl.cells.base.kernel_tape import KernelTape
@@ -64,10 +64,7 @@ class Gated(Cell):
     @property
     def maps(self) -> dict[str, int]:
         """The linear maps of a layer by their letters, with the number of parts of H entries that their inputs have."""
-        read = len(self.flags & {"new_state", "old_state", "residual"})
-        gates = {"A": "input_gate", "B": "input_gate", "D": "state_gate", "E": "forget_gate", "G": "output_gate"}
-        parts = {"A": 2, "B": 2, "C": 2, "D": 3, "E": 3, "F": read, "G": 1 + read}
-        return {letter: n for letter, n in parts.items() if gates.get(letter) in {None, *self.flags}}
+        return maps_of(self.flags)
 
     @property
     def gates(self) -> tuple[str, ...]:

@@ -22,6 +22,16 @@ LARGE_BATCH = 64
 GATES = {"a": "input_gate", "b": "input_gate", "z": "state_gate", "f": "forget_gate", "g": "output_gate"}
 
 
+def maps_of(flags: frozenset[str]) -> dict[str, int]:
+    """Return the linear maps of a layer with these flags, by their letters in the equations, with the number of parts
+    of H entries that their inputs have.
+    """
+    read = len(flags & {"new_state", "old_state", "residual"})
+    gates = {"A": "input_gate", "B": "input_gate", "D": "state_gate", "E": "forget_gate", "G": "output_gate"}
+    parts = {"A": 2, "B": 2, "C": 2, "D": 3, "E": 3, "F": read, "G": 1 + read}
+    return {letter: n for letter, n in parts.items() if gates.get(letter) in {None, *flags}}
+
+
 def tile_of(batch: int) -> int:
     """Return how many sequences a GPU program takes: more of a large batch, so that it reads each weight for more."""
     return 2 * TILE if batch >= LARGE_BATCH else TILE
@@ -106,6 +116,10 @@ class GatedSection(CellSection):
     @property
     def products(self) -> int:
         return self.layers * (4 + sum(self.products_of_flags.get(flag, 0) for flag in self.flags))
+
+    def weights(self, inputs: int, outputs: int) -> int:
+        of_a_layer = sum((parts * self.hidden + 1) * self.hidden for parts in maps_of(self.flags).values())
+        return (inputs + 1) * self.hidden + self.layers * of_a_layer + (self.hidden + 1) * outputs
 
     @property
     def kept_per_step(self) -> int:

@@ -138,6 +138,10 @@ class RnnSection(CellSection):
         return 5
 
     @property
+    def kept_on_cpu(self) -> int:
+        return 3  # h_t; the gradient by a_t; what Omega adds
+
+    @property
     def saturation_limit(self) -> float | None:
         return self.limits[self.activation][0] if self.activation in self.limits else None
 

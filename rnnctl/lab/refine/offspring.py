@@ -12,6 +12,7 @@ from rnnctl.study.errors import SpecError
 from rnnctl.study.names import is_name
 from rnnctl.study.recipe import Recipe, Variant
 from rnnctl.study.run import RunSpec
+from rnnctl.training.too_large import too_large_here
 from store.lineage import Descent
 
 
@@ -82,7 +83,7 @@ def _read(chosen: Chosen) -> RunSpec:
 
 def _changed(spec: RunSpec, variant: Variant, chosen: Chosen, file: str) -> RunSpec:
     try:
-        return variant.of(spec)
+        return variant.of(spec, too_large_here)
     except SpecError as error:
         message = f"{error.message}, in the {variant.name} of {chosen.label}"
         raise SpecError(

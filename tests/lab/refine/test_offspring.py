@@ -105,6 +105,12 @@ def test_an_impossible_change_names_the_configuration_and_its_place_in_the_recip
     )
 
 
+def test_a_change_that_makes_a_run_too_large_for_memory_is_told_at_its_place():
+    text = RECIPE.replace("wide: {model.hidden: 60}", "wide: {model.hidden: 10000000}")
+    with pytest.raises(SpecError, match=r"^s.yaml:6: refine.variants.wide.model.hidden: model.hidden 10,000,000 makes"):
+        offspring(chosen((30, 50, (1,))), recipe(text))
+
+
 def test_labels_are_the_configurations_and_the_variants():
     actual = cases(offspring(chosen((30, 50, (1,)), (40, 50, (1,)), labels=["EC7", "lr=0.1 clip=none"]), recipe()))
     assert [case.name for case in actual] == [
