@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +24,9 @@ from store.files import write_whole
 from store.workspace import Workspace
 
 KEPT = 2  # sound checkpoints kept for each run
+# Reasons why a file is not what was written.
+MISSING = "is missing"
+UNREADABLE = "cannot be read from the disk"
 
 
 @dataclass(frozen=True)
@@ -65,18 +70,13 @@ def write(
     path = places.make_folder(workspace, run_id) / places.new_name(attempt, step)
     try:
         write_whole(path, writer)
-        with translated(path):
-            sha256, size = _sum(path), path.stat().st_size
+        with translated(path), path.open("rb") as file:
+            sha256, size = _sha256(file), os.fstat(file.fileno()).st_size
     except BaseException:
         with suppress(OSError):
             path.unlink()
         raise
     return Checkpoint(run_id, attempt, step, path.relative_to(workspace.root).as_posix(), sha256, size)
-
-
-def _sum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def discard(workspace: Workspace, checkpoint: Checkpoint) -> None:
@@ -102,18 +102,29 @@ def unsoundness(workspace: Workspace, checkpoint: Checkpoint) -> str | None:
     """
     path = file_of(workspace, checkpoint)
     try:
-        size = path.stat().st_size
-        if size != checkpoint.size:
-            return f"has {size} bytes instead of {checkpoint.size}"
-        if _sum(path) != checkpoint.sha256:
-            return "its content has changed (sha256 differs)"
+        with path.open("rb") as file:
+            return unsound_content(file, checkpoint)
     except FileNotFoundError:
-        return "is missing"
+        return MISSING
     except OSError as error:
         if error.errno == errno.EIO:
-            return "cannot be read from the disk"
+            return UNREADABLE
         raise of_system(error, path) from error
+
+
+def unsound_content(file: BufferedReader, checkpoint: Checkpoint) -> str | None:
+    """Return why an open file is not what was written, None if it is bit for bit the same. Raises OSError."""
+    size = os.fstat(file.fileno()).st_size
+    if size != checkpoint.size:
+        return f"has {size} bytes instead of {checkpoint.size}"
+    file.seek(0)
+    if _sha256(file) != checkpoint.sha256:
+        return "its content has changed (sha256 differs)"
     return None
+
+
+def _sha256(file: BufferedReader) -> str:
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def live(store: Store, run_id: str | None = None) -> list[Checkpoint]:

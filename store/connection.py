@@ -276,7 +276,7 @@ class Store:
             return self._connection.executemany(sql, parameters).rowcount
 
     def copy_to(self, path: Path) -> None:
-        """Copy the whole database, as of this moment, into a new file."""
+        """Copy the whole database, as of this moment or of the snapshot, into a new file."""
         with translated(path), closing(sqlite3.connect(path)) as target:
             self._connection.backup(target)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnctl.cli.options import JsonOption, WorkspaceOption, YesOption, opened
-from rnnctl.cli.output import FAILURE, NOTHING, UserError, confirmed, notes, out, out_json, say, table
+from rnnctl.cli.output import FAILURE, NOTHING, UserError, confirmed, out, out_json, say, table
 from rnnctl.words import counted
 
 if TYPE_CHECKING:
@@ -111,19 +111,24 @@ def backup(
 ) -> None:
     """Copy the workspace and verify the copy. Training can go on meanwhile.
 
-    A damaged checkpoint does not stop the backup. It is named, and the exit status is 1.
+    A checkpoint that is damaged or missing does not stop the backup. It is named, and the exit status is 1.
     """
     from rnnctl.lab import maintain
 
     with opened(workspace) as store:
         made = maintain.backup(store, destination, checkpoints=checkpoints)
     say(f"{made.folder}: database and {counted(made.checkpoints, 'checkpoint')}, verified")
-    notes(made.notes)
     for finding in made.damaged:
         say(f"damaged: {finding.subject}: {finding.text}")
+    for path in made.replaced:
+        say(f"missing: {path}: replaced by a newer one while the copy was made")
     if made.damaged:
         say(
             f"the backup is complete except for {counted(len(made.damaged), 'damaged checkpoint')}; "
             "rnnctl doctor shows whether the workspace has the same damage"
         )
+    if made.replaced:
+        say(f"the backup lacks {counted(len(made.replaced), 'checkpoint')}; make another while no run is trained")
+    say(f"to restore it when no run is trained: {made.restore}")
+    if made.damaged or made.replaced:
         raise typer.Exit(FAILURE)

@@ -7,12 +7,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import join, quote
 from typing import TYPE_CHECKING, Any
 
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.workspaces import one_run, study_named
-from store import Store, queries, queue
+from store import Store, Workspace, queries, queue
 from store.backup import backup as copy
+from store.errors import beside
 from store.integrity import Finding
 
 if TYPE_CHECKING:
@@ -166,17 +168,25 @@ class Backup:
     """A copy of a workspace.
 
     checkpoints: number of checkpoints that were copied and verified. damaged: checkpoints that are missing in the copy,
-    or are not what was written. notes: checkpoints that were replaced while the copy was made.
+    or are not what was written. replaced: paths of checkpoints that are missing because newer ones replaced them while
+    the copy was made. restore: the shell command that restores the copy.
     """
 
     folder: Path
     checkpoints: int
     damaged: list[Finding]
-    notes: list[str]
+    replaced: list[str]
+    restore: str
 
 
 def backup(store: Store, destination: Path, *, checkpoints: bool = True) -> Backup:
     """Copy a workspace into a new folder, and verify the copy. Raises StoreError."""
     made = copy(store, destination, checkpoints)
-    notes = [f"{path} was replaced by a newer one while the copy was made" for path in made.replaced]
-    return Backup(made.workspace.root, made.checkpoints, made.damaged, notes)
+    folder = made.workspace.root
+    return Backup(folder, made.checkpoints, made.damaged, made.replaced, _restore_command(store.workspace, folder))
+
+
+def _restore_command(workspace: Workspace, folder: Path) -> str:
+    # What SQLite keeps beside the old database must not stay beside the new one.
+    files = [path.name for path in (workspace.database, *beside(workspace.database))]
+    return f"cd {quote(str(workspace.root))} && rm -f {join(files)} && cp -R {quote(str(folder))}/. ."

@@ -1,5 +1,7 @@
 """Keeping a workspace in order."""
 
+import subprocess
+
 import pytest
 import torch
 
@@ -62,8 +64,22 @@ def test_without_a_card_it_is_told_what_one_would_need(store, monkeypatch):
 
 def test_a_backup_is_a_workspace(store, tmp_path):
     made = maintain.backup(store, tmp_path / "copy")
-    assert (made.folder, made.checkpoints, made.damaged, made.notes) == (tmp_path / "copy", 0, [], [])
+    assert (made.folder, made.checkpoints, made.damaged, made.replaced) == (tmp_path / "copy", 0, [], [])
     with Store.open(made.folder) as copy:
         assert queries.counts(copy) == queries.counts(store)
     with pytest.raises(StoreError, match="exists already"):
         maintain.backup(store, tmp_path / "copy")
+
+
+def test_the_command_that_restores_a_backup_leaves_no_journal_of_the_old_database(store, tmp_path):
+    folder = store.workspace.root
+    made = maintain.backup(store, tmp_path / "a copy")
+    assert f"cd {folder} && rm -f rnnctl.db rnnctl.db-journal rnnctl.db-wal rnnctl.db-shm && " in made.restore
+    ids = [row.run_id for row in queries.runs_of(store)]
+    store.close()
+    for ending in ("", "-journal", "-wal", "-shm"):
+        (folder / f"rnnctl.db{ending}").write_bytes(b"of the old database")
+    subprocess.run(["sh", "-c", made.restore], check=True)
+    assert sorted(path.name for path in folder.glob("rnnctl.db*")) == ["rnnctl.db"]
+    with Store.open(folder) as restored:
+        assert [row.run_id for row in queries.runs_of(restored)] == ids

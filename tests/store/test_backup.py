@@ -1,10 +1,11 @@
+import copy
 import errno
 import shutil
 from pathlib import Path
 
 import pytest
 
-from store import DiskFull, Store, Unwritable, Workspace, checkpoints, history, integrity
+from store import Busy, DiskFull, Store, Unwritable, Workspace, checkpoints, history, integrity
 from store import backup as backup_module
 from store.backup import BackedUp, backup
 from store.queue import Claim
@@ -41,20 +42,73 @@ def test_without_checkpoints_only_the_database_is_copied(trained, tmp_path):
     assert [path.name for path in (tmp_path / "copy").iterdir()] == ["rnnctl.db"]
 
 
-def test_a_checkpoint_that_training_replaces_before_its_turn_comes_is_told(trained, tmp_path, monkeypatch):
-    replaced = checkpoints.live(trained.store, "r1-s00001")[0]
-    copy_to = trained.store.copy_to
+def train_on(lab, run_id, *steps):
+    claim = Claim(run_id, 1, "w", {}, "s", "S", 1000, 10, 0, True)
+    for step in steps:  # two newer ones are kept
+        lab.commit(claim, step)
 
-    def copy_then_train(path):
-        copy_to(path)
-        claim = Claim("r1-s00001", 1, "w", {}, "s", "S1", 1000, 10, 0, True)
-        for step in (20, 30):  # two newer ones are kept
-            trained.commit(claim, step)
 
-    monkeypatch.setattr(trained.store, "copy_to", copy_then_train)
+def train_after_each_copy(trained, monkeypatch, most):
+    """Replace the checkpoints of both runs whenever the database has been copied, `most` times; return the copies."""
+    copy_database = backup_module._Copy._verify_database
+    copies = []
+
+    def copy_then_train(self):
+        copy_database(self)
+        copies.append(len(copies))
+        if len(copies) <= most:
+            for run_id in ("r1-s00000", "r1-s00001"):
+                train_on(trained, run_id, 20 * len(copies), 20 * len(copies) + 10)
+
+    monkeypatch.setattr(backup_module._Copy, "_verify_database", copy_then_train)
+    return copies
+
+
+def test_checkpoints_that_training_replaces_meanwhile_are_copied_all_the_same(trained, tmp_path, monkeypatch):
+    replaced = checkpoints.live(trained.store)
+    copies = train_after_each_copy(trained, monkeypatch, 100)
     made = backup(trained.store, tmp_path / "copy", checkpoints=True)
-    assert not trained.folder.joinpath(replaced.path).exists()
-    assert (made.checkpoints, made.damaged, made.replaced) == (1, [], [replaced.path])
+    assert not any(trained.folder.joinpath(checkpoint.path).exists() for checkpoint in replaced)
+    assert (made.checkpoints, made.damaged, made.replaced, copies) == (2, [], [], [0])
+    with Store.open(tmp_path / "copy") as copy:
+        assert integrity.checkpoint_findings(copy) == []
+
+
+def test_no_commit_comes_between_the_copy_of_the_database_and_the_opening_of_the_files(trained, tmp_path, monkeypatch):
+    opened = backup_module._opened
+
+    def train_then_open(*arguments):
+        if trained.store.engine()["journal_mode"] != "wal":
+            with pytest.raises(Busy):
+                another.commit(Claim("r1-s00001", 1, "w", {}, "s", "S", 1000, 10, 0, True), 20)
+        return opened(*arguments)
+
+    another = copy.copy(trained)
+    another.store = Store.open(trained.folder, timeout=0.1)
+    monkeypatch.setattr(backup_module, "_opened", train_then_open)
+    assert backup(trained.store, tmp_path / "copy", checkpoints=True).checkpoints == 2
+    another.store.close()
+
+
+def test_where_files_cannot_be_kept_open_a_newer_copy_of_the_database_is_made(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(backup_module, "SPARE", 2**40)
+    copies = train_after_each_copy(trained, monkeypatch, 2)
+    made = backup(trained.store, tmp_path / "copy", checkpoints=True)
+    assert (made.checkpoints, made.damaged, made.replaced, copies) == (4, [], [], [0, 1, 2])
+    with Store.open(tmp_path / "copy") as kept:
+        named = {tmp_path / "copy" / checkpoint.path for checkpoint in checkpoints.live(kept)}
+        assert integrity.checkpoint_findings(kept) == []
+    assert named == set((tmp_path / "copy").glob("checkpoints/*/*"))
+
+
+def test_checkpoints_that_training_keeps_replacing_are_told(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(backup_module, "SPARE", 2**40)
+    copies = train_after_each_copy(trained, monkeypatch, 100)
+    made = backup(trained.store, tmp_path / "copy", checkpoints=True)
+    assert len(copies) == backup_module.ROUNDS
+    with Store.open(tmp_path / "copy") as kept:
+        assert made.replaced == sorted(checkpoint.path for checkpoint in checkpoints.live(kept))
+    assert (made.checkpoints, made.damaged) == (0, [])
 
 
 def flip_a_byte(path):
@@ -85,38 +139,39 @@ def test_a_checkpoint_that_is_damaged_in_the_workspace_is_named_and_the_others_a
 
 
 def test_a_checkpoint_that_is_damaged_by_the_copying_is_named(trained, tmp_path, monkeypatch):
-    copyfile = shutil.copyfile
-
     def copy_badly(source, target):
-        copyfile(source, target)
-        flip_a_byte(target)
+        target.write(source.read().swapcase())
 
-    monkeypatch.setattr(backup_module.shutil, "copyfile", copy_badly)
+    monkeypatch.setattr(backup_module.shutil, "copyfileobj", copy_badly)
     made = backup(trained.store, tmp_path / "copy", checkpoints=True)
     assert (made.checkpoints, len(made.damaged), made.replaced) == (0, 2, [])
 
 
 def test_a_checkpoint_that_cannot_be_read_is_named_and_leaves_no_piece_in_the_copy(trained, tmp_path, monkeypatch):
     bad = checkpoints.live(trained.store, "r1-s00001")[0]
-    copyfile = shutil.copyfile
+    copyfileobj = shutil.copyfileobj
 
     def read_error(source, target):
-        copyfile(source, target)
-        if source == trained.folder / bad.path:
-            source.unlink()  # so that it is unsound when it is checked, as on a failing disk
-            raise OSError(errno.EIO, "Input/output error", str(source))
+        copyfileobj(source, target)
+        if source.name == str(trained.folder / bad.path):
+            raise OSError(errno.EIO, "Input/output error", source.name)
 
-    monkeypatch.setattr(backup_module.shutil, "copyfile", read_error)
+    def cannot_be_read(source, checkpoint):
+        raise OSError(errno.EIO, "Input/output error", source.name)
+
+    monkeypatch.setattr(backup_module.shutil, "copyfileobj", read_error)
+    monkeypatch.setattr(backup_module, "unsound_content", cannot_be_read)
     made = backup(trained.store, tmp_path / "copy", checkpoints=True)
-    assert (made.checkpoints, [finding.subject for finding in made.damaged]) == (1, [bad.path])
+    finding = integrity.Finding("checkpoint", bad.path, "cannot be read from the disk")
+    assert (made.checkpoints, made.damaged) == (1, [finding])
     assert not (tmp_path / "copy" / bad.path).exists()
 
 
 def test_a_sound_checkpoint_that_cannot_be_copied_ends_the_backup(trained, tmp_path, monkeypatch):
     def no_room(source, target):
-        raise OSError(errno.ENOSPC, "No space left on device", str(source), None, str(target))
+        raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(backup_module.shutil, "copyfile", no_room)
+    monkeypatch.setattr(backup_module.shutil, "copyfileobj", no_room)
     with pytest.raises(DiskFull, match=f"no room left to write {tmp_path / 'copy' / 'checkpoints'}"):
         backup(trained.store, tmp_path / "copy", checkpoints=True)
     assert not tmp_path.joinpath("copy").exists()
@@ -143,7 +198,7 @@ def test_a_backup_that_fails_leaves_nothing_behind(trained, tmp_path, monkeypatc
     def no_room(source, target):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(backup_module.shutil, "copyfile", no_room)
+    monkeypatch.setattr(backup_module.shutil, "copyfileobj", no_room)
     with pytest.raises(KeyboardInterrupt):
         backup(trained.store, tmp_path / "copy", checkpoints=True)
     assert not tmp_path.joinpath("copy").exists()
@@ -151,7 +206,7 @@ def test_a_backup_that_fails_leaves_nothing_behind(trained, tmp_path, monkeypatc
 
 FULL = """
 import resource, sys
-from store import DiskFull, Store
+from store import Busy, DiskFull, Store
 from store.backup import backup
 
 with Store.open(sys.argv[1]) as store:
