@@ -15,6 +15,7 @@ from store.errors import (
     Gone,
     NoWorkspace,
     OlderWorkspace,
+    StoreError,
     UnusableEngine,
     restore,
     translated,
@@ -219,10 +220,10 @@ class Store:
         assert not self._connection.in_transaction, "transactions do not nest"
         self.check_present()
         try:
-            with translated(self.workspace.database):
+            with self._translated():
                 self._turns.begin()
             yield
-            with translated(self.workspace.database):
+            with self._translated():
                 self._connection.execute("COMMIT")
         except BaseException:
             # After a full disk SQLite may have rolled back already; an error of ROLLBACK must not hide the cause.
@@ -240,7 +241,7 @@ class Store:
         Without write-ahead logging, they wait with their commits until the end.
         """
         try:
-            with translated(self.workspace.database):
+            with self._translated():
                 self._connection.execute("BEGIN").fetchall()
                 self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # BEGIN alone reads nothing
             yield
@@ -248,9 +249,19 @@ class Store:
             with suppress(sqlite3.Error):
                 self._connection.execute("ROLLBACK")
 
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn errors about the database into StoreErrors, Gone if their cause is that it was deleted."""
+        try:
+            with translated(self.workspace.database):
+                yield
+        except StoreError:
+            self.check_present()
+            raise
+
     def rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         """Return all rows of a query."""
-        with translated(self.workspace.database):
+        with self._translated():
             return self._connection.execute(sql, parameters).fetchall()
 
     def row(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
@@ -266,13 +277,13 @@ class Store:
     def execute(self, sql: str, parameters: Parameters = ()) -> int:
         """Change rows inside a transaction; return how many."""
         assert self._connection.in_transaction, "a change belongs in a transaction"
-        with translated(self.workspace.database):
+        with self._translated():
             return self._connection.execute(sql, parameters).rowcount
 
     def execute_many(self, sql: str, parameters: Iterable[Parameters]) -> int:
         """Do `execute` for each of the parameters; return how many rows were changed in all."""
         assert self._connection.in_transaction, "a change belongs in a transaction"
-        with translated(self.workspace.database):
+        with self._translated():
             return self._connection.executemany(sql, parameters).rowcount
 
     def copy_to(self, path: Path) -> None:

@@ -22,12 +22,15 @@ UNFINISHED = ".tmp"  # suffix of a file that is still being written
 _NAME_LENGTH = 50  # characters of the final name that the temporary one repeats: file systems allow 255 bytes
 
 
-def write_whole(path: Path, fill: Callable[[BinaryIO], object], *, durable: bool = True) -> None:
+def write_whole(path: Path, fill: Callable[[BinaryIO], object], *, durable: bool = True, follow: bool = True) -> None:
     """Write a file with `fill(file)`, then give it its name: whoever opens `path` sees the old content or the new one.
 
     The content goes to a temporary file in the same folder, which is made if it does not exist. If anything is raised,
-    the temporary file is removed and what was at `path` stays. A symbolic link is followed. A device or a pipe cannot
-    be replaced and is written directly.
+    the temporary file is removed and what was at `path` stays. A device or a pipe cannot be replaced and is written
+    directly.
+
+    follow: whether a symbolic link at `path` is followed, as for a path that the user names. False replaces the link,
+    which somebody else may have put into a workspace.
 
     durable: return only when file and name are on the disk (fsync). False is faster, and enough for a file that can be
     made again: after a power failure it may be missing or empty.
@@ -36,8 +39,8 @@ def write_whole(path: Path, fill: Callable[[BinaryIO], object], *, durable: bool
     even if `fill` hides the cause, as torch.save does. Other errors of `fill` pass through.
     """
     with translated(path):
-        target = Path(os.path.realpath(path)) if path.is_symlink() else path
-        if target.exists() and not target.is_file():
+        target = Path(os.path.realpath(path)) if follow and path.is_symlink() else path
+        if not target.is_symlink() and target.exists() and not target.is_file():
             _fill(target, "wb", path, fill, durable=False)
             return
         _make_folder(target.parent, path, durable)

@@ -41,11 +41,15 @@ def safe_name(label: str) -> str:
     return f"{name[:LONGEST]}-{digest}" if name else digest
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure in the format that the path's suffix names. Raises StoreError if it cannot be written."""
+def save(figure: Figure, path: Path, *, follow: bool = False) -> None:
+    """Write a figure in the format that the path's suffix names. Raises StoreError if it cannot be written.
+
+    follow: whether to follow a symbolic link at the path, as for a file that the user names.
+    """
     from store.files import write_whole
 
-    write_whole(path, lambda file: figure.savefig(file, dpi=DPI, format=path.suffix[1:]), durable=False)
+    form = path.suffix[1:]
+    write_whole(path, lambda file: figure.savefig(file, dpi=DPI, format=form), durable=False, follow=follow)
 
 
 def remove(folder: Path, names: Sequence[str]) -> None:

@@ -78,7 +78,7 @@ def plot(
             continue
         _resize(figure, each.name, width, height)
         path = file or (folder or store.workspace.figures) / f"{safe_name(named.name)}-{each.name}.png"
-        save(figure, path)
+        save(figure, path, follow=file is not None or folder is not None)
         files.append(path)
     if not files:
         raise LabError(f"{named.title}: there is nothing to draw", Code.NOTHING)

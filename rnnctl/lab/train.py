@@ -22,6 +22,7 @@ from rnnctl.lab.pack_keys import refresh_pack_keys
 from rnnctl.lab.worker_options import WorkerOptions
 from store import Busy, Store, StoreError, queries
 from store.errors import translated
+from store.places import refuse_link
 from store.queries import Queued
 
 QUICK = 1.0  # seconds that a look at the queue waits for a busy store, and after which the user is told of a wait
@@ -71,6 +72,8 @@ def train(options: WorkerOptions, on_event: Emit = lambda event: None) -> TrainE
         logs = store.workspace.logs
         with translated(logs):  # so that an unwritable workspace is reported once, and not by every worker
             logs.mkdir(exist_ok=True)
+            for path in (logs, *logs.iterdir()):
+                refuse_link(path)
         when_free(lambda: refresh_pack_keys(store))
         watch = _Watch(on_event)
         launcher = LocalLauncher(partial(_command, options), BIT_VARIABLES, logs)

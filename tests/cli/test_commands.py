@@ -5,13 +5,27 @@ import io
 import json
 import re
 import sqlite3
+import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command_line import TINY, bits, counts, in_a_process, one_line, rnnctl, workspace
+from store import sums
+from tests.cli.command_line import (
+    PATIENCE,
+    TINY,
+    bits,
+    counts,
+    environment,
+    in_a_process,
+    one_line,
+    rnnctl,
+    wait_until,
+    workspace,
+)
 from tests.store import older
 
 REFERENCE = Path(__file__).parents[2] / "rnnctl/docs/commands.md"
@@ -20,6 +34,9 @@ COMMANDS = (
     "init", "studies", "plan", "corpus", "train", "status", "examine", "effects", "plot", "show", "evaluate", "probe",
     "refine", "export", "retry", "cancel", "doctor", "backup", "bench",
 )  # fmt: skip
+
+
+LONG = TINY.replace("updates: 120", "updates: 10000000")
 
 
 @pytest.fixture(scope="module")
@@ -412,6 +429,92 @@ def test_a_workspace_of_an_older_version_is_upgraded_by_the_command_that_the_mes
     rnnctl("status", cwd=folder, check=0)
 
 
+def test_a_workspace_that_is_deleted_while_it_is_trained_stays_deleted_and_train_says_so(tmp_path):
+    folder = workspace(tmp_path / "w", LONG)
+    command = [sys.executable, "-m", "rnnctl", "train", "--checkpoint-seconds", "0.1"]
+    train = subprocess.Popen(command, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        wait_until(lambda: any(folder.rglob("*.ckpt")), "a checkpoint")
+        folder.rename(tmp_path / "gone")  # at once, where rmtree could meet a new file
+        _, err = train.communicate(timeout=PATIENCE)
+    finally:
+        train.kill()
+    assert train.returncode == 1
+    (line,) = [line for line in err.decode().splitlines() if line.startswith("rnnctl: ")]
+    assert line == f"rnnctl: {folder}/rnnctl.db was deleted, moved or replaced while it was in use; nothing was written"
+    assert not folder.exists()
+    # What was moved is whole, and training goes on there.
+    rnnctl("doctor", cwd=tmp_path / "gone", check=0)
+
+
+def test_a_folder_with_a_path_that_is_too_long_is_called_that(tmp_path):
+    folder = tmp_path.joinpath(*["a" * 100] * 5)
+    folder.mkdir(parents=True)
+    (folder / "study.yaml").write_text(TINY)
+    fragments = ("rnnctl.db has ", " bytes, and SQLite takes at most 504; use a folder with a shorter path")
+    one_line(rnnctl("init", "study.yaml", cwd=folder, check=1), *fragments)
+    one_line(rnnctl("init", "study.yaml", "-w", tmp_path / ("a" * 256), cwd=folder, check=1), "name too long")
+    copy = workspace(tmp_path / "w")
+    one_line(rnnctl("backup", folder / "copy", cwd=copy, check=1), *fragments)
+
+
+def harmed(folder, statement):
+    """Change a workspace as somebody else could."""
+    with closing(sqlite3.connect(folder / "rnnctl.db")) as database, database:
+        sums.register(database)
+        database.execute(statement)
+    return folder
+
+
+EVERY_KIND = (
+    ["doctor"], ["doctor", "--repair", "--yes"], ["train"], ["status"], ["examine"], ["export", "tiny", "-f", "csv"],
+    ["export", "--commands"], ["init", "study.yaml"], ["retry", "--failed"],
+)  # fmt: skip
+
+
+def test_a_trigger_or_view_of_somebody_else_is_told_by_every_command(tmp_path):
+    folder = workspace(tmp_path / "w")
+    harmed(folder, "CREATE TRIGGER gone AFTER UPDATE ON jobs BEGIN DELETE FROM labels; END")
+    before = (folder / "rnnctl.db").read_bytes()
+    for command in [*EVERY_KIND, ["backup", tmp_path / "copy"]]:
+        one_line(rnnctl(*command, cwd=folder, check=1), "trigger gone on jobs is foreign")
+    assert (folder / "rnnctl.db").read_bytes() == before
+    assert not (tmp_path / "copy").exists()
+
+
+def test_a_study_with_the_name_of_another_folder_is_told_by_every_command_and_nothing_is_written(tmp_path):
+    folder = workspace(tmp_path / "w")
+    harmed(folder, "UPDATE studies SET name = '../../x'")
+    for command in [*EVERY_KIND[2:], ["backup", tmp_path / "copy"]]:
+        one_line(rnnctl(*command, cwd=folder, check=1), "has the study name '../../x', which rnnctl never writes")
+    found = rnnctl("doctor", cwd=folder, check=1).stdout
+    assert "wrong: database rnnctl.db: has the study name '../../x', which is not allowed" in found
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["w"]
+
+
+def test_a_checkpoint_that_is_another_file_is_not_removed_by_train_and_not_copied_by_backup(tmp_path):
+    folder = workspace(tmp_path / "w")
+    rnnctl("train", cwd=folder, check=0)
+    thesis = tmp_path / "thesis.tex"
+    thesis.write_text("years of work")
+    harmed(
+        folder,
+        f"UPDATE checkpoints SET path = '{thesis}' WHERE id = (SELECT min(id) FROM checkpoints WHERE status = 'live')",
+    )
+    harmed(
+        folder,
+        """UPDATE jobs SET status = 'queued', outcome = NULL
+           WHERE run_id = (SELECT run_id FROM checkpoints WHERE path LIKE '%thesis.tex')""",
+    )
+    fragments = (f"names '{thesis}' as a checkpoint of run ", "it was neither read nor removed")
+    one_line(rnnctl("backup", tmp_path / "copy", cwd=folder, check=1), *fragments)
+    assert f"wrong: checkpoint {thesis}: " in rnnctl("doctor", cwd=folder, check=1).stdout
+    told = rnnctl("train", cwd=folder, check=1).stderr.splitlines()
+    assert any(all(fragment in line for fragment in fragments) for line in told)
+    assert thesis.read_text() == "years of work"
+    assert not (tmp_path / "copy").exists()
+
+
 @pytest.mark.parametrize("command", [["train"], ["status"], ["examine"]])
 def test_a_file_that_is_no_database_is_refused(tmp_path, command):
     (tmp_path / "rnnctl.db").write_text("This is a diary, not a database. " * 100)
@@ -443,7 +546,7 @@ def as_nobody(folder, *args):
     (folder / "rnnctl.db").chmod(0o444)
     code = (
         "import os, sys\n"
-        "import rnnctl.cli.progress, rnnctl.report.cost, rnnctl.study.loading, jobs.pool, psutil\n"
+        "import rnnctl.cli.progress, rnnctl.lab.maintain, rnnctl.report.cost, rnnctl.study.loading, jobs.pool, psutil\n"
         "from rnnctl.cli.app import main\n"
         "rnnctl.study.loading.load_study('quickstart')\n"
         "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"

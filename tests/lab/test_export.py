@@ -2,10 +2,12 @@
 
 import csv
 import json
+from types import SimpleNamespace
 
 import pytest
 
 from rnnctl.lab.errors import Code, LabError
+from rnnctl.lab.examine import draw, examine
 from rnnctl.lab.export.files import npz, tensorboard
 from rnnctl.lab.export.text import checks, commands
 from rnnctl.lab.workspaces import runs_named
@@ -44,6 +46,29 @@ def test_commands_repeat_the_workspace(finished):
     assert "rnnctl init tiny.yaml" in list(export.lines)
     with pytest.raises(LabError, match="no study 'tinny'"):
         commands(finished, "tinny")
+
+
+def test_files_in_the_workspace_do_not_go_through_links(finished, tmp_path, monkeypatch):
+    trained = SimpleNamespace(trained=object(), notes=[])  # its checkpoint is none
+    monkeypatch.setattr("rnnctl.lab.export.files.newest", lambda store, row: trained)
+    monkeypatch.setattr("rnnctl.report.export.npz.final_state", lambda *arguments: {})
+    mine = tmp_path / "thesis.tex"
+    mine.write_text("years of work")
+    named = runs_named(finished, "omega=1.0 seed=1")
+    made = finished.workspace.root / "exports" / "tiny" / "omega=1.0_seed=1_final_state.npz"
+    figure = finished.workspace.figures / "tiny" / "loss.png"
+    for link in (made, figure):
+        link.parent.mkdir(parents=True)
+        link.symlink_to(mine)
+    assert [file.path for file in npz(finished, named).files] == [made]
+    draw(finished, examine(finished))
+    assert mine.read_text() == "years of work"
+    assert not made.is_symlink()
+    assert figure.read_bytes()[:4] == b"\x89PNG"
+    given = tmp_path / "given.npz"
+    given.symlink_to(tmp_path / "linked.npz")
+    assert [file.path for file in npz(finished, named, str(given)).files] == [given]
+    assert given.is_symlink()
 
 
 def test_runs_without_a_check_cannot_be_exported(store):

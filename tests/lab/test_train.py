@@ -14,7 +14,7 @@ from rnnctl.lab.train import queued, train
 from rnnctl.lab.worker_options import WorkerOptions
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
-from store import NoWorkspace, Store, queue, registry
+from store import NoWorkspace, Store, Unwritable, queue, registry
 from store.registry import RunRecord, StudyRecord
 from tests.cards import RTX, pretend
 from tests.jobs.fakes import FakeLauncher
@@ -69,6 +69,19 @@ def test_a_run_that_cannot_be_trained_is_counted_as_failed(workspace):
     end = train(WorkerOptions(workspace, "cpu", pack=1))
     assert (end.failed, end.errors) == (1, [])
     assert sorted(end.runs.values()) == ["budget", "failed"]
+
+
+@pytest.mark.parametrize("name", ["logs", "logs/events.jsonl"])
+def test_a_link_in_place_of_the_logs_is_not_followed(workspace, tmp_path_factory, name):
+    """A line of a log can be a command, where the link leads to a file of the user's shell."""
+    mine = tmp_path_factory.mktemp("mine")
+    (mine / "profile").write_text("true\n")
+    link = workspace / name
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(mine if name == "logs" else mine / "profile")
+    with pytest.raises(Unwritable, match=f"{name} cannot be used: it is a symbolic link to {mine}"):
+        train(WorkerOptions(workspace))
+    assert [path.read_text() for path in mine.iterdir()] == ["true\n"]
 
 
 def test_a_missing_workspace_is_an_error_and_its_queue_is_unknown(tmp_path):

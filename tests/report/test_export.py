@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import math
+import os
+import subprocess
 from types import SimpleNamespace
 
 import numpy as np
@@ -293,6 +295,20 @@ def made_by(lines):
 def told(studies):
     rows = [one for _, of_study in studies for one in of_study]
     return list(script(studies, {one.run_id: [] for one in rows}))
+
+
+def test_a_name_from_outside_is_a_word_of_the_script_and_no_command(tmp_path):
+    text = TEXT.replace("study: s", "study: 'x'")
+    name = "x; touch harm\n touch harm; $(touch harm)"
+    rows = runs_of(text, status="cancelled")
+    rows[0].run_id = "r1-a; touch harm"
+    lines = told([(study(text, name), rows)])
+    for command in ("rnnctl", "cat"):
+        (tmp_path / command).write_text("#!/bin/sh\n")
+        (tmp_path / command).chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    subprocess.run(["sh", "-c", "\n".join(lines)], check=True, cwd=tmp_path, env=environment)
+    assert not any(path.name == "harm" for path in tmp_path.iterdir())
 
 
 def test_a_studys_own_text_is_what_makes_it_again():

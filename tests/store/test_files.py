@@ -122,6 +122,15 @@ def test_a_symbolic_link_is_followed(tmp_path):
         write_whole(tmp_path / "loop" / "a.txt", lambda file: file.write(b"x"))
 
 
+def test_a_symbolic_link_that_somebody_else_may_have_made_is_replaced_and_not_followed(tmp_path):
+    (tmp_path / "mine").write_bytes(b"mine")
+    for name, target in (("link", "mine"), ("dangling", "new"), ("device", "/dev/full")):
+        (tmp_path / name).symlink_to(target)
+        write_whole(tmp_path / name, lambda file: file.write(b"figure"), follow=False)
+        assert not (tmp_path / name).is_symlink()
+    assert contents(tmp_path) == {"mine": b"mine", **dict.fromkeys(("link", "dangling", "device"), b"figure")}
+
+
 def test_a_pipe_is_written_directly_and_stays_a_pipe(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

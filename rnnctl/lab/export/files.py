@@ -68,7 +68,7 @@ def _npz_files(store: Store, selection: Selection, out: str | None, best: bool) 
         except ValueError as error:
             raise LabError(f"run {row.study}/{row.label}: {error}", Code.FAILURE) from None
         path = only or folder / f"{selection.files[row.run_id]}_{which}_state.npz"
-        yield RunFile(write(path, partial(fill, arrays=arrays)), state.notes)
+        yield RunFile(write(path, partial(fill, arrays=arrays), follow=out is not None), state.notes)
 
 
 def tensorboard(store: Store, named: NamedRuns, out: str | None = None) -> FileExport:
@@ -86,14 +86,14 @@ def tensorboard(store: Store, named: NamedRuns, out: str | None = None) -> FileE
     except ImportError:
         what = "tensorboard needs a package: pip install 'rnnctl[tensorboard]'"
         raise LabError(what, Code.FAILURE, argument="format") from None
-    return FileExport(_event_files(store, selection, folder), selection.notes)
+    return FileExport(_event_files(store, selection, folder, follow=out is not None), selection.notes)
 
 
-def _event_files(store: Store, selection: Selection, folder: Path) -> Iterator[RunFile]:
+def _event_files(store: Store, selection: Selection, folder: Path, *, follow: bool) -> Iterator[RunFile]:
     for row, past in histories(store, selection.runs, traces=True):
         # The file has the same name each time: TensorBoard shows two files of a folder as one run that did all twice.
         path = folder / selection.files[row.run_id] / f"events.out.tfevents.{row.run_id}"
-        yield RunFile(write(path, partial(_fill_events, row=row, past=past)), [])
+        yield RunFile(write(path, partial(_fill_events, row=row, past=past), follow=follow), [])
 
 
 def _fill_events(file: BinaryIO, row: RunRow, past: History) -> None:

@@ -61,7 +61,10 @@ def is_folder(out: str) -> bool:
     return out.endswith("/") or Path(out).is_dir()
 
 
-def write(path: Path, fill: Callable[[BinaryIO], None]) -> Path | None:
-    """Write a file, and return its path; None if it is a device or a pipe. Raises StoreError."""
-    write_whole(path, fill, durable=False)
+def write(path: Path, fill: Callable[[BinaryIO], None], *, follow: bool = True) -> Path | None:
+    """Write a file, and return its path; None if it is a device or a pipe. Raises StoreError.
+
+    follow: whether to follow a symbolic link at the path, as for a path that the user names.
+    """
+    write_whole(path, fill, durable=False, follow=follow)
     return path if path.is_file() else None

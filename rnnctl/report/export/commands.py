@@ -9,6 +9,7 @@ runs read from disk has its absolute path, and its sha256 in a comment.
 from __future__ import annotations
 
 import itertools
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -44,20 +45,20 @@ def script(
     for study, rows in studies:
         yield ""
         updated = "" if study.updated == study.created else f", again {_time(study.updated)}"
-        yield f"# study {study.name}: {len(rows)} runs, registered {_time(study.created)}{updated}"
+        yield one_line(f"# study {study.name}: {len(rows)} runs, registered {_time(study.created)}{updated}")
         for place, sha256 in sorted(_data(rows)):
             yield one_line(f"# its data: {place}, sha256 {sha256}")
         files = _files(study, rows, taken)
         for name, text in files.items():
             yield from _here_document(f"{name}.yaml", text)
-        yield f"rnnctl init {' '.join(f'{name}.yaml' for name in files)}"
+        yield f"rnnctl init {shlex.join(f'{name}.yaml' for name in files)}"
         for row in rows:
             yield from _comments(row, attempts[row.run_id])
     runs = {row.run_id: row for _, rows in studies for row in rows}
     yield ""
     cancelled = [row.run_id for row in runs.values() if row.status == "cancelled"]
     if cancelled:
-        yield f"rnnctl cancel --yes {' '.join(cancelled)}"
+        yield f"rnnctl cancel --yes {shlex.join(cancelled)}"
     if len(cancelled) < len(runs):
         yield f"rnnctl train --workers {_most_at_once(attempts)}{_device(attempts)}"
 
@@ -106,7 +107,7 @@ def _here_document(file: str, text: str) -> Iterator[str]:
     end, lines = "END", text.removesuffix("\n").split("\n")
     while end in lines:
         end += "_"
-    yield f"cat > {file} <<'{end}'"
+    yield f"cat > {shlex.quote(file)} <<'{end}'"
     yield from lines
     yield end
 
