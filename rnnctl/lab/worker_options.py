@@ -72,7 +72,8 @@ class WorkerOptions:
         try:
             values = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise LabError(f"the options of a worker are not JSON: {error}") from None
+            reason = str(error).partition(";")[0]  # what follows is advice for programmers
+            raise LabError(f"the options of a worker are not JSON: {reason}") from None
         if not isinstance(values, dict):
             raise LabError(f"the options of a worker are a JSON object, not {cut(text.strip())}")
         names = [field.name for field in fields(cls)]
