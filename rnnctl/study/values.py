@@ -111,9 +111,10 @@ def _logspace(body: Node, place: Place) -> list[Number]:
 
 def _range(body: Node, place: Place) -> list[Number]:
     first, last, step = (*_numbers(body, place, ("first", "last", "step"), optional=1), 1)[:3]
-    steps = (last - first) / step * (1 + 1e-12) if step else -1.0  # infinite where the step is tiny
-    count = math.floor(steps) + 1 if steps < MAX_VALUES else MAX_VALUES + 1
-    if not 1 <= count <= MAX_VALUES:
+    steps = (last - first) / step * (1 + 1e-12) if step else -1.0
+    # Infinite where the step is tiny.
+    count = math.floor(steps) + 1 if 0 <= steps < MAX_VALUES else 0
+    if not count:
         what = f"from {first} to {last} in steps of {step} there are not 1 to {MAX_VALUES:,} values"
         raise SpecError(what, line=place.line, key=place.key)
     whole = isinstance(first, int) and isinstance(step, int)

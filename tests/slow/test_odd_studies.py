@@ -1,13 +1,18 @@
-"""Thousands of damaged study files: each is read, or refused in one line that names the file; none hangs."""
+"""Thousands of damaged study files, and of files with extreme numbers: each is read, or refused in one line that names
+the file; none hangs, and none takes much memory.
+"""
 
 from __future__ import annotations
 
 import copy
 import json
 import random
+import re
 import resource
+import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -18,12 +23,19 @@ import yaml
 
 from rnnctl.study.errors import SpecError
 from rnnctl.study.loading import Study, load_study
+from rnnctl.training.memory import bytes_on_cpu
+from rnnctl.training.too_large import Room, too_large
 from tests.cli.command_line import rnnctl
 from tests.slow.bounds import bounded
+from tests.slow.extreme_numbers import bases, numeric_keys, study_with_extremes
 
 STUDIES = 4000
+EXTREMES = 3000
+# How a refusal begins: with the file, the line and the key.
+AT_A_KEY = re.compile(r"\./odd\.yaml:\d+: (base|cases|grid|zip|random|seeds|refine)\b[^ ]*: ")
 PLANNED = 50  # every so many, one also goes through the command line
 MEMORY = 8 << 30  # bytes on top of what the process has when it begins
+FEW_BYTES = 1 << 30  # that reading a study with extreme numbers may take
 
 RICH = """\
 study: rich
@@ -200,6 +212,53 @@ def test_every_damaged_study_is_read_or_refused_in_one_line(tmp_path, figure, mo
         figure(f"{end}:", count)
     figure("different refusals:", len(messages))
     assert min(ends["read"], ends["refused"]) > STUDIES / 20, "both happen"
+
+
+@pytest.mark.usefixtures("little_memory")
+def test_every_study_with_extreme_numbers_is_read_or_refused_with_its_key(tmp_path, figure, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RNNCTL_CACHE", str(tmp_path / "cache"))
+    Path("poem.txt").write_text("".join(f"{n} bottles, {n * n} squares; " for n in range(400)))
+    file, dice = Path("odd.yaml"), random.Random(5)
+    ordinary = bases("poem.txt", dice)
+    keys = numeric_keys()
+    assert set(ordinary) == set(keys)
+    room = Room("this machine", 16 << 30, bytes_on_cpu)
+    ends: Counter[str] = Counter()
+    refused = set()
+    slowest, before = 0.0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for number in range(EXTREMES):
+        path = keys[number % len(keys)]
+        text = study_with_extremes(dice, path, dice.choice(ordinary[path]))
+        file.write_text(text)
+        start = time.process_time()
+        try:
+            with bounded():
+                study = load_study("./odd.yaml", refuse=partial(too_large, room=room))
+        except SpecError as error:
+            ends["refused"] += 1
+            line = str(error)
+            assert line.isprintable(), (text, line)
+            assert len(line) < 1000, (text, line)
+            assert AT_A_KEY.match(line), (text, line)
+            refused.add(path)
+        except BaseException as error:
+            raise AssertionError(f"study {number}: {text}") from error
+        else:
+            ends["read"] += 1
+            assert all(bytes_on_cpu(run.spec) <= room.bytes for run in study.runs)
+        slowest = max(slowest, time.process_time() - start)
+        if number % (3 * PLANNED) == 0:
+            assert_planned_or_refused(tmp_path)
+    for end, count in ends.items():
+        figure(f"{end}:", count)
+    figure("numeric keys:", len(keys))
+    figure("slowest study:", f"{slowest:.1f} s of CPU")
+    taken = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    figure("memory:", f"{taken / 2**20:.0f} MiB")
+    assert taken < FEW_BYTES
+    assert refused == set(keys), "each key has numbers that are refused"
+    assert min(ends["read"], ends["refused"]) > EXTREMES / 20, "both happen"
 
 
 def assert_planned_or_refused(folder: Path) -> None:

@@ -297,6 +297,8 @@ AXES = [
         5, "grid.train.lr.range", "from 0.1 to 1e+308 in steps of 1e-308 there are not 1 to 10,000 values"),
     bad("range of an infinite distance", HEAD + "grid:\n  train.lr: {range: [-1e+308, 1e+308, 1e+308]}\n",
         5, "grid.train.lr.range", "there are not 1 to 10,000 values"),
+    bad("range backwards in tiny steps", HEAD + "grid:\n  train.lr: {range: [1, 0.5, 5e-324]}\n",
+        5, "grid.train.lr.range", "there are not 1 to 10,000 values"),
     bad("linspace of an infinite distance", HEAD + "grid:\n  model.update_bias: {linspace: [-1e+308, 1e+308, 4]}\n",
         5, "grid.model.update_bias.linspace", "overflow: -1e+308 and 1e+308 are further apart than", "1.8e+308"),
     bad("logspace of an infinite ratio", HEAD + "grid:\n  train.lr: {logspace: [1e-300, 1e+300, 5]}\n",
