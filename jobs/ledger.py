@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Protocol, Self
 
 from jobs.config import Settings
-from store import Busy, LeaseLost, Store, StoreError, checkpoints, commits, queue, workers
+from store import Busy, LeaseLost, Store, StoreError, aside, checkpoints, commits, queue, workers
 from store.checkpoints import PassedOver
 from store.history import HistoryRow
 from store.queue import Claim, Holding, Rescued
@@ -82,8 +82,12 @@ class Ledger(Protocol):
         fair: how many workers, this one included, should get a share of the runs of that shape. A run that one more
         strike would end is claimed alone. shape: take a pack of this shape, without such runs. The leases last until
         `now + settings.lease`. A run that has to wait for longer than `settings.longest_wait` is due: the clock was set
-        back.
+        back. Raise Damaged, which names the run, if a row of one of them is damaged.
         """
+        ...
+
+    def quarantine(self, run_id: str, error: str, now: float) -> None:
+        """Take a queued run whose rows are damaged out of the queue, with the reason."""
         ...
 
     def due_shapes(self, now: float, settings: Settings, most: int) -> list[str]:
@@ -189,6 +193,9 @@ class StoreLedger:
         return queue.claim(
             self._store, worker, now, settings.lease, max_pack, fair, settings.alone_from, shape, settings.longest_wait
         )
+
+    def quarantine(self, run_id: str, error: str, now: float) -> None:
+        aside.quarantine(self._store, run_id, error, now)
 
     def due_shapes(self, now: float, settings: Settings, most: int) -> list[str]:
         return queue.due_shapes(self._store, now, settings.alone_from, most, settings.longest_wait)

@@ -18,9 +18,12 @@ The policy of the queue stands here; its states, and the fence behind every chan
     it does so for one run beside other packs  likewise, and this worker's next sessions have half as many packs
     it does so for the only run                a strike, with its one line
     it raises NeverFits                        its runs fail at once, with its one line: they would fail each time
+    it raises Damaged: the rows of one run     that run fails, and the others are released, without a strike
     it raises because the store fails          all runs are released, and the worker ends with that error
     the process dies, or a lease ends          a strike, by whoever rescues the run
     its pool kills it, or its machine reboots  all runs are released, by the pool or by whoever rescues them
+
+A run that cannot be claimed because its rows are damaged is quarantined; the others go on.
 
 A worker that was marked as ended (its pool is about to kill it) gets no runs any more, and ends with an error.
 
@@ -49,7 +52,7 @@ from jobs.ledger import Ledger, MaxPack
 from jobs.patience import patiently
 from jobs.rescue import Rescuer, live_workers
 from jobs.session import NeverFits, OutOfMemory, PackFailed, Session
-from store import Busy, Conflict, LeaseLost, StoreError
+from store import Busy, Conflict, Damaged, LeaseLost, StoreError
 from store.queue import Claim
 from store.workers import WorkerRecord
 
@@ -77,12 +80,16 @@ class _Failure:
         """Whether the store or the user ended `execute`, rather than an error in what it executed.
 
         A Conflict means that history was written twice, which is an error of what was executed. SystemExit counts as
-        such an error too: whatever raises it would raise it again in the next worker.
+        such an error too: whatever raises it would raise it again in the next worker. Damage is the fault of a run.
         """
+        if isinstance(self.error, Damaged):
+            return self.error.run_id is None
         return isinstance(self.error, StoreError | KeyboardInterrupt) and not isinstance(self.error, Conflict)
 
     def concerns(self, claim: Claim) -> bool:
         """Return whether the run is at fault."""
+        if isinstance(self.error, Damaged) and claim.run_id != self.error.run_id:
+            return False
         return claim.run_id in self.run_ids and not self.ends_the_worker
 
 
@@ -213,7 +220,14 @@ class Worker:
 
     def _turn(self, now: float) -> Turn:
         self._rescuer.rescue(self._ledger, now)
-        claims = self._claim(now)
+        try:
+            claims = self._claim(now)
+        except Damaged as error:
+            if error.run_id is None:
+                raise
+            self._ledger.quarantine(error.run_id, str(error), now)
+            self._say("failed", run=error.run_id, error=str(error), status="quarantined")
+            return "worked"
         if claims:
             self._work(claims, now)
             return "worked"
@@ -352,7 +366,7 @@ class Worker:
                 self._release(claim)
             else:
                 self._fail(claim, str(failure.error))
-        elif failure is not None and isinstance(failure.error, NeverFits):
+        elif failure is not None and isinstance(failure.error, NeverFits | Damaged):
             self._fail(claim, str(failure.error), replace(self._settings, strike_limit=1))
         elif failure is not None:
             self._fail(claim, "".join(traceback.format_exception(failure.error)))

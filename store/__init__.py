@@ -9,7 +9,7 @@ seconds since the epoch, durations are seconds; both are floats, and the caller 
                   .workspace, .close(), .engine(), .check_present(), `with store.transaction():`,
                   `with store.snapshot():`; a Store is a context manager
     errors        StoreError and its kinds NoWorkspace, OlderWorkspace, NewerWorkspace, UnusableEngine,
-                  Unwritable, Busy, DiskFull, Corrupt, Foreign, Gone, Conflict, LeaseLost, NotFound;
+                  Unwritable, Busy, DiskFull, Corrupt, Damaged, Foreign, Gone, Conflict, LeaseLost, NotFound;
                   str(error) is one line
     registry      register(store, studies, now) -> [Registered]; StudyRecord, RunRecord, Registered
                   rekey(store, keys) -> [run_id]
@@ -46,6 +46,7 @@ from store.errors import (
     Busy,
     Conflict,
     Corrupt,
+    Damaged,
     DiskFull,
     Foreign,
     Gone,
@@ -64,6 +65,7 @@ __all__ = [
     "Busy",
     "Conflict",
     "Corrupt",
+    "Damaged",
     "DiskFull",
     "Foreign",
     "Gone",

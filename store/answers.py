@@ -9,6 +9,7 @@ from typing import Any
 
 from store.connection import Store
 from store.encoding import finite, from_json, to_json
+from store.verification import verify_runs
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,17 @@ def add(store: Store, answers: Iterable[Answer], now: float) -> None:
 
 
 def of_runs(store: Store, run_ids: Iterable[str], probe: str | None = None) -> list[Answer]:
-    """Return the answers of runs, of one probe or of all: by run, probe and step, then in the order of adding."""
+    """Return the answers of runs, of one probe or of all: by run, probe and step, then in the order of adding.
+
+    Raises Damaged if a row is not what was written, or is missing.
+    """
+    run_ids = list(run_ids)
+    verify_runs(store, "answers", run_ids)
     rows = store.rows(
         f"""SELECT run_id, probe, step, asked, answer FROM answers
             WHERE run_id IN (SELECT value FROM json_each(:run_ids)) {"" if probe is None else "AND probe = :probe"}
             ORDER BY run_id, probe, step, rowid""",
-        {"run_ids": to_json(list(run_ids)), "probe": probe},
+        {"run_ids": to_json(run_ids), "probe": probe},
     )
     answers = from_json(row["answer"] for row in rows)
     return [

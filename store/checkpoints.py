@@ -21,6 +21,7 @@ from store import places
 from store.connection import Store
 from store.errors import of_system, translated
 from store.files import write_whole
+from store.verification import verify_runs
 from store.workspace import Workspace
 
 KEPT = 2  # sound checkpoints kept for each run
@@ -130,8 +131,10 @@ def _sha256(file: BufferedReader) -> str:
 def live(store: Store, run_id: str | None = None) -> list[Checkpoint]:
     """Return the checkpoints that runs may be resumed from, of one run or of all, newest first.
 
-    Their files are not checked.
+    Their files are not checked. Raises Damaged if a row of the one run is not what was written, or is missing.
     """
+    if run_id is not None:
+        verify_runs(store, "checkpoints", [run_id])
     rows = store.rows(
         f"""SELECT run_id, attempt, step, path, sha256, size FROM checkpoints
             WHERE status = 'live' {"" if run_id is None else "AND run_id = :run_id"}

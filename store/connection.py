@@ -73,6 +73,7 @@ class Store:
         self._connection = connection
         self._turns = Turns(connection)
         self._file = _identity(workspace.database)
+        self._sums: dict[str, dict[str, list[str]]] = {}
 
     @classmethod
     def create(cls, path: str | Path, timeout: float = 30.0) -> Store:
@@ -264,6 +265,14 @@ class Store:
         with self._translated():
             return self._connection.execute(sql, parameters).fetchall()
 
+    def raw_rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
+        """Return all rows of a query, of damaged tables too: bytes of a text that are not UTF-8 become surrogates."""
+        self._connection.text_factory = lambda text: text.decode(errors="surrogateescape")
+        try:
+            return self.rows(sql, parameters)
+        finally:
+            self._connection.text_factory = str
+
     def row(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
         """Return the first row of a query, None if there is none."""
         rows = self.rows(sql, parameters)
@@ -290,6 +299,13 @@ class Store:
         """Copy the whole database, as of this moment or of the snapshot, into a new file."""
         with translated(path), closing(sqlite3.connect(path)) as target:
             self._connection.backup(target)
+
+    def sums(self, table: str) -> dict[str, list[str]]:
+        """Return the columns that each sum of a table covers (see `sums.summed`)."""
+        if table not in self._sums:
+            with translated(self.workspace.database):
+                self._sums[table] = sums.summed(self._connection, table)
+        return self._sums[table]
 
     def engine(self) -> dict[str, Any]:
         """Return the settings that SQLite reports: version, journal mode, synchronous, schema."""

@@ -60,6 +60,14 @@ class Gone(StoreError):
     """The workspace was deleted, moved or replaced while it was open. Nothing was written."""
 
 
+class Damaged(Corrupt):
+    """A row is not what was written. run_id: the run that it belongs to, if it belongs to one."""
+
+    def __init__(self, message: str, run_id: str | None = None) -> None:
+        super().__init__(message)
+        self.run_id = run_id
+
+
 class Conflict(StoreError):
     """A row contradicts the rows that are there: a second history row for a step, a reference to no row."""
 
@@ -92,6 +100,11 @@ def restore(database: Path) -> str:
 
 
 LONGEST_PATH = 504  # bytes of a database's path: SQLite takes 512, and adds the ending of the journal
+REPAIR = "`rnnctl doctor` tells what is damaged, and with --repair sets it aside"
+
+# What Python's sqlite3 says if it cannot decode a text, as a column or as an argument of `sums.row_sum`.
+_NO_TEXT = ("Could not decode to UTF-8", "user-defined function raised exception")
+_DAMAGED_ROW = "a damaged row"  # from the triggers of store/summed_tables.py
 
 _DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_ACCESS = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -108,6 +121,8 @@ def translated(path: Path) -> Iterator[None]:
         if known is None:
             raise
         raise known from error
+    except UnicodeDecodeError as error:  # from sqlite3, about a text in its own message
+        raise Corrupt(f"{path} is damaged (a name in it is not UTF-8); restore it from a backup") from error
     except OSError as error:
         raise of_system(error, path) from error
 
@@ -133,6 +148,9 @@ def of_system(error: OSError, path: Path, context: str = "") -> StoreError:
 
 def _of_sqlite(error: sqlite3.Error, path: Path) -> StoreError | None:
     """Return the StoreError for an error of sqlite3, by its result code; None for a mistake of the program."""
+    text = str(error)
+    if text.startswith(_NO_TEXT):
+        return Damaged(f"{path} has a text that is not UTF-8; {REPAIR}")
     extended = getattr(error, "sqlite_errorcode", None)
     if extended is None:
         return None
@@ -156,6 +174,8 @@ def _of_sqlite(error: sqlite3.Error, path: Path) -> StoreError | None:
         return Foreign(f"{path} has a value that is larger than any that rnnctl writes")
     if primary == sqlite3.SQLITE_IOERR:
         return StoreError(f"{path} could not be read or written ({error}); check the disk, then try again")
+    if text == _DAMAGED_ROW:
+        return Damaged(f"{path} has a damaged row, which cannot be changed; {REPAIR}")
     if primary == sqlite3.SQLITE_CONSTRAINT:
         return Conflict(f"{path} refused a row that contradicts the rows in it: {error}")
     return None

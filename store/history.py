@@ -16,7 +16,9 @@ import numpy.typing as npt
 
 from store.connection import Store
 from store.encoding import Array, finite, from_json, pack_arrays, to_json, unpack_arrays
-from store.errors import Conflict
+from store.errors import REPAIR, Conflict, Damaged
+from store.sums import row_sum
+from store.verification import verify_runs
 
 
 class HistoryRow(Protocol):
@@ -64,16 +66,42 @@ def append(store: Store, run_id: str, attempt: int, rows: Sequence[HistoryRow], 
 
 
 def read(store: Store, run_ids: Iterable[str], traces: bool = False) -> dict[str, History]:
-    """Return the history of each of the runs; runs without a row are left out."""
+    """Return the history of each of the runs; runs without a row are left out.
+
+    Raises Damaged if a row is not what was written, or is missing.
+    """
+    ids = list(run_ids)
+    try:
+        by_run = _rows(store, ids, traces)
+    except Damaged:
+        verify_runs(store, "history", ids)  # raises an error that names the row
+        raise
+    return {run_id: _history(rows) for run_id, rows in by_run.items()}
+
+
+def _rows(store: Store, run_ids: Sequence[str], traces: bool) -> dict[str, list[sqlite3.Row]]:
+    """Return the rows of each run, with all columns that `History` needs. Raises Damaged."""
     rows = store.rows(
-        f"""SELECT run_id, step, scalars, {"traces" if traces else "NULL AS traces"} FROM history
-            WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY run_id, step""",
-        (to_json(list(run_ids)),),
+        f"""SELECT jobs.run_id, history.step, history.attempt, at, scalars, history.sum, checks,
+                   {"traces_sum, traces" if traces else "NULL, NULL AS traces"}
+            FROM jobs LEFT JOIN history ON history.run_id = jobs.run_id
+            WHERE jobs.run_id IN (SELECT value FROM json_each(?)) ORDER BY jobs.run_id, history.step""",
+        (to_json(run_ids),),
     )
     by_run: dict[str, list[sqlite3.Row]] = {}
+    damaged = False
     for row in rows:
-        by_run.setdefault(row["run_id"], []).append(row)
-    return {run_id: _history(rows_of_run) for run_id, rows_of_run in by_run.items()}
+        run_id, step, attempt, at, scalars, sum_of_row, checks, *_ = row
+        if step is None:  # the run has no history
+            damaged |= checks > 0
+        elif row_sum(run_id, step, attempt, at, scalars) != sum_of_row:
+            damaged = True
+        else:
+            by_run.setdefault(run_id, []).append(row)
+    damaged |= any(len(of_run) != of_run[0]["checks"] for of_run in by_run.values())
+    if damaged or (traces and any(row_sum(row["traces"]) != row["traces_sum"] for row in rows if row["checks"])):
+        raise Damaged(f"the history in {store.workspace.database} is damaged; {REPAIR}")
+    return by_run
 
 
 def _history(rows: list[sqlite3.Row]) -> History:

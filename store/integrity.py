@@ -5,13 +5,19 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from store import names, places
 from store.checkpoints import is_live, live, unsoundness
 from store.connection import Store
+from store.encoding import from_json
 from store.errors import Corrupt, StoreError, translated
+from store.registry import RunRecord
+from store.summed_tables import COUNTS, TABLES
+from store.verification import ASIDE, advice, all_sound, damaged_rows, miscounts, printable, structure_faults
 
 
 @dataclass(frozen=True)
@@ -23,17 +29,56 @@ class Finding:
     text: str
 
 
-def database_findings(store: Store) -> list[Finding]:
-    """Return what the checks of SQLite find: damaged pages and indexes, rows that refer to a missing row."""
+# A spec as it is stored -> the run that it describes, without a label; None if the program cannot read it.
+Described = Callable[[dict[str, Any]], RunRecord | None]
+
+
+def database_findings(store: Store, described: Described | None = None) -> list[Finding]:
+    """Return what is damaged in the database: pages, indexes, rows, references, and specs that are not their runs'.
+
+    described: what a spec says its run is; without it, specs are not compared with their runs.
+    """
     name = store.workspace.database.name
+    faults = structure_faults(store)
+    findings = [Finding("database", name, fault) for fault in faults]
     try:
-        damage = [row[0] for row in store.rows("PRAGMA quick_check") if row[0] != "ok"]
-        dangling = store.rows("PRAGMA foreign_key_check")
+        findings += _row_findings(store)
+        for table in COUNTS:
+            findings += [
+                Finding("database", name, f"{table} has {present:,} rows of run {run_id} instead of {expected:,}")
+                for run_id, expected, present in miscounts(store, table)
+            ]
+        for row in store.rows("PRAGMA foreign_key_check"):
+            which = "a row" if row["rowid"] is None else f"row {row['rowid']}"
+            findings.append(Finding("database", name, f"{which} of {row['table']} refers to no row of {row['parent']}"))
+        if described is not None and not findings:
+            findings += _spec_findings(store, described)
     except Corrupt as error:
-        return [Finding("database", name, str(error))]
-    return [Finding("database", name, text) for text in damage] + [
-        Finding("database", name, f"row {row['rowid']} of {row['table']} refers to no row of {row['parent']}")
-        for row in dangling
+        if not findings:
+            findings.append(Finding("database", name, str(error)))
+    return findings
+
+
+def _row_findings(store: Store) -> list[Finding]:
+    name = store.workspace.database.name
+    damaged = [row for table in (*TABLES, ASIDE) if not all_sound(store, table) for row in damaged_rows(store, table)]
+    return [
+        Finding(
+            "database", name, f"a damaged row in {row.subject}; {advice(row.table, printable(row.run_id or 'RUN'))}"
+        )
+        for row in damaged
+    ]
+
+
+def _spec_findings(store: Store, described: Described) -> list[Finding]:
+    """Return the runs whose specs are those of other runs."""
+    rows = store.rows("SELECT run_id, spec FROM runs ORDER BY seq")
+    pairs = zip(rows, from_json(row["spec"] for row in rows), strict=True)
+    runs = ((row["run_id"], described(spec)) for row, spec in pairs)
+    return [
+        Finding("database", store.workspace.database.name, f"the spec of run {run_id} is that of run {run.run_id}")
+        for run_id, run in runs
+        if run is not None and run.run_id != run_id
     ]
 
 

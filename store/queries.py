@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from store.connection import Store
 from store.encoding import from_json, to_json
 from store.errors import NotFound
+from store.verification import all_sound, damaged_rows, verify_runs
 
 STATUSES = ("queued", "running", "done", "failed", "quarantined", "cancelled")
 
@@ -124,6 +125,16 @@ def queued(store: Store) -> Queued:
     return Queued(*row)
 
 
+def ends(store: Store, run_ids: Iterable[str]) -> dict[str, str]:
+    """Return how each of the runs ended, or else its status."""
+    rows = store.rows(
+        """SELECT run_id, coalesce(outcome, status) FROM jobs
+           WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY seq""",
+        (to_json(list(run_ids)),),
+    )
+    return dict(map(tuple, rows))
+
+
 def counts_by_study(store: Store) -> dict[str, dict[str, int]]:
     """Return `counts` for each study; a run that two studies share counts in both."""
     result = {row["name"]: dict.fromkeys(STATUSES, 0) for row in store.rows("SELECT name FROM studies ORDER BY id")}
@@ -183,11 +194,18 @@ def keys_to_check(store: Store) -> list[KeyedRun]:
     """Return the runs that are neither done nor running, in the order of registration.
 
     A shape may come from an earlier version of the program: compute the key from the spec again, and hand those that
-    differ to `registry.rekey`.
+    differ to `registry.rekey`. Runs whose rows are damaged are left out.
     """
+    damaged = [
+        row.key["rowid"]
+        for table in ("runs", "jobs")
+        if not all_sound(store, table)
+        for row in damaged_rows(store, table)
+    ]
     rows = store.rows(
         """SELECT runs.run_id, jobs.shape, spec FROM jobs JOIN runs USING (seq)
-           WHERE status NOT IN ('running', 'done') ORDER BY seq"""
+           WHERE status NOT IN ('running', 'done') AND seq NOT IN (SELECT value FROM json_each(?)) ORDER BY seq""",
+        (to_json(damaged),),
     )
     specs = from_json(row["spec"] for row in rows)
     return [KeyedRun(row["run_id"], row["shape"], spec) for row, spec in zip(rows, specs, strict=True)]
@@ -210,7 +228,11 @@ def attempts(store: Store, run_id: str) -> list[AttemptRow]:
 
 
 def checkpoints_of(store: Store, run_id: str) -> list[CheckpointRow]:
-    """Return all checkpoints that were ever committed for a run, oldest first."""
+    """Return all checkpoints that were ever committed for a run, oldest first.
+
+    Raises Damaged if a row is not what was written, or is missing.
+    """
+    verify_runs(store, "checkpoints", [run_id])
     rows = store.rows(
         """SELECT attempt, step, path, size, at, status, reason FROM checkpoints
            WHERE run_id = ? ORDER BY id""",

@@ -32,6 +32,7 @@ from typing import Any
 from store.connection import Store
 from store.encoding import to_json
 from store.errors import LeaseLost
+from store.verification import verify_claim
 
 Backoff = Callable[[int], float]  # strikes -> seconds until the job may be claimed again
 
@@ -95,7 +96,8 @@ def claim(
     are divided; a pack takes no more than its share. alone_from: a job with this many strikes or more is taken alone.
     shape: take jobs of this shape only, and none that would be taken alone. longest_wait: seconds; a job that has to
     wait for longer is due, since only a clock that was set back can have done that. Return an empty list if no such job
-    is due, or if the worker is marked as ended. Raise Conflict if the worker is not registered (`workers.start`).
+    is due, or if the worker is marked as ended. Raise Conflict if the worker is not registered (`workers.start`). Raise
+    Damaged, which names the run, if a row of one of these runs is not what was written: then nothing is taken.
     """
     with store.transaction():
         # A pool that kills its workers marks all of them as ended and hands back their runs. A worker that is killed a
@@ -154,6 +156,7 @@ def due_shapes(store: Store, now: float, alone_from: int, most: int, longest_wai
 
 
 def _start_attempt(store: Store, run_id: str, worker: str, now: float, lease: float) -> Claim:
+    verify_claim(store, run_id)
     attempt = store.rows(
         f"""UPDATE jobs SET status = 'running', attempt = attempt + 1, worker = ?, lease_until = ?,
                 progress_at = ?, step = {CHECKPOINTED}

@@ -1,5 +1,7 @@
 """The step of the schema that gives each row a checksum, and each run the numbers of its rows in the large tables.
 
+A damaged row cannot be changed, because it would get the sum of what it has become.
+
 Tables are made anew because a generated column that is stored cannot be added to a table.
 """
 
@@ -186,7 +188,7 @@ COUNTS = {"history": "checks", "checkpoints": "checkpoints", "answers": "answers
 def summed_tables(connection: sqlite3.Connection) -> None:
     """Make each table anew, with the same rows, indexes and triggers. Foreign keys must not be enforced meanwhile."""
     for table, statement in TABLES.items():
-        columns = ", ".join(row[1] for row in connection.execute(f"PRAGMA table_info({table})").fetchall())
+        columns = ", ".join(_columns(connection, table))
         belongings = connection.execute(
             "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND type <> 'table' AND sql IS NOT NULL", (table,)
         ).fetchall()
@@ -197,6 +199,12 @@ def summed_tables(connection: sqlite3.Connection) -> None:
         connection.execute(f"ALTER TABLE made_anew RENAME TO {table}")
         for (sql,) in belongings:
             connection.execute(sql)
+        if table != "history":  # whose rows never change at all
+            old = ", ".join(f"OLD.{name}" for name in _columns(connection, table))
+            connection.execute(
+                f"""CREATE TRIGGER {table}_stay_damaged BEFORE UPDATE ON {table} WHEN OLD.sum IS NOT row_sum({old})
+                    BEGIN SELECT RAISE(ABORT, 'a damaged row'); END"""
+            )
     connection.execute(SET_ASIDE)
     counts = (f"{count} = (SELECT count(*) FROM {table} WHERE run_id = jobs.run_id)" for table, count in COUNTS.items())
     connection.execute(f"UPDATE jobs SET {', '.join(counts)}")
@@ -206,3 +214,8 @@ def summed_tables(connection: sqlite3.Connection) -> None:
                 f"""CREATE TRIGGER {table}_counted_at_{event.lower()} AFTER {event} ON {table}
                     BEGIN UPDATE jobs SET {count} = {count} {change} WHERE run_id = {row}.run_id; END"""
             )
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
+    """Return the columns of a table, without those that SQLite generates."""
+    return [row[1] for row in connection.execute(f"PRAGMA table_info({table})").fetchall()]

@@ -61,7 +61,11 @@ def cancel(
 
 def doctor(
     repair: Annotated[
-        bool, typer.Option("--repair", help="Set orphans aside: move them into set-aside/. Asks first.")
+        bool,
+        typer.Option(
+            "--repair",
+            help="Set what is damaged in the database aside, and move orphans into set-aside/. Asks before either.",
+        ),
     ] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,
@@ -74,12 +78,20 @@ def doctor(
     """
     from rnnctl.lab import maintain
 
-    with opened(workspace, any_names=True) as store:
+    with opened(workspace, unchecked=True) as store:
         diagnosis = maintain.diagnose(store)
         if as_json:
             out_json(diagnosis)
         else:
             _print(diagnosis)
+        question = "set aside what is damaged in the database, and what depends on it?"
+        if repair and diagnosis.damaged and (yes or confirmed(question)):
+            for line in maintain.repair(store):
+                say(line)
+            say("what was set aside is in the table set_aside of the database")
+            diagnosis = maintain.diagnose(store)
+            for finding in diagnosis.wrong:
+                say(f"still wrong: {finding.kind} {finding.subject}: {finding.text}")
         strays = diagnosis.orphans
         if repair and strays and (yes or confirmed(f"move {counted(len(strays), 'file')} into set-aside?")):
             aside = maintain.set_orphans_aside(store)

@@ -99,11 +99,11 @@ def parsed_seeds(text: str | None) -> tuple[int, ...] | None:
 
 
 @contextmanager
-def opened(option: Path | None, *, readonly: bool = False, any_names: bool = False) -> Iterator[Store]:
-    """Open the store of the workspace that a command works in. any_names: see `workspaces.opened`."""
+def opened(option: Path | None, *, readonly: bool = False, unchecked: bool = False) -> Iterator[Store]:
+    """Open the store of the workspace that a command works in. unchecked: see `workspaces.opened`."""
     from rnnctl.lab import workspaces
 
-    with workspaces.opened(option, readonly=readonly, any_names=any_names) as store:
+    with workspaces.opened(option, readonly=readonly, unchecked=unchecked) as store:
         yield store
 
 

@@ -19,6 +19,7 @@ from store.integrity import Finding
 
 if TYPE_CHECKING:
     from rnnctl.devices import Card
+    from store.registry import RunRecord
 
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smbfs", "sshfs", "fuse.sshfs", "9p", "lustre", "glusterfs"}
 
@@ -66,23 +67,50 @@ class Diagnosis:
     orphans: list[str]
     unknown: int
 
+    @property
+    def damaged(self) -> bool:
+        """Whether something is wrong with the database."""
+        return any(finding.kind == "database" for finding in self.wrong)
+
 
 def diagnose(store: Store) -> Diagnosis:
     """Check the database and all checkpoints, and tell which versions of everything are in use. Loads torch."""
     from store import integrity
 
+    wrong = integrity.database_findings(store, _described)
+    if wrong:  # what is in the database cannot be trusted
+        return Diagnosis(_facts(store), wrong, [], 0)
+    facts = _facts(store) | _workers(store)
     orphans = integrity.orphans(store)
     known = {row.run_id for row in queries.runs_of(store, run_ids={path.parent.name for path in orphans})}
     return Diagnosis(
-        _facts(store),
-        [
-            *integrity.database_findings(store),
-            *integrity.name_findings(store),
-            *integrity.checkpoint_findings(store),
-        ],
+        facts,
+        [*integrity.name_findings(store), *integrity.checkpoint_findings(store)],
         [str(path) for path in orphans],
         sum(path.parent.name not in known for path in orphans),
     )
+
+
+def repair(store: Store) -> list[str]:
+    """Set aside what is damaged in the database, and return in lines what was done and what is to be done next.
+
+    Raises Corrupt, and changes nothing, if that is not enough.
+    """
+    from store import repair as repairing
+
+    return repairing.repair(store, _described, time.time())
+
+
+def _described(stored: dict[str, Any]) -> RunRecord | None:
+    """Return the run that a stored spec describes, without a label; None if this version cannot read it."""
+    from rnnctl.lab.register import run_record
+    from rnnctl.report.specs import read_spec
+    from rnnctl.study.errors import SpecError
+
+    try:
+        return run_record(read_spec(stored), label="")
+    except (SpecError, KeyError):
+        return None
 
 
 @dataclass(frozen=True)
@@ -104,12 +132,10 @@ def _facts(store: Store) -> dict[str, Any]:
     import numpy
     import torch
 
-    from jobs.identity import alive, here
+    from jobs.identity import here
     from rnnctl import __version__
     from rnnctl.determinism import kernel_compiler
-    from store import workers
 
-    current = workers.current(store)
     without_compiler = "none: without numba, training on the CPU goes through torch, several times slower"
     return {
         "workspace": str(store.workspace.root),
@@ -122,9 +148,15 @@ def _facts(store: Store) -> dict[str, Any]:
         "kernels": kernel_compiler() or without_compiler,
         **_gpu_facts(),
         "host": here().host,
-        "workers": len(current),
-        "dead workers": sum(alive(worker) is False for worker in current),
     }
+
+
+def _workers(store: Store) -> dict[str, int]:
+    from jobs.identity import alive
+    from store import workers
+
+    current = workers.current(store)
+    return {"workers": len(current), "dead workers": sum(alive(worker) is False for worker in current)}
 
 
 def _gpu_facts() -> dict[str, str]:

@@ -13,7 +13,7 @@ from rnnctl.study.loading import Study, load_studies
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
 from rnnctl.training.too_large import too_large_here
-from store import Store, queries, registry
+from store import Store, queries, registry, verification
 from store.lineage import Descent
 from store.registry import RunRecord, StudyRecord
 
@@ -52,6 +52,7 @@ def register(
     loaded = load_studies(studies, seeds, refuse=too_large_here)
     check_corpora(folder, loaded)
     with Store.create(folder) as store:
+        verification.verify(store)
         warnings = [line for study in loaded for line in _changed_texts(store, study)]
         results = registry.register(store, [study_record(study) for study in loaded], time.time())
     return Registration(
@@ -97,15 +98,17 @@ def _texts(specs: Iterable[RunSpec]) -> dict[str, list[str]]:
 
 def study_record(study: Study, descents: Iterable[Descent] = ()) -> StudyRecord:
     """Return a study as the store takes it. descents: of those of its runs that were refined from others."""
-    runs = [
-        RunRecord(
-            run_id=run.spec.run_id,
-            config_id=run.spec.config_id,
-            shape=PackKey.of(run.spec).text,
-            spec=run.spec.canonical(),
-            label=run.label,
-            total=run.spec.train.updates,
-        )
-        for run in study.runs
-    ]
+    runs = [run_record(run.spec, run.label) for run in study.runs]
     return StudyRecord(study.name, study.about, study.source, runs, list(descents))
+
+
+def run_record(spec: RunSpec, label: str) -> RunRecord:
+    """Return a run as the store takes it."""
+    return RunRecord(
+        run_id=spec.run_id,
+        config_id=spec.config_id,
+        shape=PackKey.of(spec).text,
+        spec=spec.canonical(),
+        label=label,
+        total=spec.train.updates,
+    )

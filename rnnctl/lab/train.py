@@ -20,11 +20,12 @@ from rnnctl.determinism import BIT_VARIABLES
 from rnnctl.lab.errors import LabError
 from rnnctl.lab.pack_keys import refresh_pack_keys
 from rnnctl.lab.worker_options import WorkerOptions
-from store import Busy, Store, StoreError, queries
+from store import Busy, Store, StoreError, aside, queries, verification
 from store.errors import translated
 from store.places import refuse_link
 from store.queries import Queued
 
+JOB_DAMAGED = "its job was damaged, and is made anew; rnnctl retry makes the run again"
 QUICK = 1.0  # seconds that a look at the queue waits for a busy store, and after which the user is told of a wait
 UNFINISHED = frozenset({"queued", "running"})  # statuses of runs that `train` still has to do with
 
@@ -65,6 +66,7 @@ def train(options: WorkerOptions, on_event: Emit = lambda event: None) -> TrainE
         return patiently(action, tell)
 
     with when_free(lambda: Store.open(options.workspace, timeout=QUICK)) as store:
+        when_free(lambda: _set_damaged_jobs_aside(store))
         statuses = when_free(lambda: _statuses(store))
         if not statuses.keys() & UNFINISHED:
             return TrainEnd(started=False, statuses=statuses)
@@ -81,11 +83,21 @@ def train(options: WorkerOptions, on_event: Emit = lambda event: None) -> TrainE
         pool = Pool(launcher, ledger, options.peers, watch.take, options.settings, logs / "events.jsonl")
         with signals_to(pool):
             end = pool.run()
-        rows = when_free(lambda: queries.runs_of(store, run_ids=watch.runs))
-        ends = {row.run_id: row.outcome or row.status for row in rows}
+        ends = when_free(lambda: queries.ends(store, watch.runs))
         statuses = when_free(lambda: _statuses(store))
         drained = (end.drained or end.killed or watch.drained) and bool(statuses.keys() & UNFINISHED)
         return TrainEnd(True, statuses, ends, drained, end.errors)
+
+
+def _set_damaged_jobs_aside(store: Store) -> None:
+    """Make damaged jobs anew: they are the queue. Other damaged rows are left to the workers, who train other runs.
+
+    Raises Damaged if rows may be hidden.
+    """
+    verification.verify_structure(store)
+    if not verification.all_sound(store, "jobs"):
+        with store.transaction():
+            aside.remake_damaged_jobs(store, JOB_DAMAGED, time.time())
 
 
 def queued(workspace: Path) -> Queued | None:
@@ -108,6 +120,8 @@ class _Watch:
     def take(self, event: Event) -> None:
         if event["event"] == "claimed":
             self.runs.update(run["run"] for run in event["runs"])
+        elif event["event"] == "failed":  # also a damaged run that could not be claimed
+            self.runs.add(event["run"])
         elif event["event"] == "worker_ended":
             self.drained |= event["reason"] == "drained"
         self._on_event(event)

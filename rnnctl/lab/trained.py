@@ -27,10 +27,12 @@ class Newest:
 
 
 def newest(store: Store, row: RunRow) -> Newest:
-    """Read the newest sound checkpoint of a run. Raise LabError if it is of another run or in another format."""
-    import torch
+    """Read the newest sound checkpoint of a run.
 
+    Raise LabError if it is of another run, in another format, or has something that cannot be loaded safely.
+    """
     from rnnctl.report.specs import read_spec
+    from rnnctl.training.saved import load
     from rnnctl.training.trained import Trained
     from store import checkpoints
 
@@ -39,8 +41,8 @@ def newest(store: Store, row: RunRow) -> Newest:
     if resumption.checkpoint is None:
         return Newest(None, notes)
     path = checkpoints.file_of(store.workspace, resumption.checkpoint)
-    state = torch.load(path, map_location="cpu", weights_only=True)
     try:
+        state = load(path)
         return Newest(Trained.from_state(state, row.run_id, read_spec(row.spec)), notes)
     except ValueError as error:
         raise LabError(f"run {row.study}/{row.label}: {error}", Code.FAILURE) from error

@@ -13,7 +13,7 @@ from rnnctl.report.parameters import complete_key, equal, parse_condition
 from rnnctl.report.results import Result
 from rnnctl.report.specs import read_parameters
 from rnnctl.words import did_you_mean, some
-from store import NotFound, Store, Workspace, queries
+from store import NotFound, Store, Workspace, queries, verification
 from store.queries import RunRow
 
 
@@ -26,12 +26,14 @@ def root_of(folder: Path | None = None) -> Path:
 
 
 @contextmanager
-def opened(folder: Path | None = None, *, readonly: bool = False, any_names: bool = False) -> Iterator[Store]:
+def opened(folder: Path | None = None, *, readonly: bool = False, unchecked: bool = False) -> Iterator[Store]:
     """Open the store of a workspace (see `root_of`) and close it at the end. Raises StoreError.
 
-    any_names: also where names of studies or runs are not allowed, for whoever looks for damage.
+    unchecked: also where rows are damaged, or names of studies or runs are not allowed, for whoever looks for damage.
     """
-    with Store.open(root_of(folder), readonly=readonly, any_names=any_names) as store:
+    with Store.open(root_of(folder), readonly=readonly, any_names=unchecked) as store:
+        if not unchecked:
+            verification.verify(store)
         yield store
 
 

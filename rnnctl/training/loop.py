@@ -24,6 +24,7 @@ from rnnctl.training.drawing import spare_cores
 from rnnctl.training.member import Member, begin, network_of, restore
 from rnnctl.training.pack import Pack
 from rnnctl.training.recorder import Recorder
+from rnnctl.training.saved import load
 
 PackFactory = Callable[[Sequence[Member], Sequence[torch.Tensor], str], Pack]
 
@@ -155,8 +156,7 @@ def _start(run_id: str, spec: RunSpec, recorder: Recorder) -> tuple[Member, torc
     path = recorder.resume(run_id)
     if path is None:
         return begin(run_id, spec, task, network_of(spec.model, task))
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    return restore(state, run_id, spec, task)
+    return restore(load(path), run_id, spec, task)
 
 
 class _Loop:

@@ -91,6 +91,10 @@ class MemoryLedger:
             pack = alike[: -(-len(alike) // fair)]
             return [self._start_attempt(job, worker, now, settings.lease) for job in pack]
 
+    def quarantine(self, run_id, error, now):
+        with self._turn():
+            self.jobs[run_id].status, self.jobs[run_id].error = "quarantined", error
+
     def due_shapes(self, now, settings, most):
         with self._turn():
             return list(

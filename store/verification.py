@@ -1,0 +1,215 @@
+"""Notice damaged rows before anything in them is used.
+
+A bit that flips in a row changes the row or its sum (store/sums.py). One that flips in an index, or in a page that
+leads to rows, hides rows: SQLite's own check of a table finds that. It would take too long for the large tables; of
+these, the job of each run knows how many rows it has.
+
+The small tables are verified whole when a workspace is opened to be read (`verify`), the rows of a run in a large
+table when they are read (`verify_run`), and all that a claim needs of a run when it is claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from store.connection import Store
+from store.encoding import to_json
+from store.errors import REPAIR, Corrupt, Damaged
+from store.summed_tables import COUNTS, TABLES
+from store.sums import row_sum, unsound
+
+SMALL = [table for table in TABLES if table not in COUNTS]
+ASIDE = "set_aside"  # the table of rows that a repair has set aside
+
+# What to do about a damaged row, after `rnnctl doctor --repair`.
+_AGAIN = "`rnnctl retry {run}` then makes the run again"
+_REGISTER = "`rnnctl init STUDY` then restores it"
+_ADVICE = {
+    "studies": _REGISTER,
+    "labels": _REGISTER,
+    "runs": _REGISTER,
+    "answers": "the probe then answers again when it is asked",
+    "jobs": _AGAIN,
+    "attempts": _AGAIN,
+    "history": _AGAIN,
+    "checkpoints": _AGAIN,
+}
+
+_NAMING = ("run_id", "attempt", "step", "probe", "name")  # columns by which people know a row
+
+
+@dataclass(frozen=True)
+class DamagedRow:
+    """A row that is not what was written. Texts may have surrogates, in the place of bytes that are not UTF-8."""
+
+    table: str
+    values: dict[str, Any]  # its columns
+    key: dict[str, Any]  # what identifies it: the rowid, or the primary key
+
+    @property
+    def run_id(self) -> str | None:
+        """The run that the row names, if it can name one."""
+        value = self.values.get("run_id")
+        return value if isinstance(value, str) else None
+
+    @property
+    def subject(self) -> str:
+        """The row in words."""
+        named = {name: self.values[name] for name in _NAMING if name in self.values} or self.key
+        return printable(f"{self.table}: {', '.join(f'{name} {value}' for name, value in named.items())}")
+
+
+def printable(text: str) -> str:
+    """Return the text with the surrogates of undecodable bytes written as escapes."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def verify(store: Store) -> None:
+    """Raise Damaged unless each row of the small tables is as it was written, and SQLite finds no fault with them."""
+    with store.snapshot():
+        for table in SMALL:
+            if not _rows_are_sound(store, table):
+                _refuse(store, table)
+            _verify_structure(store, table)
+
+
+def verify_structure(store: Store) -> None:
+    """Raise Damaged if SQLite finds fault with a small table: rows that an index hides, for example."""
+    with store.snapshot():
+        for table in SMALL:
+            _verify_structure(store, table)
+
+
+def _verify_structure(store: Store, table: str) -> None:
+    fault = store.value(f"PRAGMA integrity_check({table})")
+    if fault != "ok":
+        raise Damaged(
+            f"the table {table} of {store.workspace.database} is damaged ({fault}): "
+            "`rnnctl doctor --repair` repairs it if that is possible"
+        )
+
+
+def verify_runs(store: Store, table: str, run_ids: Iterable[str]) -> None:
+    """Raise Damaged unless the rows of these runs in a large table are as they were written, and none is missing.
+
+    table: one of `summed_tables.COUNTS`.
+    """
+    ids = (to_json(list(run_ids)),)
+    among = "run_id IN (SELECT value FROM json_each(?))"
+    if not _rows_are_sound(store, table, among, ids):
+        _refuse(store, table, among, ids)
+    for miscount in miscounts(store, table, among, ids):
+        raise miscounted(store, table, *miscount)
+
+
+def miscounts(
+    store: Store, table: str, where: str = "true", parameters: Sequence[Any] = ()
+) -> list[tuple[str, int, int]]:
+    """Return the runs that do not have all their rows in a large table: run id, rows expected, rows present."""
+    rows = store.rows(
+        f"""SELECT run_id, {COUNTS[table]} AS expected,
+                   (SELECT count(*) FROM {table} WHERE {table}.run_id = jobs.run_id) AS present
+            FROM jobs WHERE {where} AND expected <> present""",
+        parameters,
+    )
+    return [(run_id, expected, present) for run_id, expected, present in rows]
+
+
+def structure_faults(store: Store) -> list[str]:
+    """Return what SQLite's own check of the whole database finds: damaged pages, rows that an index hides."""
+    try:
+        return [row[0] for row in store.rows("PRAGMA integrity_check") if row[0] != "ok"]
+    except Corrupt as error:
+        return [str(error)]
+
+
+def miscounted(store: Store, table: str, run_id: str, expected: int, present: int) -> Damaged:
+    """Return the error for a run that does not have all its rows."""
+    name = name_of(store, run_id)
+    return Damaged(
+        f"{store.workspace.database} is damaged: {table} has {present:,} rows of {name} instead of {expected:,}; "
+        f"{advice(table, name)}",
+        run_id,
+    )
+
+
+def verify_claim(store: Store, run_id: str) -> None:
+    """Raise Damaged unless all that a worker needs of a run is as it was written."""
+    for table in ("jobs", "runs", "labels", "attempts", "checkpoints"):
+        if not _rows_are_sound(store, table, "run_id = ?", (run_id,)):
+            _refuse(store, table, "run_id = ?", (run_id,), run_id)
+
+
+def damaged_rows(store: Store, table: str, where: str = "true", parameters: Sequence[Any] = ()) -> list[DamagedRow]:
+    """Return the rows of a table that are not as they were written. Reads row by row: for when something is wrong."""
+    sums = store.sums(table)
+    keys = key_of(store, table)
+    columns = list(dict.fromkeys(name for covered in sums.values() for name in covered))
+    selected = ", ".join([*(f"{name} AS key_{name}" for name in keys), *sums, *columns])
+    rows = store.raw_rows(f"SELECT {selected} FROM {table} WHERE {where}", parameters)
+    return [
+        DamagedRow(table, {name: row[name] for name in columns}, {name: row[f"key_{name}"] for name in keys})
+        for row in rows
+        if any(row[name] != row_sum(*(row[column] for column in covered)) for name, covered in sums.items())
+    ]
+
+
+def key_of(store: Store, table: str) -> list[str]:
+    """Return what identifies a row: the primary key of a table without rowids, else the rowid."""
+    rows = store.rows("SELECT wr FROM pragma_table_list WHERE name = ? AND schema = 'main'", (table,))
+    if not rows[0]["wr"]:
+        return ["rowid"]
+    return [row["name"] for row in store.rows(f"SELECT name FROM pragma_table_info('{table}') WHERE pk ORDER BY pk")]
+
+
+def all_sound(store: Store, table: str) -> bool:
+    """Return whether each row of a table is as it was written."""
+    return _rows_are_sound(store, table)
+
+
+def _rows_are_sound(store: Store, table: str, where: str = "true", parameters: Sequence[Any] = ()) -> bool:
+    condition = unsound(store.sums(table))
+    try:
+        return not store.value(f"SELECT EXISTS (SELECT 1 FROM {table} WHERE {where} AND ({condition}))", parameters)
+    except Damaged:  # a text that is not UTF-8
+        return False
+
+
+def _refuse(
+    store: Store, table: str, where: str = "true", parameters: Sequence[Any] = (), run_id: str | None = None
+) -> NoReturn:
+    """Raise Damaged for the first damaged row of a table. run_id: its run, if that is known."""
+    damaged = damaged_rows(store, table, where, parameters)
+    if not damaged:
+        raise Damaged(f"{store.workspace.database} was repaired while it was read; try again")
+    more = f", and {len(damaged) - 1:,} more" if len(damaged) > 1 else ""
+    of_run = run_id or damaged[0].run_id
+    name = None if of_run is None else name_of(store, of_run)
+    raise Damaged(
+        f"{store.workspace.database} has a damaged row ({damaged[0].subject}{'' if name is None else f': {name}'})"
+        f"{more}: {advice(table, name or 'RUN')}",
+        of_run,
+    )
+
+
+def advice(table: str, name: str) -> str:
+    """Return what to do about a damaged row. name: of its run."""
+    after = _ADVICE.get(table)
+    return f"{REPAIR}{'' if after is None else '; ' + after.format(run=name)}"
+
+
+def name_of(store: Store, run_id: str) -> str:
+    """Return the name of a run in the first study that has it, or else its id."""
+    rows = store.raw_rows(
+        """SELECT studies.name || '/' || label FROM labels JOIN studies ON studies.id = labels.study
+           WHERE run_id = CAST(? AS TEXT) ORDER BY study LIMIT 1""",
+        (bound(run_id),),
+    )
+    return printable(rows[0][0] if rows else run_id)
+
+
+def bound(value: Any) -> Any:
+    """Return a value as it can be handed to SQLite, which takes a text with surrogates only as bytes."""
+    return value.encode(errors="surrogateescape") if isinstance(value, str) else value
