@@ -19,7 +19,7 @@ _ENDING = "_sum"
 
 def row_sum(*values: Value) -> int:
     """Return a checksum of the columns of a row: 32 bits that depend on each value, its type and its place."""
-    words = [value if type(value) is str else _word(value) for value in values]
+    words = ["'" + value if type(value) is str else _word(value) for value in values]
     return crc32("\x1f".join(words).encode(errors="surrogateescape"))
 
 
