@@ -36,7 +36,7 @@ def held(lab):
 @pytest.fixture
 def filled(lab):
     """A workspace with a row in each table but lineage: a run that is done, and one in the queue."""
-    from store import answers
+    from store import Store, answers
     from store.answers import Answer
     from tests.checks import CheckRow
 
@@ -46,6 +46,8 @@ def filled(lab):
     lab.commit(claim, 10, [CheckRow(0, {"nll": 1.0}), CheckRow(10, {"nll": 0.5}, {"h": [1.0, 2.0]})])
     lab.commit(claim, 20, [CheckRow(20, {"nll": 0.25})], outcome="budget")
     answers.add(lab.store, [Answer(claim.run_id, "lengths", 20, {"length": 5}, {"loss": 0.5})], 30.0)
+    lab.store.close()  # so that no page of the file is remembered
+    lab.store = Store.open(lab.folder)
     return lab
 
 
