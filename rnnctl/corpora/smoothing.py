@@ -122,7 +122,7 @@ class Bigram:
 
         counts: how often these pairs occur in the training split, if that is known.
         """
-        before, after = before.astype(np.int64), after.astype(np.int64)
+        before, after = before.astype(np.int64, copy=False), after.astype(np.int64, copy=False)
         counts = self.counts.of_pairs(before, after) if counts is None else counts
         kept = counts - self.discounts[np.minimum(counts, 3)]
         probabilities: np.ndarray = (kept + self.reserved_V[before] * self.unigram_V[after]) / self.total_V[before]
