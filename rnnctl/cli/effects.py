@@ -34,10 +34,11 @@ def effects(
     figures: Annotated[bool, typer.Option(help="Draw figures into the workspace's figures folder.")] = True,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Show which hyper-parameters mattered. Means, paired comparisons and importances tell it, and whether seeds agree.
+    """Show which hyper-parameters mattered, by means, paired comparisons and importances, and whether seeds agree.
 
     Only finished runs count. A mean is over configurations, each of which counts by the mean over its seeds. ± is the
     standard error over seeds: how far the mean could be off with other seeds. A seed is one draw for all its runs.
+    Importances come with a verdict on whether other seeds would show them too.
     """
     from rnnctl.lab import effects as lab
 
@@ -127,7 +128,7 @@ def _print_comparisons(effects: Effects) -> None:
 def _print_importance(importance: Importances, missing: Mapping[str, str]) -> None:
     linear, forest = importance.linear, importance.forest
     logarithm = "the logarithm of " if importance.logarithm else ""
-    out(f"Importance for {logarithm}the result, a row a configuration")
+    out(f"Importance for {logarithm}the result, over the means of configurations")
     out(f"R² on {importance.unseen}")
     if importance.left_out:
         out(f"left out of the fits: {counted(importance.left_out, 'run')} whose seed no other configuration has")
@@ -136,7 +137,7 @@ def _print_importance(importance: Importances, missing: Mapping[str, str]) -> No
     else:
         out(f"linear fit: {_r2(linear)}: {linear.worth}")
         if not linear.determined:
-            out("linear fit: some hyper-parameters change together, and share what one of them may have done")
+            out("linear fit: some hyper-parameters change together, so their importances cannot be told apart")
     if forest is None:
         out(f"random forest: not made, {missing['forest']}")
     else:

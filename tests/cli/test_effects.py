@@ -124,6 +124,24 @@ def test_tables_and_figures(grid):
     assert {"effects_last_error", "hyperparameters_last_error"} <= {path.stem for path in folder.iterdir()}
 
 
+def test_defaults_that_came_later_have_their_value_and_equal_results_have_no_spread(tmp_path, monkeypatch):
+    """.9 is the default of beta1. Three errors of .72 have a mean in float64 that is not quite .72."""
+    text = GRID[: GRID.index("zip:")].replace("batch: 10}", "batch: 10, optimizer: adam}") + "seeds: [1, 2, 3]\n"
+    text = text.replace("  model.hidden: [8, 16]\n", "").replace("train.lr: [0.001", "train.optimizer.beta1: [0.9")
+    folder = workspace(tmp_path / "w", text.replace("0.01, 0.1]", "0.95]"))
+    monkeypatch.setattr(sys.modules[__name__], "loss", lambda spec: 0.72)
+    finish(folder)
+    main = json.loads(rnnctl("effects", "--json", cwd=folder, check=0).stdout)["main_effects"]
+    values = [(each["name"], each["value"], each["sd_seeds"], each["error"]) for each in main]
+    assert values == [("train.optimizer.beta1", value, 0, 0) for value in (0.9, 0.95)]
+    examined = rnnctl("examine", "--no-figures", cwd=folder, check=0).stdout
+    for shown in (rnnctl("effects", "--no-figures", cwd=folder, check=0).stdout, examined):
+        assert "0.72 ± 0 " in shown
+        assert "e-1" not in shown
+        assert "not set" not in shown
+    assert "beta1=0.9 " in examined
+
+
 def test_no_figures_draws_none(tmp_path):
     folder = workspace(tmp_path / "w", GRID)
     finish(folder, most=20)

@@ -19,7 +19,7 @@ from rnnctl.report.effects.seed_design import SeedDesign
 
 SEED = 42  # of the folds
 FOLDS = 5  # parts of the configurations, and the greatest number of parts of the seeds
-FITS = 25  # at least so many fits: with fewer seeds than FOLDS, folds are drawn several times
+FITS = 25  # the least number of fits: with fewer seeds than FOLDS, folds are drawn several times
 CONFIDENCE = 0.95
 
 
