@@ -23,6 +23,9 @@ def pytest_configure():
     from rnnctl.determinism import settle_torch
 
     settle_torch()
+    from rnnctl.kernels.files import kernel_files
+
+    kernel_files()  # chosen before tests change where vocabularies are cached
 
 
 @pytest.fixture(params=["kernels", "torch"])

@@ -57,6 +57,7 @@ class Progress:
         self.ended = 0
         self.packs: dict[str, list[str]] = {}
         self.marks: list[tuple[float, int]] = []
+        self.notices: set[str] = set()
         self.looked_at = 0.0
         self.waiting_runs = self.waiting_updates = 0  # in the queue
         self.waiting_told = False  # that the store is busy, since the last claim
@@ -172,6 +173,11 @@ class Progress:
         else:
             many, fewer = f"{event['size']} packs at once", counted(event["most"], "pack")
         self.view.line(f"out of memory with {many}: {event['error']}; at most {fewer} from now on")
+
+    def _on_notice(self, event: Event) -> None:
+        if event["text"] not in self.notices:  # all workers may notice the same
+            self.notices.add(event["text"])
+            self.view.line(event["text"])
 
     def _on_failed(self, event: Event) -> None:
         why = headline(event["error"])

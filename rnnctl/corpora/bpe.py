@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnctl.cache_folder import cache_folder
 from rnnctl.corpora.vocabulary import BLOCK, MOST_SYMBOLS, IdType, as_bytes, id_dtype
 from store.errors import StoreError
 from store.files import write_whole
@@ -186,12 +186,10 @@ def _sha256(content: bytes) -> str:
 
 
 def _folder() -> Path:
-    chosen = os.environ.get("RNNCTL_CACHE")
-    path = Path(chosen or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "rnnctl")
     try:
-        return path.expanduser()
-    except RuntimeError as error:
-        raise _unusable(path, "there is no such home folder") from error
+        return cache_folder()
+    except OSError as error:
+        raise _unusable(Path(error.filename), error.strerror) from error
 
 
 def _unusable(folder: Path, reason: object) -> ValueError:

@@ -135,6 +135,7 @@ def _facts(store: Store) -> dict[str, Any]:
     from jobs.identity import here
     from rnnctl import __version__
     from rnnctl.determinism import kernel_compiler
+    from rnnctl.kernels.files import KernelFiles, places
 
     without_compiler = "none: without numba, training on the CPU goes through torch, several times slower"
     return {
@@ -146,6 +147,7 @@ def _facts(store: Store) -> dict[str, Any]:
         "torch": torch.__version__,
         "numpy": numpy.__version__,
         "kernels": kernel_compiler() or without_compiler,
+        **({"kernel cache": KernelFiles(places()).state()} if kernel_compiler() else {}),
         **_gpu_facts(),
         "host": here().host,
     }

@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Sequence
 from functools import partial
@@ -15,12 +16,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from jobs.child import CannotWork, abandon
-from jobs.events import Emit
+from jobs.events import Emit, event
 from jobs.ledger import StoreLedger
 from jobs.session import NeverFits, OutOfMemory, PackFailed, Session
 from jobs.worker import Worker
 from rnnctl import devices
-from rnnctl.determinism import bit_environment, settle_torch
+from rnnctl.determinism import bit_environment, kernel_compiler, settle_torch
+from rnnctl.kernels.files import kernel_files
 from rnnctl.lab.worker_options import WorkerOptions
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
@@ -96,6 +98,8 @@ def build_worker(options: WorkerOptions, emit: Emit, stop: threading.Event) -> W
     except (RuntimeError, ValueError) as error:
         raise CannotWork(str(error)) from error
     devices.use(device)
+    if not devices.is_card(device) and kernel_compiler():
+        kernel_files().tell(lambda text: emit(event("notice", time.time(), None, text=text)))
     cadence = Cadence(options.checkpoint_seconds, options.checkpoint_updates)
     return Worker(
         StoreLedger(options.workspace),

@@ -131,3 +131,10 @@ def test_every_event_can_be_told_in_lines(progress, capsys):
     for words in told:
         assert words in said
     assert said.count("waiting:") == 1, "although each worker says so"
+
+
+def test_a_notice_of_all_workers_is_one_line(progress, capsys):
+    for worker in ("a", "b"):
+        progress.take({"event": "notice", "worker": worker, "text": "kernels are compiled anew"})
+    progress.take({"event": "notice", "worker": "a", "text": "something else"})
+    assert capsys.readouterr().err.splitlines()[1:] == ["kernels are compiled anew", "something else"]

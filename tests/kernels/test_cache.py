@@ -30,13 +30,13 @@ def test_the_first_process_of_a_machine_trains_the_same_bits_as_the_next(tmp_pat
         subprocess.run(
             [sys.executable, "-c", PROGRAM],
             cwd=ROOT,
-            env=environment(NUMBA_CACHE_DIR=str(tmp_path / "cache")),
+            env=environment(RNNCTL_CACHE=str(tmp_path / "cache")),
             capture_output=True,
             text=True,
             check=True,
         ).stdout
         for _ in range(2)
     )
-    assert list((tmp_path / "cache").rglob("*.nbc"))
+    assert list((tmp_path / "cache").rglob("*.kernel"))
     assert len(compiled.strip()) == 64
     assert compiled == loaded

@@ -5,6 +5,7 @@ import subprocess
 import pytest
 import torch
 
+from rnnctl.kernels.files import KernelFiles, Place
 from rnnctl.lab import maintain
 from rnnctl.lab.errors import Code, LabError
 from store import Store, StoreError, queries
@@ -40,6 +41,23 @@ def test_a_stray_file_is_found_and_set_aside(store):
     assert aside == maintain.SetAside(store.workspace.root / "set-aside", [aside.folder / "r1-nobody" / "a1-s5.pt"])
     assert not stray.exists()
     assert aside.files[0].read_bytes() == b"x"
+
+
+def test_the_state_of_the_kernel_cache_is_a_fact(store, monkeypatch, tmp_path):
+    monkeypatch.setenv("RNNCTL_CACHE", str(tmp_path))
+    folder = tmp_path / "kernels"
+    assert maintain.diagnose(store).facts["kernel cache"] == f"{folder}: 0 kernels, 0.0 MiB"
+    files = KernelFiles([Place(folder, None)])
+    for name in "ab":
+        files.save(f"{name}.kernel", bytes(2**20))
+    (folder / "b.kernel").write_bytes(b"")
+    damaged = "damaged and to be compiled again: b.kernel (its checksum is wrong)"
+    assert maintain.diagnose(store).facts["kernel cache"] == f"{folder}: 2 kernels, 1.0 MiB, {damaged}"
+    monkeypatch.setenv("RNNCTL_CACHE", str(folder / "b.kernel"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    fact = maintain.diagnose(store).facts["kernel cache"]
+    assert fact.startswith(f"{folder}/b.kernel/kernels: cannot be used: Not a directory; {tmp_path}/rnnctl-kernels-")
+    assert (folder / "b.kernel").read_bytes() == b""
 
 
 def test_each_card_is_a_fact(store, monkeypatch):
