@@ -17,7 +17,7 @@ and fields of its own:
 | lease_lost | session | run, reason |
 | released | worker, or the pool that kills it | run |
 | out_of_memory | worker | unit (runs of one pack, or packs at once), size, most (from now on), error (one line) |
-| notice | worker | text (one line for the user) |
+| notice | worker | line (for the user) |
 | failed | worker | run, error (traceback, or one line), status (queued, to be tried again, or failed) |
 | rescued | worker | run, from (worker id) |
 | quarantined | worker | run, from (worker id) |

@@ -175,9 +175,9 @@ class Progress:
         self.view.line(f"out of memory with {many}: {event['error']}; at most {fewer} from now on")
 
     def _on_notice(self, event: Event) -> None:
-        if event["text"] not in self.notices:  # all workers may notice the same
-            self.notices.add(event["text"])
-            self.view.line(event["text"])
+        if event["line"] not in self.notices:  # all workers may notice the same
+            self.notices.add(event["line"])
+            self.view.line(event["line"])
 
     def _on_failed(self, event: Event) -> None:
         why = headline(event["error"])

@@ -43,17 +43,7 @@ class KernelCache(FunctionCache):
         if not self._enabled:
             return None
         key = self._key(sig, target_context.codegen())
-        name = self._name(key)
-        content = kernel_files().load(name)
-        if content is None:
-            return None
-        try:
-            kept, payload = pickle.loads(content)
-            return CompileResult._rebuild(target_context, *payload) if kept == key else None
-        except Exception as error:
-            # The file is as it was written, so what was written is of no use. It will be replaced.
-            kernel_files().say(f"the compiled kernel {name} cannot be used: {error!r}; it is compiled again")
-            return None
+        return kernel_files().load(self._name(key), lambda content: _restored(content, key, target_context))
 
     def save_overload(self, sig, data):
         if self._enabled and not data.lifted and not data.library.has_dynamic_globals:
@@ -71,6 +61,17 @@ class KernelCache(FunctionCache):
         function = self._py_func
         digest = hashlib.sha256(repr((function.__code__.co_firstlineno, key)).encode()).hexdigest()
         return f"{function.__module__}.{function.__qualname__}-{digest[:32]}{SUFFIX}".replace("<locals>", "")
+
+
+def _restored(content, key, target_context):
+    """Return the compiled version in the content of a file. Raise ValueError if there is none for this key."""
+    try:
+        kept, payload = pickle.loads(content)
+        if kept == key:
+            return CompileResult._rebuild(target_context, *payload)
+    except Exception as error:  # whatever pickle, numba and LLVM raise
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+    raise ValueError("it is another kernel")
 
 
 @cache

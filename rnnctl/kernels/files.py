@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from rnnctl.cache_folder import cache_folder
 from rnnctl.words import counted
@@ -32,6 +33,7 @@ SUM_BYTES = hashlib.sha256().digest_size
 PROBE_BYTES = 2**20  # larger than any kernel: a full disk may have room for an empty file
 OLD_SECONDS = 3600.0  # age at which an unfinished file is taken for that of a killed process
 
+Kernel = TypeVar("Kernel")
 Tell = Callable[[str], object]
 
 
@@ -46,7 +48,7 @@ class Place:
     @property
     def readable(self) -> bool:
         """Whether kernels may be loaded from here."""
-        return self.folder.is_dir() and (not self.private or _refusal(self.folder) is None)
+        return os.path.isdir(self.folder) and not (self.private and _refusal(self.folder))
 
 
 class KernelFiles:
@@ -61,7 +63,7 @@ class KernelFiles:
         self._told: set[str] = set()
 
     def tell(self, tell: Tell) -> None:
-        """Call `tell` with one line for each trouble that makes a start slower, once each."""
+        """Call `tell` with a line for each trouble that makes a start slower, once each."""
         self._tell = tell
 
     @property
@@ -69,20 +71,23 @@ class KernelFiles:
         """The place in which kernels are kept; None if there is none."""
         return next((place for place in self.places if place.trouble is None), None)
 
-    def load(self, name: str) -> bytes | None:
-        """Return the content of a kernel, or None if it has to be compiled."""
+    def load(self, name: str, restored: Callable[[bytes], Kernel]) -> Kernel | None:
+        """Return a kernel, or None if it has to be compiled.
+
+        restored: returns the kernel in the content of a file; raises ValueError if there is none.
+        """
         for place in self.places:
             path = place.folder / name
             if not place.readable:
                 continue
             try:
-                return read(path)
+                return restored(read(path))
             except FileNotFoundError:
                 continue
             except (OSError, ValueError) as error:
-                self.say(f"the compiled kernel {path} cannot be used: {_reason(error)}; it is compiled again")
+                self._say_replaced(path, _reason(error))
         if self.target is not self.places[0]:
-            self.say(self._unkept())
+            self._say_unkept()
         return None
 
     def save(self, name: str, content: bytes) -> None:
@@ -99,13 +104,22 @@ class KernelFiles:
                 # Another place may be on another disk.
                 i = self.places.index(place)
                 self.places[i] = Place(place.folder, _reason(error), place.private)
-                self.say(self._unkept())
+                self._say_unkept()
 
-    def say(self, text: str) -> None:
-        """Tell a line, unless it was told before."""
-        if text not in self._told:
-            self._told.add(text)
-            self._tell(text)
+    def _say_replaced(self, path: Path, reason: str) -> None:
+        """Tell that a kernel that is kept cannot be used. Told of the first in a folder only: it may be true of all."""
+        line = f"compiled kernels in {path.parent} cannot be used and are compiled again, first {path.name}: {reason}"
+        self._say(line, str(path.parent))
+
+    def _say(self, line: str, subject: str) -> None:
+        """Tell a line, unless one of the same subject was told before."""
+        if subject not in self._told:
+            self._told.add(subject)
+            self._tell(line)
+
+    def _say_unkept(self) -> None:
+        line = self._unkept()
+        self._say(line, line)
 
     def _unkept(self) -> str:
         first, target = self.places[0], self.target

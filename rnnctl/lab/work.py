@@ -99,7 +99,7 @@ def build_worker(options: WorkerOptions, emit: Emit, stop: threading.Event) -> W
         raise CannotWork(str(error)) from error
     devices.use(device)
     if not devices.is_card(device) and kernel_compiler():
-        kernel_files().tell(lambda text: emit(event("notice", time.time(), None, text=text)))
+        kernel_files().tell(lambda line: emit(event("notice", time.time(), None, line=line)))
     cadence = Cadence(options.checkpoint_seconds, options.checkpoint_updates)
     return Worker(
         StoreLedger(options.workspace),

@@ -135,6 +135,6 @@ def test_every_event_can_be_told_in_lines(progress, capsys):
 
 def test_a_notice_of_all_workers_is_one_line(progress, capsys):
     for worker in ("a", "b"):
-        progress.take({"event": "notice", "worker": worker, "text": "kernels are compiled anew"})
-    progress.take({"event": "notice", "worker": "a", "text": "something else"})
-    assert capsys.readouterr().err.splitlines()[1:] == ["kernels are compiled anew", "something else"]
+        progress.take({"event": "notice", "worker": worker, "line": "kernels are compiled anew"})
+    progress.take({"event": "notice", "worker": "a", "line": "something else"})
+    assert capsys.readouterr().err.splitlines() == ["kernels are compiled anew", "something else"]

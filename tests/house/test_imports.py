@@ -14,6 +14,7 @@ ABOVE_ALL = {"rnnctl.__main__", "rnnctl.cli", "rnnctl.lab", "rnnctl.docs", "rnnc
 # Small modules of words, numbers and base classes, which import nothing but one another.
 COMMON = {
     "rnnctl.__version__",
+    "rnnctl.cache_folder",
     "rnnctl.determinism",
     "rnnctl.devices",
     "rnnctl.host",
@@ -29,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": set(),
     "jobs": {"store"},
     "plots": set(),
-    "rnnctl.kernels": set(),
+    "rnnctl.kernels": {"store"},
     "rnnctl.corpora": {"store"},
     "rnnctl.tasks": {"rnnctl.corpora"},
     "rnnctl.cells": {"rnnctl.kernels"},
@@ -47,8 +48,8 @@ MAY_IMPORT: dict[str, set[str]] = {
         "plots", "store",
     },
     "rnnctl.lab": {
-        "rnnctl.corpora", "rnnctl.probes", "rnnctl.report", "rnnctl.study", "rnnctl.tasks", "rnnctl.training",
-        "jobs", "plots", "store",
+        "rnnctl.corpora", "rnnctl.kernels", "rnnctl.probes", "rnnctl.report", "rnnctl.study", "rnnctl.tasks",
+        "rnnctl.training", "jobs", "plots", "store",
     },
     "rnnctl.bench": {
         "rnnctl.cells", "rnnctl.study", "rnnctl.tasks", "rnnctl.training", "jobs", "store",
@@ -58,7 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "rnnctl.bench", "rnnctl.lab", "rnnctl.probes", "rnnctl.report", "rnnctl.study", "jobs", "store",
     },
 }  # fmt: skip
-WITHOUT_COMMON = {"store", "jobs", "plots", "rnnctl.kernels"}
+WITHOUT_COMMON = {"store", "jobs", "plots"}
 TERMINALS = {"typer", "rich", "click"}
 # What the command line leaves to the rooms below it: SQL, networks, figures.
 NOT_FOR_TERMINALS = {"sqlite3", "sqlite_utils", "torch", "numpy", "numba", "matplotlib"}

@@ -88,7 +88,8 @@ def test_a_damaged_file_is_told_and_replaced(harm, tmp_path, use, lines):
     path.write_bytes(harm(path.read_bytes()))
     assert f"damaged and to be compiled again: {path.name} (its checksum is wrong)" in files.state()
     assert not as_new_process()
-    assert lines == [f"the compiled kernel {path} cannot be used: its checksum is wrong; it is compiled again"]
+    what = f"compiled kernels in {tmp_path} cannot be used and are compiled again, first {path.name}"
+    assert lines == [f"{what}: its checksum is wrong"]
     assert as_new_process()
     assert files.state().endswith("MiB")
 
@@ -111,7 +112,7 @@ def test_a_file_that_is_whole_but_no_kernel_is_told_and_replaced(tmp_path, use, 
     as_new_process()
     files.save(only_file(tmp_path).name, b"no kernel")
     assert not as_new_process()
-    assert len(lines) == 1
+    assert lines[0].endswith("UnpicklingError: invalid load key, 'n'.")
     assert as_new_process()
 
 
@@ -122,7 +123,7 @@ def test_a_folder_that_cannot_be_read_costs_time_only(tmp_path, use, lines):
     path.unlink()
     path.mkdir()
     assert not as_new_process()
-    assert lines[0] == f"the compiled kernel {path} cannot be used: Is a directory; it is compiled again"
+    assert lines[0].endswith(f"first {path.name}: Is a directory")
 
 
 def test_kernels_of_a_folder_that_cannot_be_written_are_loaded(tmp_path, use, lines):
@@ -251,7 +252,7 @@ def test_a_process_that_is_killed_while_it_writes_leaves_no_kernel(tmp_path, mon
     folder = tmp_path / "kernels"
     killed = subprocess.run([sys.executable, "-c", KILLED, str(folder)], env=environment(), timeout=60)
     assert killed.returncode == -signal.SIGKILL
-    assert KernelFiles([Place(folder, None)]).load("x.kernel") is None
+    assert KernelFiles([Place(folder, None)]).load("x.kernel", bytes) is None
     unfinished = only_file(folder)
     assert unfinished.stat().st_size == 500_016
     monkeypatch.setenv("RNNCTL_CACHE", str(tmp_path))
