@@ -1,0 +1,117 @@
+"""Workers that are stopped past their lease and overtaken write nothing when they go on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+from store import Store
+from tests.cli.command_line import bits, rnnctl, wait_until
+from tests.cli.survival import unfinished
+from tests.slow.forked import Task, events_of, forks
+from tests.slow.kinds import study_of_every_cell
+from tests.slow.undisturbed import assert_as_undisturbed, assert_sound
+
+UPDATES, EVERY = 1200, 100
+ROUNDS, AT_ONCE = 4, 5
+OPTIONS = {"lease": 3.0, "checkpoint_seconds": 0.3, "pack": 1, "peers": AT_ONCE}
+KEPT = ("runs", "jobs", "attempts", "checkpoints", "history", "answers")  # tables of what is kept of runs
+
+
+def holders(folder: Path) -> dict[int, int]:
+    """Return, by pid, how many updates the run is beyond the start of its attempt that a worker holds."""
+    with Store.open(folder, readonly=True) as store:
+        rows = store.rows(
+            """SELECT workers.pid, jobs.step - attempts.start_step AS moved
+               FROM jobs JOIN workers ON workers.id = jobs.worker JOIN attempts USING (run_id, attempt)
+               WHERE jobs.status = 'running'"""
+        )
+    return {row["pid"]: row["moved"] for row in rows}
+
+
+def locked(folder: Path) -> bool:
+    """Return whether somebody holds the write lock."""
+    with closing(sqlite3.connect(folder / "rnnctl.db", timeout=0.5, isolation_level=None)) as other:
+        try:
+            other.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        other.execute("ROLLBACK")
+    return False
+
+
+def stop_while_it_holds_a_run(folder: Path, pid: int) -> bool:
+    """Stop a worker that holds a run and has moved, but no lock that others wait for. Return False if it has ended."""
+
+    def stopped():
+        if not holders(folder).get(pid):
+            return "ended" if ended(pid) else None
+        os.kill(pid, signal.SIGSTOP)
+        if not locked(folder) and holders(folder).get(pid):
+            return "stopped"
+        os.kill(pid, signal.SIGCONT)
+        return None
+
+    return wait_until(stopped, "a worker that can be stopped") == "stopped"
+
+
+def ended(pid: int) -> bool:
+    """Return whether a process has ended: it waits, as a dead one, for the one that forked it."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def everything(folder: Path):
+    """Return all rows of all runs, and the names and sizes of all checkpoint files."""
+    with Store.open(folder, readonly=True) as store:
+        tables = {table: sorted(map(repr, map(tuple, store.rows(f"SELECT * FROM {table}")))) for table in KEPT}
+    return tables, sorted((str(path), path.stat().st_size) for path in (folder / "checkpoints").rglob("*.*"))
+
+
+def test_twenty_zombies_write_nothing(tmp_path, figure):
+    study = tmp_path / "study.yaml"
+    study.write_text(study_of_every_cell(UPDATES, EVERY, seeds=2))
+    zombies = 0
+    with forks() as server:
+        quiet = Task(str(tmp_path / "quiet"), str(study), {"checkpoint_seconds": 1e9})
+        Path(quiet.folder).mkdir()
+        server.warm_up(quiet)
+        undisturbed = bits(Path(quiet.folder))
+        for round in range(ROUNDS):
+            folder = tmp_path / f"round {round}"
+            folder.mkdir()
+            task = Task(str(folder), None, OPTIONS)
+            assert server.run(Task(str(folder), str(study))) == 0
+            zombies += one_round(server, task, undisturbed)
+    figure("zombies:", zombies)
+    assert zombies >= 20
+
+
+def one_round(server, task: Task, undisturbed) -> int:
+    """Stop workers, let others finish their runs, and let them go on. Return how many were overtaken."""
+    folder = Path(task.folder)
+    logs = [Path(f"{folder}.{number}.events") for number in range(AT_ONCE)]
+    pids = [server.start(replace(task, events=str(log))) for log in logs]
+    stopped = [stop_while_it_holds_a_run(folder, pid) for pid in pids]
+    assert all(stopped), "the runs are too short"
+    before = [events_of(log) for log in logs]
+    while unfinished(folder):
+        rnnctl("retry", "--failed", cwd=folder)  # where a busy machine let leases end
+        others = [server.start(task) for _ in range(2)]
+        assert [server.wait(pid) for pid in others] == [0, 0]
+    kept = everything(folder)
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+    assert [server.wait(pid) for pid in pids] == [0] * AT_ONCE
+    assert everything(folder) == kept
+    overtaken = 0
+    for log, earlier in zip(logs, before, strict=True):
+        later = [event["event"] for event in events_of(log)[len(earlier) :]]
+        overtaken += "lease_lost" in later
+        assert not {"finished", "released", "failed"} & set(later), later
+    assert_as_undisturbed(folder, undisturbed, UPDATES, EVERY)
+    assert_sound(folder)
+    return overtaken

@@ -1,0 +1,37 @@
+"""What every campaign compares with: a workspace that nobody disturbed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from store import Store, history, queries
+from tests.cli.command_line import bits, rnnctl
+from tests.cli.survival import Bits
+
+
+def assert_as_undisturbed(folder: Path, undisturbed: Bits, updates: int, every: int) -> None:
+    """Each run is done once, its history has every check once, and all bits are those of the undisturbed workspace.
+
+    updates: of each run. every: updates between two checks.
+    """
+    with Store.open(folder, readonly=True) as store:
+        rows = queries.runs_of(store)
+        assert {row.run_id for row in rows} == undisturbed.keys()
+        assert {(row.status, row.step) for row in rows} == {("done", updates)}
+        for row in rows:
+            ends = [attempt.ended_as for attempt in queries.attempts(store, row.run_id)]
+            assert ends.count("done") == 1
+            steps = history.read(store, [row.run_id])[row.run_id].steps.tolist()
+            assert steps == list(range(every, updates + 1, every)), "no gap and no double"
+    results = bits(folder)
+    for run_id, expected in undisturbed.items():
+        assert {"weights", "best_weights"} <= expected["state"].keys()
+        for key, value in expected.items():
+            assert results[run_id][key] == value, (run_id, key)
+
+
+def assert_sound(folder: Path) -> None:
+    """`doctor` finds nothing wrong, not even files that nothing points to."""
+    done = rnnctl("doctor", cwd=folder, check=0)
+    for word in ("wrong:", "orphan"):
+        assert word not in done.stdout, done.stdout
