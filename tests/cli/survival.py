@@ -61,6 +61,17 @@ def busy_workers(folder: Path) -> list[int]:
         return [worker.pid for worker in workers.current(store) if worker.running]
 
 
+def updates_of_workers(folder: Path) -> dict[int, int]:
+    """Return the updates that each worker that holds runs has done on them, by its pid, as far as the store knows."""
+    with Store.open(folder, readonly=True) as store:
+        rows = store.rows(
+            """SELECT workers.pid, sum(jobs.step - attempts.start_step) AS updates
+               FROM jobs JOIN workers ON workers.id = jobs.worker JOIN attempts USING (run_id, attempt)
+               WHERE jobs.status = 'running' GROUP BY workers.pid"""
+        )
+    return {row["pid"]: row["updates"] for row in rows}
+
+
 def kill(pid: int) -> bool:
     """Send SIGKILL, and return whether there was a process to send it to."""
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from store import Store
 from tests.cli.command_line import bits, rnnctl, wait_until
-from tests.cli.survival import unfinished
+from tests.cli.survival import unfinished, updates_of_workers
 from tests.slow.forked import Task, events_of, forks
 from tests.slow.kinds import study_of_every_cell
 from tests.slow.undisturbed import assert_as_undisturbed, assert_sound
@@ -20,17 +20,6 @@ UPDATES, EVERY = 1200, 100
 ROUNDS, AT_ONCE = 4, 5
 OPTIONS = {"lease": 3.0, "checkpoint_seconds": 0.3, "pack": 1, "peers": AT_ONCE}
 KEPT = ("runs", "jobs", "attempts", "checkpoints", "history", "answers")  # tables of what is kept of runs
-
-
-def holders(folder: Path) -> dict[int, int]:
-    """Return, by pid, how many updates the run is beyond the start of its attempt that a worker holds."""
-    with Store.open(folder, readonly=True) as store:
-        rows = store.rows(
-            """SELECT workers.pid, jobs.step - attempts.start_step AS moved
-               FROM jobs JOIN workers ON workers.id = jobs.worker JOIN attempts USING (run_id, attempt)
-               WHERE jobs.status = 'running'"""
-        )
-    return {row["pid"]: row["moved"] for row in rows}
 
 
 def locked(folder: Path) -> bool:
@@ -48,10 +37,10 @@ def stop_while_it_holds_a_run(folder: Path, pid: int) -> bool:
     """Stop a worker that holds a run and has moved, but no lock that others wait for. Return False if it has ended."""
 
     def stopped():
-        if not holders(folder).get(pid):
+        if not updates_of_workers(folder).get(pid):
             return "ended" if ended(pid) else None
         os.kill(pid, signal.SIGSTOP)
-        if not locked(folder) and holders(folder).get(pid):
+        if not locked(folder) and updates_of_workers(folder).get(pid):
             return "stopped"
         os.kill(pid, signal.SIGCONT)
         return None
