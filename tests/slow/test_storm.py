@@ -14,7 +14,7 @@ from tests.cli.survival import kill, unfinished, updates_of_workers, workers_of
 from tests.slow.kinds import study_of_every_cell
 from tests.slow.undisturbed import assert_as_undisturbed, assert_sound
 
-UPDATES, EVERY = 2400, 40
+UPDATES, EVERY = 1200, 40
 STUDY = study_of_every_cell(UPDATES, EVERY, seeds=6)  # 24 runs
 KILLS = 200
 # What is killed, and how often in a hundred times.

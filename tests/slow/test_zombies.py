@@ -16,7 +16,7 @@ from tests.slow.forked import Task, events_of, forks
 from tests.slow.kinds import study_of_every_cell
 from tests.slow.undisturbed import assert_as_undisturbed, assert_sound
 
-UPDATES, EVERY = 1200, 100
+UPDATES, EVERY = 900, 100
 ROUNDS, AT_ONCE = 4, 5
 OPTIONS = {"lease": 3.0, "checkpoint_seconds": 0.3, "pack": 1, "peers": AT_ONCE}
 KEPT = ("runs", "jobs", "attempts", "checkpoints", "history", "answers")  # tables of what is kept of runs
