@@ -106,7 +106,7 @@ def _print(lines: Sequence[str]) -> None:
 
 
 def flush() -> None:
-    """Hand on what was printed: a pipe waits for more else."""
+    """Hand on what was printed: a pipe would keep it until there is more."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
