@@ -40,7 +40,7 @@ def _limit() -> tuple[int | None, int]:
 
 def _number(file: Path) -> int | None:
     try:
-        text = file.read_text(encoding="ascii").strip()
+        text = file.read_text(encoding="utf-8").strip()
     except (OSError, ValueError):
         return None
     return int(text) if text.isdecimal() else None
@@ -49,7 +49,7 @@ def _number(file: Path) -> int | None:
 def _cached(used_file: Path) -> int:
     """Return the bytes of cached files that the group of this file has, and does not use."""
     try:
-        lines = (used_file.parent / "memory.stat").read_text(encoding="ascii").splitlines()
+        lines = (used_file.parent / "memory.stat").read_text(encoding="utf-8").splitlines()
     except (OSError, ValueError):
         return 0
     numbers = dict(line.split() for line in lines if len(line.split()) == 2)
