@@ -51,9 +51,9 @@ def _check_nothing_was_lost(workspace: Workspace, state: str) -> None:
     """Raise Corrupt if there are checkpoints, though the database has nothing. state: of the database, in words."""
     left = places.finished(workspace)
     if left:
-        count = "a checkpoint" if len(left) == 1 else f"{len(left):,} checkpoints"
+        count = "a checkpoint of a run" if len(left) == 1 else f"{len(left):,} checkpoints of runs"
         raise Corrupt(
-            f"{workspace.database} {state}, but {workspace.checkpoints} has {count} of runs that it named "
+            f"{workspace.database} {state}, but {workspace.checkpoints} has {count} that it named "
             f"({left[0].parent.name}/{left[0].name}): {restore(workspace.database)}, or move {workspace.checkpoints} "
             "away to begin anew"
         )

@@ -8,7 +8,7 @@ import struct
 
 import pytest
 
-from store import Corrupt, Store
+from store import Corrupt, Store, integrity
 from store.backup import backup
 from store.journal import check
 from tests.store.processes import PATIENCE
@@ -133,6 +133,46 @@ def test_a_creation_by_several_processes_at_once_is_not_taken_for_a_foreign_one(
         for process in processes:
             _, err = process.communicate(timeout=PATIENCE)
             assert process.returncode == 0, err
+
+
+KILLED_WHILE_CREATING = """
+import os, signal, sqlite3, sys
+from store import Store
+
+connect = sqlite3.connect
+
+def connect_and_die(*arguments, **options):
+    connection = connect(*arguments, **options)
+    connection.execute("PRAGMA cache_size = 1")  # pages reach the file before the commit
+    statements = [int(sys.argv[2])]
+
+    def count(statement):
+        statements[0] -= 1
+        if statements[0] == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if str(arguments[0]) != ":memory:":
+        connection.set_trace_callback(count)
+    return connection
+
+sqlite3.connect = connect_and_die
+Store.create(sys.argv[1])
+print("not killed")
+"""
+
+
+@pytest.mark.parametrize("statements", [1, 12, 20, 40, 80, 160])
+def test_a_creation_that_was_killed_is_made_good_by_the_next_one(lab, tmp_path, start_python, statements):
+    folder = tmp_path / "new"
+    process = start_python(KILLED_WHILE_CREATING, folder, statements)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == -signal.SIGKILL
+    with pytest.raises(Corrupt, match="rnnctl.db is empty: .* If nothing was ever registered in it, run `rnnctl init`"):
+        Store.open(folder)
+    Store.create(folder).close()
+    with Store.open(folder) as store:
+        assert store.engine() == lab.store.engine()
+        assert integrity.database_findings(store) == []
 
 
 @pytest.mark.parametrize("header", [True, False])

@@ -53,6 +53,30 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path, content)
     assert tmp_path.joinpath("rnnctl.db").read_bytes() == content
 
 
+@pytest.mark.parametrize("lost", [lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
+def test_no_database_is_made_beside_the_checkpoints_of_a_lost_one(lab, held, lost):
+    checkpoint = lab.commit(held, 10)
+    lab.store.close()
+    lost(lab.store.workspace.database)
+    before = {path: path.stat().st_size for path in lab.folder.rglob("*")}
+    with pytest.raises(Corrupt) as caught:
+        Store.create(lab.folder)
+    path = checkpoint.path.removeprefix("checkpoints/")
+    assert f"checkpoints has a checkpoint of a run that it named ({path}): restore it from a backup" in one_line(
+        caught.value
+    )
+    assert {path: path.stat().st_size for path in lab.folder.rglob("*")} == before
+    lab.store.workspace.checkpoints.rename(lab.folder / "elsewhere")
+    Store.create(lab.folder).close()
+
+
+def test_a_folder_of_checkpoints_of_another_program_is_no_sign_of_a_lost_database(tmp_path):
+    other = tmp_path / "checkpoints" / "bert" / "step-100.ckpt"
+    other.parent.mkdir(parents=True)
+    other.touch()
+    Store.create(tmp_path).close()
+
+
 def test_something_else_in_the_place_of_folder_or_file_is_told(tmp_path):
     tmp_path.joinpath("file").touch()
     with pytest.raises(Unwritable) as caught:
