@@ -15,7 +15,7 @@ from rnnctl.report.cost import core_seconds
 from rnnctl.study.loading import Study, load_studies
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
-from rnnctl.training.too_large import room_on_card, too_large, too_large_here
+from rnnctl.training.too_large import refuse_here, room_on_card, too_large
 
 if TYPE_CHECKING:
     from rnnctl.training.roofline import CardSpeed, Cost
@@ -95,9 +95,7 @@ def plan(studies: Sequence[str | Path], seeds: Sequence[int] | None = None, devi
     if the device is not there.
     """
     card = None if device is None else _card(device)
-    refuse = too_large_here
-    if card is not None:
-        refuse = partial(too_large, room=room_on_card(card.name, card.total_bytes))
+    refuse = refuse_here() if card is None else partial(too_large, room=room_on_card(card.name, card.total_bytes))
     return [_plan(study, card) for study in load_studies(studies, seeds, refuse=refuse)]
 
 

@@ -12,7 +12,7 @@ from rnnctl.report.specs import read_spec
 from rnnctl.study.loading import Study, load_studies
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
-from rnnctl.training.too_large import too_large_here
+from rnnctl.training.too_large import refuse_here
 from store import Store, queries, registry, verification
 from store.lineage import Descent
 from store.registry import RunRecord, StudyRecord
@@ -49,7 +49,7 @@ def register(
     stay as they are. Raises SpecError, also for a run that is too large for this machine, LabError if a corpus folder
     contains the workspace, and StoreError.
     """
-    loaded = load_studies(studies, seeds, refuse=too_large_here)
+    loaded = load_studies(studies, seeds, refuse=refuse_here())
     check_corpora(folder, loaded)
     with Store.create(folder) as store:
         verification.verify(store)

@@ -89,6 +89,11 @@ class TaskSection(Section, ABC):
         return 0
 
     @property
+    def floor_bytes(self) -> int:
+        """About how many bytes it takes for each answer to compute the floor, if that looks at all answers at once."""
+        return 0
+
+    @property
     def batch_multiple(self) -> tuple[int, str] | None:
         """A number that batch size and chunk size must be multiples of, and why; None if any size will do."""
         return None

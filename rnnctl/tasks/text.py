@@ -31,6 +31,7 @@ from rnnctl.tasks.base import Baseline, Batch, Plateaus
 from rnnctl.tasks.section import BYTE, Sizes, TaskSection
 
 QUESTION = Question(every_step=True, judged="each")
+FLOOR_BYTES = 24  # measured
 BYTES_IN_MEMORY = 3  # of each byte of a text: itself, in its split, and as a symbol
 
 
@@ -118,6 +119,10 @@ class TextSection(TaskSection):
     @property
     def data_bytes(self) -> int:
         return BYTES_IN_MEMORY * known_size(self.corpus)
+
+    @property
+    def floor_bytes(self) -> int:
+        return FLOOR_BYTES
 
     @property
     def symbol(self) -> str:

@@ -166,6 +166,7 @@ def bytes_on_cpu(spec: RunSpec, runs: int = 1) -> int:
                      N (slots + 1)                            a checkpoint
                      N + 6 H^2 + 2 D U H                      a diagnosis: gradients, spectrum, norms in float64
                      S W (H + 3 O)                            a slice of a chunk whose every step is read
+                     the floor of a text
 
     The number of bytes is that of the dtype, but for initial weights and norms, which are float64.
     """
@@ -191,6 +192,7 @@ def bytes_on_cpu(spec: RunSpec, runs: int = 1) -> int:
         value * weights * (slots + 1),
         value * (weights + 6 * square) + norms,
         value * sequences * sizes.longest * answer if sizes.every_step else 0,
+        int(spec.task.floor_bytes * check.samples * sizes.mean),
     )
     return common + runs * each + one_by_one
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeVar
 from rnnctl import host
 from rnnctl.devices import card, cards, has_driver, is_card
 from rnnctl.section import PLACE, Path, Section, marks_of
-from rnnctl.study.explain import Problem
+from rnnctl.study.explain import Problem, Refuse
 from rnnctl.study.run import RunSpec
 from rnnctl.training.memory import bytes_of_run, bytes_of_validation_set, bytes_on_cpu
 from rnnctl.words import size
@@ -75,17 +75,22 @@ def too_large(spec: RunSpec, room: Room) -> Problem | None:
     return Problem(choice.path, message, mentions=(choice.path,))
 
 
-def too_large_here(spec: RunSpec) -> Problem | None:
-    """Return what makes a run too large for the memory of this machine and of each of its cards, None if it fits into
-    one of them. Torch is loaded to ask for cards, but only for a run that does not fit into the machine's memory, and
-    where a driver is.
+def refuse_here() -> Refuse:
+    """Return a function that tells what makes a run too large for the memory of this machine and of each of its cards;
+    None if it fits into one of them. Torch is loaded to ask for cards, but only for a run that does not fit into the
+    machine's memory, and where a driver is.
     """
-    problem = too_large(spec, room_on_cpu())
-    if problem is not None and has_driver():
-        need = bytes_on_card(spec)
-        if any(need <= each.memory_bytes for each in cards()):
-            return None
-    return problem
+    room = room_on_cpu()
+
+    def refuse(spec: RunSpec) -> Problem | None:
+        problem = too_large(spec, room)
+        if problem is not None and has_driver():
+            need = bytes_on_card(spec)
+            if any(need <= each.memory_bytes for each in cards()):
+                return None
+        return problem
+
+    return refuse
 
 
 def _to_blame(spec: RunSpec, estimate: Estimate) -> Choice:

@@ -10,7 +10,7 @@ import pytest
 from rnnctl.study.run import RunSpec
 from rnnctl.tasks.text import known_size
 from rnnctl.training.memory import bytes_of_run, bytes_on_cpu
-from rnnctl.training.too_large import Room, room_on, too_large, too_large_here
+from rnnctl.training.too_large import Room, refuse_here, room_on, too_large
 from tests.cards import GIB, RTX, pretend
 from tests.language import drawn_spec
 
@@ -79,11 +79,11 @@ def test_a_run_that_fits_a_card_is_not_refused_here(monkeypatch) -> None:
     monkeypatch.setattr("rnnctl.host.total_bytes", lambda: 8 * GIB)
     pretend(monkeypatch, RTX, memory=2 * bytes_of_run(run))
     monkeypatch.setattr("rnnctl.training.too_large.has_driver", lambda: True)
-    assert too_large_here(run) is None
+    assert refuse_here()(run) is None
     assert too_large(run, room_on("cpu")) is not None
     assert too_large(run, room_on("cuda:0")) is None
     pretend(monkeypatch, RTX, memory=GIB)
     problem = too_large(run, room_on("cuda:0"))
     assert problem is not None
     assert problem.message.endswith("of memory, and NVIDIA GeForce RTX 3090 has 1 GiB")
-    assert too_large_here(run) is not None
+    assert refuse_here()(run) is not None

@@ -148,6 +148,15 @@ def test_the_end_of_the_budget_is_validated_in_full():
     assert last[0]["valid_error"] == last[1]["valid_error"]
 
 
+def test_a_screen_of_all_samples_is_a_full_validation():
+    whole, all_screened = (
+        train({"a": screened(spec(1, hidden=13), samples=60, chunk=30, screen=screen)}).history["a"]
+        for screen in (None, 60)
+    )
+    assert [row.scalars for row in all_screened] == [row.scalars for row in whole]
+    assert {row.scalars["valid_samples"] for row in all_screened} == {60}
+
+
 def test_each_run_of_a_pack_is_screened_for_itself():
     easy_spec = screened(easy(), chunk=50, screen=48, samples=400)
     slow = RunSpec.model_validate({**easy_spec.canonical(), "train": {**easy_spec.canonical()["train"], "lr": 1e-9}})

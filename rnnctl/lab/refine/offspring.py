@@ -12,7 +12,7 @@ from rnnctl.study.errors import SpecError
 from rnnctl.study.names import is_name
 from rnnctl.study.recipe import Recipe, Variant
 from rnnctl.study.run import RunSpec
-from rnnctl.training.too_large import too_large_here
+from rnnctl.training.too_large import refuse_here
 from store.lineage import Descent
 
 
@@ -83,7 +83,7 @@ def _read(chosen: Chosen) -> RunSpec:
 
 def _changed(spec: RunSpec, variant: Variant, chosen: Chosen, file: str) -> RunSpec:
     try:
-        return variant.of(spec, too_large_here)
+        return variant.of(spec, refuse_here())
     except SpecError as error:
         message = f"{error.message}, in the {variant.name} of {chosen.label}"
         raise SpecError(

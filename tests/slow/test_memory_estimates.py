@@ -1,0 +1,71 @@
+"""The estimate of the memory of a run on a CPU, against what the run really takes: each cell, each task."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rnnctl.cells.catalogue import CELLS
+from rnnctl.determinism import worker_environment
+from rnnctl.study.run import RunSpec
+from rnnctl.tasks.catalogue import TASKS
+from rnnctl.training.memory import bytes_on_cpu
+
+ROOT = Path(__file__).parents[2]
+LEAST, MOST = 0.6, 1.7  # of the estimate, as a multiple of the peak
+
+
+def run(task: dict[str, Any], model: dict[str, Any], **sizes: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "task": task,
+        "model": {"hidden": 64, **model},
+        "train": {"updates": 1, "batch": 600, "optimizer": "adam", **sizes.get("train", {})},
+        "check": {"every": 1, "samples": 400, "chunk": 200, "diagnostic_batch": 50, **sizes.get("check", {})},
+        "stop": {"solved": "never"},
+    }
+
+
+def of_length(name: str, length: int) -> dict[str, Any]:
+    lengths = {"window": length} if name == "text" else {"min_length": length, "max_length": length}
+    return {"name": name, **lengths}
+
+
+FEW = {"train": {"batch": 20}, "check": {"samples": 100, "chunk": 100, "diagnostic_batch": 20}}
+MANY = {"train": {"batch": 20}, "check": {"samples": 30_000, "chunk": 1000, "diagnostic_batch": 20}}
+DIAGNOSED = {"train": {"batch": 20}, "check": {"diagnostic_batch": 600}}
+DOUBLE = {"train": {"batch": 20, "dtype": "float64"}, "check": FEW["check"]}
+
+RUNS = {
+    **{f"batch of {cell}": run(of_length("temporal_order", 150), {"name": cell}) for cell in CELLS.names},
+    **{f"text with {cell}": run(of_length("text", 400), {"name": cell}, **FEW) for cell in CELLS.names},
+    **{f"set of {task}": run(of_length(task, 100), {"name": "gru", "hidden": 16}, **MANY) for task in TASKS.names},
+    "diagnosis of gru": run(of_length("temporal_order", 150), {"name": "gru"}, **DIAGNOSED),
+    "weights of lstm": run(of_length("temporal_order", 20), {"name": "lstm", "hidden": 900}, **FEW),
+    "weights of rnn in float64": run(of_length("temporal_order", 20), {"name": "rnn", "hidden": 900}, **DOUBLE),
+}
+
+
+@pytest.mark.skipif(not os.access("/proc/self/clear_refs", os.W_OK), reason="the peak of a run cannot be measured here")
+def test_the_estimate_is_near_what_each_run_takes(figure):
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.slow.peak_memory"],
+        input="".join(f"{json.dumps(each)}\n" for each in RUNS.values()),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**worker_environment(), "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    ratios = {}
+    for (name, settings), peak in zip(RUNS.items(), map(int, done.stdout.split()), strict=True):
+        estimate = bytes_on_cpu(RunSpec.model_validate(settings))
+        ratios[name] = estimate / peak
+        figure(f"{name}:", f"{peak / 2**20:.0f} MiB, estimated {ratios[name]:.2f} of it")
+    assert {name: ratio for name, ratio in ratios.items() if not LEAST <= ratio <= MOST} == {}
