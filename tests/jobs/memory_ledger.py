@@ -208,7 +208,7 @@ class MemoryLedger:
     def _shift_leases(self, now):
         for job in self.jobs.values():
             beat_at = self.rows[job.worker][2] if job.worker in self.rows else 0.0
-            sign_of_life = max(job.claimed_at, beat_at)
+            sign_of_life = max(job.claimed_at, beat_at) if beat_at < job.lease_until else job.claimed_at
             if job.status == "running" and sign_of_life > now + CLOCK_TOLERANCE:
                 job.lease_until -= sign_of_life - now
                 job.claimed_at = min(job.claimed_at, now)

@@ -326,6 +326,14 @@ def test_leases_last_no_longer_after_the_clock_was_set_back(opened, back):
     assert user.job("two")[0] == "running"
 
 
+def test_a_lease_that_began_after_the_clock_was_set_back_is_whole(opened):
+    ledger, _ = opened(run_record("one"))
+    ledger.beat("w", [], 3600.0, 60.0, True)
+    claim(ledger, now=0.0)
+    assert ledger.rescue([], 1.0, SETTINGS) == []
+    assert [run.ended_as for run in ledger.rescue([], 61.0, SETTINGS)] == ["lost"]
+
+
 def test_clocks_that_differ_a_little_change_no_lease(opened):
     ledger, _ = opened(run_record("one"))
     [held] = claim(ledger, now=50.0)

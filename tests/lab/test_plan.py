@@ -92,7 +92,7 @@ def test_a_text_is_described(tmp_path):
     assert (facts.corpus, facts.bytes, facts.symbols) == ("text", 1200, 6)
     assert [split.length for split in facts.splits.values()] == [600, 300, 300]
     assert facts.splits["test"].bigram.nats < facts.splits["test"].unigram.nats
-    assert set(plain(facts)["splits"]["test"]["bigram"]) == {"nats", "bits_per_byte", "error"}
+    assert set(plain(facts)["splits"]["test"]["bigram"]) == {"nats", "nats_se", "bits_per_byte", "error"}
 
 
 def test_a_text_that_cannot_be_read_is_an_error(tmp_path):

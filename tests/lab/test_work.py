@@ -140,7 +140,8 @@ def test_a_worker_of_a_card_takes_several_packs_and_one_of_the_cpu_does_not(stor
         with build_worker(options, lambda event: None, threading.Event()) as worker:
             worker.run_once(0.0)
         packs.append(device)
-    assert packs == [[4], "cpu", [1, 1, 1], "cuda:0"]  # the store had a study of four runs before
+    # The store had a study of four runs before. They were not trained, so that they are due again.
+    assert packs == [[4], "cpu", [4, 1, 1, 1], "cuda:0"]
 
 
 def test_an_environment_names_the_card_but_its_bits_do_not(monkeypatch):
