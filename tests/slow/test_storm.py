@@ -24,7 +24,7 @@ MOVED, CLAIMED, STARTING, POOL = (
     "a starting worker",
     "a pool",
 )
-TARGETS = {MOVED: 55, CLAIMED: 8, STARTING: 25, POOL: 12}
+TARGETS = {MOVED: 50, CLAIMED: 8, STARTING: 36, POOL: 6}
 
 
 class Storm:

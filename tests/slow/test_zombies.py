@@ -23,10 +23,10 @@ KEPT = ("runs", "jobs", "attempts", "checkpoints", "history", "answers")  # tabl
 
 
 def locked(folder: Path) -> bool:
-    """Return whether somebody holds the write lock."""
+    """Return whether somebody holds a lock: one that writes, or one that reads and so keeps others from committing."""
     with closing(sqlite3.connect(folder / "rnnctl.db", timeout=0.5, isolation_level=None)) as other:
         try:
-            other.execute("BEGIN IMMEDIATE")
+            other.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError:
             return True
         other.execute("ROLLBACK")
