@@ -337,8 +337,8 @@ def _shift_leases(store: Store, now: float) -> None:
     Otherwise a run of a worker that hangs, or of one on a machine that is down, would wait for as long as the clock was
     set back. A worker that lives extends its leases at its next beat.
     """
-    # A beat extends the leases beyond it. A beat that is later than the lease was made before the clock was set back, and
-    # says nothing of a lease that began afterwards.
+    # A beat extends the leases beyond it. A beat that is later than the lease was made before the clock was set
+    # back, and says nothing of a lease that began afterwards.
     beat_at = "(SELECT beat_at FROM workers WHERE id = jobs.worker AND beat_at < jobs.lease_until)"
     sign_of_life = f"max(progress_at, coalesce({beat_at}, progress_at))"
     times = {"now": now, "latest": now + CLOCK_TOLERANCE}
