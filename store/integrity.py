@@ -126,9 +126,11 @@ def set_orphans_aside(store: Store) -> list[Path]:
     moved = []
     with store.transaction(), translated(aside):
         for path in orphans(store):
-            place = _free_place(aside / path.parent.name / path.name)
-            places.refuse_link(aside)
-            place.parent.mkdir(parents=True, exist_ok=True)
+            folder = aside / path.parent.name
+            for level in (aside, folder):
+                places.refuse_link(level)
+            folder.mkdir(parents=True, exist_ok=True)
+            place = _free_place(folder / path.name)
             moved.append(Path(shutil.move(path, place)))
     return moved
 

@@ -17,6 +17,7 @@ LONGEST = 64  # characters of the name of a study
 
 # As conditions of SQL, so that 100,000 names are checked within milliseconds.
 _BEGINS_WELL = "{name} GLOB '[A-Za-z0-9]*'"
+_WHOLE = "instr(CAST({name} AS BLOB), x'00') = 0"  # SQLite's functions of texts stop at the character NUL
 _CONDITIONS = {
     ("studies", "name"): f"{_BEGINS_WELL} AND {{name}} NOT GLOB '*[^A-Za-z0-9._+-]*' AND length({{name}}) <= {LONGEST}",
     ("runs", "run_id"): f"{_BEGINS_WELL} AND instr({{name}}, '/') = 0 AND instr({{name}}, char(10)) = 0",
@@ -34,7 +35,8 @@ def wrong(store: Store) -> str | None:
     for (table, column), condition in _CONDITIONS.items():
         # As bytes, because a damaged text may not be UTF-8.
         name = store.value(
-            f"SELECT CAST({column} AS BLOB) FROM {table} WHERE NOT ({condition.format(name=column)}) LIMIT 1"
+            f"""SELECT CAST({column} AS BLOB) FROM {table}
+                WHERE NOT ({condition.format(name=column)} AND {_WHOLE.format(name=column)}) LIMIT 1"""
         )
         if name is not None:
             return f"the {_WHAT[table]} {name.decode(errors='replace')!r}"

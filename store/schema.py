@@ -56,13 +56,18 @@ def _schema(connection: sqlite3.Connection) -> Schema:
     return {
         (kind, name): (table, _tokens(sql or ""))
         for kind, name, table, sql in rows
-        if not _is_bookkeeping(str(kind), str(name))
+        if not _is_bookkeeping(str(kind), str(name), str(table))
     }
 
 
-def _is_bookkeeping(kind: str, name: str) -> bool:
-    """Return whether an item is what SQLite or sqlite-utils keeps for itself. Triggers and views never are."""
-    return kind in ("table", "index") and (name in _STATISTICS or _RECORD.fullmatch(name) is not None)
+def _is_bookkeeping(kind: str, name: str, table: str) -> bool:
+    """Return whether an item is what SQLite or sqlite-utils keeps for itself. Triggers and views never are.
+
+    An index counts by the table that it is on: on a table of ours it could refuse rows.
+    """
+    if kind not in ("table", "index"):
+        return False
+    return {name, table} <= _STATISTICS or all(_RECORD.fullmatch(word) is not None for word in (name, table))
 
 
 @lru_cache(maxsize=256)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,12 @@ def load(path: Path) -> dict[str, Any]:
     """Return the state that a checkpoint has, with its tensors on the CPU. Raise UnsafeCheckpoint if it has none."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError):
-        # What torch says then advises to load it without this protection.
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
+        if "allocate memory" in str(error):  # torch's RuntimeError where there is no memory: the file may be sound
+            raise MemoryError(f"there is not enough memory to load {path.name}") from None
+        # Damaged content can raise nearly anything. What torch says then advises to load it without this protection.
         raise UnsafeCheckpoint(
             f"{path.name} was not loaded: it is not a checkpoint that rnnctl wrote, and what it has might run code"
         ) from None

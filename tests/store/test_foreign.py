@@ -48,6 +48,7 @@ HARM = [
     ("CREATE TRIGGER gone AFTER INSERT ON history BEGIN DELETE FROM labels; END", "trigger gone on history is foreign"),
     ("CREATE VIEW all_runs AS SELECT * FROM runs", "view all_runs is foreign"),
     ("CREATE INDEX slow ON runs (spec)", "index slow on runs is foreign"),
+    ("CREATE UNIQUE INDEX _sqlite_migrations_x ON runs (total)", "index _sqlite_migrations_x on runs is foreign"),
     ("CREATE TABLE birds (name TEXT)", "table birds is foreign"),
     ("DROP TRIGGER history_never_changes", "trigger history_never_changes on history is missing"),
     ("DROP INDEX labels_of_study", "index labels_of_study on labels is missing"),
@@ -133,6 +134,7 @@ def test_an_upgrade_by_another_process_meanwhile_is_not_taken_for_a_foreign_sche
         ("UPDATE studies SET name = '-rf'", "study name '-rf'"),
         (f"UPDATE studies SET name = '{'a' * 65}'", f"study name '{'a' * 65}'"),
         ("UPDATE labels SET label = '..'", "label '..'"),
+        ("UPDATE studies SET name = 'ok' || char(0) || '/../x'", r"study name 'ok\x00/../x'"),
         ("INSERT INTO runs VALUES (7, '../r1', 'c', 's', '{}', 1, 1.0)", "run id '../r1'"),
         ("INSERT INTO runs VALUES (7, 'r1/../../..', 'c', 's', '{}', 1, 1.0)", "run id 'r1/../../..'"),
     ],
@@ -261,14 +263,19 @@ def test_a_link_in_place_of_a_checkpoint_is_not_read_or_resumed_from(lab, held, 
         checkpoints.newest_sound(lab.store, held.run_id)
 
 
-def test_a_link_in_place_of_set_aside_is_not_followed(lab, elsewhere):
+@pytest.mark.parametrize("deep", [False, True])
+def test_a_link_in_place_of_set_aside_is_not_followed(lab, elsewhere, deep):
     stray = lab.store.workspace.checkpoints / "r1-nobody" / "a.pt"
     stray.parent.mkdir(parents=True)
     stray.touch()
-    lab.store.workspace.set_aside.symlink_to(elsewhere)
-    with pytest.raises(Unwritable, match="set-aside cannot be used: it is a symbolic link"):
+    link = lab.store.workspace.set_aside / "r1-nobody" if deep else lab.store.workspace.set_aside
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(elsewhere)
+    before = content(elsewhere)
+    with pytest.raises(Unwritable, match=f"{link.name} cannot be used: it is a symbolic link"):
         integrity.set_orphans_aside(lab.store)
     assert stray.exists()
+    assert content(elsewhere) == before
 
 
 @pytest.mark.parametrize("ending", ["", "-journal", "-wal", "-shm"])
