@@ -106,8 +106,9 @@ class Validation:
     def of(cls, design: SeedDesign, run_gains: np.ndarray) -> Validation:
         """Return what the gains of all runs (runs,) add up to.
 
-        What fits gain at one seed is one draw: R^2 is a ratio of two sums over seeds, with the error of such a ratio
-        (Cochran, Sampling Techniques, 1977, section 2.11), and the bound is that of Student's t.
+        What fits gain at one seed is one draw: R^2 is the sum of the draws, and the bound is that of Student's t. The
+        variance between configurations, by which gains are divided, is taken for known. Where there are effects this
+        makes the error cautious, since a seed that enlarges the gains enlarges that variance as well.
         """
         r2 = float(run_gains.sum())
         if design.kind == "one":
