@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -51,8 +50,9 @@ def of_runs(store: Store, run_ids: Iterable[str], probe: str | None = None) -> l
             ORDER BY run_id, probe, step, rowid""",
         {"run_ids": to_json(run_ids), "probe": probe},
     )
+    questions = from_json(row["asked"] for row in rows)
     answers = from_json(row["answer"] for row in rows)
     return [
-        Answer(row["run_id"], row["probe"], row["step"], json.loads(row["asked"]), answer)
-        for row, answer in zip(rows, answers, strict=True)
+        Answer(row["run_id"], row["probe"], row["step"], asked, answer)
+        for row, asked, answer in zip(rows, questions, answers, strict=True)
     ]

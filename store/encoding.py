@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from store.errors import Corrupt
+
 FORMAT = 1
 
 Array = npt.NDArray[Any]  # of numbers or booleans, of any shape
@@ -28,8 +30,17 @@ def to_json(value: Any) -> str:
 
 
 def from_json(texts: Iterable[str]) -> list[Any]:
-    """Return the values of many JSON texts. Joined into one text, they are read twice as fast as one by one."""
-    values: list[Any] = json.loads("[" + ",".join(texts) + "]")
+    """Return the values of many JSON texts. Joined into one text, they are read twice as fast as one by one.
+
+    Raises Corrupt if one is not JSON. Its row may have a right checksum, if the row was damaged before it got one.
+    """
+    try:
+        values: list[Any] = json.loads("[" + ",".join(texts) + "]")
+    except ValueError as error:
+        raise Corrupt(
+            f"a row of the database has a text that is not JSON ({error}), from before rows had checksums: restore the "
+            "database from a backup"
+        ) from error
     return values
 
 

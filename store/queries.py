@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -222,7 +221,7 @@ def attempts(store: Store, run_id: str) -> list[AttemptRow]:
         (run_id,),
     )
     return [
-        AttemptRow(**{**row, "environment": json.loads(row["environment"]), "exact": bool(row["exact"])})
+        AttemptRow(**{**row, "environment": from_json([row["environment"]])[0], "exact": bool(row["exact"])})
         for row in map(dict, rows)
     ]
 

@@ -6,7 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from store.encoding import digest, finite, pack_arrays, to_json, unpack_arrays
+from store.encoding import digest, finite, from_json, pack_arrays, to_json, unpack_arrays
+from store.errors import Corrupt
 
 dtypes = st.one_of(
     arrays.boolean_dtypes(),
@@ -76,3 +77,8 @@ def test_numbers_that_json_cannot_hold_are_refused_unless_made_finite():
     with pytest.raises(ValueError, match="JSON"):
         to_json({"a": float("nan")})
     assert json.loads(to_json(finite(value))) == {"a": [None, 0.5], "b": {"c": None}, "d": [2, True, "x"]}
+
+
+def test_texts_that_are_not_json_are_told_in_one_line():
+    with pytest.raises(Corrupt, match="is not JSON .* restore the database from a backup"):
+        from_json(['{"a":1}', "{bad"])
