@@ -75,7 +75,7 @@ def verdict(done: Done, folder: Path, sound: object) -> str:
         return "unexpected"
     if done.returncode == 0 and results(done, folder) == sound:
         return "the same"
-    if lines and (done.returncode != 0 or any(word in done.stderr for word in ("damaged", "checkpoint"))):
+    if done.returncode != 0 or any(word in done.stderr for word in ("damaged", "checkpoint")):
         return "noticed"
     return "silent"
 
