@@ -47,4 +47,5 @@ class Settings:
 
     def wait(self, failures: int) -> float:
         """Return the seconds to wait after that many failures in a row: 0 after the first, then 2, 4, 8 ... units."""
-        return 0.0 if failures <= 1 else min(self.backoff * 2.0 ** (failures - 1), LONGEST_WAIT)
+        doublings = min(failures - 1, 1000)  # a higher power of 2 would overflow
+        return 0.0 if failures <= 1 else min(self.backoff * 2.0**doublings, LONGEST_WAIT)
