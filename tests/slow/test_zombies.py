@@ -12,6 +12,7 @@ from pathlib import Path
 from store import Store
 from tests.cli.command_line import bits, rnnctl, wait_until
 from tests.cli.survival import unfinished, updates_of_workers
+from tests.slow.bounds import bounded
 from tests.slow.forked import Task, events_of, forks
 from tests.slow.kinds import study_of_every_cell
 from tests.slow.undisturbed import assert_as_undisturbed, assert_sound
@@ -40,6 +41,7 @@ def stop_while_it_holds_a_run(folder: Path, pid: int) -> bool:
         if not updates_of_workers(folder).get(pid):
             return "ended" if ended(pid) else None
         os.kill(pid, signal.SIGSTOP)
+        wait_until(lambda: states(pid) <= {"T", "Z", "X"}, "all threads of a worker to stop")
         if not locked(folder) and updates_of_workers(folder).get(pid):
             return "stopped"
         os.kill(pid, signal.SIGCONT)
@@ -50,7 +52,20 @@ def stop_while_it_holds_a_run(folder: Path, pid: int) -> bool:
 
 def ended(pid: int) -> bool:
     """Return whether a process has ended: it waits, as a dead one, for the one that forked it."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    return state(Path(f"/proc/{pid}")) == "Z"
+
+
+def states(pid: int) -> set[str]:
+    """Return the states of the threads of a process: a signal does not stop all of them at once."""
+    return {state(thread) for thread in Path(f"/proc/{pid}/task").iterdir()}
+
+
+def state(entry: Path) -> str:
+    """Return the state of a process or thread by its folder in /proc; X for one that is gone."""
+    try:
+        return entry.joinpath("stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
 
 
 def everything(folder: Path):
@@ -74,7 +89,8 @@ def test_twenty_zombies_write_nothing(tmp_path, figure):
             folder.mkdir()
             task = Task(str(folder), None, OPTIONS)
             assert server.run(Task(str(folder), str(study))) == 0
-            zombies += one_round(server, task, undisturbed)
+            with bounded():
+                zombies += one_round(server, task, undisturbed)
     figure("zombies:", zombies)
     assert zombies >= 20
 
