@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from store.connection import Store
 from store.encoding import to_json
 from store.queue import CHECKPOINTED
-from store.verification import DamagedRow, all_sound, bound, damaged_rows, key_of, printable
+from store.verification import DamagedRow, all_sound, bound, damaged_rows, printable, rows_of
 
 
 def set_aside(store: Store, rows: Iterable[DamagedRow], reason: str, now: float) -> None:
@@ -31,17 +31,6 @@ def _content(value: Any) -> Any:
         content = value.encode(errors="surrogateescape")
         return value if value.isprintable() or content.decode(errors="replace") == value else {"hex": content.hex()}
     return {"hex": value.hex()} if isinstance(value, bytes) else value
-
-
-def rows_of(store: Store, table: str, where: str, parameters: Sequence[Any] = ()) -> list[DamagedRow]:
-    """Return rows of a table as `set_aside` takes them."""
-    columns = [name for covered in store.sums(table).values() for name in covered]
-    keys = key_of(store, table)
-    selected = ", ".join([*columns, *(f"{name} AS key_{name}" for name in keys)])
-    return [
-        DamagedRow(table, {name: row[name] for name in columns}, {name: row[f"key_{name}"] for name in keys})
-        for row in store.raw_rows(f"SELECT {selected} FROM {table} WHERE {where}", parameters)
-    ]
 
 
 def take_back(store: Store, run_id: str, before: float, reason: str, now: float) -> int:

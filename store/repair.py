@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from store.aside import remake_job, rows_of, set_aside, take_back
+from store.aside import remake_job, set_aside, take_back
 from store.connection import Store
 from store.encoding import digest, to_json
 from store.errors import Corrupt
@@ -25,6 +25,7 @@ from store.verification import (
     miscounts,
     name_of,
     printable,
+    rows_of,
     structure_faults,
 )
 

@@ -144,15 +144,36 @@ def verify_claim(store: Store, run_id: str) -> None:
 
 def damaged_rows(store: Store, table: str, where: str = "true", parameters: Sequence[Any] = ()) -> list[DamagedRow]:
     """Return the rows of a table that are not as they were written. Reads row by row: for when something is wrong."""
+    return [
+        row
+        for row, sums in _rows_and_sums(store, table, where, parameters)
+        if any(
+            sums[name] != row_sum(*(row.values[column] for column in covered))
+            for name, covered in store.sums(table).items()
+        )
+    ]
+
+
+def rows_of(store: Store, table: str, where: str, parameters: Sequence[Any] = ()) -> list[DamagedRow]:
+    """Return rows of a table, damaged or not, as `aside.set_aside` takes them."""
+    return [row for row, _ in _rows_and_sums(store, table, where, parameters)]
+
+
+def _rows_and_sums(
+    store: Store, table: str, where: str, parameters: Sequence[Any]
+) -> list[tuple[DamagedRow, dict[str, int]]]:
+    """Return rows of a table, each with the sums that it has."""
     sums = store.sums(table)
     keys = key_of(store, table)
     columns = list(dict.fromkeys(name for covered in sums.values() for name in covered))
     selected = ", ".join([*(f"{name} AS key_{name}" for name in keys), *sums, *columns])
     rows = store.raw_rows(f"SELECT {selected} FROM {table} WHERE {where}", parameters)
     return [
-        DamagedRow(table, {name: row[name] for name in columns}, {name: row[f"key_{name}"] for name in keys})
+        (
+            DamagedRow(table, {name: row[name] for name in columns}, {name: row[f"key_{name}"] for name in keys}),
+            {name: row[name] for name in sums},
+        )
         for row in rows
-        if any(row[name] != row_sum(*(row[column] for column in covered)) for name, covered in sums.items())
     ]
 
 
