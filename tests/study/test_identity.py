@@ -91,7 +91,7 @@ SETTINGS = st.fixed_dictionaries(
     optional={
         "train.lr": st.floats(1e-6, 10, allow_nan=False) | st.integers(1, 10),
         "train.clip": st.sampled_from(["none", 1, 1.0, 0.5]),
-        "train.omega": st.floats(0, 4) | st.integers(0, 4),
+        "train.omega": st.just(0.0) | st.floats(1e-6, 4) | st.integers(0, 4),
         "train.batch": st.integers(1, 500),
         "model.hidden": st.integers(15, 500),
         "model.init": st.sampled_from(["smart_tanh", "orthogonal", "sigmoid", "xavier", "basic_tanh"]),
