@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Protocol, Self
 
 from jobs.config import Settings
-from store import Busy, LeaseLost, Store, StoreError, aside, checkpoints, commits, queue, workers
+from store import Busy, LeaseLost, Store, StoreError, aside, checkpoints, commits, packs, queue, workers
 from store.checkpoints import PassedOver
 from store.history import HistoryRow
 from store.queue import Claim, Holding, Rescued
@@ -198,7 +198,7 @@ class StoreLedger:
         aside.quarantine(self._store, run_id, error, now)
 
     def due_shapes(self, now: float, settings: Settings, most: int) -> list[str]:
-        return queue.due_shapes(self._store, now, settings.alone_from, most, settings.longest_wait)
+        return packs.due_shapes(self._store, now, settings.alone_from, most, settings.longest_wait)
 
     def pending(self) -> bool:
         return queue.pending(self._store)

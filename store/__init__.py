@@ -17,13 +17,13 @@ seconds since the epoch, durations are seconds; both are floats, and the caller 
     workers       start(store, WorkerRecord, environment, now), end(store, worker, now),
                   current(store) -> [WorkerRow]
     queue         claim(store, worker, now, lease, max_pack, fair, alone_from, shape=None) -> [Claim]
-                  due_shapes(store, now, alone_from, most) -> [shape]
                   beat(store, worker, held=[(claim, step)], now, lease, extend) -> {run_id still held}
                   pending(store) -> bool
                   release(store, claim, now), release_from(store, workers, now) -> [Holding]
                   fail(store, claim, error, now, limit, backoff) -> status
                   rescue(store, now, dead_workers, limit, backoff) -> [Rescued]
                   cancel(store, run_ids, now) -> [run_id], retry(store, run_ids=None) -> [run_id]
+    packs         due_shapes(store, now, alone_from, most) -> [shape]
     commits       commit(store, claim, checkpoint, rows, summary, now, outcome=None)
                   rewind(store, claim, resumption)
     checkpoints   write(workspace, run_id, attempt, step, writer) -> Checkpoint

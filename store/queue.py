@@ -18,7 +18,7 @@ A running job belongs to one attempt of one worker until its lease ends, and onl
 may take it away. Everything the holder writes is fenced: it names run, attempt and worker, and if they are not those of
 a running job, LeaseLost is raised and nothing is written.
 
-Runs of equal shape can be trained in one pack. The shape is a text that the caller chooses: the pack key.
+Which of the queued jobs are the next pack is decided in store/packs.py.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from store import packs
 from store.connection import Store
 from store.encoding import to_json
 from store.errors import LeaseLost
@@ -39,9 +40,6 @@ Backoff = Callable[[int], float]  # strikes -> seconds until the job may be clai
 # Seconds by which a worker's last sign of life may be later than `now`: clocks of machines differ a little, and `now`
 # was read before the wait for the write lock. If it is later by more, a clock was set back.
 CLOCK_TOLERANCE = 60.0
-
-# A job waits until not_before. A wait longer than the longest one comes from a clock that was set back since.
-DUE = "(not_before <= :now OR not_before > :now + :longest_wait)"
 
 # The step of the newest checkpoint that the run can be resumed from, 0 without one.
 CHECKPOINTED = """(SELECT coalesce(max(step), 0) FROM checkpoints
@@ -105,54 +103,10 @@ def claim(
         if store.value("SELECT ended FROM workers WHERE id = ?", (worker,)) is not None:
             return []
         if shape is not None:
-            run_ids = _pack(store, shape, max_pack(shape), fair, alone_from, now, longest_wait)
+            run_ids = packs.of_shape(store, shape, max_pack(shape), fair, alone_from, now, longest_wait)
         else:
-            run_ids = _first_pack(store, max_pack, fair, alone_from, now, longest_wait)
+            run_ids = packs.first(store, max_pack, fair, alone_from, now, longest_wait)
         return [_start_attempt(store, run_id, worker, now, lease) for run_id in run_ids]
-
-
-def _first_pack(
-    store: Store, max_pack: Callable[[str], int], fair: int, alone_from: int, now: float, longest_wait: float
-) -> list[str]:
-    """Return the run ids of the pack of the first job that is due."""
-    first = store.row(
-        f"""SELECT run_id, shape, strikes FROM jobs WHERE status = 'queued' AND {DUE}
-            ORDER BY seq LIMIT 1""",
-        {"now": now, "longest_wait": longest_wait},
-    )
-    if first is None:
-        return []
-    if first["strikes"] >= alone_from:
-        return [first["run_id"]]
-    return _pack(store, first["shape"], max_pack(first["shape"]), fair, alone_from, now, longest_wait)
-
-
-def _pack(
-    store: Store, shape: str, most: int, fair: int, alone_from: int, now: float, longest_wait: float
-) -> list[str]:
-    """Return the run ids of the next pack of a shape."""
-    # More jobs than all workers together can take make no difference to the share; reading them would take long.
-    due = store.rows(
-        f"""SELECT run_id FROM jobs
-            WHERE status = 'queued' AND shape = :shape AND strikes < :alone_from AND {DUE}
-            ORDER BY seq LIMIT :limit""",
-        {"shape": shape, "alone_from": alone_from, "now": now, "longest_wait": longest_wait, "limit": most * fair},
-    )
-    share = -(-len(due) // fair)
-    return [row["run_id"] for row in due[:share]]
-
-
-def due_shapes(store: Store, now: float, alone_from: int, most: int, longest_wait: float = math.inf) -> list[str]:
-    """Return the shapes of the jobs that are due and not to be taken alone, in the order of their first jobs.
-
-    most: how many shapes are returned at most. longest_wait: as in `claim`.
-    """
-    rows = store.rows(
-        f"""SELECT shape FROM jobs WHERE status = 'queued' AND strikes < :alone_from AND {DUE}
-            GROUP BY shape ORDER BY min(seq) LIMIT :most""",
-        {"alone_from": alone_from, "now": now, "longest_wait": longest_wait, "most": most},
-    )
-    return [row["shape"] for row in rows]
 
 
 def _start_attempt(store: Store, run_id: str, worker: str, now: float, lease: float) -> Claim:

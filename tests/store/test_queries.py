@@ -1,6 +1,6 @@
 import pytest
 
-from store import NotFound, Store, queries, queue, workers
+from store import NotFound, Store, packs, queries, queue, workers
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_one_index_answers_a_claim_however_long_the_queue_is(lab):
     for condition, index in (("", "jobs_queued"), ("AND strikes < 2 AND shape = 's'", "jobs_packable")):
         plan = lab.store.rows(
             f"""EXPLAIN QUERY PLAN SELECT run_id FROM jobs
-                WHERE status = 'queued' {condition} AND {queue.DUE} ORDER BY seq LIMIT 1""",
+                WHERE status = 'queued' {condition} AND {packs.DUE} ORDER BY seq LIMIT 1""",
             {"now": 1.0, "longest_wait": 60.0},
         )
         (step,) = [row["detail"] for row in plan]  # one step: nothing is sorted
