@@ -1,8 +1,8 @@
 # make quickstart: an environment, then a study from YAML to an examined result.
 # make lint: style and types.
 # make test: lint, then all tests that take seconds; under ten minutes on two cores.
-# make test-slow: the tests that take minutes each, and those of GPU kernels that need no GPU; under thirty minutes on
-#   two cores. It installs Triton, which takes 1 GB.
+# make test-slow: the tests that take minutes each, those of GPU kernels that need no GPU, and all property tests with
+#   ten times as many examples; under thirty minutes on two cores. It installs Triton, which takes 1 GB.
 # make test-gpu: the tests that need a GPU; under eight minutes. They are skipped where there is none.
 # make test-gpu INSTALLED=python3: the same with a Python that has all that is needed (torch, Triton, pytest,
 #   pytest-xdist and what rnnctl depends on), and without an installation. Other plugins of pytest that are there are
@@ -42,6 +42,7 @@ test: lint
 test-slow: $(VENV)/installed-gpu
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/slow
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/interpreted
+	RNNCTL_TEST_EXAMPLES=10 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m hypothesis
 
 test-gpu: $(if $(INSTALLED),,$(VENV)/installed-gpu)
 	PYTHONPATH=$(CURDIR) PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(or $(INSTALLED),$(BIN)/python) -m pytest -q -rs \

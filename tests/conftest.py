@@ -15,7 +15,7 @@ from rnnctl.determinism import BIT_VARIABLES
 FIGURES = "figures"
 
 
-def pytest_configure():
+def pytest_configure(config: pytest.Config) -> None:
     if "torch" in sys.modules or "numpy" in sys.modules:
         wrong = [name for name, value in BIT_VARIABLES.items() if os.environ.get(name) != value]
         assert not wrong, f"numpy or torch was loaded before {wrong} were set"
@@ -26,6 +26,10 @@ def pytest_configure():
     from rnnctl.kernels.files import kernel_files
 
     kernel_files()  # chosen before tests change where vocabularies are cached
+    if config.pluginmanager.hasplugin("hypothesispytest"):  # not where only tests on a GPU are run
+        from tests.examples import load_profile
+
+        load_profile()
 
 
 @pytest.fixture(params=["kernels", "torch"])

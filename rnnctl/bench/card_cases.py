@@ -15,7 +15,17 @@ from typing import Any
 import torch
 
 from rnnctl.bench import baselines
-from rnnctl.bench.cases import ec1, ec7, gated, new_runs, passes_spec, with_grad
+from rnnctl.bench.cases import (
+    EC7_CHECKS,
+    ec1,
+    ec7,
+    ec7_baseline,
+    gated,
+    new_runs,
+    passes_spec,
+    updates_and_check,
+    with_grad,
+)
 from rnnctl.bench.timing import Comparison, Timer, compare
 from rnnctl.cells.base.kernel_tape import Inputs, KernelTape
 from rnnctl.devices import release_memory
@@ -267,22 +277,15 @@ class CardBench:
 
     def _checks(self) -> Iterator[Result]:
         every = ec7().check.every
-        module = baselines.Module(ec7(), self.device)
-
-        def baseline() -> None:
-            for _ in range(every):
-                module.update()
-            module.validate()
-
-        checks: dict[str, dict[str, int]] = {"in full": {}, "screened": {"screen": 1000, "diagnose_every": 200}}
-        for how, check in checks.items():
+        baseline = ec7_baseline(self.device)
+        for how, check in EC7_CHECKS.items():
             for runs in (1, PACK):
                 with self._pack([ec7(seed, **check) for seed in range(runs)]) as pack:
                     yield self._compare(
                         f"EC7: an update of a run, validated {how} every {every}, {_company(runs)}",
-                        partial(_updates_and_check, pack, every),
+                        partial(updates_and_check, pack, every),
                         "torch.nn.RNN (cuDNN), SGD, clipping, validated in full",
-                        with_grad(baseline),
+                        baseline,
                         runs * every,
                         every,
                     )
@@ -306,12 +309,6 @@ class CardBench:
         taken = torch.cuda.max_memory_allocated(self.device) - before
         estimate = PACK * bytes_of_run(PackKey.of(specs[0]))
         yield Fact(f"EC1: a pack of {PACK} takes at most", taken, f"bytes of device memory (estimate: {estimate})")
-
-
-def _updates_and_check(pack: Pack, updates: int) -> None:
-    for _ in range(updates):
-        pack.update()
-    pack.check(range(len(pack.members)))
 
 
 def _company(runs: int) -> str:

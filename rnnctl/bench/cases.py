@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -25,6 +26,8 @@ SHAPES = (
 )
 PACK = 8  # runs
 GATED = ((32, 32), (32, 256), (256, 32))  # hidden units, batch size
+# How EC7 is validated, with the settings of its section `check`.
+EC7_CHECKS: dict[str, dict[str, int]] = {"in full": {}, "screened": {"screen": 1000, "diagnose_every": 200}}
 
 
 def _spec(hidden: int, lengths: tuple[int, int], **check: Any) -> dict[str, Any]:
@@ -118,32 +121,38 @@ def _updates(repeats: int) -> Iterator[Comparison]:
 
 
 def _cadence(repeats: int) -> Iterator[Comparison]:
-    module = baselines.Module(ec7())
     every = ec7().check.every
-
-    def baseline() -> None:
-        for _ in range(every):
-            module.update()
-        module.validate()
-
-    checks: dict[str, dict[str, int]] = {"in full": {}, "screened": {"screen": 1000, "diagnose_every": 200}}
-    for how, check in checks.items():
-        pack = pack_of([ec7(**check)])
-
-        def updates_and_check(pack: Pack = pack) -> None:
-            for _ in range(every):
-                pack.update()
-            pack.check([0])
-
+    baseline = ec7_baseline()
+    for how, check in EC7_CHECKS.items():
         yield compare(
             f"EC7: an update of a run alone, validated {how} every {every}",
-            updates_and_check,
+            partial(updates_and_check, pack_of([ec7(**check)]), every),
             "torch.nn.RNN, SGD, clipping, validated in full",
-            with_grad(baseline),
+            baseline,
             repeats=repeats,
             rnnctl_units=every,
             baseline_units=every,
         )
+
+
+def updates_and_check(pack: Pack, updates: int) -> None:
+    """Make updates of all runs of a pack, then a check of all of them."""
+    for _ in range(updates):
+        pack.update()
+    pack.check(range(len(pack.members)))
+
+
+def ec7_baseline(device: str = "cpu") -> Callable[[], Any]:
+    """Return the baseline of `ec7`: the updates from one check to the next, then a validation in full."""
+    spec = ec7()
+    module = baselines.Module(spec, device)
+
+    def updates_and_validation() -> None:
+        for _ in range(spec.check.every):
+            module.update()
+        module.validate()
+
+    return with_grad(updates_and_validation)
 
 
 def _gated(repeats: int) -> Iterator[Comparison]:

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rnnctl.cells.rnn.equations import RnnTape
 from tests.cells.rnn_passes import both_tapes, pass_through, problem, tape_for, through
+from tests.examples import examples
 from tests.oracles import rnn_loss
 
 ACTIVATIONS = ["tanh", "sigmoid", "relu", "identity"]
@@ -22,7 +23,7 @@ ACTIVATIONS = ["tanh", "sigmoid", "relu", "identity"]
     seed=st.integers(0, 2**32 - 1),
 )
 @example(lengths=[12, 3, 1, 1], hidden=8, batch=4, seed=121)
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_every_gradient_equals_autograd_on_per_step_tensors(kind, activation, lengths, hidden, batch, seed):
     lengths = sorted(lengths, reverse=True)
     rng = np.random.default_rng(seed)

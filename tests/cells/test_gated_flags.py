@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnctl.cells.base.inits import linear_uniform
@@ -24,6 +24,7 @@ from tests.cells.gated_passes import (
     tape_for,
 )
 from tests.cells.plain_gated import PlainGated
+from tests.examples import examples
 
 
 def test_ninety_six_choices_of_flags_and_no_other():
@@ -57,7 +58,7 @@ def test_every_choice_of_flags_follows_the_transcription(flags, layers):
     seed=st.integers(0, 2**32 - 1),
     data=st.data(),
 )
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_ragged_packs_follow_the_transcription_whatever_the_head_reads(
     flags, layers, hidden, batch, lengths, seed, data
 ):

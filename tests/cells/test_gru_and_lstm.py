@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnctl.cells.base.heads import backpropagate
@@ -12,6 +12,7 @@ from rnnctl.cells.gru.fused import FusedGruTape
 from rnnctl.cells.lstm.equations import Lstm, LstmTape
 from rnnctl.cells.lstm.fused import FusedLstmTape
 from rnnctl.question import Question
+from tests.examples import examples
 from tests.oracles import gru_loss, lstm_loss
 
 KINDS = [(Gru, GruTape), (Gru, FusedGruTape), (Lstm, LstmTape), (Lstm, FusedLstmTape)]
@@ -53,7 +54,7 @@ def named(model, flat_N):
     batch=st.integers(1, 5),
     seed=st.integers(0, 2**32 - 1),
 )
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_every_gradient_equals_autograd_on_per_step_tensors(cell, kind, lengths, hidden, batch, seed):
     lengths = sorted(lengths, reverse=True)
     model, flat, symbols, targets = problem(np.random.default_rng(seed), cell, lengths, hidden=hidden, batch=batch)

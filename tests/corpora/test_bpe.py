@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnctl.corpora import bpe
 from rnnctl.corpora.bpe import BytePairs, pieces, trained
 from rnnctl.study.errors import SpecError
 from rnnctl.study.loading import read_study
+from tests.examples import examples
 
 TEXT = (Path(__file__).parents[2] / "rnnctl/corpora/bpe.py").read_bytes() * 2 + "naïve façade, über 50 €! ".encode() * 9
 
@@ -124,7 +125,7 @@ def test_the_cache_of_pieces_changes_nothing(known, monkeypatch):
     assert len(small_cache._pieces) <= 3
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(st.integers(0, 2**32))
 def test_two_merges_for_the_same_bytes_are_one_symbol(seed):
     """With few letters, both "ab" + "a" and "a" + "ba" are merged."""

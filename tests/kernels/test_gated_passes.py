@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnctl.cells.gated.equations import Gated
@@ -11,6 +11,7 @@ from rnnctl.cells.gated.fused import FusedGatedTape
 from rnnctl.cells.gated.passes import GatedTape
 from rnnctl.cells.gated.section import GatedSection
 from tests.cells.gated_passes import ALL, CHOICES, assert_follows, draw, pass_through, question, tape_for
+from tests.examples import examples
 
 FLAGS = GatedSection.flag_names
 
@@ -66,7 +67,7 @@ SHAPES = {
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
 @given(**SHAPES)
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_kernels_follow_the_equations(dtype, tolerance, flags, layers, hidden, batch, lengths, seed, data):
     lengths = sorted(lengths, reverse=True)
     read = [data.draw(st.integers(1, length)) for length in lengths]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnctl.cells.base.passes import backpropagate
@@ -11,6 +11,7 @@ from rnnctl.cells.gru.equations import Gru
 from rnnctl.cells.lstm.equations import Lstm
 from rnnctl.cells.rnn.equations import Rnn
 from rnnctl.question import Question
+from tests.examples import examples
 
 CELLS = ["tanh", "sigmoid", "relu", "identity", "gru", "lstm"]
 
@@ -109,14 +110,14 @@ LONG = SHAPES | {"lengths": st.lists(st.integers(1, 20) | st.integers(1, 300), m
 
 @pytest.mark.parametrize("name", CELLS)
 @given(**LONG)
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_kernels_follow_the_equations_in_float64(name, asked, hidden, batch, lengths, seed):
     assert_close(name, asked, hidden, batch, lengths, seed, torch.float64, 1e-12)
 
 
 @pytest.mark.parametrize("name", CELLS)
 @given(**SHAPES)
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_kernels_follow_the_equations_in_float32(name, asked, hidden, batch, lengths, seed):
     assert_close(name, asked, hidden, batch, lengths, seed, torch.float32, 1e-5)
 

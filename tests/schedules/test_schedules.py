@@ -15,7 +15,6 @@ from rnnctl.schedules.exponential import ExponentialSection
 from rnnctl.schedules.inverse import InverseSection
 from rnnctl.schedules.section import ScheduleSection
 from rnnctl.study.train import Train
-from tests.study.studies import UNTIMED
 
 RATES = st.floats(1e-6, 10)
 UPDATES = st.integers(1, 10**7)
@@ -31,13 +30,11 @@ def schedules(period: int = 7) -> list[ScheduleSection]:
     ]
 
 
-@UNTIMED
 @given(RATES, UPDATES)
 def test_a_constant_rate_is_that_of_the_study(lr: float, update: int) -> None:
     assert ConstantSection().rate(lr, update) == lr
 
 
-@UNTIMED
 @given(RATES, UPDATES, PERIODS)
 def test_1_over_t_is_lr_period_over_period_plus_the_updates_made(lr: float, update: int, period: int) -> None:
     expected = lr * period / (period + update - 1)
@@ -49,7 +46,6 @@ def test_1_over_t_falls_to_a_half_then_a_third(periods: int, divisor: int) -> No
     assert InverseSection(period=100).rate(0.6, 1 + 100 * periods) == pytest.approx(0.6 / divisor, rel=1e-15)
 
 
-@UNTIMED
 @given(RATES, st.integers(1, 10**5), st.integers(100, 10**6))
 def test_exponential_is_e_to_the_minus_updates_made_ln_2_over_the_period(lr: float, update: int, period: int) -> None:
     expected = lr * math.exp(-(update - 1) * math.log(2) / period)

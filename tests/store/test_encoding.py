@@ -2,12 +2,13 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from store.encoding import digest, finite, from_json, pack_arrays, to_json, unpack_arrays
 from store.errors import Corrupt
+from tests.examples import examples
 
 dtypes = st.one_of(
     arrays.boolean_dtypes(),
@@ -23,8 +24,7 @@ named = st.dictionaries(
 )
 
 
-# Each example has many shapes and dtypes; how long that takes must not matter.
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(50)
 @given(named)
 def test_arrays_come_back_bit_for_bit_in_any_byte_order(given_arrays):
     back = unpack_arrays(pack_arrays(given_arrays))

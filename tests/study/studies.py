@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
-
 from rnnctl.study.loading import Study, read_study
 from rnnctl.study.run import RunSpec
 
-UNTIMED = settings(deadline=None)  # for properties: how long an example takes depends on who else uses the machine
 BASE = "task: {name: temporal_order, min_length: 20, max_length: 50}"
 
 

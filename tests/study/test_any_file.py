@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from rnnctl.study.errors import SpecError
 from rnnctl.study.loading import Study, read_study
 from rnnctl.study.schema import KEYS
-from tests.study.studies import UNTIMED
 
 WORDS = [".".join(path) for path in KEYS] + ["lr", "n", "seed", "A", "name", "none", "smart_tanh", "temporal_order"]
 WORDS += ["logspace", "linspace", "range", "choice", "uniform", "loguniform", "int_uniform", "cutoff", ""]
@@ -35,7 +34,6 @@ GOOD = {
 }
 
 
-@UNTIMED
 @given(
     st.dictionaries(st.sampled_from(SECTIONS), VALUES, max_size=4),
     st.sets(st.sampled_from(SECTIONS)),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
-from tests.study.studies import UNTIMED, specs, study
+from tests.study.studies import specs, study
 
 
 def run_id(sections: str = "", base: str = "") -> str:
@@ -116,7 +116,6 @@ def _as_float(value):
     return float(value) if type(value) is int and value not in (True, False) else value
 
 
-@UNTIMED
 @given(SETTINGS, st.randoms(use_true_random=False))
 def test_neither_order_nor_nesting_nor_spelling_changes_a_run(settings, shuffle):
     keys = list(settings)
@@ -127,7 +126,6 @@ def test_neither_order_nor_nesting_nor_spelling_changes_a_run(settings, shuffle)
     assert len(ids) == 1
 
 
-@UNTIMED
 @given(SETTINGS)
 def test_a_canonical_spec_is_its_own_canonical_spec(settings):
     (result,) = specs(f"cases: {{A: {json.dumps(settings)}}}\n")
@@ -147,7 +145,6 @@ AXES = st.fixed_dictionaries(
 )
 
 
-@UNTIMED
 @given(
     AXES,
     st.integers(1, 3),
@@ -170,7 +167,6 @@ def test_a_study_has_as_many_runs_as_its_axes_multiply_to(axes, cases, seeds, ro
     assert result.warnings == ()
 
 
-@UNTIMED
 @given(AXES, st.integers(0, 3))
 def test_exclude_and_its_complement_share_out_the_runs(axes, pick):
     axes = {"seed": [1, 2, 3], **axes}

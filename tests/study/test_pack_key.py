@@ -15,7 +15,6 @@ from rnnctl.section import PER_RUN, PLACE, Section, marks_of
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
 from rnnctl.tasks.catalogue import TASKS
-from tests.study.studies import UNTIMED
 
 
 def spec(**sections):
@@ -179,7 +178,6 @@ def test_a_text_at_two_places_has_one_key_and_another_text_has_another(tmp_path)
 # --- its text --------------------------------------------------------------------------------------------------------
 
 
-@UNTIMED
 @given(
     st.fixed_dictionaries(
         {},

@@ -12,7 +12,7 @@ from rnnctl.study.errors import SpecError
 from rnnctl.study.loading import load_recipe, read_study, recipe_of
 from rnnctl.study.recipe import Cut, parse_best
 from rnnctl.study.run import RunSpec
-from tests.study.studies import UNTIMED, specs, study
+from tests.study.studies import specs, study
 
 HEAD = "study: s\nbase:\n  task: {name: temporal_order, min_length: 20, max_length: 50}\nrefine:\n"  # four lines
 GOOD = "  variants:\n    longer: {train.updates: 9}\n"
@@ -95,7 +95,6 @@ def test_a_cut_in_words():
 # --- variants --------------------------------------------------------------------------------------------------------
 
 
-@UNTIMED
 @given(
     st.sampled_from([{}, {"model": {"name": "gru", "hidden": 20}}, {"train": {"clip": "none", "lr": 0.5}}]),
     st.integers(1, 99),

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from rnnctl.study.loading import read_study
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
-from tests.study.studies import UNTIMED
 
 DEFAULTS = {
     "temporal_order": {},
@@ -141,7 +140,6 @@ TASKS = st.one_of(
 )
 
 
-@UNTIMED
 @given(TASKS)
 def test_a_canonical_task_is_its_own_canonical_task(task):
     result = spec(task)

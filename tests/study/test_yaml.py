@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from rnnctl.study.errors import SpecError
 from rnnctl.study.yaml import MAX_BYTES, decode, parse
-from tests.study.studies import UNTIMED
 
 
 def value(text: str):
@@ -62,7 +61,6 @@ def test_numbers_that_are_none_are_kept_for_validation_to_refuse():
     assert math.isnan(value(".nan"))
 
 
-@UNTIMED
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**62), 2**62))
 def test_every_number_that_python_writes_is_read_back_as_itself(number):
     result = value(repr(number))
@@ -123,7 +121,6 @@ def test_what_is_no_text_is_refused_with_the_line(data, line, fragment):
     assert any(part in str(caught.value) for part in fragment.split("|"))
 
 
-@UNTIMED
 @given(st.text(alphabet="abc:{}[]-&*!|>'\"%@`#,? \n\t019.e~<=", max_size=60))
 def test_no_text_gives_anything_but_a_mapping_or_one_line(text):
     try:

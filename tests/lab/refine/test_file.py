@@ -13,7 +13,6 @@ from rnnctl.study import yaml
 from rnnctl.study.loading import read_study
 from rnnctl.study.recipe import Cut
 from tests.lab.refine.stock import row, spec
-from tests.study.studies import UNTIMED
 
 RECIPE = read_study(
     "study: s\nbase: {task: xor}\nrefine:\n  variants:\n    longer: {train.updates: 77}\n    again: {}\n", "s.yaml"
@@ -58,7 +57,6 @@ def chosen(specs, seeds_of):
     return select(rows, Cut(best=99), "loss").chosen
 
 
-@UNTIMED
 @given(st.lists(SPECS, min_size=1, max_size=6, unique_by=lambda one: one.config_id), st.data())
 def test_the_written_study_has_the_very_same_runs(specs, data):
     same = data.draw(st.booleans())
@@ -100,7 +98,6 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@UNTIMED
 @given(JSON)
 def test_any_value_is_read_back_as_it_was(value):
     text = yaml.decode(f"x: {_flow(value)}\n".encode())

@@ -11,7 +11,6 @@ from rnnctl.study.loading import read_study
 from rnnctl.study.names import is_name
 from rnnctl.study.recipe import Cut
 from tests.lab.refine.stock import row, spec
-from tests.study.studies import UNTIMED
 
 MANY = Cut(best=99)
 RECIPE = """\
@@ -43,7 +42,6 @@ def chosen(*keys, labels=None):
     return select(rows, MANY, "loss").chosen
 
 
-@UNTIMED
 @given(
     st.lists(
         st.tuples(st.sampled_from([20, 30, 40, 60]), st.sampled_from([50, 90]), st.sampled_from([(1,), (1, 2), (3,)])),

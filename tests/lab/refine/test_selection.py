@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from rnnctl.lab.refine.selection import select
 from rnnctl.study.recipe import Cut
 from tests.lab.refine.stock import row, spec
-from tests.study.studies import UNTIMED
 
 LOSSES = st.one_of(st.none(), st.integers(0, 8).map(lambda n: n / 4))  # few values, so that some are equal
 RUNS = st.dictionaries(
@@ -26,7 +25,6 @@ CUTS = st.one_of(
 SPECS = {(hidden, seed): spec(model={"hidden": hidden}, seed=seed) for hidden in range(20, 27) for seed in range(1, 4)}
 
 
-@UNTIMED
 @given(RUNS, CUTS, st.sampled_from(["loss", "last_loss"]))
 def test_the_best_are_those_that_a_plain_search_finds(runs, cut, by):
     rows = [row(SPECS[key], loss, status=status, last_loss=last) for key, (loss, last, status) in runs.items()]
