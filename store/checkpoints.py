@@ -3,6 +3,9 @@
 A file counts as soon as a row in the database points to it (`commits.commit`). The row keeps size and sha256, because a
 tensor with a flipped bit loads without an error. The newest two checkpoints of a run are kept, so that there is one to
 fall back on.
+
+A database that was restored from an older backup does not know the newest files. They must not be taken for what a
+killed attempt left behind, so a file is marked as uncommitted (see `places`) until its row is in the database.
 """
 
 from __future__ import annotations
@@ -70,12 +73,13 @@ def write(
     """
     path = places.make_folder(workspace, run_id) / places.new_name(attempt, step)
     try:
+        with translated(path):
+            places.mark_of(path).touch()
         write_whole(path, writer)
         with translated(path), path.open("rb") as file:
             sha256, size = _sha256(file), os.fstat(file.fileno()).st_size
     except BaseException:
-        with suppress(OSError):
-            path.unlink()
+        _remove(path)
         raise
     return Checkpoint(run_id, attempt, step, path.relative_to(workspace.root).as_posix(), sha256, size)
 
@@ -85,9 +89,20 @@ def discard(workspace: Workspace, checkpoint: Checkpoint) -> None:
 
     Raises as `file_of` does: nothing but a checkpoint of the run is ever removed.
     """
-    path = file_of(workspace, checkpoint)
+    _remove(file_of(workspace, checkpoint))
+
+
+def _remove(file: Path) -> None:
+    """Remove a file and its mark, if the operating system allows it. The mark goes last: it tells what the file is."""
     with suppress(OSError):
-        path.unlink()
+        file.unlink(missing_ok=True)
+        places.mark_of(file).unlink(missing_ok=True)
+
+
+def mark_committed(workspace: Workspace, checkpoint: Checkpoint) -> None:
+    """Note that a row of the database names the file. If the mark cannot be removed, the next `sweep` does it."""
+    with suppress(OSError):
+        places.mark_of(file_of(workspace, checkpoint)).unlink(missing_ok=True)
 
 
 def file_of(workspace: Workspace, checkpoint: Checkpoint) -> Path:
@@ -164,17 +179,24 @@ def newest_sound(store: Store, run_id: str) -> Resumption:
 
 
 def sweep(store: Store, run_id: str, attempt: int) -> list[Path]:
-    """Remove the files of earlier attempts in a run's folder that no live row points to; return them.
+    """Remove what earlier attempts left in a run's folder: uncommitted files and replaced checkpoints; return them.
+
+    A finished file that is not marked as uncommitted, and that no row of the database names, is left alone: a newer
+    database, which an older one has replaced, may have named it.
 
     This needs no fence: earlier attempts are over, so none of their files can come to count any more. If a later
-    attempt has taken over meanwhile, its files have a higher number in their names. Files whose names `write` did not
-    make are left alone.
+    attempt has taken over meanwhile, its files have a higher number in their names.
     """
     folder = places.folder_of(store.workspace, run_id)
-    names = {Path(checkpoint.path).name for checkpoint in live(store, run_id)}
+    kept = {Path(checkpoint.path).name for checkpoint in live(store, run_id)}
+    replaced = store.rows("SELECT path FROM checkpoints WHERE run_id = ? AND status <> 'live'", (run_id,))
+    names = {Path(row["path"]).name for row in replaced}
     with translated(folder):
-        strays = [path for path in sorted(folder.glob("*")) if path.name not in names and _before(path, attempt)]
-        for path in strays:
+        earlier = [path for path in sorted(folder.glob("*")) if _before(path, attempt)]
+        marks = [path for path in earlier if places.is_mark(path)]
+        names |= {path.name for path in earlier if places.is_unfinished(path) or places.mark_of(path) in marks}
+        strays = [path for path in earlier if path.name in names - kept]
+        for path in [*strays, *marks]:  # marks go last: they tell what the files are
             path.unlink(missing_ok=True)
     return strays
 

@@ -49,6 +49,7 @@ def commit(
     except LeaseLost:
         checkpoints.discard(store.workspace, checkpoint)
         raise
+    checkpoints.mark_committed(store.workspace, checkpoint)
     for old in superseded:
         checkpoints.discard(store.workspace, old)
 

@@ -132,6 +132,7 @@ def set_orphans_aside(store: Store) -> list[Path]:
             folder.mkdir(parents=True, exist_ok=True)
             place = _free_place(folder / path.name)
             moved.append(Path(shutil.move(path, place)))
+            places.mark_of(path).unlink(missing_ok=True)
     return moved
 
 

@@ -1,5 +1,7 @@
 """Where checkpoint files lie: `checkpoints/RUN/attempt-0001-step-000000100-5f3a09bc.ckpt`, and nowhere else.
 
+A file that no row of the database names yet has an empty file beside it, its mark, whose name ends in `.uncommitted`.
+
 Every path that comes from the database goes through `file_of`, because a workspace can come from somebody else: a path
 or a symbolic link in it could name any file of the user.
 """
@@ -11,9 +13,10 @@ import secrets
 from pathlib import Path
 
 from store.errors import Foreign, Gone, Unwritable, translated
-from store.files import sync_folder
+from store.files import UNFINISHED, sync_folder
 from store.workspace import Workspace
 
+_MARK = ".uncommitted"
 _FILE = re.compile(r"attempt-(?P<attempt>\d+)-step-\d+-[0-9a-f]+\.ckpt")
 _RUN = re.compile(r"[A-Za-z0-9][^/\0]*")
 
@@ -27,6 +30,21 @@ def attempt_of(path: Path) -> int | None:
     """Return the attempt that wrote a file, complete or not, by its name; None if it is no checkpoint."""
     match = _FILE.match(path.name)
     return None if match is None else int(match["attempt"])
+
+
+def mark_of(file: Path) -> Path:
+    """Return the mark of a checkpoint file. It exists from before the file is written until a row names the file."""
+    return file.with_name(file.name + _MARK)
+
+
+def is_mark(path: Path) -> bool:
+    """Return whether a file is the mark of a checkpoint file."""
+    return path.suffix == _MARK and _FILE.fullmatch(path.stem) is not None
+
+
+def is_unfinished(path: Path) -> bool:
+    """Return whether a file is a checkpoint that was not written to its end."""
+    return path.suffix == UNFINISHED and _FILE.match(path.name) is not None
 
 
 def folder_of(workspace: Workspace, run_id: str) -> Path:
@@ -84,13 +102,16 @@ def file_of(workspace: Workspace, run_id: str, path: str) -> Path:
 
 
 def files(workspace: Workspace) -> list[Path]:
-    """Return all files in the folders of runs, finished checkpoints or not. Symbolic links to folders are left out."""
+    """Return all files in the folders of runs, finished checkpoints or not, without the marks of uncommitted ones.
+
+    Symbolic links to folders are left out.
+    """
     root = workspace.checkpoints
     if root.is_symlink():
         return []
     with translated(root):
         folders = [path for path in sorted(root.glob("*")) if path.is_dir() and not path.is_symlink()]
-        return [path for folder in folders for path in sorted(folder.glob("*"))]
+        return [path for folder in folders for path in sorted(folder.glob("*")) if not is_mark(path)]
 
 
 def finished(workspace: Workspace) -> list[Path]:

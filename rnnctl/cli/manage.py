@@ -108,7 +108,7 @@ def _print(diagnosis: Diagnosis) -> None:
     for path in diagnosis.orphans:
         out(f"orphan: {path}")
     if diagnosis.orphans:
-        out("killed attempts leave orphans, and so does a lost database; rnnctl doctor --repair sets them aside")
+        out("a lost or restored database leaves orphans, and so do killed attempts; doctor --repair sets them aside")
     if diagnosis.unknown:
         unknown = counted(diagnosis.unknown, "orphan")
         out(f"{unknown} of runs unknown to this database: these checkpoints may belong to another one")

@@ -386,7 +386,8 @@ def test_what_killed_attempts_left_is_swept_away(bench):
     folder = bench.workspace / "checkpoints" / "one"
     folder.mkdir(parents=True)
     bench.dead()  # whose attempt is the first
-    for name in ("attempt-0001-step-000000005-5f3a09bc.ckpt.0a1b2c3d.tmp", "attempt-0001-step-000000005-0d4e7f21.ckpt"):
+    unfinished, finished = "attempt-0001-step-000000005-5f3a09bc.ckpt", "attempt-0001-step-000000005-0d4e7f21.ckpt"
+    for name in (f"{unfinished}.uncommitted", f"{unfinished}.0a1b2c3d.tmp", f"{finished}.uncommitted", finished):
         (folder / name).touch()
     with bench.worker() as worker:
         bench.finish(worker)

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from store import StoreError, Unwritable, Workspace, checkpoints, commits
+from store import Store, StoreError, Unwritable, Workspace, checkpoints, commits, integrity
 from store.checkpoints import PassedOver, Resumption
 from tests.store.processes import PATIENCE
 
@@ -100,7 +100,8 @@ def test_killed_while_writing_leaves_no_file_under_a_final_name_and_the_next_own
     process = start_python(DIE_WHILE_WRITING, lab.folder)
     process.communicate(timeout=PATIENCE)
     assert process.returncode == -signal.SIGKILL
-    (left,) = lab.everything()[1].keys() - {str(lab.folder / kept.path)}
+    left, mark = sorted(lab.everything()[1].keys() - {str(lab.folder / kept.path)})
+    assert mark.endswith(".ckpt.uncommitted")
     assert re.search(r"/attempt-0001-step-000000020-[0-9a-f]{8}\.ckpt\.[0-9a-f]{8}\.tmp$", left)
     assert [str(path) for path in checkpoints.sweep(lab.store, held.run_id, held.attempt + 1)] == [left]
     assert lab.everything()[1].keys() == {str(lab.folder / kept.path)}
@@ -111,7 +112,8 @@ def test_sweeping_removes_uncommitted_files_and_those_of_no_other_run(lab, held)
     (other,) = lab.claim("w")
     kept, uncommitted, theirs = lab.commit(held, 10), lab.write(held, 20), lab.write(other, 20)
     assert checkpoints.sweep(lab.store, held.run_id, 2) == [lab.folder / uncommitted.path]
-    assert lab.everything()[1].keys() == {str(lab.folder / path) for path in (kept.path, theirs.path)}
+    left = (kept.path, theirs.path, f"{theirs.path}.uncommitted")
+    assert lab.everything()[1].keys() == {str(lab.folder / path) for path in left}
     assert checkpoints.sweep(lab.store, "r1-never-ran", 2) == []
 
 
@@ -121,7 +123,48 @@ def test_sweeping_removes_only_what_earlier_attempts_wrote(lab, held):
     stranger.touch()
     assert checkpoints.sweep(lab.store, held.run_id, held.attempt) == []
     assert checkpoints.sweep(lab.store, held.run_id, held.attempt + 1) == [lab.folder / mine.path]
-    assert stranger.exists()
+    assert list(stranger.parent.iterdir()) == [stranger]
+
+
+def test_what_a_newer_database_named_is_never_removed_and_is_an_orphan(lab, held):
+    """A database is restored from an older backup beside the checkpoints that were committed since."""
+    path, files = lab.store.workspace.database, lab.folder / "checkpoints" / held.run_id
+    lab.commit(held, 10)
+    lab.commit(held, 20)
+    backup = path.read_bytes()
+    for step in (30, 40, 50):
+        lab.commit(held, step)
+    newer = sorted(files.iterdir())
+    assert len(newer) == checkpoints.KEPT
+    lab.store.close()
+    path.write_bytes(backup)
+    lab.store = Store.open(lab.folder)
+    lab.rescue(1000.0)
+    lab.start("v")
+    (claim,) = lab.claim("v", now=1001.0)
+    assert checkpoints.sweep(lab.store, held.run_id, claim.attempt) == []
+    lab.commit(claim, 30, outcome="budget", now=1002.0)
+    assert set(newer) < set(files.iterdir())
+    assert integrity.orphans(lab.store) == newer
+
+
+def test_a_file_is_marked_until_it_is_committed(lab, held):
+    checkpoint = lab.write(held, 10)
+    mark = lab.folder / f"{checkpoint.path}.uncommitted"
+    assert mark.exists()
+    commits.commit(lab.store, held, checkpoint, [], {}, 20.0)
+    assert not mark.exists()
+    mark.touch()  # as if the worker was killed before it could remove the mark
+    assert integrity.orphans(lab.store) == []
+    assert checkpoints.sweep(lab.store, held.run_id, held.attempt + 1) == []
+    assert [path.name for path in mark.parent.iterdir()] == [mark.stem]
+
+
+def test_what_a_killed_commit_did_not_remove_any_more_is_swept(lab, held, monkeypatch):
+    with monkeypatch.context() as killed:
+        killed.setattr(checkpoints, "discard", lambda workspace, checkpoint: None)
+        first = [lab.commit(held, step) for step in (10, 20, 30)][0]
+    assert checkpoints.sweep(lab.store, held.run_id, held.attempt + 1) == [lab.folder / first.path]
 
 
 def test_a_sweeper_that_was_overtaken_halfway_removes_nothing_of_its_successor(lab, held, monkeypatch):

@@ -63,7 +63,9 @@ def test_orphans_are_listed_and_set_aside_except_in_folders_of_running_runs(lab,
     (aside,) = integrity.set_orphans_aside(lab.store)
     assert aside == lab.folder / "set-aside" / first.run_id / Path(stray.path).name
     assert aside.read_bytes() == b"stray"
-    left = {str(lab.folder / path) for path in (about_to_be_committed.path, *(one.path for one in kept))}
+    uncommitted = about_to_be_committed.path
+    paths = (uncommitted, f"{uncommitted}.uncommitted", *(checkpoint.path for checkpoint in kept))
+    left = {str(lab.folder / path) for path in paths}
     assert lab.everything()[1].keys() == left
     assert integrity.set_orphans_aside(lab.store) == []
 
