@@ -16,7 +16,7 @@ from store.connection import Store
 from store.encoding import from_json
 from store.errors import Corrupt, StoreError, translated
 from store.registry import RunRecord
-from store.summed_tables import COUNTS, TABLES
+from store.tables import COUNTS, TABLES
 from store.verification import ASIDE, advice, all_sound, damaged_rows, miscounts, printable, structure_faults
 
 

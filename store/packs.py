@@ -1,7 +1,8 @@
 """Which queued jobs are due, and which of them are the next pack.
 
 Runs of equal shape can be trained in one pack. The shape is a text that the caller chooses: the pack key. Jobs are
-taken in the order of registration. `queue.claim` takes them.
+taken in the order of registration. `queue.claim` takes them. Runs that no study shows are not taken: those that the
+files of their studies no longer name, and those of archived studies.
 """
 
 from __future__ import annotations
@@ -10,6 +11,10 @@ import math
 from collections.abc import Callable
 
 from store.connection import Store
+from store.membership import shown
+
+# A job is taken only if some study shows its run.
+QUEUED = f"status = 'queued' AND {shown('jobs.run_id')}"
 
 # A job waits until not_before. A wait longer than the longest one comes from a clock that was set back since.
 DUE = "(not_before <= :now OR not_before > :now + :longest_wait)"
@@ -20,7 +25,7 @@ def first(
 ) -> list[str]:
     """Return the run ids of the pack of the first job that is due."""
     job = store.row(
-        f"""SELECT run_id, shape, strikes FROM jobs WHERE status = 'queued' AND {DUE}
+        f"""SELECT run_id, shape, strikes FROM jobs WHERE {QUEUED} AND {DUE}
             ORDER BY seq LIMIT 1""",
         {"now": now, "longest_wait": longest_wait},
     )
@@ -38,7 +43,7 @@ def of_shape(
     # More jobs than all workers together can take make no difference to the share; reading them would take long.
     due = store.rows(
         f"""SELECT run_id FROM jobs
-            WHERE status = 'queued' AND shape = :shape AND strikes < :alone_from AND {DUE}
+            WHERE {QUEUED} AND shape = :shape AND strikes < :alone_from AND {DUE}
             ORDER BY seq LIMIT :limit""",
         {"shape": shape, "alone_from": alone_from, "now": now, "longest_wait": longest_wait, "limit": most * fair},
     )
@@ -52,7 +57,7 @@ def due_shapes(store: Store, now: float, alone_from: int, most: int, longest_wai
     most: how many shapes are returned at most. longest_wait: as in `queue.claim`.
     """
     rows = store.rows(
-        f"""SELECT shape FROM jobs WHERE status = 'queued' AND strikes < :alone_from AND {DUE}
+        f"""SELECT shape FROM jobs WHERE {QUEUED} AND strikes < :alone_from AND {DUE}
             GROUP BY shape ORDER BY min(seq) LIMIT :most""",
         {"alone_from": alone_from, "now": now, "longest_wait": longest_wait, "most": most},
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from store.connection import Store
 from store.encoding import from_json, to_json
 from store.errors import NotFound
+from store.membership import NAMED, SHOWN, shown
 from store.verification import all_sound, damaged_rows, verify_runs
 
 STATUSES = ("queued", "running", "done", "failed", "quarantined", "cancelled")
@@ -23,7 +24,10 @@ class StudyRow:
     source: str  # text of the file as last registered
     created: float
     updated: float
-    runs: int
+    runs: int  # that its file names
+    unnamed: int  # that its file named once, and does not any more
+    archived: float | None  # when
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,9 @@ class RunRow:
     exact: bool  # whether every attempt so far continued with the same bits
     spec: dict[str, Any]
     summary: dict[str, Any]  # empty before the first commit
+    tags: tuple[str, ...]
+    note: str
+    named: bool  # whether the file of the study names the run
 
 
 class KeyedRun(NamedTuple):
@@ -94,18 +101,24 @@ class CheckpointRow:
 def studies(store: Store) -> list[StudyRow]:
     """Return all studies, in the order of registration."""
     rows = store.rows(
-        """SELECT name, about, source, created, updated,
-                  (SELECT count(*) FROM labels WHERE study = studies.id) AS runs
-           FROM studies ORDER BY id"""
+        f"""SELECT name, about, source, created, updated,
+                   (SELECT count(*) FROM labels WHERE study = studies.id AND {NAMED}) AS runs,
+                   (SELECT count(*) FROM unnamed WHERE study = studies.id) AS unnamed,
+                   (SELECT at FROM archived WHERE study = studies.id) AS archived,
+                   coalesce((SELECT text FROM study_notes WHERE study = studies.id), '') AS note
+            FROM studies ORDER BY id"""
     )
     return [StudyRow(**row) for row in rows]
 
 
-def counts(store: Store) -> dict[str, int]:
-    """Return how many runs have each status; every status is a key."""
-    runs = {
-        row["status"]: row["runs"] for row in store.rows("SELECT status, count(*) AS runs FROM jobs GROUP BY status")
-    }
+def counts(store: Store, hidden: bool = False) -> dict[str, int]:
+    """Return how many runs have each status; every status is a key.
+
+    hidden: also the runs that no study shows (see `store.membership`).
+    """
+    condition = "true" if hidden else shown("jobs.run_id")
+    rows = store.rows(f"SELECT status, count(*) AS runs FROM jobs WHERE {condition} GROUP BY status")
+    runs = {row["status"]: row["runs"] for row in rows}
     return {status: runs.get(status, 0) for status in STATUSES}
 
 
@@ -117,9 +130,10 @@ class Queued(NamedTuple):
 
 
 def queued(store: Store) -> Queued:
-    """Return how many runs and updates wait in the queue, of all studies."""
+    """Return how many runs and updates wait in the queue, of all studies that show them."""
     row = store.rows(
-        """SELECT count(*), coalesce(sum(total - step), 0) FROM jobs JOIN runs USING (seq) WHERE status = 'queued'"""
+        f"""SELECT count(*), coalesce(sum(total - step), 0) FROM jobs JOIN runs USING (seq)
+            WHERE status = 'queued' AND {shown("jobs.run_id")}"""
     )[0]
     return Queued(*row)
 
@@ -134,13 +148,18 @@ def ends(store: Store, run_ids: Iterable[str]) -> dict[str, str]:
     return dict(map(tuple, rows))
 
 
-def counts_by_study(store: Store) -> dict[str, dict[str, int]]:
-    """Return `counts` for each study; a run that two studies share counts in both."""
-    result = {row["name"]: dict.fromkeys(STATUSES, 0) for row in store.rows("SELECT name FROM studies ORDER BY id")}
+def counts_by_study(store: Store, hidden: bool = False) -> dict[str, dict[str, int]]:
+    """Return `counts` for each study; a run that two studies share counts in both.
+
+    hidden: also archived studies, and the runs that files of studies no longer name.
+    """
+    listed = "true" if hidden else "id NOT IN (SELECT study FROM archived)"
+    names = store.rows(f"SELECT name FROM studies WHERE {listed} ORDER BY id")
+    result = {row["name"]: dict.fromkeys(STATUSES, 0) for row in names}
     rows = store.rows(
-        """SELECT studies.name AS study, status, count(*) AS runs
-           FROM labels JOIN studies ON studies.id = labels.study JOIN jobs USING (run_id)
-           GROUP BY studies.id, status"""
+        f"""SELECT studies.name AS study, status, count(*) AS runs
+            FROM labels JOIN studies ON studies.id = labels.study JOIN jobs USING (run_id)
+            WHERE {"true" if hidden else SHOWN} GROUP BY studies.id, status"""
     )
     for row in rows:
         result[row["study"]][row["status"]] = row["runs"]
@@ -152,15 +171,21 @@ def runs_of(
     study: str | None = None,
     statuses: Iterable[str] | None = None,
     run_ids: Iterable[str] | None = None,
+    hidden: bool = False,
 ) -> list[RunRow]:
     """Return runs that meet all the conditions, in the order of registration, each once. None means no condition.
 
-    Without a study, study and label are those of the first study that has the run. An unknown study has no runs.
+    Without a study, study and label are those of the first study that shows the run, or else has it. An unknown study
+    has no runs. hidden: also runs that the file of the study no longer names and, without a study, runs that no study
+    shows (see `store.membership`). Runs that are asked for by `run_ids` are returned in any case.
     """
+    hidden = hidden or run_ids is not None
     if study is None:
-        condition = "study = (SELECT min(study) FROM labels AS other WHERE other.run_id = runs.run_id)"
+        of_run = "SELECT min(study) FROM labels WHERE labels.run_id = runs.run_id"
+        first = f"({of_run} AND {SHOWN})"
+        condition = f"labels.study = {f'coalesce({first}, ({of_run}))' if hidden else first}"
     else:
-        condition = "study = (SELECT id FROM studies WHERE name = :study)"
+        condition = f"labels.study = (SELECT id FROM studies WHERE name = :study){'' if hidden else f' AND {NAMED}'}"
     if statuses is not None:
         condition += " AND status IN (SELECT value FROM json_each(:statuses))"
     if run_ids is not None:
@@ -169,7 +194,10 @@ def runs_of(
         f"""SELECT run_id, config_id, runs.shape, total, studies.name AS study, label, status,
                    outcome, attempt, worker, lease_until, strikes, not_before, step, progress_at, error,
                    NOT EXISTS (SELECT 1 FROM attempts WHERE run_id = runs.run_id AND NOT exact) AS exact,
-                   spec, coalesce(summary, '{{}}') AS summary
+                   spec, coalesce(summary, '{{}}') AS summary,
+                   (SELECT group_concat(tag, ' ') FROM tags WHERE tags.run_id = runs.run_id) AS tags,
+                   coalesce((SELECT text FROM run_notes WHERE run_notes.run_id = runs.run_id), '') AS note,
+                   {NAMED} AS named
             FROM runs JOIN jobs USING (seq, run_id) JOIN labels USING (run_id)
                 JOIN studies ON studies.id = labels.study
             WHERE {condition} ORDER BY runs.seq""",
@@ -183,10 +211,19 @@ def runs_of(
     summaries = from_json(row["summary"] for row in rows)
     # The columns are in the order of RunRow's fields: by name, 20,000 rows take three times as long.
     values: Iterator[tuple[Any, ...]] = (
-        (*row[:-3], bool(row["exact"]), spec, summary)
+        (*row[:_BEFORE_EXACT], bool(row[_BEFORE_EXACT]), spec, summary, *_marks(row))
         for row, spec, summary in zip(rows, specs, summaries, strict=True)
     )
     return [RunRow(*columns) for columns in values]
+
+
+_BEFORE_EXACT = [field.name for field in fields(RunRow)].index("exact")
+
+
+def _marks(row: Any) -> tuple[tuple[str, ...], str, bool]:
+    """Return tags, note and whether the run is named: the last columns of a row of `runs_of`."""
+    tags, note, named = row[_BEFORE_EXACT + 3 :]
+    return tuple(sorted(tags.split())) if tags else (), note, bool(named)
 
 
 def keys_to_check(store: Store) -> list[KeyedRun]:
@@ -243,16 +280,16 @@ def checkpoints_of(store: Store, run_id: str) -> list[CheckpointRow]:
 def resolve_runs(store: Store, name: str) -> list[str]:
     """Return the ids of the runs that a user's word stands for, in the order of registration.
 
-    The word is tried in this order: a run id, study/label, a label (in any study), the beginning of a run id.
-    Raises NotFound with all names that a run can be found by.
+    The word is tried in this order: a run id, study/label, a label in any study that shows the run, a label in any
+    other, the beginning of a run id. Raises NotFound with all names that a run can be found by.
     """
     rows = store.rows(
-        """SELECT DISTINCT run_id, seq, CASE WHEN run_id = :name THEN 1
-                                             WHEN studies.name || '/' || label = :name THEN 2
-                                             WHEN label = :name THEN 3
-                                             WHEN instr(run_id, :name) = 1 THEN 4 END AS fit
-           FROM labels JOIN studies ON studies.id = labels.study JOIN runs USING (run_id)
-           WHERE fit IS NOT NULL ORDER BY fit, seq""",
+        f"""SELECT DISTINCT run_id, seq, CASE WHEN run_id = :name THEN 1
+                                              WHEN studies.name || '/' || label = :name THEN 2
+                                              WHEN label = :name THEN iif({SHOWN}, 3, 4)
+                                              WHEN instr(run_id, :name) = 1 THEN 5 END AS fit
+            FROM labels JOIN studies ON studies.id = labels.study JOIN runs USING (run_id)
+            WHERE fit IS NOT NULL ORDER BY fit, seq""",
         {"name": name},
     )
     if rows and name:

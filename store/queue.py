@@ -216,10 +216,10 @@ def beat(
 
 
 def pending(store: Store) -> bool:
-    """Return whether any job is queued (due or not) or running. Fast for any number of jobs."""
+    """Return whether any job is running, or queued to be taken (due or not). Fast for any number of jobs."""
     return bool(
         store.value(
-            """SELECT EXISTS (SELECT 1 FROM jobs WHERE status = 'queued')
+            f"""SELECT EXISTS (SELECT 1 FROM jobs WHERE {packs.QUEUED})
                    OR EXISTS (SELECT 1 FROM jobs WHERE status = 'running')"""
         )
     )

@@ -7,7 +7,8 @@ registered last holds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,11 @@ from store import lineage, names
 from store.connection import Store
 from store.encoding import to_json
 from store.lineage import Descent
+from store.membership import NAMED
+
+# The spec of a run that a study no longer names, and that of the run that has its label now -> what tells the first
+# from the second, as the end of its label.
+Apart = Callable[[dict[str, Any], dict[str, Any]], str]
 
 
 @dataclass(frozen=True)
@@ -41,24 +47,36 @@ class StudyRecord:
 
 
 @dataclass(frozen=True)
+class Unnamed:
+    """A run that the file of a study named before, and does not any more."""
+
+    run_id: str
+    label: str  # within the study, changed if another run has that label now
+
+
+@dataclass(frozen=True)
 class Registered:
-    """How many runs of a study were new, shared or known when it was registered."""
+    """How many runs of a study were new, shared or known when it was registered, and which it no longer names."""
 
     study: str
     new: int  # created now
     shared: int  # already there through another study, now part of this one too
     known: int  # already part of this study
+    unnamed: list[Unnamed] = field(default_factory=list)  # until now part of it
 
 
-def register(store: Store, studies: list[StudyRecord], now: float) -> list[Registered]:
+def register(
+    store: Store, studies: list[StudyRecord], now: float, apart: Apart = lambda unnamed, named: ""
+) -> list[Registered]:
     """Register studies, all or none. Each new run is queued.
 
-    A study that is registered again takes the new text, labels, specs and shapes; its runs and descents stay, and new
-    ones are added. Raises ValueError for a study that names a run twice and for a name that is not allowed (see
-    `store.names`), Conflict for a descent from or to a run that is not registered.
+    A study that is registered again takes the new text, labels, specs and shapes. Runs that it no longer names stay
+    with all that they have, marked as such (see `store.membership`); a label that another run has now gets an ending
+    from `apart`, or else the run id. Descents stay. Raises ValueError for a study that names a run twice and for a name
+    that is not allowed (see `store.names`), Conflict for a descent from or to a run that is not registered.
     """
     with store.transaction():
-        registered = [_register_study(store, study, now) for study in studies]
+        registered = [_register_study(store, study, now, apart) for study in studies]
         wrong = names.wrong(store)
         if wrong is not None:
             raise ValueError(f"{wrong} is not allowed")
@@ -87,7 +105,7 @@ def _rekey(store: Store, keys: Mapping[str, str]) -> list[str]:
     return run_ids
 
 
-def _register_study(store: Store, study: StudyRecord, now: float) -> Registered:
+def _register_study(store: Store, study: StudyRecord, now: float, apart: Apart) -> Registered:
     ids = [run.run_id for run in study.runs]
     if len(set(ids)) < len(ids):
         twice = next(run_id for run_id in ids if ids.count(run_id) > 1)
@@ -105,7 +123,7 @@ def _register_study(store: Store, study: StudyRecord, now: float) -> Registered:
             "SELECT run_id, spec FROM runs WHERE run_id IN (SELECT value FROM json_each(?))", (to_json(ids),)
         )
     }
-    labelled = {row["run_id"] for row in store.rows("SELECT run_id FROM labels WHERE study = ?", (study_id,))}
+    labelled = {row[0] for row in store.rows(f"SELECT run_id FROM labels WHERE study = ? AND {NAMED}", (study_id,))}
     new = [run for run in study.runs if run.run_id not in specs]
     _add_runs(store, new, now)
     respecified = [run for run in study.runs if run.run_id in specs and specs[run.run_id] != to_json(run.spec)]
@@ -118,9 +136,56 @@ def _register_study(store: Store, study: StudyRecord, now: float) -> Registered:
            ON CONFLICT (run_id, study) DO UPDATE SET label = excluded.label""",
         [(run.run_id, study_id, run.label) for run in study.runs],
     )
+    unnamed = _take_names(store, study_id, ids, now, apart)
     lineage.add(store, study_id, study.descents)
     known = len(labelled.intersection(ids))
-    return Registered(study.name, new=len(new), shared=len(ids) - len(new) - known, known=known)
+    return Registered(study.name, new=len(new), shared=len(ids) - len(new) - known, known=known, unnamed=unnamed)
+
+
+def _take_names(store: Store, study: int, ids: list[str], now: float, apart: Apart) -> list[Unnamed]:
+    """Mark the runs of a study that are not among `ids` as no longer named; return those that were named until now."""
+    named = to_json(ids)
+    store.execute("DELETE FROM unnamed WHERE study = ? AND run_id IN (SELECT value FROM json_each(?))", (study, named))
+    rows = store.rows(
+        f"""SELECT run_id FROM labels
+            WHERE study = ? AND {NAMED} AND run_id NOT IN (SELECT value FROM json_each(?))""",
+        (study, named),
+    )
+    lost = {row["run_id"] for row in rows}
+    store.execute_many(
+        "INSERT INTO unnamed (run_id, study, at) VALUES (?, ?, ?)", [(run_id, study, now) for run_id in sorted(lost)]
+    )
+    _tell_apart(store, study, apart)
+    labels = store.rows(
+        "SELECT run_id, label FROM labels JOIN runs USING (run_id) WHERE study = ? ORDER BY seq", (study,)
+    )
+    return [Unnamed(run_id, label) for run_id, label in labels if run_id in lost]
+
+
+def _tell_apart(store: Store, study: int, apart: Apart) -> None:
+    """Give the runs that a study no longer names other labels where another run of the study has the same."""
+    clashing = store.rows(
+        f"""SELECT run_id, label, spec, {NAMED} AS named FROM labels JOIN runs USING (run_id)
+            WHERE study = :study AND label IN (SELECT label FROM labels WHERE study = :study
+                                               GROUP BY label HAVING count(*) > 1)
+            ORDER BY named DESC, seq""",
+        {"study": study},
+    )
+    if not clashing:
+        return
+    taken = {row["label"] for row in store.rows("SELECT label FROM labels WHERE study = ?", (study,))}
+    keeping: dict[str, str] = {}  # label -> the spec of the run that keeps it
+    for row in clashing:
+        label = row["label"]
+        if row["named"] or label not in keeping:
+            keeping.setdefault(label, row["spec"])
+            continue
+        ending = apart(json.loads(row["spec"]), json.loads(keeping[label]))
+        other = f"{label} {ending}"
+        if not ending or other in taken:
+            other = f"{label} {row['run_id']}"
+        taken.add(other)
+        store.execute("UPDATE labels SET label = ? WHERE run_id = ? AND study = ?", (other, row["run_id"], study))
 
 
 def _add_runs(store: Store, runs: list[RunRecord], now: float) -> None:

@@ -15,7 +15,7 @@ from store.encoding import digest, to_json
 from store.errors import Corrupt
 from store.integrity import Described, database_findings
 from store.registry import RunRecord
-from store.summed_tables import COUNTS, TABLES
+from store.tables import COUNTS, TABLES
 from store.verification import (
     ASIDE,
     DamagedRow,
@@ -31,6 +31,7 @@ from store.verification import (
 
 FOREVER = float("inf")
 _LATER = "`rnnctl init STUDY`"
+_OF_STUDIES = ("labels", "lineage", "unnamed", "archived", "study_notes")  # tables that refer to studies
 
 
 def repair(store: Store, described: Described, now: float) -> list[str]:
@@ -115,7 +116,7 @@ class _Repair:
         """Put the studies back that have labels, with their names if these can be right."""
         rows = {row.key["rowid"]: row.values for row in self.damaged["studies"]}
         for (study,) in self.store.rows(
-            "SELECT study FROM labels UNION SELECT study FROM lineage EXCEPT SELECT id FROM studies"
+            f"{' UNION '.join(f'SELECT study FROM {table}' for table in _OF_STUDIES)} EXCEPT SELECT id FROM studies"
         ):
             name = rows.get(study, {}).get("name")
             if not (self.trusted and isinstance(name, str) and printable(name) == name):
@@ -145,7 +146,8 @@ class _Repair:
 
     def _set_rows_of_missing_runs_aside(self) -> None:
         missing = {"lineage": "run_id NOT IN (SELECT run_id FROM runs) OR parent NOT IN (SELECT run_id FROM runs)"}
-        for table in ("lineage", "answers", "history", "checkpoints", "attempts", "labels", "jobs"):
+        tables = ("lineage", "answers", "history", "checkpoints", "attempts", "unnamed", "tags", "run_notes", "labels")
+        for table in (*tables, "jobs"):
             condition = missing.get(table, "run_id NOT IN (SELECT run_id FROM runs)")
             set_aside(self.store, rows_of(self.store, table, condition), "its run is damaged", self.now)
 

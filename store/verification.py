@@ -17,8 +17,8 @@ from typing import Any, NoReturn
 from store.connection import Store
 from store.encoding import to_json
 from store.errors import REPAIR, Corrupt, Damaged
-from store.summed_tables import COUNTS, TABLES
 from store.sums import row_sum, unsound
+from store.tables import COUNTS, TABLES
 
 SMALL = [table for table in TABLES if table not in COUNTS]
 ASIDE = "set_aside"  # the table of rows that a repair has set aside
@@ -94,7 +94,7 @@ def _verify_structure(store: Store, table: str) -> None:
 def verify_runs(store: Store, table: str, run_ids: Iterable[str]) -> None:
     """Raise Damaged unless the rows of these runs in a large table are as they were written, and none is missing.
 
-    table: one of `summed_tables.COUNTS`.
+    table: one of `tables.COUNTS`.
     """
     ids = (to_json(list(run_ids)),)
     among = "run_id IN (SELECT value FROM json_each(?))"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl.cli.options import JsonOption, StudyArgument, WhereOption, WorkspaceOption, opened
+from rnnctl.cli.options import AllOption, JsonOption, StudyArgument, WhereOption, WorkspaceOption, opened
 from rnnctl.cli.output import out, out_json, table
 from rnnctl.measures import MEASURES
 from rnnctl.words import counted, number
@@ -30,6 +30,7 @@ def effects(
         typer.Option("--by", metavar="MEASURE", help=f"The measure to compare: {MEASURES.help()}."),
     ] = "loss",
     where: WhereOption = None,
+    hidden: AllOption = False,
     as_json: JsonOption = False,
     figures: Annotated[bool, typer.Option(help="Draw figures into the workspace's figures folder.")] = True,
     workspace: WorkspaceOption = None,
@@ -43,7 +44,7 @@ def effects(
     from rnnctl.lab import effects as lab
 
     with opened(workspace) as store:
-        result = lab.effects(store, study, by=by, below=below, where=where or [])
+        result = lab.effects(store, study, by=by, below=below, where=where or [], hidden=hidden)
         if as_json:
             out_json(result)
             return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnctl.cli.options import (
+    AllOption,
     JsonOption,
     StudyArgument,
     WhereOption,
@@ -49,6 +50,7 @@ def examine(
     top: Annotated[
         int, typer.Option("--top", min=0, metavar="N", help="Only the first N configurations; 0 for all.")
     ] = 0,
+    hidden: AllOption = False,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout, one row for each run.")] = False,
     figures: Annotated[bool, typer.Option(help="Draw figures into the workspace's figures folder.")] = True,
@@ -69,7 +71,7 @@ def examine(
     gc.disable()
     try:
         with opened(workspace) as store:
-            examination = lab.examine(store, study, where=where or [], below=below, sort=sort, top=top)
+            examination = lab.examine(store, study, where=where or [], below=below, sort=sort, top=top, hidden=hidden)
             if as_json:
                 out_json(examination)
             elif as_csv:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl.cli.options import WorkspaceOption, named, opened
+from rnnctl.cli.options import AllOption, WorkspaceOption, named, opened
 from rnnctl.cli.output import UserError, notes, out, out_script, terminal
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def export(
     commands: Annotated[
         bool, typer.Option("--commands", help="Print a shell script that repeats the study, or all studies.")
     ] = False,
+    hidden: AllOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Write runs for other programs: npz, csv, jsonl, tensorboard. One run, or all runs of a study.
@@ -68,9 +69,9 @@ def export(
         if commands:
             from rnnctl.lab.export.text import commands as script
 
-            _print_text(script(store, name), out_)
+            _print_text(script(store, name, hidden), out_)
             return
-        runs = named(store, name or "")
+        runs = named(store, name or "", hidden)
         if format_ is Format.csv or format_ is Format.jsonl:
             from rnnctl.lab.export.text import checks
 

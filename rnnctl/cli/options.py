@@ -40,6 +40,14 @@ WhereOption = Annotated[
         "--where", metavar="KEY=VALUE", help="Only runs such as train.lr=0.01, lr=0.01, ended=solved. Repeatable."
     ),
 ]
+AllOption = Annotated[
+    bool,
+    typer.Option(
+        "--all",
+        help="Also runs that the file of their study no longer names, and archived studies.",
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 SeedsOption = Annotated[
     str | None, typer.Option("--seeds", metavar="S,S,...", help="Seeds instead of the study's.", show_default=False)
@@ -107,10 +115,10 @@ def opened(option: Path | None, *, readonly: bool = False, unchecked: bool = Fal
         yield store
 
 
-def named(store: Store, name: str) -> NamedRuns:
-    """Return the runs of a study, or one run. Print the notes on the choice."""
+def named(store: Store, name: str, hidden: bool = False) -> NamedRuns:
+    """Return the runs of a study, or one run. Print the notes on the choice. hidden: see `runs_named`."""
     from rnnctl.lab.workspaces import runs_named
 
-    runs = runs_named(store, name)
+    runs = runs_named(store, name, hidden)
     notes(runs.notes)
     return runs

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl.cli.options import WorkspaceOption, named, opened
+from rnnctl.cli.options import AllOption, WorkspaceOption, named, opened
 from rnnctl.cli.output import UserError, notes, out, table
 from rnnctl.words import cut
 
@@ -45,6 +45,7 @@ def plot(
             show_default=False,
         ),
     ] = None,
+    hidden: AllOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Draw a figure of a run or of a study, and print its path. A study's runs are drawn together.
@@ -63,7 +64,7 @@ def plot(
     updates = None if at is None else _updates(at)
     layout: Layout | None = "overlay" if overlay else "panels" if panels else None
     with opened(workspace, readonly=True) as store:
-        runs = named(store, what)
+        runs = named(store, what, hidden)
         plotted = lab.plot(store, runs, kind, at=updates, layout=layout, width=width, height=height, out=out_)
     for path in plotted.files:
         out(str(path))

@@ -14,6 +14,9 @@ from rnnctl.words import counted
 
 if TYPE_CHECKING:
     from rnnctl.lab.plan import Plan, PlanOnCard
+    from rnnctl.lab.register import RegisteredStudy
+
+MOST_UNNAMED = 20  # runs that init lists
 
 StudyNames = Annotated[
     list[str] | None,
@@ -26,6 +29,9 @@ def init(studies: StudyNames = None, seeds: SeedsOption = None, workspace: Works
 
     Without a study, register `quickstart`. Runs that are registered already stay as they are; new --seeds add
     replicates. If one of several files is wrong, nothing is registered.
+
+    A study that is registered already takes the new text. Runs that it no longer names are listed. They stay in the
+    workspace, but are neither trained nor shown under the study; --all of other commands shows them.
     """
     from rnnctl.lab.register import QUICKSTART, register
 
@@ -36,8 +42,22 @@ def init(studies: StudyNames = None, seeds: SeedsOption = None, workspace: Works
         warnings(study.warnings)
         shared = f", {study.shared} shared with other studies" if study.shared else ""
         say(f"{study.study}: {counted(study.new, 'new run')}, {study.known} known{shared}")
+        _tell_unnamed(study)
     if any(study.new for study in registration.studies):
         say("next: rnnctl train --workers 2")
+
+
+def _tell_unnamed(study: RegisteredStudy) -> None:
+    """Say which runs a study no longer names."""
+    if not study.unnamed:
+        return
+    say(
+        f"{study.study} no longer names {counted(len(study.unnamed), 'run')}, kept in the workspace (--all shows them):"
+    )
+    for run in study.unnamed[:MOST_UNNAMED]:
+        say(f"  {run.label} ({run.run_id})")
+    if len(study.unnamed) > MOST_UNNAMED:
+        say(f"  and {len(study.unnamed) - MOST_UNNAMED:,} more")
 
 
 def studies(as_json: JsonOption = False) -> None:

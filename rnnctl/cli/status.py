@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from rnnctl.cli.options import JsonOption, WorkspaceOption, opened
+from rnnctl.cli.options import AllOption, JsonOption, WorkspaceOption, opened
 from rnnctl.cli.output import UserError, duration, flush, notes, out, out_json, table
 from rnnctl.words import counted, lines_of, number, with_se
 
@@ -35,6 +35,7 @@ def status(
             f"{PRINT_EVERY:.0f} seconds, until no run is queued or running.",
         ),
     ] = False,
+    hidden: AllOption = False,
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
@@ -45,31 +46,31 @@ def status(
         raise UserError("--watch and --json exclude each other")
     with opened(workspace, readonly=True) as store:
         if watch:
-            (_watch if sys.stdout.isatty() else _log)(store)
+            (_watch if sys.stdout.isatty() else _log)(store, hidden)
         elif as_json:
-            out_json(lab.status(store, time.time()))
+            out_json(lab.status(store, time.time(), hidden))
         else:
-            out(*_rendered(lab.status(store, time.time())))
+            out(*_rendered(lab.status(store, time.time(), hidden)))
 
 
-def _watch(store: Store) -> None:
+def _watch(store: Store, hidden: bool) -> None:
     """Show the status in one place of the terminal."""
     from rnnctl.cli.screen import replaced
     from rnnctl.lab.status import status
 
     with replaced() as show:
         while True:
-            show(_rendered(status(store, time.time())))
+            show(_rendered(status(store, time.time(), hidden)))
             time.sleep(LOOK_EVERY)
 
 
-def _log(store: Store) -> None:
+def _log(store: Store, hidden: bool) -> None:
     """Print the status again and again, until all runs have ended or nobody reads it."""
     from rnnctl.lab.status import status
 
     due = 0.0
     while True:
-        now = status(store, time.time())
+        now = status(store, time.time(), hidden)
         ended = not (now.counts["queued"] or now.counts["running"])
         if ended or time.monotonic() >= due:
             due = time.monotonic() + PRINT_EVERY
@@ -154,6 +155,12 @@ def show(
 def _print(run: RunDetails) -> None:
     out(f"{run.study}/{run.label}")
     out(f"run {run.run_id}, configuration {run.config_id}")
+    if not run.named:
+        out(f"the file of {run.study} no longer names this run")
+    if run.tags:
+        out(f"tags: {', '.join(run.tags)}")
+    if run.note:
+        out(f"note: {run.note}")
     progress = f"{run.outcome or run.status} at update {run.step:,} of {run.total:,}"
     out(f"{progress}, {counted(run.attempt, 'attempt')}, {counted(run.strikes, 'strike')}")
     if run.summary:

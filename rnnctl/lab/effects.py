@@ -105,18 +105,19 @@ def effects(
     by: str = "loss",
     below: float | None = None,
     where: Sequence[str] = (),
+    hidden: bool = False,
 ) -> Effects:
     """Analyse the finished runs of a study, or of all studies, by a measure.
 
     below: a threshold on the measure, to look at the runs below it as well. where: conditions `key=value` on runs.
-    Raises LabError, also if the measure has several units over these runs.
+    hidden: as `selected` takes it. Raises LabError, also if the measure has several units over these runs.
     """
     try:
         reference = MEASURES.named(by).reference
     except ValueError as error:
         raise LabError(str(error), argument="by", value=by) from None
     check_threshold(below)
-    unique = {row.run_id: row for row in selected(store, study, where)}  # a run of several studies counts once
+    unique = {row.run_id: row for row in selected(store, study, where, hidden)}  # a run of several studies counts once
     finished = [row for row in unique.values() if row.outcome is not None]
     if not finished:
         raise LabError(f"{study or 'all studies'}: no run has finished yet", Code.NOTHING)

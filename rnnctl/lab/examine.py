@@ -59,15 +59,16 @@ def examine(
     below: float | None = None,
     sort: str | None = None,
     top: int = 0,
+    hidden: bool = False,
 ) -> Examination:
     """Rank the configurations of a study, or of all studies.
 
     where: conditions `key=value` on runs. below: a threshold on the best loss, or on bits per byte if losses have
     several units. sort: a measure, another key of the leaderboard or a hyper-parameter instead of that measure. top: at
-    most so many configurations, 0 for all. Raises LabError.
+    most so many configurations, 0 for all. hidden: as `selected` takes it. Raises LabError.
     """
     check_threshold(below)
-    results = [Result.of(row) for row in selected(store, study, where)]
+    results = [Result.of(row) for row in selected(store, study, where, hidden)]
     by = best_measure(results)
     groups = configurations(results)
     ranked = rank(groups, by if sort is None else _sort_key(sort, groups))

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rnnctl.lab.errors import LabError
-from rnnctl.report.specs import read_spec
-from rnnctl.study.loading import Study, load_studies
+from rnnctl.report.specs import read_parameters, read_spec
+from rnnctl.study.errors import SpecError
+from rnnctl.study.labels import text
+from rnnctl.study.loading import Study, load_studies, load_study
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
+from rnnctl.study.schema import short_name
 from rnnctl.training.too_large import refuse_here
 from store import Store, queries, registry, verification
 from store.lineage import Descent
-from store.registry import RunRecord, StudyRecord
+from store.registry import RunRecord, StudyRecord, Unnamed
 
 QUICKSTART = "quickstart"
+MOST_DIFFERENCES = 3  # that tell a run from the one that has its label now
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class RegisteredStudy:
     new: int  # created now
     known: int  # part of this study before
     shared: int  # part of other studies before, and now of this one too
+    unnamed: list[Unnamed]  # part of it before, and not named by its file any more
     warnings: list[str]  # about its file
 
 
@@ -45,24 +51,63 @@ def register(
 ) -> Registration:
     """Register studies in the workspace `folder`, which is made if there is none. If one is wrong, none is registered.
 
-    studies: files, or names of packaged studies. seeds: instead of each study's own. Runs that are registered already
-    stay as they are. Raises SpecError, also for a run that is too large for this machine, LabError if a corpus folder
-    contains the workspace, and StoreError.
+    studies: files, or names of packaged studies. seeds: instead of each study's own. A study that is registered with
+    other seeds, and is otherwise the same, then has both. Runs that are registered already stay as they are, also those
+    that the file of their study no longer names. Raises SpecError, also for a run that is too large for this machine,
+    LabError if a corpus folder contains the workspace, and StoreError.
     """
     loaded = load_studies(studies, seeds, refuse=refuse_here())
     check_corpora(folder, loaded)
     with Store.create(folder) as store:
         verification.verify(store)
+        whole = loaded
+        if seeds is not None:
+            whole = [_with_replicates(store, *pair) for pair in zip(loaded, studies, strict=True)]
         warnings = [line for study in loaded for line in _changed_texts(store, study)]
-        results = registry.register(store, [study_record(study) for study in loaded], time.time())
+        results = registry.register(store, [study_record(study) for study in whole], time.time(), _apart)
     return Registration(
         folder.resolve(),
         [
-            RegisteredStudy(study.name, result.new, result.known, result.shared, list(study.warnings))
-            for study, result in zip(loaded, results, strict=True)
+            RegisteredStudy(
+                study.name,
+                result.new,
+                result.known - (len(registered.runs) - len(study.runs)),
+                result.shared,
+                result.unnamed,
+                list(study.warnings),
+            )
+            for study, registered, result in zip(loaded, whole, results, strict=True)
         ],
         warnings,
     )
+
+
+def _with_replicates(store: Store, study: Study, reference: str | Path) -> Study:
+    """Return a study with other seeds together with the seeds that it is registered with.
+
+    A study that has changed otherwise is returned as it is. reference: its file, or the name of a packaged study.
+    """
+    before = queries.runs_of(store, study.name)
+    seeds = dict.fromkeys([*(row.spec["seed"] for row in before), *(run.spec.seed for run in study.runs)])
+    if len(seeds) == len({run.spec.seed for run in study.runs}):
+        return study
+    together = load_study(reference, list(seeds), refuse=refuse_here())
+    known = {row.run_id for row in before} | {run.spec.run_id for run in study.runs}
+    return together if {run.spec.run_id for run in together.runs} == known else study
+
+
+def _apart(unnamed: Mapping[str, Any], named: Mapping[str, Any]) -> str:
+    """Return how a run differs from another one, as labels say it; an empty text if that would be long."""
+    try:
+        before, now = ({**read_parameters(spec), "seed": spec["seed"]} for spec in (unnamed, named))
+    except SpecError:
+        return ""
+    differences = [
+        f"{short_name(tuple(key.split('.')))}={text(value)}"
+        for key, value in before.items()
+        if key in now and now[key] != value
+    ]
+    return " ".join(differences) if len(differences) <= MOST_DIFFERENCES else ""
 
 
 def check_corpora(folder: Path, studies: Iterable[Study]) -> None:

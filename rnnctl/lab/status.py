@@ -81,20 +81,24 @@ class Status:
     wrong: list[WrongRun]
 
 
-def status(store: Store, now: float) -> Status:
-    """Return the state of a workspace. now: seconds since the epoch."""
-    rows = queries.runs_of(store, statuses=("queued", "running", "failed", "quarantined"))
+def status(store: Store, now: float, hidden: bool = False) -> Status:
+    """Return the state of a workspace. now: seconds since the epoch.
+
+    hidden: also archived studies, and runs that the files of their studies no longer name.
+    """
+    running = queries.runs_of(store, statuses=("running",), hidden=True)  # whatever a worker does is shown
+    waiting = queries.runs_of(store, statuses=("queued", "failed", "quarantined"), hidden=hidden)
+    rows = [*running, *waiting]
     by_status: dict[str, list[RunRow]] = {}
-    for row in rows:
+    for row in waiting:
         by_status.setdefault(row.status, []).append(row)
-    running = by_status.get("running", [])
     left = sum(row.total - row.step for row in rows if row.status in ("queued", "running"))
     rate = sum(_rate(store, row) for row in running)
     return Status(
         workspace=str(store.workspace.root),
         at=now,
-        counts=queries.counts(store),
-        studies=queries.counts_by_study(store),
+        counts=queries.counts(store, hidden),
+        studies=queries.counts_by_study(store, hidden),
         updates_left_at_most=left,
         updates_per_second=rate,
         seconds_left_at_most=left / rate if rate > 0 else None,

@@ -91,15 +91,15 @@ class NamedRuns:
         return self.study if self.whole else f"{self.study}/{self.runs[0].label}"
 
 
-def runs_named(store: Store, name: str) -> NamedRuns:
+def runs_named(store: Store, name: str, hidden: bool = False) -> NamedRuns:
     """Return the runs of the study that has this name, or else the one run that it stands for (see `one_run`).
 
-    A run whose label is the name of a study is mentioned in a note. Raises LabError if there is no such study or run,
-    or if there are several such runs.
+    hidden: also the runs that the study's file no longer names. A run whose label is the name of a study is mentioned
+    in a note. Raises LabError if there is no such study or run, or if there are several such runs.
     """
     studies = [study.name for study in queries.studies(store)]
     if name in studies:
-        return NamedRuns(name, queries.runs_of(store, name), True, _namesakes(store, name))
+        return NamedRuns(name, _of_study(store, name, hidden), True, _namesakes(store, name))
     try:
         run_id = _one_run(store, name)
     except NotFound as error:
@@ -114,6 +114,14 @@ def runs_named(store: Store, name: str) -> NamedRuns:
     return NamedRuns(name, (matches or queries.runs_of(store, run_ids=[run_id]))[:1], False, [])
 
 
+def _of_study(store: Store, study: str, hidden: bool) -> list[RunRow]:
+    """Return the runs of a study. Raises LabError if its file names none of them, and these are not asked for."""
+    rows = queries.runs_of(store, study, hidden=hidden)
+    if not rows:
+        raise LabError(f"the study {study} has no run; --all also takes those that its file named before", Code.NOTHING)
+    return rows
+
+
 def _namesakes(store: Store, study: str) -> list[str]:
     """Return a note on the runs that have the name of a study as their label, if there are any."""
     with suppress(NotFound):
@@ -124,14 +132,15 @@ def _namesakes(store: Store, study: str) -> list[str]:
     return []
 
 
-def selected(store: Store, study: str | None = None, where: Sequence[str] = ()) -> list[RunRow]:
+def selected(store: Store, study: str | None = None, where: Sequence[str] = (), hidden: bool = False) -> list[RunRow]:
     """Return the runs of a study, or of all studies, that meet all conditions `key=value`.
 
+    hidden: also the runs that the file of their study no longer names and, without a study, those of archived studies.
     Raises LabError for an unknown study, a wrong condition, or if there is no such run.
     """
     if study is not None:
         study = study_named(store, study)
-    rows = queries.runs_of(store, study)
+    rows = queries.runs_of(store, study, hidden=hidden)
     if where and rows:
         rows = _matching(rows, where)
     if not rows:

@@ -4,7 +4,11 @@ import pytest
 
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.register import register
+from rnnctl.lab.status import status
+from rnnctl.lab.workspaces import opened, runs_named, selected
 from rnnctl.study.errors import SpecError
+from rnnctl.study.loading import read_study
+from store import queries
 from tests.lab.studies import STUDY
 
 TEXT = """\
@@ -66,3 +70,60 @@ def test_a_changed_text_is_a_warning(tmp_path):
     study.write_text(study.read_text().replace("window: 8", "window: 9"))  # a process reads each text once for a task
     (warning,) = register(tmp_path, [study]).warnings
     assert "another text than before" in warning
+
+
+def test_an_edited_study_says_which_runs_it_no_longer_names(tmp_path, file):
+    register(tmp_path, [file])
+    file.write_text(STUDY.replace("omega: [0, 1.0]", "omega: [0, 2.0]"))
+    (study,) = register(tmp_path, [file]).studies
+    assert (study.new, study.known) == (2, 2)
+    assert [run.label for run in study.unnamed] == ["omega=1.0 seed=1", "omega=1.0 seed=2"]
+    with opened(tmp_path, readonly=True) as store:
+        assert [row.label for row in selected(store, "tiny")] == [
+            "omega=0.0 seed=1", "omega=0.0 seed=2", "omega=2.0 seed=1", "omega=2.0 seed=2",
+        ]  # fmt: skip
+        assert len(selected(store, "tiny", hidden=True)) == 6
+        assert len(runs_named(store, "tiny").runs) == 4
+        assert len(runs_named(store, "tiny", hidden=True).runs) == 6
+        assert runs_named(store, "omega=1.0 seed=2").runs[0].run_id == study.unnamed[1].run_id
+        state = status(store, 0.0)
+        assert state.counts["queued"] == state.studies["tiny"]["queued"] == 4
+        assert status(store, 0.0, hidden=True).counts["queued"] == 6
+
+
+def test_a_label_that_another_run_has_now_says_what_differs(tmp_path, file):
+    register(tmp_path, [file])
+    file.write_text(STUDY.replace("lr: 0.05", "lr: 0.1"))
+    (study,) = register(tmp_path, [file]).studies
+    assert [run.label for run in study.unnamed][:2] == ["omega=0.0 seed=1 lr=0.05", "omega=0.0 seed=2 lr=0.05"]
+    file.write_text(STUDY.replace("lr: 0.05", "lr: 0.2"))
+    (study,) = register(tmp_path, [file]).studies
+    assert [run.label for run in study.unnamed][0] == "omega=0.0 seed=1 lr=0.1"
+    with opened(tmp_path, readonly=True) as store:
+        labels = [row.label for row in selected(store, "tiny", hidden=True)]
+        assert len(set(labels)) == len(labels) == 12
+
+
+def test_the_source_of_a_study_with_replicates_names_all_of_its_runs(tmp_path, file):
+    register(tmp_path, [file])
+    (again,) = register(tmp_path, [file], seeds=[2, 3]).studies
+    assert again.unnamed == []
+    with opened(tmp_path, readonly=True) as store:
+        (row,) = queries.studies(store)
+        named = {run.spec.run_id for run in read_study(row.source, "tiny").runs}
+        assert named == {run.run_id for run in selected(store, "tiny")}
+        assert len(named) == 6
+    (replicates,) = register(tmp_path, [file]).studies
+    assert [run.label for run in replicates.unnamed] == ["omega=0.0 seed=3", "omega=1.0 seed=3"]
+
+
+def test_other_seeds_for_an_edited_study_name_what_its_text_says(tmp_path, file):
+    register(tmp_path, [file])
+    file.write_text(STUDY.replace("omega: [0, 1.0]", "omega: [0, 2.0]"))
+    (study,) = register(tmp_path, [file], seeds=[2, 3]).studies
+    assert (study.new, study.known) == (3, 1)
+    with opened(tmp_path, readonly=True) as store:
+        (row,) = queries.studies(store)
+        named = {run.spec.run_id for run in read_study(row.source, "tiny").runs}
+        assert named == {run.run_id for run in selected(store, "tiny")}
+        assert len(named) == 4

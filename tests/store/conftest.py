@@ -35,7 +35,7 @@ def held(lab):
 
 @pytest.fixture
 def filled(lab):
-    """A workspace with a row in each table but lineage: a run that is done, and one in the queue."""
+    """A workspace with rows of runs in each table but lineage: a run that is done, and one in the queue."""
     from store import Store, answers
     from store.answers import Answer
     from tests.checks import CheckRow
@@ -49,6 +49,20 @@ def filled(lab):
     lab.store.close()  # so that no page of the file is remembered
     lab.store = Store.open(lab.folder)
     return lab
+
+
+@pytest.fixture
+def marked(filled):
+    """The same, with a tag, notes, and an archived study whose file no longer names a run."""
+    from store import marks
+
+    filled.register("b", *filled.runs(1, start=2))
+    filled.register("b", *filled.runs(1, start=1))
+    marks.tag(filled.store, ["r1-s00000"], "good", 31.0)
+    marks.note_run(filled.store, "r1-s00000", "a note", 32.0)
+    marks.note_study(filled.store, "a", "another note", 33.0)
+    marks.archive(filled.store, "b", 34.0)
+    return filled
 
 
 @pytest.fixture

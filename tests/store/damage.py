@@ -22,6 +22,15 @@ CHANGES = {
     "answers": ("answer = '{\"loss\":1.5}'", "true"),
 }
 
+# The same for the tables that only the fixture `marked` has rows in.
+CHANGES_OF_MARKS = {
+    "unnamed": ("at = 9.5", "true"),
+    "archived": ("at = 9.5", "true"),
+    "tags": ("tag = 'other'", "true"),
+    "run_notes": ("text = 'other'", "true"),
+    "study_notes": ("text = 'other'", "true"),
+}
+
 
 def damage(folder: Path, table: str, change: str, where: str) -> None:
     """Change one row of a table. change: assignments in SQL. where: the condition that only this row meets."""

@@ -103,6 +103,18 @@ def _answers(store: Store) -> None:
     )
 
 
+def _set_aside(store: Store) -> None:
+    store.execute("INSERT INTO set_aside (name, content, reason, at) VALUES ('labels', '{}', 'damaged', 8.5)")
+
+
+def _marks(store: Store) -> None:
+    store.execute("INSERT INTO unnamed (run_id, study, at) VALUES (?, 1, 9.0)", (RUNS[3],))
+    store.execute("INSERT INTO archived (study, at) VALUES (1, 9.0)")
+    store.execute("INSERT INTO tags (run_id, tag, at) VALUES (?, 'good', 9.0)", (RUNS[0],))
+    store.execute("INSERT INTO run_notes (run_id, text, at) VALUES (?, 'a note', 9.0)", (RUNS[0],))
+    store.execute("INSERT INTO study_notes (study, text, at) VALUES (1, 'a note', 9.0)")
+
+
 # By the step that brought a table or column; and the step that took it away again.
 FILLS = {
     1: _studies_and_runs,
@@ -112,6 +124,8 @@ FILLS = {
     5: _lineage,
     6: _evaluations_of_text,
     8: _answers,
+    10: _set_aside,
+    11: _marks,
 }
 REPLACED = {_evaluations: 8, _evaluations_of_text: 8}
 

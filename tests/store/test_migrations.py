@@ -21,8 +21,8 @@ from store import (
     registry,
 )
 from store.lineage import Descent
-from store.summed_tables import TABLES
 from store.sums import row_sum, summed
+from store.tables import TABLES
 from tests.store.older import BYTES_PER_ANSWER, EVALUATIONS, RUNS, SHAPE, build, query, tables
 
 PACK_KEYS = list(migrations.STEPS).index("pack_keys") + 1

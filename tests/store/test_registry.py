@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from store import Conflict, queries, queue, registry
-from store.registry import Registered, StudyRecord
+from store.registry import Registered, StudyRecord, Unnamed
 
 
 def test_registering_twice_adds_nothing(lab):
@@ -15,8 +15,9 @@ def test_registering_twice_adds_nothing(lab):
 
 def test_only_the_runs_that_are_named_now_are_counted(lab):
     lab.register("a", *lab.runs(3))
-    assert lab.register("a", *lab.runs(3, start=2)) == Registered("a", new=2, shared=0, known=1)
-    assert queries.counts(lab.store)["queued"] == 5
+    unnamed = [Unnamed("r1-s00000", "S0"), Unnamed("r1-s00001", "S1")]
+    assert lab.register("a", *lab.runs(3, start=2)) == Registered("a", new=2, shared=0, known=1, unnamed=unnamed)
+    assert queries.counts(lab.store, hidden=True)["queued"] == 5
 
 
 def test_two_studies_share_a_run_and_its_job(lab):
@@ -42,8 +43,8 @@ def test_a_study_registered_again_takes_the_new_text_and_labels_and_keeps_its_ru
     registry.register(lab.store, [StudyRecord("a", "better", "newer text", [renamed])], 2.0)
     (study,) = queries.studies(lab.store)
     assert (study.about, study.source, study.created, study.updated) == ("better", "newer text", 1.0, 2.0)
-    assert study.runs == 2
-    assert [run.label for run in queries.runs_of(lab.store, "a")] == ["new name", "S1"]
+    assert (study.runs, study.unnamed) == (1, 1)
+    assert [run.label for run in queries.runs_of(lab.store, "a", hidden=True)] == ["new name", "S1"]
 
 
 def test_one_wrong_study_among_several_registers_nothing_of_any(lab):
@@ -64,7 +65,7 @@ def test_equal_ids_are_equal_runs_and_the_spec_that_was_named_last_is_the_one_th
     assert specs == {first.run_id: moved.spec, second.run_id: second.spec}
     lab.start("w")
     assert [claim.spec for claim in lab.claim("w", pack=2)] == [moved.spec, second.spec]
-    assert lab.register("a", first) == Registered("a", new=0, shared=0, known=1)
+    assert lab.register("a", first, second) == Registered("a", new=0, shared=0, known=2)
     assert {row.run_id: row.spec for row in queries.runs_of(lab.store)} == {r.run_id: r.spec for r in (first, second)}
 
 
@@ -123,3 +124,54 @@ def test_a_study_registered_again_gives_its_runs_their_new_shapes(lab):
     lab.register("a", first, second)
     lab.register("b", replace(first, shape="new"))
     assert shapes(lab, 0, 1) == ["new", "s"]
+
+
+def test_runs_that_a_study_no_longer_names_stay_and_are_neither_shown_nor_trained(lab):
+    lab.register("a", *lab.runs(3))
+    registered = lab.register("a", *lab.runs(1, start=1), now=2.0)
+    assert registered == Registered(
+        "a", new=0, shared=0, known=1, unnamed=[Unnamed("r1-s00000", "S0"), Unnamed("r1-s00002", "S2")]
+    )
+    assert [run.label for run in queries.runs_of(lab.store, "a")] == ["S1"]
+    assert [run.label for run in queries.runs_of(lab.store)] == ["S1"]
+    for rows in (queries.runs_of(lab.store, "a", hidden=True), queries.runs_of(lab.store, hidden=True)):
+        assert [(run.label, run.named) for run in rows] == [("S0", False), ("S1", True), ("S2", False)]
+    assert [run.study for run in queries.runs_of(lab.store, run_ids=["r1-s00002"])] == ["a"]
+    assert queries.counts(lab.store)["queued"] == queries.counts_by_study(lab.store)["a"]["queued"] == 1
+    assert queries.counts(lab.store, hidden=True)["queued"] == 3
+    assert queries.queued(lab.store).runs == 1
+    (study,) = queries.studies(lab.store)
+    assert (study.runs, study.unnamed) == (1, 2)
+    lab.start("w")
+    assert [claim.label for claim in lab.claim("w", pack=9)] == ["S1"]
+    assert lab.claim("w", pack=9) == []
+
+
+def test_a_run_that_is_named_again_is_shown_and_trained_again(lab):
+    lab.register("a", *lab.runs(2))
+    lab.register("a", *lab.runs(1))
+    assert lab.register("a", *lab.runs(2)) == Registered("a", new=0, shared=1, known=1)
+    assert [run.label for run in queries.runs_of(lab.store, "a")] == ["S0", "S1"]
+    lab.start("w")
+    assert len(lab.claim("w", pack=9)) == 2
+
+
+def test_a_run_that_another_study_names_is_still_trained_and_shown_there(lab):
+    lab.register("a", *lab.runs(2))
+    lab.register("b", *lab.runs(2))
+    lab.register("a", *lab.runs(1))
+    assert [(run.study, run.label) for run in queries.runs_of(lab.store)] == [("a", "S0"), ("b", "S1")]
+    assert queries.queued(lab.store).runs == 2
+
+
+def test_labels_of_runs_that_are_no_longer_named_are_told_apart(lab):
+    first, second, third = (replace(run, label="EC1") for run in lab.runs(3))
+    lab.register("a", first)
+    study = StudyRecord("a", "", "", [second])
+    (registered,) = registry.register(lab.store, [study], 2.0, lambda old, new: f"seed={old['seed']}")
+    assert registered.unnamed == [Unnamed(first.run_id, "EC1 seed=0")]
+    assert lab.register("a", third).unnamed == [Unnamed(second.run_id, f"EC1 {second.run_id}")]
+    rows = queries.runs_of(lab.store, "a", hidden=True)
+    assert [run.label for run in rows] == ["EC1 seed=0", f"EC1 {second.run_id}", "EC1"]
+    assert queries.resolve_runs(lab.store, "EC1") == [third.run_id]
+    assert queries.resolve_runs(lab.store, "a/EC1 seed=0") == [first.run_id]

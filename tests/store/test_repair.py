@@ -10,7 +10,7 @@ from store import Corrupt, history, integrity, queries, queue, registry, verific
 from store.registry import RunRecord, StudyRecord
 from store.repair import repair
 from tests.checks import CheckRow
-from tests.store.damage import CHANGES, RUN, damage, damage_text
+from tests.store.damage import CHANGES, CHANGES_OF_MARKS, RUN, damage, damage_text
 
 
 def described(spec):
@@ -132,3 +132,22 @@ def test_damaged_pages_are_not_repaired_and_nothing_changes(filled):
     with pytest.raises(Corrupt, match="restore it from a backup"):
         repair(filled.store, described, 50.0)
     assert path.read_bytes() == bytes(content)
+
+
+@pytest.mark.parametrize("table", CHANGES_OF_MARKS)
+def test_a_damaged_mark_is_set_aside_and_nothing_else(marked, table):
+    damage(marked.folder, table, *CHANGES_OF_MARKS[table])
+    repaired(marked)
+    assert {name for name, *_ in kept_aside(marked)} == {table}
+
+
+def test_the_marks_of_a_run_whose_spec_is_damaged_are_set_aside_with_it(marked):
+    damage_text(marked.folder, "runs", "spec", f"run_id = '{RUN}'")
+    repaired(marked)
+    assert {name for name, *_ in kept_aside(marked)} >= {"runs", "tags", "run_notes"}
+
+
+def test_a_study_that_only_marks_refer_to_is_put_back(marked):
+    damage(marked.folder, "studies", "source = 'x'", "name = 'b'")
+    repaired(marked)
+    assert [(study.name, study.archived) for study in queries.studies(marked.store)] == [("a", None), ("b", 34.0)]

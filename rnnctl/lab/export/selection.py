@@ -44,7 +44,9 @@ def checked(store: Store, named: NamedRuns) -> Selection:
         raise LabError(f"{kind} {named.title} has not been checked yet: there is nothing to export", Code.NOTHING)
     missing = len(named.runs) - len(rows)
     notes = [f"{counted(missing, 'run')} not checked yet, left out"] if missing else []
-    return Selection(named.study, rows, file_names(queries.runs_of(store, named.study)), named.whole, notes)
+    return Selection(
+        named.study, rows, file_names(queries.runs_of(store, named.study, hidden=True)), named.whole, notes
+    )
 
 
 def histories(store: Store, rows: list[RunRow], *, traces: bool) -> Iterator[tuple[RunRow, History]]:

@@ -66,13 +66,20 @@ def checks(
     return TextExport(lines, f"{selection.file}.{format_}", selection.notes)
 
 
-def commands(store: Store, study: str | None = None) -> TextExport:
-    """Return the shell script that repeats a study, or all studies. Raises LabError."""
+def commands(store: Store, study: str | None = None, hidden: bool = False) -> TextExport:
+    """Return the shell script that repeats a study, or all studies. Raises LabError.
+
+    hidden: also archived studies, and runs that the files of their studies no longer name.
+    """
     wanted = None if study is None else study_named(store, study)
-    studies = [row for row in queries.studies(store) if wanted in (None, row.name)]
+    studies = [
+        row
+        for row in queries.studies(store)
+        if row.name == wanted or (wanted is None and (hidden or row.archived is None))
+    ]
     if not studies:
         raise LabError("no study is registered", Code.NOTHING)
-    runs = [queries.runs_of(store, row.name) for row in studies]
+    runs = [queries.runs_of(store, row.name, hidden=hidden) for row in studies]
     attempts = {row.run_id: queries.attempts(store, row.run_id) for rows in runs for row in rows}
     lines = script(list(zip(studies, runs, strict=True)), attempts)
     return TextExport(lines, f"{wanted or 'commands'}.sh", [])
