@@ -5,6 +5,7 @@
     corpus: Annotated[str, PLACE] = "stdlib"               where something lies, no part of what the run is
     sha256: Annotated[str | None, DERIVED] = None          follows from the data that other keys name
     min_delta: Annotated[float, HOST] = 1e-4               stays in float64, whatever the dtype of the run
+    lr: Annotated[float, also_called("learning_rate")]     what other tools call it; messages know that name
 
 A key that is not marked PER_RUN must be equal for all runs of a pack. A key that somebody forgets to mark therefore
 makes packs smaller, but never trains a run wrongly.
@@ -12,9 +13,10 @@ makes packs smaller, but never trains a run wrongly.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -40,10 +42,29 @@ DERIVED = Mark("derived")
 HOST = Mark("host")
 
 
+@dataclass(frozen=True)
+class AlsoCalled:
+    """What other tools call a key, and what they call its words. No study can use these names: messages know them.
+
+    names: of the key. words: other name -> word of the key.
+    """
+
+    names: tuple[str, ...]
+    words: Mapping[str, str]
+
+
+def also_called(*names: str, **words: tuple[str, ...]) -> AlsoCalled:
+    """Return the mark of a key that other tools call by these names. words: likewise for the words that it can be."""
+    return AlsoCalled(names, {other: word for word, others in words.items() for other in others})
+
+
 class Section(BaseModel):
     """A section of a spec. It is immutable; unknown keys, silent conversions and non-finite numbers are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    # Names that other tools have for what is no key here, each with the sentence that says what there is instead.
+    not_keys: ClassVar[Mapping[str, str]] = {}
 
     def canonical(self) -> dict[str, Any]:
         """Return the section as plain JSON values, with all defaults except those of keys that are marked LATER."""

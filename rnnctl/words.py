@@ -10,10 +10,13 @@ LONGEST_VALUE = 60
 MOST_NAMES = 6
 
 
-def nearest(word: str, names: Iterable[str]) -> str | None:
-    """Return the name that `word` was most likely meant to be, None if no name is near enough."""
+def nearest(word: str, names: Iterable[str], likeness: float = 0.6) -> str | None:
+    """Return the name that `word` was most likely meant to be, None if no name is near enough.
+
+    likeness: how near that is; 1 is equal.
+    """
     by_lower = {name.lower(): name for name in names}
-    matches = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    matches = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=likeness)
     return by_lower[matches[0]] if matches else None
 
 

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from rnnctl.determinism import kernel_compiler
 from rnnctl.optimizers.section import OptimizerSection, Step
-from rnnctl.section import LATER, PER_RUN
+from rnnctl.section import LATER, PER_RUN, also_called
 
 if TYPE_CHECKING:
     import torch
@@ -23,11 +23,13 @@ class AdamSection(OptimizerSection):
     """Adam, with bias correction of both moments."""
 
     name: Literal["adam"] = "adam"
-    beta1: Annotated[float, PER_RUN, LATER] = Field(0.9, ge=0, lt=1, description="decay of the mean of gradients")
-    beta2: Annotated[float, PER_RUN, LATER] = Field(
+    beta1: Annotated[float, PER_RUN, LATER, also_called("betas", "beta_1")] = Field(
+        0.9, ge=0, lt=1, description="decay of the mean of gradients"
+    )
+    beta2: Annotated[float, PER_RUN, LATER, also_called("betas", "beta_2")] = Field(
         0.999, ge=0, lt=1, description="decay of the mean of squared gradients"
     )
-    epsilon: Annotated[float, PER_RUN, LATER] = Field(
+    epsilon: Annotated[float, PER_RUN, LATER, also_called("eps")] = Field(
         1e-8, gt=0, description="added to the root of the mean of squared gradients"
     )
 

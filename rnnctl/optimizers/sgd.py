@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from rnnctl.optimizers.section import OptimizerSection, Step
@@ -16,6 +17,9 @@ class SgdSection(OptimizerSection):
     name: Literal["sgd"] = "sgd"
 
     slots: ClassVar[int] = 0
+    not_keys: ClassVar[Mapping[str, str]] = dict.fromkeys(
+        ("momentum", "nesterov", "dampening"), "sgd is plain; adam has a mean of gradients, with decay beta1"
+    )
 
     @classmethod
     def step(cls, device: str) -> Step:

@@ -6,15 +6,31 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from rnnctl.section import HOST, LATER, NotNegative, Section
+from rnnctl.section import HOST, LATER, NotNegative, Section, also_called
+
+_EVERY = (
+    "val_every",
+    "val_interval",
+    "val_check_interval",
+    "validate_every",
+    "log_every",
+    "log_interval",
+    "print_every",
+)
 
 
 class Check(Section):
     """When and on what a run is validated and diagnosed. Both sets are fixed, and drawn from `seed` alone."""
 
-    every: int = Field(20, ge=1, description="updates from one check to the next")
-    samples: int = Field(10_000, ge=1, description="sequences of the validation set")
-    chunk: int = Field(1_000, ge=1, description="validation sequences of one length, computed together")
+    every: Annotated[int, also_called("eval_every", "eval_interval", "eval_freq", *_EVERY)] = Field(
+        20, ge=1, description="updates from one check to the next"
+    )
+    samples: Annotated[int, also_called("val_samples", "n_samples", "num_samples", "val_size")] = Field(
+        10_000, ge=1, description="sequences of the validation set"
+    )
+    chunk: Annotated[int, also_called("val_batch", "val_batch_size", "eval_batch_size", "chunk_size")] = Field(
+        1_000, ge=1, description="validation sequences of one length, computed together"
+    )
     seed: int = Field(12_345, ge=0, description="seed of the validation and the diagnostic set")
     diagnostic_batch: int = Field(20, ge=1, description="sequences of the diagnostic set")
     screen: Annotated[int | None, LATER] = Field(
@@ -42,15 +58,21 @@ class Check(Section):
         return self
 
 
+_1_PERCENT = ("0.01", "1%", "under 1%", "1_percent")
+
+
 class Stop(Section):
     """When a run ends before its budget of updates is used up."""
 
-    solved: Literal["zero_errors", "under_1_percent", "never"] = Field(
-        "zero_errors", description="validation error with which a run ends as solved"
-    )
-    patience: int | None = Field(
+    solved: Annotated[
+        Literal["zero_errors", "under_1_percent", "never"],
+        also_called(
+            "target", "goal", never=("false", "none", "null"), zero_errors=("true", "0"), under_1_percent=_1_PERCENT
+        ),
+    ] = Field("zero_errors", description="validation error with which a run ends as solved")
+    patience: Annotated[int | None, also_called("early_stopping", "early_stopping_patience", "early_stop")] = Field(
         None, ge=1, description="checks in a row without an improvement after which a run ends"
     )
-    min_delta: Annotated[NotNegative, HOST] = Field(
+    min_delta: Annotated[NotNegative, HOST, also_called("tolerance", "threshold")] = Field(
         1e-4, description="least improvement that counts for patience, in the unit of the loss"
     )

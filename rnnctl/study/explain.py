@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +12,13 @@ from pydantic_core import ErrorDetails
 
 from rnnctl.section import Path, Section
 from rnnctl.study.run import RunSpec
-from rnnctl.study.schema import KEYS, Key, choices, names_below, sections_of, tags_of, tags_of_variant
+from rnnctl.study.schema import KEYS, Key, choices, names_below, owners, sections_of, tags_of, tags_of_variant
 from rnnctl.words import nearest, shown
 
 MISSING = "is missing"
 
 _NUMBER = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9]*)?([eE][-+]?[0-9]+)?|[-+]?\.[0-9]+")
+_SEPARATORS = str.maketrans("", "", "_- ")
 _DOTTED = re.compile(r"[a-z_0-9]+(\.[a-z_0-9]+)*")
 
 
@@ -86,12 +87,14 @@ def _problem(path: Path, model: type[Section] | None, tag: str, details: ErrorDe
         if least is None:
             return _unknown_word(path, value, choices(path))
         words = choices(path)
-        meant = (nearest(value, words) if isinstance(value, str) else None) or _number_meant(value, "int_type")
+        meant = _word_meant(path, value, words) or _number_meant(value, "int_type")
         return Problem(path, f"cannot be {shown(value)}", (*words, f"a whole number from {least}"), meant)
     if kind == "union_tag_not_found" and isinstance(value, dict):
         return Problem(_tag_path(KEYS[path]), MISSING, tuple(tags_of(KEYS[path])))
     if kind in ("model_type", "model_attributes_type", "union_tag_not_found", "dict_type"):
-        return Problem(path, f"must be {_short_forms(KEYS[path])}, not {shown(value)}", tuple(tags_of(KEYS[path])))
+        key = KEYS[path]
+        meant = _word_meant(_tag_path(key), value, tags_of(key)) if key.tag else None
+        return Problem(path, f"must be {_short_forms(key)}, not {shown(value)}", tuple(tags_of(key)), meant)
     if kind == "value_error":
         return disagreement(path, str(context["error"]))
     message = _MESSAGES.get(kind)
@@ -125,16 +128,30 @@ _MESSAGES: dict[str, Callable[[dict[str, Any]], str]] = {
 def _unknown_key(path: Path, model: type[Section] | None, tag: str) -> Problem:
     allowed = tuple(model.model_fields) if model else tuple(names_below(path[:-1]))
     if path in KEYS:  # another variant has it
-        return Problem(
-            path, f"has no meaning where {'.'.join(path[:-1])} is {tag}" if tag else "has no meaning here", allowed
-        )
+        where = f"where {'.'.join(path[:-1])} is {tag}" if tag else "here"
+        return Problem(path, f"has no meaning {where}: it is a key of {owners(path)}", allowed)
     return Problem(path, "there is no such key", allowed, nearest(path[-1], allowed))
 
 
 def _unknown_word(path: Path, value: Any, words: list[str], *besides: str) -> Problem:
-    if not isinstance(value, str):
-        return Problem(path, f"must be a word, not {shown(value)}", (*words, *besides))
-    return Problem(path, f"cannot be {shown(value)}", (*words, *besides), nearest(value, words))
+    what = f"cannot be {shown(value)}" if isinstance(value, str) else f"must be a word, not {shown(value)}"
+    return Problem(path, what, (*words, *besides), _word_meant(path, value, words))
+
+
+def _word_meant(path: Path, value: Any, words: Sequence[str]) -> str | None:
+    """Return which of the words a value was most likely meant to be: one that other tools call so, or the nearest."""
+    if isinstance(value, dict | list):
+        return None
+    word = "null" if value is None else str(value).lower()
+    word = word.rpartition(".")[2] if word.startswith(("torch.", "nn.", "optim.", "tf.", "keras.", "np.")) else word
+    if word in words:
+        return word
+    others = KEYS[path].words_also_called
+    plain = {other.replace("_", ""): ours for other, ours in others.items()}
+    ours = others.get(word) or plain.get(word.translate(_SEPARATORS))
+    if ours in words:
+        return ours
+    return nearest(word, words) if isinstance(value, str) else None
 
 
 def _short_forms(key: Key) -> str:

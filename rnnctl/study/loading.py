@@ -29,6 +29,7 @@ from rnnctl.study.conditions import Condition, Rule, read_condition, read_rules
 from rnnctl.study.errors import SpecError
 from rnnctl.study.expand import MAX_RUNS, Axis, Case, LabelledRun, Plan, expand
 from rnnctl.study.explain import Refuse
+from rnnctl.study.lookup import key_meant, reason_for_none
 from rnnctl.study.names import check_name
 from rnnctl.study.overlay import Overlay, Place, read_changes, read_key
 from rnnctl.study.recipe import Recipe, read_recipe
@@ -204,12 +205,7 @@ class _Reader:
     def _check_sections(self) -> None:
         for name, node in self.sections.items():
             if name not in _SECTIONS:
-                top, meant = name.split(".")[0], nearest(name, _SECTIONS)
-                if top in names_below(()):
-                    meant = f"base: {{{name}: ...}}"
-                raise SpecError(
-                    "there is no such section", line=node.key_line, key=name, allowed=_SECTIONS, meant=meant
-                )
+                raise _no_section(name, node.key_line)
             _check_kind(name, node)
 
     def _name(self) -> str:
@@ -340,6 +336,35 @@ _SECTIONS: dict[str, type] = {
     "seeds": object,
     "refine": dict,
 }
+
+
+# What other tools call the sections, or what the word is likely to say where a section stands.
+_ALSO_CALLED: dict[str, tuple[str, ...]] = {
+    "study": ("name", "title", "experiment", "project", "experiment_name", "id"),
+    "about": ("description", "notes", "comment", "summary", "abstract", "doc"),
+    "base": ("defaults", "default", "common", "config", "settings", "params", "shared"),
+    "cases": ("runs", "variants", "experiments", "configs", "configurations", "trials"),
+    "grid": ("sweep", "sweeps", "parameters", "search_space", "matrix", "product", "axes", "grid_search", "vary"),
+    "random": ("random_search", "samples", "sample", "distributions", "search"),
+    "exclude": ("skip", "constraints", "except", "without", "filter", "filters", "ignore"),
+    "when": ("if", "only_if", "conditions", "condition", "where", "unless"),
+    "seeds": ("repeats", "repeat", "replicates", "repetitions", "n_seeds", "num_seeds"),
+}
+
+
+def _no_section(name: str, line: int) -> SpecError:
+    """Return the error of a name at the top level that is no section."""
+    others = {other: section for section, names in _ALSO_CALLED.items() for other in names}
+    # Capitals and hyphens, and `name` and `random_seed`, which could be keys of a run too.
+    meant = next((section for section in _SECTIONS if section == name.lower()), None)
+    meant = meant or others.get(name.lower().replace("-", "_"))
+    what = "there is no such section"
+    if meant is None and (why := reason_for_none(name)):
+        what += f": {why}"
+    elif meant is None:
+        key = key_meant(name) if nearest(name, _SECTIONS) is None or name.split(".")[0] in names_below(()) else None
+        meant = f"base: {{{key}: ...}}" if key else nearest(name, _SECTIONS)
+    return SpecError(what, line=line, key=name, allowed=_SECTIONS, meant=meant)
 
 
 def _check_kind(name: str, node: Node) -> None:

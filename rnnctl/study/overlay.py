@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from rnnctl.section import Path
+from rnnctl.section import Path, Section
 from rnnctl.study.errors import SpecError
 from rnnctl.study.explain import MISSING, Problem, disagreement, problems
+from rnnctl.study.lookup import UnknownKey, lookup
 from rnnctl.study.numbers import unrepresentable
 from rnnctl.study.run import RunSpec
-from rnnctl.study.schema import KEYS, Key, UnknownKey, lookup, section_of_tag
+from rnnctl.study.schema import KEYS, Key, section_of_tag
 from rnnctl.study.yaml import Node
 
 
@@ -75,16 +76,22 @@ def _check_variants_agree(changes: Iterable[Change]) -> None:
             raise SpecError(what, line=change.place.line, key=change.place.key)
 
 
-def read_change(name: str, node: Node, where: str, layer: int, above: Path = ()) -> list[Change]:
-    """Return the changes that one plain or dotted key makes, itself first. Raise SpecError like read_changes."""
-    key = read_key(name, node.key_line, where, above)
+def read_change(
+    name: str, node: Node, where: str, layer: int, above: Path = (), variant: type[Section] | None = None
+) -> list[Change]:
+    """Return the changes that one plain or dotted key makes, itself first.
+
+    above: the section in which it stands. variant: that of this section, if the file says it beside the key. Raise
+    SpecError like read_changes.
+    """
+    key = read_key(name, node.key_line, where, above, variant)
     return changes_at(key, node, Place(layer, node.line, f"{where}.{name}" if where else name))
 
 
-def read_key(name: str, line: int, where: str, above: Path = ()) -> Key:
+def read_key(name: str, line: int, where: str, above: Path = (), variant: type[Section] | None = None) -> Key:
     """Return the key with a dotted name below the section `above`. Raise SpecError if there is none."""
     try:
-        return lookup((*above, *name.split(".")))
+        return lookup((*above, *name.split(".")), variant)
     except UnknownKey as error:
         raise error.at(line=line, key=f"{where}.{name}" if where else name) from None
 
@@ -99,8 +106,9 @@ def changes_at(key: Key, node: Node, place: Place) -> list[Change]:
         raise SpecError("is an empty section; leave it out or give it keys", line=place.line, key=place.key)
     tag = node.value.get(key.tag) if key.tag else None
     changes = [Change(key.path, tag.plain() if tag else None, place, opens=True)]
+    named = key.variant({key.tag: tag.value}) if key.tag and tag else None
     for name, below in node.value.items():
-        changes += read_change(name, below, place.key, place.layer, key.path)
+        changes += read_change(name, below, place.key, place.layer, key.path, named)
     return changes
 
 
@@ -182,7 +190,7 @@ class Overlay:
         section = self._open(change.path[:-1])
         name = change.path[-1]
         if change.opens:
-            key = lookup(change.path)
+            key = KEYS[change.path]
             below = _written_out(change.path, section[name]) if name in section else {}
             before = key.variant(below)
             named = key.variant({key.tag: change.value}) if key.tag and change.value is not None else before
@@ -232,7 +240,7 @@ class Overlay:
 
 
 def _written_out(path: Path, section: Any) -> dict[str, Any]:
-    return section if isinstance(section, dict) else lookup(path).expand(section)
+    return section if isinstance(section, dict) else KEYS[path].expand(section)
 
 
 def _spec_error(problem: Problem, place: Place) -> SpecError:

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
 from rnnctl.cells.catalogue import CELLS
 from rnnctl.cells.rnn.section import RnnSection
-from rnnctl.section import PER_RUN, Section, default_name, named
+from rnnctl.section import PER_RUN, Section, also_called, default_name, named
 from rnnctl.study.check import Check, Stop
 from rnnctl.study.former import with_current_names, with_former_names
 from rnnctl.study.train import Train
@@ -31,16 +32,39 @@ else:
 
 ID_VERSION = "r1"
 
+# What other tools write in a configuration and rnnctl on the command line.
+_DEVICE = ("device", "devices", "gpu", "gpus", "num_gpus", "use_gpu", "cuda", "use_cuda", "accelerator", "strategy")
+_WORKERS = ("workers", "num_workers", "n_workers", "n_jobs", "num_processes", "threads", "num_threads")
+_CHECKPOINTS = ("checkpoint", "checkpoints", "checkpoint_every", "checkpoint_interval", "save_every", "save_interval")
+_FOLDERS = ("output_dir", "out_dir", "save_dir", "log_dir", "logdir", "results_dir", "checkpoint_dir", "workspace")
+_SECTIONS = ("study", "about", "cases", "grid", "zip", "random", "exclude", "when", "seeds", "refine")
+
 
 class RunSpec(Section):
     """One run. Equal specs are the same run, wherever they were written."""
 
-    task: Annotated[Task, BeforeValidator(named)] = Field(description="what is to be learned")
-    model: Annotated[Model, default_name("rnn")] = Field(RnnSection(), description="the recurrent cell")
-    train: Train = Field(Train(), description="how it is trained")
-    check: Check = Field(Check(), description="when it is validated and diagnosed")
+    task: Annotated[Task, BeforeValidator(named), also_called("problem", "dataset", "data")] = Field(
+        description="what is to be learned"
+    )
+    model: Annotated[Model, default_name("rnn"), also_called("cell", "network", "net", "architecture")] = Field(
+        RnnSection(), description="the recurrent cell"
+    )
+    train: Annotated[Train, also_called("training", "trainer")] = Field(Train(), description="how it is trained")
+    check: Annotated[Check, also_called("eval", "evaluation", "validate", "val")] = Field(
+        Check(), description="when it is validated and diagnosed"
+    )
     stop: Annotated[Stop, PER_RUN] = Field(Stop(), description="when it ends before its budget is used up")
-    seed: Annotated[int, PER_RUN] = Field(1, ge=0, description="seed of initial weights and training data")
+    seed: Annotated[int, PER_RUN, also_called("random_seed", "manual_seed", "rng_seed", "random_state")] = Field(
+        1, ge=0, description="seed of initial weights and training data"
+    )
+
+    not_keys: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(_DEVICE, "the command line says where runs are trained: rnnctl train --device cuda"),
+        **dict.fromkeys(_WORKERS, "the command line says how many processes train: rnnctl train --workers 2"),
+        **dict.fromkeys(_CHECKPOINTS, "runs are saved by the clock: rnnctl train --checkpoint-seconds 20"),
+        **dict.fromkeys(_FOLDERS, "results are kept in the workspace, which the command line names: --workspace DIR"),
+        **dict.fromkeys(_SECTIONS, "it is a section of the file, beside base"),
+    }
 
     @model_validator(mode="before")
     @classmethod

@@ -16,17 +16,11 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 from pydantic import BeforeValidator, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
-from rnnctl.section import DERIVED, Path, Section
-from rnnctl.study.errors import SpecError
-from rnnctl.study.former import moved
+from rnnctl.section import DERIVED, AlsoCalled, Path, Section
 from rnnctl.study.run import RunSpec
-from rnnctl.words import nearest
 
 TAGS = ("name", "style")
-
-
-class UnknownKey(SpecError):
-    """There is no such key. `allowed` has the names that are possible in its place."""
+TAGS_ALSO_CALLED = ("type", "kind")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +51,23 @@ class Key:
     def derived(self) -> bool:
         """Whether its value follows from other keys and the data that they name."""
         return any(DERIVED in info.metadata for info in self.fields)
+
+    @property
+    def also_called(self) -> frozenset[str]:
+        """What other tools call the key."""
+        names = (name for mark in self._other_names() for name in mark.names)
+        return frozenset((*names, *(TAGS_ALSO_CALLED if self.path[-1] in TAGS else ())))
+
+    @property
+    def words_also_called(self) -> dict[str, str]:
+        """What other tools call the words that the key can be, or the variants of the section: name -> our word."""
+        marks = list(self._other_names())
+        if self.tag:
+            marks += KEYS[*self.path, self.tag]._other_names()
+        return {other: word for mark in marks for other, word in mark.words.items()}
+
+    def _other_names(self) -> Iterator[AlsoCalled]:
+        return (mark for info in self.fields for mark in info.metadata if isinstance(mark, AlsoCalled))
 
     @property
     def takes_whole_numbers(self) -> bool:
@@ -175,21 +186,6 @@ def names_below(path: Path) -> list[str]:
     return [key[-1] for key in KEYS if key[:-1] == path]
 
 
-def lookup(path: Path) -> Key:
-    """Return the key at a path. Raise UnknownKey, with the nearest right name, if there is none."""
-    if path in KEYS:
-        return KEYS[path]
-    depth = next(d for d in range(len(path)) if path[: d + 1] not in KEYS)
-    siblings = names_below(path[:depth])
-    wrong = path[depth]
-    if current := moved(path):
-        raise UnknownKey(current, key=".".join(path))
-    elsewhere = {key[-1]: ".".join(key) for key in reversed(KEYS)}
-    meant = nearest(wrong, siblings) or elsewhere.get(wrong) or elsewhere.get(nearest(wrong, elsewhere) or "")
-    where = f" under {'.'.join(path[:depth])}" if depth else ""
-    raise UnknownKey(f"there is no key {wrong or '(empty)'}{where}", allowed=siblings, meant=meant)
-
-
 def tags_of(key: Key) -> list[str]:
     """Return the names of all variants of a section."""
     if key.tag is None:
@@ -201,6 +197,12 @@ def tags_of_variant(model: type[Section]) -> tuple[str, ...]:
     """Return the names of a variant of a section."""
     names: tuple[str, ...] = get_args(_tag_type(model))
     return names
+
+
+def owners(path: Path) -> str:
+    """Return the names of the variants that have a key, separated by commas."""
+    models = [model for model in KEYS[path[:-1]].variants if path[-1] in model.model_fields]
+    return ", ".join(name for model in models for name in tags_of_variant(model))
 
 
 def choices(path: Path) -> list[str]:

@@ -5,7 +5,8 @@ Short forms stand for sections: `clip: 1.0`, `clip: none`, `omega: 0.5`, `optimi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -13,7 +14,7 @@ from rnnctl.optimizers.catalogue import OPTIMIZERS
 from rnnctl.optimizers.sgd import SgdSection
 from rnnctl.schedules.catalogue import SCHEDULES
 from rnnctl.schedules.constant import ConstantSection
-from rnnctl.section import LATER, PER_RUN, Dtype, NotNegative, Section, default_name, named
+from rnnctl.section import LATER, PER_RUN, Dtype, NotNegative, Section, also_called, default_name, named
 
 if TYPE_CHECKING:
     from rnnctl.optimizers.section import OptimizerSection as Optimizer
@@ -28,14 +29,16 @@ class Rescale(Section):
     A non-finite gradient shrinks W_hh (in a gated cell, all recurrent matrices) instead.
     """
 
-    style: Literal["rescale"] = "rescale"
-    cutoff: float = Field(1.0, gt=0, description="norm from which the gradient is scaled down")
+    style: Annotated[Literal["rescale"], also_called(rescale=("norm", "true", "clip", "global_norm"))] = "rescale"
+    cutoff: Annotated[float, also_called("max_norm", "threshold", "norm", "value")] = Field(
+        1.0, gt=0, description="norm from which the gradient is scaled down"
+    )
 
 
 class NoClip(Section):
     """Neither clipping nor the guard against non-finite gradients."""
 
-    style: Literal["none"] = "none"
+    style: Annotated[Literal["none"], also_called(none=("false", "no", "off", "null", "inf", "0"))] = "none"
 
 
 def _clip(value: Any) -> Any:
@@ -54,7 +57,9 @@ class Omega(Section):
     Its weight is alpha, or alpha / t for a `1/t` decay, where t counts periods of `period` updates, from 1.
     """
 
-    alpha: NotNegative = Field(0.0, description="weight of the regulariser")
+    alpha: Annotated[NotNegative, also_called("lambda", "weight", "strength", "coefficient")] = Field(
+        0.0, description="weight of the regulariser"
+    )
     decay: Literal["constant", "1/t"] = Field("constant", description="how the weight changes with the updates")
     period: int = Field(1, ge=1, description="updates after which the weight falls to a half, then a third, ...")
     bound: float = Field(1e-20, gt=0, description="time steps whose squared gradient norm is below this do not count")
@@ -68,35 +73,83 @@ def _omega(value: Any) -> Any:
     return {"alpha": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+_UPDATES = (
+    "max_steps",
+    "num_steps",
+    "n_steps",
+    "max_iters",
+    "num_iterations",
+    "n_updates",
+    "num_updates",
+    "max_updates",
+)
+_SCHEDULE = ("schedule", "lr_schedule", "learning_rate_schedule", "sched", "annealing")
+_CLIP = ("clip_grad", "clip_grad_norm", "clip_norm", "clipnorm", "global_clipnorm", "gradient_clip_val", "clip_value")
+_DOUBLE = ("double", "fp64", "f64", "64")
+_WEIGHT_DECAY = ("weight_decay", "wd", "l2", "l1", "weight_l2", "decay")
+
+
 class Train(Section):
     """How a run is trained."""
 
-    updates: Annotated[int, PER_RUN] = Field(50_000, ge=1, description="number of updates at most")
-    batch: int = Field(20, ge=1, description="sequences in a training batch")
-    optimizer: Annotated[Optimizer, BeforeValidator(named)] = Field(
+    updates: Annotated[int, PER_RUN, also_called("steps", "iterations", "iters", "budget", *_UPDATES)] = Field(
+        50_000, ge=1, description="number of updates at most"
+    )
+    batch: Annotated[int, also_called("batch_size", "bs", "minibatch", "mini_batch_size", "train_batch_size")] = Field(
+        20, ge=1, description="sequences in a training batch"
+    )
+    optimizer: Annotated[Optimizer, BeforeValidator(named), also_called("optim", "optimiser", "algorithm")] = Field(
         SgdSection(), description="what turns gradients into changes of the weights"
     )
-    lr: Annotated[float, PER_RUN] = Field(0.01, gt=0, description="learning rate")
-    rate: Annotated[Schedule, default_name("constant"), PER_RUN, LATER] = Field(
-        ConstantSection(), description="how the learning rate changes with the updates"
+    lr: Annotated[float, PER_RUN, also_called("learning_rate", "eta", "step_size", "initial_lr", "base_lr")] = Field(
+        0.01, gt=0, description="learning rate"
     )
-    clip: Annotated[Annotated[Rescale | NoClip, Field(discriminator="style")], BeforeValidator(_clip), PER_RUN] = Field(
-        Rescale(), description="what happens to gradients above a norm; a number is that norm"
+    rate: Annotated[
+        Schedule, default_name("constant"), PER_RUN, LATER, also_called("scheduler", "lr_scheduler", *_SCHEDULE)
+    ] = Field(ConstantSection(), description="how the learning rate changes with the updates")
+    clip: Annotated[
+        Annotated[Rescale | NoClip, Field(discriminator="style")],
+        BeforeValidator(_clip),
+        PER_RUN,
+        also_called("clipping", "grad_clip", "gradient_clip", "max_grad_norm", *_CLIP),
+    ] = Field(Rescale(), description="what happens to gradients above a norm; a number is that norm")
+    omega: Annotated[
+        Omega, BeforeValidator(_omega), PER_RUN, also_called("regularizer", "regulariser", "regularization")
+    ] = Field(Omega(), description="the regulariser Omega; a number is its weight")
+    dtype: Annotated[Dtype, also_called(float32=("float", "single", "fp32", "f32", "32"), float64=_DOUBLE)] = Field(
+        "float32", description="precision of weights, states and gradients"
     )
-    omega: Annotated[Omega, BeforeValidator(_omega), PER_RUN] = Field(
-        Omega(), description="the regulariser Omega; a number is its weight"
-    )
-    dtype: Dtype = Field("float32", description="precision of weights, states and gradients")
-    precision: Annotated[Literal["ieee", "tf32"], LATER] = Field(
+    precision: Annotated[Literal["ieee", "tf32"], LATER, also_called("matmul_precision", ieee=("highest",))] = Field(
         "ieee",
         description="how a GPU multiplies float32 matrices: exactly rounded factors, or tf32, factors of 10 bits on "
         "tensor cores; a CPU always multiplies exactly rounded factors",
     )
-    bptt: Annotated[Annotated[int, Field(ge=1)] | Literal["full"], LATER] = Field(
+    bptt: Annotated[
+        Annotated[int, Field(ge=1)] | Literal["full"],
+        LATER,
+        also_called("tbptt", "bptt_steps", "truncation", "unroll", full=("none", "null", "all", "inf", "off")),
+    ] = Field(
         "full",
         description="time steps that the gradient goes back; a number cuts each batch into pieces of so many steps, "
         "with an update for each, and carries the state on as a constant",
     )
+
+    not_keys: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(
+            ("epochs", "num_epochs", "n_epochs", "max_epochs"), "training is counted in updates: set train.updates"
+        ),
+        **dict.fromkeys(_WEIGHT_DECAY, "the one regulariser is train.omega"),
+        **dict.fromkeys(("loss", "criterion", "loss_fn", "objective"), "the task decides what the loss is"),
+        **dict.fromkeys(
+            ("amp", "mixed_precision", "fp16", "bf16"), "training is in float32 or float64, see train.dtype"
+        ),
+        **dict.fromkeys(("warmup", "warmup_steps"), "train.rate says how the learning rate changes"),
+        **dict.fromkeys(
+            ("accumulate_grad_batches", "gradient_accumulation_steps"),
+            "every update takes one batch, of train.batch sequences",
+        ),
+        **dict.fromkeys(("shuffle", "drop_last"), "batches are drawn at random, each from its run's own seed"),
+    }
 
     def learning_rate(self, update: int) -> float:
         """Return the learning rate of an update, counted from 1."""

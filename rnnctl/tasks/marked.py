@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from rnnctl.question import Question
+from rnnctl.section import also_called
 from rnnctl.tasks.base import Baseline, Batch, GeneratedTask, Plateaus
 from rnnctl.tasks.lengths import drawn_length
 from rnnctl.tasks.section import LengthsSection
@@ -40,8 +41,13 @@ class MarkedSection(LengthsSection):
     Martens and Sutskever (2011) ask for an absolute error of .04, which is five times as strict.
     """
 
-    name: Literal["addition", "multiplication"]
-    tolerance: float = Field(0.2, gt=0, description="absolute error beyond which an answer is wrong")
+    name: Annotated[
+        Literal["addition", "multiplication"],
+        also_called(addition=("adding", "adding_problem", "add", "sum"), multiplication=("mul", "multiply", "product")),
+    ]
+    tolerance: Annotated[float, also_called("tol", "threshold")] = Field(
+        0.2, gt=0, description="absolute error beyond which an answer is wrong"
+    )
 
     LEAST: ClassVar[int] = 10
     real_inputs: ClassVar[bool] = True
@@ -53,7 +59,7 @@ class MarkedSection(LengthsSection):
 class XorSection(LengthsSection):
     """The exclusive or of two marked bits, laid out as in addition. Martens and Sutskever 2011."""
 
-    name: Literal["xor"]
+    name: Annotated[Literal["xor"], also_called(xor=("exclusive_or", "parity"))]
 
     LEAST: ClassVar[int] = 10
     real_inputs: ClassVar[bool] = True

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from rnnctl.question import Question
+from rnnctl.section import also_called
 from rnnctl.tasks.base import Baseline, Batch, GeneratedTask, Plateaus
 from rnnctl.tasks.lengths import drawn_length
 from rnnctl.tasks.section import BYTE, LengthsSection
@@ -29,10 +30,16 @@ class MemorizationSection(LengthsSection):
     The whole sequence has length + 2 positions steps.
     """
 
-    name: Literal["memorization"]
+    name: Annotated[
+        Literal["memorization"], also_called(memorization=("copy", "copying", "copy_memory", "memory", "recall"))
+    ]
     # The blank and the trigger are two more symbols.
-    values: int = Field(5, ge=2, le=BYTE - 2, description="number of different symbols in a pattern")
-    positions: int = Field(10, ge=1, description="number of symbols in a pattern")
+    values: Annotated[int, also_called("symbols", "n_symbols", "num_symbols", "alphabet")] = Field(
+        5, ge=2, le=BYTE - 2, description="number of different symbols in a pattern"
+    )
+    positions: Annotated[int, also_called("pattern_length", "n_positions", "bits")] = Field(
+        10, ge=1, description="number of symbols in a pattern"
+    )
     patterns: Literal["random", "all"] = Field(
         "random", description="drawn at random, or all there are, equally often in each batch"
     )

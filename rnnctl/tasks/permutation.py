@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from rnnctl.question import Question
+from rnnctl.section import also_called
 from rnnctl.tasks.base import Baseline, Batch, GeneratedTask, Plateaus
 from rnnctl.tasks.lengths import drawn_length
 from rnnctl.tasks.section import BYTE, LengthsSection
@@ -25,8 +26,10 @@ FIRST = 2  # number of symbols that can be the first; the others are numbered fr
 class PermutationSection(LengthsSection):
     """The first symbol, 0 or 1, is to be named after a sequence of others."""
 
-    name: Literal["permutation"]
-    symbols: int = Field(100, ge=3, le=BYTE, description="number of different symbols")
+    name: Annotated[Literal["permutation"], also_called(permutation=("random_permutation",))]
+    symbols: Annotated[int, also_called("n_symbols", "num_symbols", "alphabet")] = Field(
+        100, ge=3, le=BYTE, description="number of different symbols"
+    )
     predict: Literal["last", "every"] = Field(
         "last", description="answer at the last step alone, or the next symbol at every step"
     )

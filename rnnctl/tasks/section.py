@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from rnnctl.section import Section
+from rnnctl.section import Section, also_called
 
 if TYPE_CHECKING:
     from rnnctl.question import Question
     from rnnctl.tasks.base import Task
 
 BYTE = 256  # number of symbols that a byte can store
+
+# What other tools call the length of sequences; see rnnctl.section.also_called.
+LENGTH = ("length", "seq_len", "sequence_length", "seq_length", "timesteps", "T")
 
 
 class Sizes(NamedTuple):
@@ -119,8 +122,10 @@ class TaskSection(Section, ABC):
 class LengthsSection(TaskSection, ABC):
     """A task whose sequences are generated at a length that is drawn for every batch."""
 
-    min_length: int = Field(50, description="least length of a batch's sequences")
-    max_length: int = Field(
+    min_length: Annotated[int, also_called(*LENGTH, "min_len", "min_seq_len", "length_min")] = Field(
+        50, description="least length of a batch's sequences"
+    )
+    max_length: Annotated[int, also_called(*LENGTH, "max_len", "max_seq_len", "length_max")] = Field(
         200, description="lengths are drawn below this one; equal to min_length, it fixes the length"
     )
 

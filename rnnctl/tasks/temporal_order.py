@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 
 from rnnctl.question import Question
+from rnnctl.section import also_called
 from rnnctl.tasks.base import Baseline, Batch, GeneratedTask, Plateaus
 from rnnctl.tasks.lengths import drawn_length
 from rnnctl.tasks.section import LengthsSection
@@ -27,7 +28,10 @@ STARTS = {"temporal_order": (0.1, 0.5), "temporal_order_3": (0.1, 0.3, 0.6)}
 class TemporalOrderSection(LengthsSection):
     """Which two (or three) symbols were there, in their order? Pascanu, Mikolov and Bengio 2013, section 4.1."""
 
-    name: Literal["temporal_order", "temporal_order_3"]
+    name: Annotated[
+        Literal["temporal_order", "temporal_order_3"],
+        also_called(temporal_order_3=("3_symbols", "temporal_order_3bit")),
+    ]
 
     LEAST: ClassVar[int] = 10
     real_inputs: ClassVar[bool] = False

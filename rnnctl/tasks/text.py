@@ -26,9 +26,9 @@ from rnnctl.corpora.floors import Floors, NGrams
 from rnnctl.corpora.splits import SPLITS, Windows, fractions_of
 from rnnctl.corpora.tokens import Tokens, tokens_of
 from rnnctl.question import Question
-from rnnctl.section import DERIVED, HOST, PLACE, Mark
+from rnnctl.section import DERIVED, HOST, PLACE, Mark, also_called
 from rnnctl.tasks.base import Baseline, Batch, Plateaus
-from rnnctl.tasks.section import BYTE, Sizes, TaskSection
+from rnnctl.tasks.section import BYTE, LENGTH, Sizes, TaskSection
 
 QUESTION = Question(every_step=True, judged="each")
 FLOOR_BYTES = 24  # measured
@@ -42,28 +42,42 @@ class TextSection(TaskSection):
     not part of a run's identity. A spec that is read back is not changed, whatever lies at that place by then.
     """
 
-    name: Literal["text"]
-    corpus: Annotated[str, PLACE] = Field(
+    name: Annotated[
+        Literal["text"], also_called(text=("language_model", "lm", "language_modeling", "char_rnn", "corpus"))
+    ]
+    corpus: Annotated[str, PLACE, also_called("file", "path", "data_path", "data_dir", "filename", "dataset")] = Field(
         STDLIB, description="a file, a folder, or stdlib, the source of Python's standard library"
     )
     sha256: Annotated[str | None, DERIVED] = Field(
         None, description="hash of the text; found when the study is registered"
     )
-    level: Literal["bytes", "chars", "bpe"] = Field(
-        "bytes", description="what a symbol is: a byte, a character, or a token of byte pair encoding"
+    level: Annotated[
+        Literal["bytes", "chars", "bpe"],
+        also_called(
+            "tokenizer", "tokens", chars=("character", "char_level"), bpe=("words", "word", "subword", "tokens")
+        ),
+    ] = Field("bytes", description="what a symbol is: a byte, a character, or a token of byte pair encoding")
+    vocabulary: Annotated[int | None, also_called("vocab", "vocab_size", "n_vocab", "num_tokens")] = Field(
+        None, gt=BYTE, le=2**16, description="number of tokens of level bpe"
     )
-    vocabulary: int | None = Field(None, gt=BYTE, le=2**16, description="number of tokens of level bpe")
     vocabulary_sha256: Annotated[str | None, DERIVED] = Field(
         None, description="hash of the vocabulary of level bpe; found when the study is registered"
     )
-    window: int = Field(100, ge=1, description="symbols in a window")
-    state: Literal["reset", "carried"] = Field(
-        "reset", description="whether training windows begin without a state or go on from the window before"
+    window: Annotated[int, also_called(*LENGTH, "block_size", "context", "context_length", "chunk_len")] = Field(
+        100, ge=1, description="symbols in a window"
     )
-    validation: Annotated[float, HOST] = Field(
+    state: Annotated[
+        Literal["reset", "carried"],
+        also_called(
+            "stateful", carried=("carry", "keep", "kept", "stateful", "true"), reset=("zero", "false", "stateless")
+        ),
+    ] = Field("reset", description="whether training windows begin without a state or go on from the window before")
+    validation: Annotated[float, HOST, also_called("val", "val_split", "validation_split", "val_fraction")] = Field(
         0.05, gt=0, lt=1, description="share of the text held out for validation"
     )
-    test: Annotated[float, HOST] = Field(0.05, gt=0, lt=1, description="share of the text held out for test")
+    test: Annotated[float, HOST, also_called("test_split", "test_size", "test_fraction")] = Field(
+        0.05, gt=0, lt=1, description="share of the text held out for test"
+    )
 
     real_inputs: ClassVar[bool] = False
     hashes: ClassVar[tuple[str, ...]] = ("sha256", "vocabulary_sha256")

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from rnnctl.study.schema import KEYS, UnknownKey, lookup, short_name
+from rnnctl.study.lookup import UnknownKey, lookup
+from rnnctl.study.schema import KEYS, short_name
 
 
 def test_every_short_name_stands_for_one_key():

@@ -6,12 +6,13 @@ Row-vector convention: a row of W_hh holds a unit's outgoing connections.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
 from rnnctl.cells.base.section import InitSection, Shapes
+from rnnctl.section import also_called
 
 Weights = dict[str, np.ndarray]
 MatrixShapes = Mapping[str, tuple[int, ...]]
@@ -45,7 +46,7 @@ def glorot_uniform(rng: np.random.Generator, gain: float, shapes: MatrixShapes) 
 class OrthogonalInit(InitSection):
     """Recurrent matrices orthogonal times gain; the other matrices Glorot uniform; biases 0."""
 
-    name: Literal["orthogonal"] = "orthogonal"
+    name: Annotated[Literal["orthogonal"], also_called(orthogonal=("ortho", "orth"))] = "orthogonal"
     gain: float = Field(1.0, gt=0, description="factor of the recurrent matrices")
 
     def draw(self, rng: np.random.Generator, shapes: Shapes, recurrent: Sequence[str]) -> Weights:
@@ -61,7 +62,7 @@ class OrthogonalInit(InitSection):
 class XavierInit(InitSection):
     """All matrices Glorot uniform times gain; biases 0 (Glorot and Bengio 2010, eq. 16)."""
 
-    name: Literal["xavier"] = "xavier"
+    name: Annotated[Literal["xavier"], also_called(xavier=("glorot", "glorot_uniform", "xavier_uniform"))] = "xavier"
     gain: float = Field(1.0, gt=0, description="factor of all matrices")
 
     def draw(self, rng: np.random.Generator, shapes: Shapes, recurrent: Sequence[str]) -> Weights:

@@ -23,6 +23,11 @@ SLICE = 50
 
 Shapes = Sequence[tuple[str, tuple[int, ...]]]
 
+# What other tools call the keys that every cell has; see rnnctl.section.also_called.
+CELL = ("cell", "cell_type", "rnn_type", "rnn_mode")
+HIDDEN = ("hidden_size", "hidden_dim", "hidden_units", "n_hidden", "num_hidden", "nhid", "units", "num_units", "size")
+INIT = ("initializer", "initialization", "initialisation", "weight_init", "recurrent_initializer", "kernel_initializer")
+
 
 class InitSection(Section, ABC):
     """How initial weights are drawn. Biases start at zero, unless the cell's section or the init says otherwise."""
@@ -48,6 +53,15 @@ class CellSection(Section, ABC):
     name: str
     hidden: int
     init: InitSection
+
+    # Names that other tools have for what is no key here, each with what there is instead.
+    not_keys: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("dropout", "recurrent_dropout"), "the one regulariser is train.omega"),
+        **dict.fromkeys(("input_size", "output_size", "n_inputs", "n_outputs"), "it follows from the task"),
+        "bidirectional": "networks read forward in time only",
+        "batch_first": "the first axis is always time",
+        "bias": "every cell has its biases",
+    }
 
     has_omega: ClassVar[bool]  # whether the regulariser Omega is defined for the cell
     takes_reals: ClassVar[bool]  # whether inputs may be real numbers; symbols are always taken

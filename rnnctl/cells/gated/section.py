@@ -9,9 +9,9 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from rnnctl.cells.base.inits import Weights, linear_uniform
-from rnnctl.cells.base.section import CellSection, InitSection, Shapes
+from rnnctl.cells.base.section import HIDDEN, INIT, CellSection, InitSection, Shapes
 from rnnctl.kernels.gpu.launch import TILE, blocks
-from rnnctl.section import PER_RUN, default_name
+from rnnctl.section import PER_RUN, also_called, default_name
 
 if TYPE_CHECKING:
     from rnnctl.cells.gated.equations import Gated
@@ -53,11 +53,13 @@ class GatedSection(CellSection):
     """
 
     name: Literal["gated"] = "gated"
-    hidden: int = Field(256, ge=1, description="number of units in each layer")
-    init: Annotated[LinearInit, default_name("linear"), PER_RUN] = Field(
+    hidden: Annotated[int, also_called(*HIDDEN)] = Field(256, ge=1, description="number of units in each layer")
+    init: Annotated[LinearInit, default_name("linear"), PER_RUN, also_called(*INIT)] = Field(
         LinearInit(), description="how initial weights are drawn"
     )
-    layers: int = Field(2, ge=1, description="number of layers")
+    layers: Annotated[int, also_called("num_layers", "n_layers", "nlayers", "depth")] = Field(
+        2, ge=1, description="number of layers"
+    )
     input_gate: bool = Field(False, description="whether gates scale the input and the old state")
     state_gate: bool = Field(True, description="whether a gate mixes new content with the old state")
     forget_gate: bool = Field(True, description="whether a gate scales the new state")

@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from rnnctl.cells.base.inits import OrthogonalInit, Weights, XavierInit, matrices, normal
-from rnnctl.cells.base.section import CellSection, InitSection, Shapes
-from rnnctl.section import PER_RUN, Real, default_name
+from rnnctl.cells.base.section import HIDDEN, INIT, CellSection, InitSection, Shapes
+from rnnctl.section import PER_RUN, Real, also_called, default_name
 
 if TYPE_CHECKING:
     from rnnctl.cells.gru.equations import Gru
@@ -40,8 +40,8 @@ class GruSection(CellSection):
     """The GRU: h_t = (1 - z) h_{t-1} + z n, the reset gate acts before the product."""
 
     name: Literal["gru"] = "gru"
-    hidden: int = Field(50, ge=1, description="number of hidden units")
-    init: Annotated[GruInit, default_name("course"), PER_RUN] = Field(
+    hidden: Annotated[int, also_called(*HIDDEN)] = Field(50, ge=1, description="number of hidden units")
+    init: Annotated[GruInit, default_name("course"), PER_RUN, also_called(*INIT)] = Field(
         CourseInit(), description="how initial weights are drawn"
     )
     update_bias: Annotated[Real, PER_RUN] = Field(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field
 
 from rnnctl.cells.base.inits import OrthogonalInit, XavierInit
-from rnnctl.cells.base.section import CellSection
-from rnnctl.section import PER_RUN, Real, default_name
+from rnnctl.cells.base.section import HIDDEN, INIT, CellSection
+from rnnctl.section import PER_RUN, Real, also_called, default_name
 
 if TYPE_CHECKING:
     from rnnctl.cells.lstm.equations import Lstm
@@ -21,8 +21,8 @@ class LstmSection(CellSection):
     """The LSTM with input, forget and output gates, without peepholes."""
 
     name: Literal["lstm"] = "lstm"
-    hidden: int = Field(50, ge=1, description="number of hidden units")
-    init: Annotated[LstmInit, default_name("orthogonal"), PER_RUN] = Field(
+    hidden: Annotated[int, also_called(*HIDDEN)] = Field(50, ge=1, description="number of hidden units")
+    init: Annotated[LstmInit, default_name("orthogonal"), PER_RUN, also_called(*INIT)] = Field(
         OrthogonalInit(), description="how initial weights are drawn"
     )
     forget_bias: Annotated[Real, PER_RUN] = Field(1.0, description="initial bias of the forget gate")

@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from rnnctl.cells.base.inits import OrthogonalInit, Weights, XavierInit, matrices, normal, spectral_radius
-from rnnctl.cells.base.section import CellSection, InitSection, Shapes
-from rnnctl.section import HOST, PER_RUN, default_name, named
+from rnnctl.cells.base.section import CELL, HIDDEN, INIT, CellSection, InitSection, Shapes
+from rnnctl.section import HOST, PER_RUN, also_called, default_name, named
 
 if TYPE_CHECKING:
     from rnnctl.cells.rnn.equations import Rnn
@@ -43,12 +43,14 @@ class SmartTanhInit(InitSection):
     A row holds a unit's outgoing connections, as in the authors' program (their paper says incoming).
     """
 
-    name: Literal["smart_tanh"] = "smart_tanh"
+    name: Annotated[Literal["smart_tanh"], also_called(smart_tanh=("sparse", "sparse_tanh", "smart"))] = "smart_tanh"
     std: float = Field(0.01, gt=0, description="standard deviation of all matrices before W_hh is thinned out")
-    connections: Annotated[int | float, HOST] = Field(
+    connections: Annotated[int | float, HOST, also_called("sparsity", "density", "fan_in", "n_connections")] = Field(
         15, description="entries kept in each row of W_hh: a count (15), or a share of the row (0.3), rounded"
     )
-    spectral_radius: float = Field(0.95, gt=0, description="spectral radius that W_hh is rescaled to")
+    spectral_radius: Annotated[float, also_called("rho", "radius")] = Field(
+        0.95, gt=0, description="spectral radius that W_hh is rescaled to"
+    )
 
     @model_validator(mode="after")
     def _connections_in_range(self) -> SmartTanhInit:
@@ -88,14 +90,17 @@ RnnInit = Annotated[
 class RnnSection(CellSection):
     """The vanilla RNN; its activation defaults to tanh, or to sigmoid under the init of that name."""
 
-    name: Literal["rnn"] = "rnn"
-    hidden: int = Field(50, ge=1, description="number of hidden units")
-    init: Annotated[RnnInit, default_name("smart_tanh"), PER_RUN] = Field(
+    name: Annotated[
+        Literal["rnn"], also_called(*CELL, rnn=("vanilla", "elman", "simple_rnn", "vanilla_rnn", "srn"))
+    ] = "rnn"
+    hidden: Annotated[int, also_called(*HIDDEN)] = Field(50, ge=1, description="number of hidden units")
+    init: Annotated[RnnInit, default_name("smart_tanh"), PER_RUN, also_called(*INIT)] = Field(
         SmartTanhInit(), description="how initial weights are drawn"
     )
-    activation: Literal["tanh", "sigmoid", "relu", "identity"] = Field(
-        "tanh", description="activation of the hidden units; sigmoid by default under the init of that name"
-    )
+    activation: Annotated[
+        Literal["tanh", "sigmoid", "relu", "identity"],
+        also_called("nonlinearity", "activation_fn", "act", identity=("linear", "none"), sigmoid=("logistic",)),
+    ] = Field("tanh", description="activation of the hidden units; sigmoid by default under the init of that name")
 
     has_omega: ClassVar[bool] = True
     takes_reals: ClassVar[bool] = True
