@@ -115,7 +115,7 @@ def test_other_seeds_add_replicates_and_stay_with_the_study(tmp_path):
     assert "tiny: 4 new runs, 2 known" in done.stderr
     assert counts(folder)["queued"] == 8
     script = rnnctl("export", "--commands", "tiny", cwd=folder, check=0).stdout
-    assert "seeds: [2, 3, 5]" in script + "".join(path.read_text() for path in folder.glob("exports/**/*.yaml"))
+    assert "seeds: [1, 2, 3, 5]" in script + "".join(path.read_text() for path in folder.glob("exports/**/*.yaml"))
     for wrong in ("2,x", "-1", "", "1.5"):
         done = rnnctl("init", "study.yaml", f"--seeds={wrong}", cwd=folder, check=2)
         one_line(done, f"--seeds {wrong}: whole numbers from 0")
