@@ -61,14 +61,12 @@ def _print(effects: Effects) -> None:
     out(f"{effects.label}, less is better{compared}; {runs}{several}")
     if effects.unfinished or effects.without_result:
         out(f"left out: {effects.unfinished} not finished, {effects.without_result} without a finite result")
-    for parameter in effects.hyperparameters:
-        if parameter.remark is not None:
-            out(parameter.remark)
     if not effects.hyperparameters:
         out("no hyper-parameter varies over these runs: there is nothing to compare")
         return
     _print_main_effects(effects)
     _print_comparisons(effects)
+    _print_following(effects)
     out()
     if effects.importance is None:
         out(f"Importance: not estimated, {effects.missing['importance']}")
@@ -124,6 +122,14 @@ def _print_comparisons(effects: Effects) -> None:
     for parameter in effects.hyperparameters:
         if parameter.values is not None:
             out(f"{parameter.name} has {parameter.values} values: no two configurations differ in it alone")
+
+
+def _print_following(effects: Effects) -> None:
+    if effects.following:
+        out()
+        out("Other hyper-parameters differ only because they follow from these")
+        for follower in effects.following:
+            out(f"  {follower.remark}")
 
 
 def _print_importance(importance: Importances, missing: Mapping[str, str]) -> None:
@@ -210,7 +216,7 @@ def _print_grouped(title: str, columns: Sequence[str], rows: Sequence[Sequence[s
 
 
 def _text(value: float | str) -> str:
-    from rnnctl.report.effects.trials import value_text
+    from rnnctl.report.effects.factors import value_text
 
     return value_text(value)
 

@@ -11,27 +11,28 @@ from rnnctl.lab.figures import DrawnFigures, folder_of, remove, save, title_of
 from rnnctl.lab.importances import Importances, importances
 from rnnctl.lab.records import inlined, named, unrecorded
 from rnnctl.lab.workspaces import check_threshold, selected
+from rnnctl.lab.written import keys_of
 from rnnctl.measures import MEASURES
 from rnnctl.report.effects.analysis import Analysis, analyse
+from rnnctl.report.effects.factors import Factor, Follower
 from rnnctl.report.effects.levels import Estimate
 from rnnctl.report.effects.pairs import Signs
 from rnnctl.report.effects.stability import Stability
-from rnnctl.report.effects.trials import Factor
 from rnnctl.report.results import Result, reference_of
 from rnnctl.report.units import check_comparable, measure_label
+from rnnctl.study.written import WrittenKeys
 from store import Store
 
 
 @dataclass(frozen=True)
 class HyperParameter:
-    """A hyper-parameter that varies. follow: others whose values follow from it, as `remark` says in words.
+    """A hyper-parameter that varies. follow: others whose values follow from it.
 
     values: how many numbers it has, if these are too many for two configurations to differ in it alone.
     """
 
     name: str
     follow: tuple[str, ...]
-    remark: str | None = unrecorded()
     values: int | None = unrecorded()
 
 
@@ -83,6 +84,7 @@ class Effects:
     without_result: int  # finished runs
     below: float | None
     hyperparameters: list[HyperParameter]
+    following: list[Follower]  # hyper-parameters that vary only because they follow from these
     main_effects: list[Effect]
     comparisons: list[Difference]
     importance: Importances | None
@@ -96,6 +98,7 @@ class Effects:
     several: bool = unrecorded()  # whether the runs are of several studies
     results: list[Result] = unrecorded()
     analysis: Analysis = unrecorded()
+    keys: WrittenKeys | None = unrecorded()  # that the studies of these runs set
 
 
 def effects(
@@ -127,7 +130,8 @@ def effects(
     except ValueError as error:
         hint = "or name a study, or --where task=..."
         raise LabError(f"{error}; {hint}", argument="by", value=by) from None
-    analysis = analyse(results, by, below)
+    keys = keys_of(store, {run.study for run in results})
+    analysis = analyse(results, by, below, keys)
     trials = analysis.trials
     floor, floor_label = reference_of(results, reference)
     return Effects(
@@ -138,6 +142,7 @@ def effects(
         without_result=len(finished) - len(trials.values),
         below=below,
         hyperparameters=[_hyper_parameter(factor) for factor in trials.factors],
+        following=trials.varied.followers,
         main_effects=[
             Effect(name=each.name, value=each.value, all=each.all, share_below=each.share_below, below=each.below)
             for each in analysis.main
@@ -169,6 +174,7 @@ def effects(
         several=len({run.study for run in results}) > 1,
         results=results,
         analysis=analysis,
+        keys=keys,
     )
 
 
@@ -176,7 +182,6 @@ def _hyper_parameter(factor: Factor) -> HyperParameter:
     return HyperParameter(
         name=factor.name,
         follow=factor.follow,
-        remark=factor.remark if factor.follow else None,
         values=len(factor.numbers) if factor.drawn else None,
     )
 
@@ -202,7 +207,14 @@ def draw(store: Store, effects: Effects) -> DrawnFigures | None:
             title=f"{title}: effects",
         )
     }
-    runs = Runs(effects.results, lambda run_ids, traces: {}, title=title, by=effects.result, below=effects.below)
+    runs = Runs(
+        effects.results,
+        lambda run_ids, traces: {},
+        title=title,
+        by=effects.result,
+        below=effects.below,
+        keys=effects.keys,
+    )
     for name in ("hyperparameters", "hyperparameters_below"):
         with suppress(NothingToDraw):
             figures[name] = KINDS[name].draw(runs)

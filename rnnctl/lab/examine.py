@@ -9,6 +9,7 @@ from rnnctl.lab.errors import LabError
 from rnnctl.lab.figures import DrawnFigures, folder_of, remove, save, title_of
 from rnnctl.lab.records import inlined, unrecorded
 from rnnctl.lab.workspaces import check_threshold, selected
+from rnnctl.lab.written import keys_of
 from rnnctl.measures import MEASURES
 from rnnctl.report.leaderboard import SORTABLE, Configuration, Spread, configurations, rank
 from rnnctl.report.parameters import complete_key
@@ -130,6 +131,7 @@ def draw(store: Store, examination: Examination) -> DrawnFigures:
         title=f"{title} (a selection)" if examination.partial else title,
         by=examination.by,
         below=examination.below,
+        keys=keys_of(store, {run.study for run in examination.every_run}),
     )
     remove(folder, EXAMINED)
     names = []

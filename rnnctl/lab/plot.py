@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.figures import safe_name, save
 from rnnctl.lab.workspaces import NamedRuns
+from rnnctl.lab.written import keys_of
 from rnnctl.report.figures import KINDS, Kind, NothingToDraw, Runs
 from rnnctl.report.results import Result
 from rnnctl.words import did_you_mean
@@ -63,6 +64,7 @@ def plot(
         title=named.title,
         at=at,
         layout=layout,
+        keys=keys_of(store, {named.study}),
     )
     if not runs.checked:
         which = "no run of it has" if named.whole else "it has not"

@@ -47,6 +47,12 @@ def _short_keys(path: tuple[str, ...]) -> tuple[str | None, str | None]:
     return (key.tag, key.number_key) if key else (None, None)
 
 
+def flat_name(path: Sequence[str]) -> str:
+    """Return the name that a key of a spec has among the hyper-parameters: `model` for model.name."""
+    *section, leaf = path
+    return ".".join(section if section and leaf in _short_keys(tuple(section)) else path)
+
+
 def varying(specs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the hyper-parameters that differ among these flat specs."""
     names = dict.fromkeys(name for spec in specs for name in spec)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,10 +17,11 @@ from rnnctl.section import Path
 from rnnctl.study.conditions import Condition, Rule, resolve
 from rnnctl.study.errors import SpecError
 from rnnctl.study.explain import Refuse
-from rnnctl.study.labels import compact, label, text
+from rnnctl.study.labels import label, text
 from rnnctl.study.overlay import Change, Overlay, Place, outermost_first
 from rnnctl.study.run import RunSpec
 from rnnctl.study.values import Option, written
+from rnnctl.study.written import WrittenKeys, below
 
 MAX_RUNS = 100_000
 
@@ -54,6 +54,13 @@ class Plan:
     axes: list[Axis]
     exclude: list[Condition] = field(default_factory=list)
     when: list[Rule] = field(default_factory=list)
+
+    @property
+    def keys(self) -> WrittenKeys:
+        """The keys that cases and axes set."""
+        return WrittenKeys.of(
+            (change for case in self.cases for change in case.changes), (axis.paths for axis in self.axes)
+        )
 
 
 @dataclass(frozen=True)
@@ -98,7 +105,7 @@ def expand(plan: Plan, *, identify: bool, refuse: Refuse | None = None) -> Expan
     if not candidates:
         place = plan.exclude[0].place
         raise SpecError(f"leaves no run: all {combinations:,} are excluded", line=place.line, key="exclude")
-    varied = [path for path in crossing.paths if len({text(c.values.get(path)) for c in candidates}) > 1]
+    varied = [path for path in crossing.keys.paths if len({text(c.values.get(path)) for c in candidates}) > 1]
     runs = []
     for run in candidates:
         settings = [(path, run.values[path]) for path in crossing.axis_paths if path in run.values]
@@ -115,13 +122,8 @@ class _Crossing:
         self.plan = plan
         self.identify = identify
         self.refuse = refuse
-        self.axis_paths = [path for axis in plan.axes for path in axis.paths]
-        case_paths = [change.path for case in plan.cases for change in case.changes if not change.opens]
-        self.paths = list(dict.fromkeys([*case_paths, *self.axis_paths]))
-        self.below = {
-            path: [other for other in self.axis_paths if other != path and _at_or_below(other, [path])]
-            for path in self.paths
-        }
+        self.keys = plan.keys
+        self.axis_paths = self.keys.of_axes
         self.effective: set[Path] = set()  # axis keys that some run of the study was left with
         self.used: set[tuple[int, int]] = set()  # (axis, option) in some run of the study
         self.excluding: set[int] = set()  # `exclude` entries that matched something
@@ -153,34 +155,18 @@ class _Crossing:
                     continue
                 gone = [rule.path for rule in dropped]
                 self.used.update(enumerate(picked))
-                self.effective.update(path for path in self.axis_paths if not _at_or_below(path, gone))
+                self.effective.update(path for path in self.axis_paths if not below(path, gone))
                 if spec.run_id in seen:
                     self.repeats[case_number] += not (dropped or seen[spec.run_id])
                     continue
                 seen[spec.run_id] = bool(dropped)
                 self.cases_with_runs.add(case_number)
-                yield _Candidate(spec, case, self._values(spec, gone))
+                yield _Candidate(spec, case, self.keys.values(spec, without=gone))
 
     def _is_excluded(self, settings: dict[str, Any]) -> bool:
         matching = [n for n, condition in enumerate(self.plan.exclude) if condition.holds(settings)]
         self.excluding.update(matching)
         return bool(matching)
-
-    def _values(self, spec: RunSpec, gone: list[Path]) -> dict[Path, Any]:
-        """Return the values of a run at the paths that vary, without keys that it lacks or that a rule dropped."""
-        paths = [path for path in self.paths if not _at_or_below(path, gone)]
-        values = self._compact_values(spec.canonical(), paths)
-        missing = [path for path in paths if path not in values]
-        if missing:  # keys that the run lacks, or that a canonical spec leaves out: added later, and at their default
-            values |= self._compact_values(spec.written_out(), missing)
-        return {path: values[path] for path in paths if path in values}
-
-    def _compact_values(self, settings: dict[str, Any], paths: Iterable[Path]) -> dict[Path, Any]:
-        values = {}
-        for path in paths:
-            with suppress(KeyError):
-                values[path] = compact(settings, path, self.below[path])
-        return values
 
     def warnings(self) -> list[tuple[Place, str]]:
         """Return what had no effect, in the order of the file. Call it after the last candidate."""
@@ -211,10 +197,6 @@ class _Crossing:
             elif self.repeats[number]:
                 yield case.place, f"runs that equal earlier ones, merged with them: {self.repeats[number]:,}"
             for change in case.changes:
-                above = [path for path in self.axis_paths if _at_or_below(change.path, [path])]
+                above = [path for path in self.axis_paths if below(change.path, [path])]
                 if above and not change.opens:
                     yield change.place, f"has no effect: {'.'.join(above[0])} is varied for all cases"
-
-
-def _at_or_below(path: Path, tops: Iterable[Path]) -> bool:
-    return any(path[: len(top)] == top for top in tops)

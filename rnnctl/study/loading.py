@@ -36,6 +36,7 @@ from rnnctl.study.recipe import Recipe, read_recipe
 from rnnctl.study.replicates import with_seeds
 from rnnctl.study.schema import KEYS, names_below, section_of_tag
 from rnnctl.study.values import DrawnRows, Option, read_draws, read_list, written
+from rnnctl.study.written import WrittenKeys
 from rnnctl.study.yaml import Node
 from rnnctl.words import nearest, shown
 
@@ -134,6 +135,14 @@ def recipe_of(source: str, file: str) -> Recipe | None:
         raise error.at(file=file) from None
 
 
+def written_keys(source: str, file: str) -> WrittenKeys:
+    """Return the keys that the cases and axes of a study set. Nothing is expanded. Raise SpecError."""
+    try:
+        return _Reader(yaml.parse(source).mapping, file).keys()
+    except SpecError as error:
+        raise error.at(file=file) from None
+
+
 def _recipe(sections: dict[str, Node], file: str) -> Recipe | None:
     if "refine" not in sections:
         return None
@@ -185,17 +194,24 @@ class _Reader:
     def study(self, source: str, identify: bool, refuse: Refuse | None) -> Study:
         self._check_sections()
         name, about = self._name(), self._about()
-        axes = [*self._zip(), *self._grid(), *self._random(), *self._seeds()]
-        _check_varied_once(axes)
+        plan = self.plan()
         recipe = _recipe(self.sections, self.file)
-        runs, varied, notes = expand(
-            Plan(self._base(), self._cases(), axes, exclude=self._exclude(), when=self._when()),
-            identify=identify,
-            refuse=refuse,
-        )
+        runs, varied, notes = expand(plan, identify=identify, refuse=refuse)
         notes = sorted([*self.notes, *notes, *self._oddities(runs)], key=lambda note: note[0].line)
         warnings = (str(SpecError(what, file=self.file, line=at.line, key=at.key)) for at, what in notes)
         return Study(name, about, self.file, source, tuple(runs), tuple(varied), tuple(dict.fromkeys(warnings)), recipe)
+
+    def keys(self) -> WrittenKeys:
+        """Return the keys that cases and axes set."""
+        self._check_sections()
+        self._name()
+        return self.plan().keys
+
+    def plan(self) -> Plan:
+        """Return the plan that `expand` takes."""
+        axes = [*self._zip(), *self._grid(), *self._random(), *self._seeds()]
+        _check_varied_once(axes)
+        return Plan(self._base(), self._cases(), axes, exclude=self._exclude(), when=self._when())
 
     def _oddities(self, runs: Iterable[LabelledRun]) -> list[tuple[Place, str]]:
         place = Place(BASE, self.sections["study"].line, "study")

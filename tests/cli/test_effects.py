@@ -70,7 +70,7 @@ def test_the_formula_comes_back_as_json(grid):
     actual = json.loads(rnnctl("effects", "grid", "--below", "0.6", "--json", cwd=grid, check=0).stdout)
     assert (actual["runs"], actual["configurations"], actual["unfinished"], actual["without_result"]) == (54, 18, 0, 0)
     assert [each["name"] for each in actual["hyperparameters"]] == [
-        "model.hidden", "train.lr", "train.clip", "train.omega",
+        "train.clip", "train.omega", "train.lr", "model.hidden",
     ]  # fmt: skip
     pairs = {(each["name"], each["from"], each["to"]): each for each in actual["comparisons"]}
     clip, omega = pairs["train.clip", 1.0, "none"], pairs["train.omega", 0.0, 2.0]

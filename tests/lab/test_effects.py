@@ -32,8 +32,8 @@ def test_values_of_a_hyper_parameter_are_compared(finished):
 def test_the_record_has_the_keys_of_json(finished):
     record = plain(effects(finished))
     assert list(record) == [
-        "result", "runs", "configurations", "unfinished", "without_result", "below", "hyperparameters", "main_effects",
-        "comparisons", "importance", "stability", "missing",
+        "result", "runs", "configurations", "unfinished", "without_result", "below", "hyperparameters", "following",
+        "main_effects", "comparisons", "importance", "stability", "missing",
     ]  # fmt: skip
     assert {"from", "to", "alone"} <= set(record["comparisons"][0])
     assert {"mean", "error", "sd", "seeds", "share_below", "below"} <= set(record["main_effects"][0])

@@ -4,7 +4,7 @@ import pytest
 
 from rnnctl.cells.catalogue import CELLS
 from rnnctl.optimizers.catalogue import OPTIMIZERS
-from rnnctl.report.effects.trials import factors
+from rnnctl.report.effects.factors import varied
 from rnnctl.report.parameters import complete_key, equal, parameters, parse_condition, varying
 from rnnctl.section import Section
 from rnnctl.study.run import RunSpec
@@ -48,7 +48,7 @@ def test_a_default_that_was_added_later_is_a_number_like_the_others():
     assert [each["train.optimizer.beta1"] for each in adam] == [0.8, 0.9, 0.95]
     assert varying(adam) == ["train.optimizer.beta1"]
     assert "train.optimizer.beta1" not in flat(train={"optimizer": "sgd"})
-    (factor,) = factors(adam)
+    (factor,) = varied(adam).factors
     assert factor.numbers == [0.8, 0.9, 0.95]
 
 

@@ -6,18 +6,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rnnctl.report.effects.factors import value_text
 from rnnctl.report.effects.forest import Forest, Missing, forest
 from rnnctl.report.effects.importance import Linear, Table, TooFew, linear
 from rnnctl.report.effects.levels import MainEffect, main_effects
 from rnnctl.report.effects.pairs import Comparison, comparisons
 from rnnctl.report.effects.stability import Stability, stability
-from rnnctl.report.effects.trials import Trials, value_text
+from rnnctl.report.effects.trials import Trials
 from rnnctl.report.effects.verdict import worth
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from rnnctl.report.results import Result
+    from rnnctl.study.written import WrittenKeys
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,11 @@ class Analysis:
     missing: dict[str, str]
 
 
-def analyse(results: Iterable[Result], by: str, below: float | None = None) -> Analysis:
-    """Analyse one measure of these runs. below: a threshold on it."""
-    trials = Trials.of(results, by)
+def analyse(
+    results: Iterable[Result], by: str, below: float | None = None, keys: WrittenKeys | None = None
+) -> Analysis:
+    """Analyse one measure of these runs. below: a threshold on it. keys: those that the studies of these runs set."""
+    trials = Trials.of(results, by, keys=keys)
     missing: dict[str, str] = {}
     table, linear_fit, forest_fit = None, None, None
     try:

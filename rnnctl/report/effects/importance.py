@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 
 from plots import parameter_axis
+from rnnctl.report.effects.factors import Factor, value_text
 from rnnctl.report.effects.seed_design import SeedDesign
-from rnnctl.report.effects.trials import Factor, Trials, value_text
+from rnnctl.report.effects.trials import Trials
 from rnnctl.report.effects.validation import FOLDS, Validation, folds, gains, repeats
 from rnnctl.report.rounding import beyond_rounding
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rnnctl.report.effects.trials import Level, Trials
+from rnnctl.report.effects.factors import Level
+from rnnctl.report.effects.trials import Trials
 from rnnctl.report.rounding import beyond_rounding
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rnnctl.report.effects.factors import Factor
 from rnnctl.report.effects.levels import Estimate, estimate
-from rnnctl.report.effects.trials import Factor, Trials
+from rnnctl.report.effects.trials import Trials
 from rnnctl.report.rounding import beyond_rounding
 
 

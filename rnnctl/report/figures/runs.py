@@ -17,6 +17,7 @@ from rnnctl.report.results import Result, common_value, reference_of
 from rnnctl.words import one_line
 
 if TYPE_CHECKING:
+    from rnnctl.study.written import WrittenKeys
     from rnnctl.tasks.section import TaskSection
     from store.history import History
 
@@ -50,6 +51,7 @@ class Runs:
     read: returns histories by run id. title: the name of these runs together. by: the measure by which they are
     compared. below: a threshold on it. at: the updates whose checks are wanted, inf for the last, instead of a few from
     early to late. layout: all runs in one panel, or a panel for each run, instead of the figure's usual layout.
+    keys: those that the studies of these runs set, by which hyper-parameters are named.
 
     notes: what figures had to leave out, a line each; filled while they are drawn.
     """
@@ -64,10 +66,12 @@ class Runs:
         below: float | None = None,
         at: Sequence[float] | None = None,
         layout: Layout | None = None,
+        keys: WrittenKeys | None = None,
     ) -> None:
         several = len({run.study for run in results}) > 1
         self.all = [_with_study(run) for run in results] if several else list(results)
-        self.title, self.by, self.below, self.at, self.layout, self._read = title, by, below, at, layout, read
+        self.title, self.by, self.below, self.at, self.layout, self.keys = title, by, below, at, layout, keys
+        self._read = read
         self.checked = [run for run in self.all if run.checked]
         self._scalars: dict[str, History] | None = None
         self._traces: dict[str, History] = {}

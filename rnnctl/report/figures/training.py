@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -75,15 +75,14 @@ def hyperparameters_below(runs: Runs) -> Figure:
 
 
 def _scatter(runs: Runs, chosen: Sequence[Result], title: str) -> Figure:
-    """Draw a measure against hyper-parameters. Those that only follow from others have no panel; a note names them."""
+    """Draw a measure against hyper-parameters. Those that follow from others have no panel; a note names them."""
     if len(runs.all) < 2:
         raise NothingToDraw("there is only one run, and nothing to compare it with")
     reference = MEASURES[runs.by].reference
     floor, floor_label = reference_of(runs.checked, reference)
-    trials = Trials.of(chosen, runs.by, empty=True)
+    trials = Trials.of(chosen, runs.by, keys=runs.keys, empty=True)
     return plots.hyperparameters(
-        [_point(run, runs.by) for run in chosen],
-        [factor.name for factor in trials.factors] or None,
+        [_point(run, runs.by, trials.parameters[run.config]) for run in chosen],
         floor=floor,
         floor_label=None if floor is None else floor_label,
         threshold=runs.below,
@@ -98,7 +97,7 @@ def _scatter(runs: Runs, chosen: Sequence[Result], title: str) -> Figure:
             for factor in trials.factors
             if not factor.drawn
         },
-        notes=[factor.remark for factor in trials.factors if factor.follow],
+        notes=_following(trials),
     )
 
 
@@ -183,6 +182,14 @@ def _diagnosed(runs: Runs, key: str) -> list[Series]:
     return series
 
 
-def _point(run: Result, by: str) -> Point:
+def _point(run: Result, by: str, parameters: Mapping[str, object]) -> Point:
     value = run.value(by)
-    return Point(run.label, run.group, run.seed, math.nan if value is None else value, run.parameters, end(run))
+    return Point(run.label, run.group, run.seed, math.nan if value is None else value, parameters, end(run))
+
+
+def _following(trials: Trials) -> list[str]:
+    """Return a line for each group of hyper-parameters that follow from the same others."""
+    names: dict[str, list[str]] = {}
+    for follower in trials.varied.followers:
+        names.setdefault(" and ".join(follower.leaders), []).append(follower.name)
+    return [f"{', '.join(some)} follow{'s' * (len(some) == 1)} from {leaders}" for leaders, some in names.items()]

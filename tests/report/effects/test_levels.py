@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from rnnctl.report.effects.factors import GROUPS, varied
 from rnnctl.report.effects.levels import estimate, main_effects
 from rnnctl.report.effects.pairs import comparisons
-from rnnctl.report.effects.trials import GROUPS, Trials, factors
+from rnnctl.report.effects.trials import Trials
 from tests.report.effects.design import noise, study
 
 FLAGS = {"train.a": [0, 1], "train.b": [10, 20, 30], "model.c": ["x", "y"]}
@@ -122,20 +123,20 @@ def test_what_follows_from_another_hyper_parameter_gets_no_entry_of_its_own():
         for length in (10, 20)
         for clip, omega in [("none", 0), (1.0, 0), (1.0, 4)]
     ]
-    actual = {factor.name: factor.follow for factor in factors(flat)}
+    actual = {factor.name: factor.follow for factor in varied(flat).factors}
     assert actual == {"init": ("act", "init.std"), "low": ("high",), "omega": (), "clip": ()}
 
 
 def test_a_value_of_its_own_in_every_configuration_says_nothing_about_the_others():
     rng = np.random.default_rng(0)
     flat = [{"lr": rng.uniform(), "omega": rng.uniform(), "init": "ab"[i % 2]} for i in range(20)]
-    assert [factor.name for factor in factors(flat)] == ["lr", "omega", "init"]
-    assert [factor.name for factor in factors(flat[:5])] == ["lr", "init"]  # omega: the same five parts as lr
+    assert [factor.name for factor in varied(flat).factors] == ["lr", "omega", "init"]
+    assert [factor.name for factor in varied(flat[:5]).factors] == ["lr", "init"]  # omega: the same five parts as lr
 
 
 def test_many_numbers_are_grouped_by_neighbours():
     rng = np.random.default_rng(1)
-    (factor,) = factors([{"lr": value} for value in [*10 ** rng.uniform(-5, -1, 40), "none"]])
+    (factor,) = varied([{"lr": value} for value in [*10 ** rng.uniform(-5, -1, 40), "none"]]).factors
     assert factor.drawn
     numbers = np.array([value for value in factor.values if isinstance(value, float)])
     *groups, word = factor.levels
