@@ -91,15 +91,14 @@ def _rows(store: Store, run_ids: Sequence[str], traces: bool) -> dict[str, list[
     by_run: dict[str, list[sqlite3.Row]] = {}
     damaged = False
     for row in rows:
-        run_id, step, attempt, at, scalars, sum_of_row, checks, *_ = row
+        run_id, step, attempt, at, scalars, sum_of_row, checks, traces_sum, packed = row
         if step is None:  # the run has no history
             damaged |= checks > 0
-        elif row_sum(run_id, step, attempt, at, scalars) != sum_of_row:
+        elif row_sum(run_id, step, attempt, at, scalars) != sum_of_row or (traces and row_sum(packed) != traces_sum):
             damaged = True
         else:
             by_run.setdefault(run_id, []).append(row)
-    damaged |= any(len(of_run) != of_run[0]["checks"] for of_run in by_run.values())
-    if damaged or (traces and any(row_sum(row["traces"]) != row["traces_sum"] for row in rows if row["checks"])):
+    if damaged or any(len(of_run) != of_run[0]["checks"] for of_run in by_run.values()):
         raise Damaged(f"the history in {store.workspace.database} is damaged; {REPAIR}")
     return by_run
 

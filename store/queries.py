@@ -138,6 +138,32 @@ def queued(store: Store) -> Queued:
     return Queued(*row)
 
 
+def updates_left(store: Store, hidden: bool = False) -> int:
+    """Return how many updates the running and queued runs of all studies have left, at most.
+
+    hidden: also queued runs that no study shows (see `store.membership`).
+    """
+    condition = "true" if hidden else f"(status = 'running' OR {shown('jobs.run_id')})"
+    left: int = store.value(
+        f"""SELECT coalesce(sum(total - step), 0) FROM jobs JOIN runs USING (seq)
+            WHERE status IN ('queued', 'running') AND {condition}"""
+    )
+    return left
+
+
+def tried_again(store: Store, hidden: bool = False) -> list[str]:
+    """Return the ids of the queued runs that did not go well before: they have strikes, or may not be claimed yet.
+
+    hidden: also runs that no study shows (see `store.membership`).
+    """
+    condition = "true" if hidden else shown("jobs.run_id")
+    rows = store.rows(
+        f"""SELECT run_id FROM jobs WHERE status = 'queued' AND (strikes > 0 OR not_before > 0) AND {condition}
+            ORDER BY seq"""
+    )
+    return [row["run_id"] for row in rows]
+
+
 def ends(store: Store, run_ids: Iterable[str]) -> dict[str, str]:
     """Return how each of the runs ended, or else its status."""
     rows = store.rows(

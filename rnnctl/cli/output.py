@@ -13,11 +13,14 @@ import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 from typing import Any, TextIO, cast
 
 from rnnctl.words import escaped, one_line
 
 OK, FAILURE, USAGE, NOTHING, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
+
+LINES_AT_ONCE = 100  # of a text for another program
 
 
 class UserError(Exception):
@@ -94,8 +97,10 @@ def out(*lines: str) -> None:
 
 def out_script(lines: Iterable[str]) -> None:
     """Print lines for another program, in which tabs stay as they are."""
-    for line in lines:
-        _print([escaped(line, keep="\t")])
+    lines = iter(lines)
+    # Several at once, because each call of print passes `Escaping`.
+    while batch := [escaped(line, keep="\t") for line in islice(lines, LINES_AT_ONCE)]:
+        _print(batch)
 
 
 def _print(lines: Sequence[str]) -> None:

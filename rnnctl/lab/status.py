@@ -86,13 +86,11 @@ def status(store: Store, now: float, hidden: bool = False) -> Status:
 
     hidden: also archived studies, and runs that the files of their studies no longer name.
     """
+    # Only the runs that are named: reading a run takes long, and there may be 20,000.
     running = queries.runs_of(store, statuses=("running",), hidden=True)  # whatever a worker does is shown
-    waiting = queries.runs_of(store, statuses=("queued", "failed", "quarantined"), hidden=hidden)
-    rows = [*running, *waiting]
-    by_status: dict[str, list[RunRow]] = {}
-    for row in waiting:
-        by_status.setdefault(row.status, []).append(row)
-    left = sum(row.total - row.step for row in rows if row.status in ("queued", "running"))
+    ended = queries.runs_of(store, statuses=("failed", "quarantined"), hidden=hidden)
+    waiting = queries.runs_of(store, run_ids=queries.tried_again(store, hidden))
+    left = queries.updates_left(store, hidden)
     rate = sum(_rate(store, row) for row in running)
     return Status(
         workspace=str(store.workspace.root),
@@ -105,11 +103,9 @@ def status(store: Store, now: float, hidden: bool = False) -> Status:
         workers=_workers(store, now),
         running=[_running(row, now) for row in running],
         waiting_to_be_tried_again=[
-            WaitingRun(row.run_id, _name(row), row.strikes, row.not_before - now)
-            for row in by_status.get("queued", [])
-            if row.strikes
+            WaitingRun(row.run_id, _name(row), row.strikes, row.not_before - now) for row in waiting
         ],
-        wrong=_wrong([*by_status.get("failed", []), *by_status.get("quarantined", [])]),
+        wrong=_wrong(sorted(ended, key=lambda row: row.status)),
     )
 
 

@@ -8,9 +8,11 @@ import pytest
 
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.examine import draw, examine
+from rnnctl.lab.export import text
 from rnnctl.lab.export.files import npz, tensorboard
 from rnnctl.lab.export.text import checks, commands
 from rnnctl.lab.workspaces import runs_named
+from store import history
 from tests.lab.trained import finish
 
 
@@ -30,6 +32,17 @@ def test_a_study_is_one_table(finished, tmp_path):
         ("omega=0.0 seed=1", "0.0", "1.5"),
         ("omega=1.0 seed=1", "1.0", "0.5"),
     ]
+
+
+@pytest.mark.parametrize(("kept", "reads"), [(500, 1), (1, 2)])
+def test_histories_of_a_table_are_read_once_unless_they_are_many(finished, monkeypatch, kept, reads):
+    asked = []
+    real = history.read
+    monkeypatch.setattr(text, "MOST_KEPT", kept)
+    monkeypatch.setattr(history, "read", lambda store, ids, traces: asked.append(ids) or real(store, ids, traces))
+    lines = list(checks(finished, runs_named(finished, "tiny")).lines)
+    assert [line.partition(",")[0] for line in lines] == ["study", "tiny", "tiny"]
+    assert len(asked) == reads
 
 
 def test_a_run_is_lines_of_json(finished):

@@ -7,6 +7,7 @@ from rnnctl.lab.records import plain
 from rnnctl.lab.show import show
 from rnnctl.lab.status import status
 from store import queries, queue, workers
+from store.encoding import from_json
 
 
 @pytest.fixture
@@ -44,6 +45,13 @@ def test_status_tells_what_failed_and_when_it_is_tried_again(store, claim):
     queue.fail(store, again, traceback, 121.0, 2, lambda strikes: 5.0)
     (wrong,) = status(store, 122.0).wrong
     assert (wrong.run, wrong.error) == (claim.run_id, "ValueError: bad")
+
+
+def test_status_reads_only_the_runs_that_it_names(store, claim, monkeypatch):
+    read = []
+    monkeypatch.setattr(queries, "from_json", lambda texts: read.extend(texts := list(texts)) or from_json(texts))
+    status(store, 110.0)
+    assert len(read) <= 3  # spec and summary of the running run, and the environment of its attempt; three runs wait
 
 
 def test_a_run_is_shown_with_its_attempts(store, claim):

@@ -69,7 +69,7 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iter
     writer = csv.writer(text, lineterminator="")
 
     def line(values: Iterable[Any]) -> str:
-        writer.writerow(one_line(value) if isinstance(value, str) else value for value in values)
+        writer.writerow([one_line(value) if isinstance(value, str) else value for value in values])
         written = text.getvalue()
         text.seek(0)
         text.truncate()
@@ -77,9 +77,9 @@ def csv_lines(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Iter
 
     yield line(columns)
     for row in rows:
-        yield line(row.get(name) for name in columns)
+        yield line(map(row.get, columns))
 
 
 def json_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     """Yield a JSON object for each row, without line ends."""
-    return (json.dumps(row, allow_nan=False) for row in rows)
+    return map(json.JSONEncoder(allow_nan=False).encode, rows)
