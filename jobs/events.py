@@ -10,6 +10,7 @@ and fields of its own:
 | claimed | worker | runs: list of {run, label, attempt, step, total} |
 | resumed | session | run, step |
 | checkpoint_unsound | session | run, path, reason |
+| idle | worker | ; sent at each turn that finds no run to claim while runs of others are not finished |
 | progress | heartbeat | steps: {run: step} of the runs that moved |
 | check | execute | run, step, and whatever else it adds |
 | committed | session | run, step |
@@ -40,6 +41,7 @@ EVENTS = frozenset(
         "pool_started",
         "worker_started",
         "claimed",
+        "idle",
         "resumed",
         "checkpoint_unsound",
         "progress",

@@ -29,7 +29,9 @@ from store import StoreError
 from store.queue import Holding
 
 PROGRESS = frozenset({"progress", "committed", "finished", "failed", "quarantined"})
+FREQUENT = frozenset({"progress", "idle"})  # events that are not kept in the log
 TURN = 0.1  # seconds between looks at the workers
+LEAVING = 0.01  # the same, while a worker that has said goodbye is ending its process
 LAST_WRITE = 2.0  # seconds that a kill waits for a busy store
 
 
@@ -48,7 +50,7 @@ class Pool:
     launcher   starts the workers
     ledger     the store that they work in, not connected: runs of workers that the pool kills are handed back to it
     on_event   is called with every event of the workers and of the pool, in the thread that called `run`
-    event_log  a file to which all events but progress are appended as JSON lines
+    event_log  a file to which all events but progress and idle are appended as JSON lines
     """
 
     def __init__(
@@ -78,7 +80,7 @@ class Pool:
             self._tell(event("pool_started", time.time(), None, workers=len(self._slots)))
             wait = 0.0
             while self.run_once(time.monotonic(), wait):
-                wait = TURN
+                wait = LEAVING if any(slot.leaving for slot in self._slots) else TURN
         finally:
             self._let_go()
         return self._end
@@ -169,7 +171,7 @@ class Pool:
         slot.start_at = now + self._settings.wait(slot.crashes)
 
     def _tell(self, message: Event) -> None:
-        if self._event_log is not None and message["event"] != "progress":
+        if self._event_log is not None and message["event"] not in FREQUENT:
             # One write of one line to a file opened for appending: lines of several pools do not get mixed up.
             with suppress(OSError), self._event_log.open("ab", buffering=0) as log:
                 log.write(encode(message))  # a log that cannot be written is no reason to stop training
@@ -225,6 +227,11 @@ class _Slot:
     crashes: int = 0  # in a row, without progress
     start_at: float | None = None  # when a crashed worker may start again, on the clock of `run_once`
     over: bool = False
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the worker has said goodbye, and its process may still run."""
+        return self.said_goodbye and self.launched is not None
 
     def hear(self, message: Event) -> None:
         """Take note of what an event says about the worker."""

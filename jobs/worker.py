@@ -62,6 +62,8 @@ MARKED_AS_ENDED = "another process has marked this worker as ended, so that it g
 # Shapes that a worker looks at when it claims further packs; of more shapes than these, it takes its share of these.
 MOST_SHAPES = 1024
 
+GLANCE = 0.1  # seconds after which an idle worker looks whether all runs have ended
+
 Execute = Callable[[Session], None]
 PackLimit = Callable[[str, Sequence[Claim]], int]
 More = Callable[[Sequence[Claim]], bool]
@@ -202,7 +204,16 @@ class Worker:
             if turn == "empty":
                 return
             if turn == "idle":
-                self._stop.wait(self._settings.rescue_every)
+                self._say("idle")
+                self._rest()
+
+    def _rest(self) -> None:
+        """Wait until the next turn of an idle worker is due, or until all runs have ended or `stop` is set."""
+        with suppress(Busy):
+            until = time.monotonic() + self._settings.rescue_every
+            while (left := until - time.monotonic()) > 0:
+                if self._stop.wait(min(left, GLANCE)) or not self._ledger.pending():
+                    return
 
     def run_once(self, now: float) -> Turn:
         """Take one turn: rescue, claim a pack or several, execute them, settle them.

@@ -128,11 +128,11 @@ def worker(
         raise UserError(f"{dashes}{error}; {NOT_BY_HAND}") from None
     if sys.stdin is None or sys.stdin.isatty():
         raise UserError(f"a worker takes orders from a pipe on stdin; {NOT_BY_HAND}")
-    from jobs.child import serve
+    from jobs.child import leave, serve
 
     def build(emit: Emit, stop: threading.Event) -> Worker:
         from rnnctl.lab.work import build_worker
 
         return build_worker(parsed, emit, stop)
 
-    raise typer.Exit(serve(build))
+    leave(serve(build))

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from jobs.config import Settings
+from jobs.launcher import Ending
 from jobs.pool import Pool, signals_to
 from store import Busy
 from store.workers import WorkerRecord
@@ -79,15 +80,27 @@ def test_a_crashed_worker_is_restarted_at_once(pooled, tmp_path):
     assert logged == running.said
 
 
-def test_only_progress_is_kept_out_of_the_log(pooled, tmp_path):
+def test_the_end_of_a_worker_that_said_goodbye_is_looked_for_often(pooled, monkeypatch):
+    monkeypatch.setattr("jobs.pool.TURN", 3600.0)
+
+    def leaves_after_a_while(worker):
+        ending, looks = Ending(0, ""), iter([None] * 5)
+        worker.says("worker_ended", reason="empty", error=None)
+        worker.ended = lambda: next(looks, ending)
+
+    assert pooled(on_start=leaves_after_a_while).pool.run().errors == []
+
+
+def test_only_what_is_told_often_is_kept_out_of_the_log(pooled, tmp_path):
     running = pooled(event_log=tmp_path / "events.jsonl")
     running.turn()
+    running.started[0].says("idle")
     running.started[0].says("progress", steps={"one": 1})
     running.started[0].says("committed", run="one", step=1)
     running.turn()
     logged = [json.loads(line)["event"] for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     assert logged == ["worker_started", "committed"]
-    assert running.names() == ["worker_started", "progress", "committed"]
+    assert running.names() == ["worker_started", "idle", "progress", "committed"]
 
 
 def test_waits_between_crashes_grow(pooled):

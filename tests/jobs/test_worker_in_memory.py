@@ -1,6 +1,7 @@
 """A worker driven turn by turn with a ledger in memory: it knows nothing of its store but the ledger."""
 
 import json
+import threading
 
 import pytest
 
@@ -8,6 +9,7 @@ from store import Busy, DiskFull
 from tests.jobs import toy
 from tests.jobs.memory_ledger import MemoryLedger
 from tests.jobs.toy import mixed, run_record
+from tests.jobs.waiting import until
 
 
 @pytest.fixture
@@ -79,6 +81,19 @@ def test_a_dead_workers_run_is_taken_over(bench, ledger_of):
     with bench.worker() as worker:
         assert worker.run_once(bench.now) == "worked"
     assert ledger.jobs["one"].ended_as == ["crashed", "done"]
+
+
+def test_an_idle_worker_leaves_soon_after_the_last_run_of_others_has_ended(bench, ledger_of):
+    ledger = ledger_of(run_record("one"))
+    bench.ghost()
+    with bench.worker(rescue_every=3600.0) as worker:
+        thread = threading.Thread(target=worker.run, daemon=True)
+        thread.start()
+        until(lambda: "idle" in bench.names())
+        ledger.cancel("one")
+        thread.join(10.0)
+        assert not thread.is_alive()
+    assert bench.said[-1]["reason"] == "empty"
 
 
 def test_a_busy_ledger_makes_an_idle_turn_and_is_told_once(bench, ledger_of):
