@@ -7,12 +7,14 @@ import io
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -35,8 +37,9 @@ seeds: [1, 2]
 
 
 # Commands that start processes of their own, or time themselves: they run as a user runs them. All others run in the
-# test's process, where nothing has to be loaded again.
+# test's process, where nothing has to be loaded again, and so do these where they are to be refused.
 STARTS_PROCESSES = ("train", "bench")
+REFUSED = (2, 3)  # exit statuses of commands that start nothing: wrong usage, and nothing to do
 
 # Seconds until a process that does not end is given up. Nothing that is tested takes a tenth of it on a quiet machine.
 PATIENCE = 900.0
@@ -60,7 +63,7 @@ def environment(**extra: str) -> dict[str, str]:
 def rnnctl(*args: object, cwd: Path, check: int | None = None, **extra: str) -> Done:
     """Run a command to its end in the folder `cwd`. check: the exit status that it must have."""
     words = [os.fspath(arg) if isinstance(arg, os.PathLike) else str(arg) for arg in args]
-    if words[:1] and words[0] in STARTS_PROCESSES:
+    if words[:1] and words[0] in STARTS_PROCESSES and check not in REFUSED and "--help" not in words:
         return in_a_process(sys.executable, "-m", "rnnctl", *words, cwd=cwd, check=check, **extra)
     return _checked(_in_this_process(words, cwd, environment(**extra)), check)
 
@@ -134,6 +137,16 @@ def one_line(done, *fragments):
     assert done.stdout == ""
     for fragment in fragments:
         assert fragment in lines[0], lines[0]
+
+
+def train_here(folder: Path, **options: Any) -> None:
+    """Train all queued runs in this process, as the one worker of `rnnctl train` would. options: of the worker."""
+    from rnnctl.lab.work import build_worker
+    from rnnctl.lab.worker_options import WorkerOptions
+
+    _forget_what_was_read()
+    with build_worker(WorkerOptions(folder, "cpu", **options), lambda event: None, threading.Event()) as worker:
+        worker.run()
 
 
 def start_train(cwd, *args):

@@ -1,4 +1,4 @@
-"""Workspaces that several test files read: each is trained once a session, whichever process comes first."""
+"""Workspaces that several test files read."""
 
 from __future__ import annotations
 
@@ -34,13 +34,32 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[P
 @pytest.fixture(scope="session")
 def cells(once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     """A workspace with trained runs of three cells, for tests that leave its runs alone."""
-    from tests.cli.command_line import (  # not above: it loads torch, which the environment has to precede
-        rnnctl,
-        workspace,
-    )
+    # Not above: it loads torch, which the environment has to precede.
+    from tests.cli.command_line import train_here, workspace
 
     def fill(folder: Path) -> None:
         workspace(folder, CELLS)
-        rnnctl("train", "--checkpoint-updates", 30, cwd=folder, check=0)
+        train_here(folder, checkpoint_updates=30)
 
     return once("cells", fill)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace whose four runs are done, for the tests of one file that leave its runs alone."""
+    from tests.cli.command_line import train_here, workspace
+
+    folder = workspace(tmp_path_factory.mktemp("trained") / "w")
+    train_here(folder)
+    return folder
+
+
+@pytest.fixture
+def few_studies(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the only packaged studies that are listed: all of them have thousands of runs."""
+    from rnnctl.lab import studies
+
+    names = ["quickstart", "temporal-order-ec"]
+    paths = studies.packaged_studies()
+    monkeypatch.setattr(studies, "packaged_studies", lambda: {name: paths[name] for name in names})
+    return names

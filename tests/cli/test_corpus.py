@@ -90,6 +90,8 @@ def test_what_is_refused(folder, args, fragments):
 def without_tokenizers(folder, *args):
     code = (
         "import sys; sys.modules['tokenizers'] = None;"
+        "from rnnctl.lab import studies; paths = studies.packaged_studies();"
+        "studies.packaged_studies = lambda: {name: paths[name] for name in ('quickstart', 'text-levels')};"
         f"sys.argv = ['rnnctl', *{args}];"
         "from rnnctl.cli.app import main; main()"
     )

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from store import Store, checkpoints, queries
-from tests.cli.command_line import TINY, bits, one_line, rnnctl, workspace
+from tests.cli.command_line import TINY, bits, one_line, rnnctl, train_here, workspace
 from tests.store.damage import damage, damage_text
 
 FIRST = "run_id = (SELECT run_id FROM runs WHERE seq = 1)"
@@ -24,7 +24,7 @@ def trained(once) -> Path:
 
     def fill(folder: Path) -> None:
         workspace(folder, TINY)
-        rnnctl("train", "--checkpoint-updates", 40, cwd=folder, check=0)
+        train_here(folder, checkpoint_updates=40)
 
     return once("damage", fill)
 
@@ -50,7 +50,7 @@ def test_a_damaged_run_has_the_same_bits_after_repair_and_retry(folder, table, c
     assert "database and checkpoints are whole" in rnnctl("doctor", cwd=folder, check=0).stdout
     assert LABEL in rnnctl("status", cwd=folder, check=0).stdout
     rnnctl("retry", LABEL, cwd=folder, check=0)
-    rnnctl("train", cwd=folder, check=0)
+    train_here(folder)
     assert bits(folder) == before
 
 
@@ -75,7 +75,7 @@ def test_training_goes_on_beside_a_label_that_is_not_utf_8(tmp_path):
     rnnctl("doctor", "--repair", "--yes", cwd=folder, check=0)
     rnnctl("init", "study.yaml", cwd=folder, check=0)
     rnnctl("retry", "--failed", cwd=folder, check=0)
-    rnnctl("train", cwd=folder, check=0)
+    train_here(folder)
     shown = rnnctl("examine", "--csv", "--no-figures", cwd=folder, check=0).stdout.splitlines()
     assert [line.split(",")[1] for line in shown[1:]].count(LABEL.removeprefix("tiny/")) == 1
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cli.command_line import one_line, rnnctl
+from tests.cli.command_line import one_line, rnnctl, train_here
 
 STUDY = """\
 study: wild
@@ -27,7 +27,7 @@ def workspace(tmp_path_factory):
     mixed = STUDY.replace("study: wild", "study: mixed").replace("cases:", "cases:\n  tame: {train.lr: 0.01}")
     (folder / "mixed.yaml").write_text(mixed)
     rnnctl("init", "wild.yaml", "mixed.yaml", cwd=folder, check=0)
-    rnnctl("train", cwd=folder, check=0)
+    train_here(folder)
     return folder
 
 

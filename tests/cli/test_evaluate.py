@@ -6,14 +6,7 @@ import math
 import pytest
 
 from store import Store, answers
-from tests.cli.command_line import TINY, one_line, rnnctl, workspace
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    folder = workspace(tmp_path_factory.mktemp("evaluated") / "w")
-    rnnctl("train", cwd=folder, check=0)
-    return folder
+from tests.cli.command_line import TINY, one_line, rnnctl, train_here, workspace
 
 
 def test_a_study_is_evaluated_at_every_length_drawn_and_kept(trained):
@@ -86,7 +79,7 @@ def test_a_run_of_two_studies_goes_by_the_name_that_was_used(tmp_path):
     again = TINY.replace("study: tiny", "study: second").replace("grid: {train.omega: [0, 1.0]}", "cases: {b: {}}")
     (folder / "again.yaml").write_text(again.replace("seeds: [1, 2]\n", ""))
     rnnctl("init", "again.yaml", cwd=folder, check=0)
-    rnnctl("train", cwd=folder, check=0)
+    train_here(folder)
     for word, study, label in [
         ("second/b", "second", "b"),
         ("b", "second", "b"),
@@ -100,7 +93,7 @@ def test_a_run_of_two_studies_goes_by_the_name_that_was_used(tmp_path):
 def test_tasks_with_different_chances_have_a_row_each(tmp_path):
     mixed = TINY.replace("grid: {train.omega: [0, 1.0]}", "grid: {task.name: [temporal_order, addition]}")
     folder = workspace(tmp_path / "w", mixed.replace("seeds: [1, 2]", "seeds: [1]"))
-    rnnctl("train", cwd=folder, check=0)
+    train_here(folder)
     table = rnnctl("evaluate", "tiny", "--lengths", "12", "--samples", 50, "--no-figures", cwd=folder, check=0).stdout
     assert "chance (temporal_order)" in table
     assert "chance (addition)" in table
@@ -124,7 +117,7 @@ def test_text_is_judged_in_bits_per_byte_on_the_test_split(tmp_path):
     corpus = tmp_path / "corpus.txt"
     corpus.write_text("".join(f"{n} cafés, {n * n} más; " for n in range(90)))
     folder = workspace(tmp_path / "w", LETTERS.replace("corpus.txt", str(corpus)))
-    rnnctl("train", cwd=folder, check=0)
+    train_here(folder)
     args = ("evaluate", "letters", "--samples", 30, "--lengths")
     done = rnnctl(*args, "6,30", cwd=folder, check=0)
     header, *rows = done.stdout.splitlines()

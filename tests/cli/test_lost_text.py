@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.cli.command_line import rnnctl
+from tests.cli.command_line import rnnctl, train_here
 
 STUDY = """\
 study: letters
@@ -23,7 +23,7 @@ def lost(tmp_path_factory):
     (folder / "words").write_text("".join(f"{n} bottles, {n * n} squares; " for n in range(300)))
     (folder / "letters.yaml").write_text(STUDY)
     rnnctl("init", "letters.yaml", cwd=folder, check=0)
-    rnnctl("train", cwd=folder, check=0)
+    train_here(folder)
     (folder / "words").unlink()
     return folder
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from store import Store, answers, queries
-from tests.cli.command_line import bits, environment, one_line, rnnctl, workspace
+from tests.cli.command_line import bits, environment, one_line
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = (
@@ -22,13 +22,6 @@ def norms(*args, cwd, check=0):
     done = subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert done.returncode == check, (done.returncode, done.stdout, done.stderr)
     return done
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    folder = workspace(tmp_path_factory.mktemp("own") / "w")
-    rnnctl("train", cwd=folder, check=0)
-    return folder
 
 
 def test_its_help_is_made_from_its_fields(trained):

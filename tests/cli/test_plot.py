@@ -7,7 +7,7 @@ import matplotlib.image
 import pytest
 
 from rnnctl.report.figures import KINDS
-from tests.cli.command_line import one_line, rnnctl, workspace
+from tests.cli.command_line import one_line, rnnctl, train_here, workspace
 
 CELLS = """\
 study: cells
@@ -28,7 +28,7 @@ NAMES = [name for name, kind in KINDS.items() if kind.plotted]
 def trained(tmp_path_factory):
     """A workspace with a study that is done and one that waits. Tests add figures only."""
     folder = workspace(tmp_path_factory.mktemp("trained") / "w", CELLS)
-    rnnctl("train", cwd=folder, check=0)
+    train_here(folder)
     (folder / "waiting.yaml").write_text(WAITING)
     rnnctl("init", "waiting.yaml", cwd=folder, check=0)
     return folder

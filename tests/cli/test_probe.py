@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.cli.command_line import TINY, environment, one_line, rnnctl
+from tests.cli.command_line import TINY, environment, one_line, rnnctl, train_here
 
 LETTERS = """\
 study: letters
@@ -33,7 +33,7 @@ def trained(tmp_path_factory):
     (folder / "corpus.txt").write_text("".join(f"{n} cafés, {n * n} más; " for n in range(400)))
     (folder / "letters.yaml").write_text(LETTERS)
     rnnctl("init", "letters.yaml", cwd=folder, check=0)
-    rnnctl("train", cwd=folder, check=0)
+    train_here(folder)
     (folder / "tiny.yaml").write_text(TINY)
     rnnctl("init", "tiny.yaml", cwd=folder, check=0)
     return folder
@@ -210,7 +210,7 @@ def test_a_corpus_that_is_not_as_it_was_is_told(tmp_path):
     one = LETTERS.replace("updates: 40", "updates: 4").split("cases:")[0].replace("every: 20", "every: 4")
     (tmp_path / "letters.yaml").write_text(one)
     rnnctl("init", "letters.yaml", cwd=tmp_path, check=0)
-    rnnctl("train", cwd=tmp_path, check=0)
+    train_here(tmp_path)
     corpus.write_text("dcba" * 200)
     one_line(asked(tmp_path, "letters", "generate", check=1), "corpus.txt", "another than the run's")
     corpus.unlink()

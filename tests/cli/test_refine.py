@@ -9,7 +9,7 @@ import pytest
 
 from rnnctl.study.loading import load_study
 from store import Store, lineage, queries, registry
-from tests.cli.command_line import TINY, counts, one_line, rnnctl, rows, workspace
+from tests.cli.command_line import TINY, counts, one_line, rnnctl, rows, train_here, workspace
 
 RECIPE = """\
 refine:
@@ -27,7 +27,7 @@ def trained_once(tmp_path_factory):
     """Two configurations of two runs each, of which one run is cancelled."""
     folder = workspace(tmp_path_factory.mktemp("trained") / "w", TINY + RECIPE)
     rnnctl("cancel", "omega=1.0 seed=2", "--yes", cwd=folder, check=0)
-    rnnctl("train", cwd=folder, check=0)
+    train_here(folder)
     return folder
 
 
@@ -79,7 +79,7 @@ def test_from_a_trained_study_to_a_refined_one_that_trains_and_is_refined_again(
     again = rnnctl("init", "tiny-refined.yaml", cwd=trained, check=0)
     assert "tiny-refined: 0 new runs, 8 known" in again.stderr
 
-    rnnctl("train", cwd=trained, check=0)
+    train_here(trained)
     assert counts(trained)["done"] == 9
     examined = json.loads(rnnctl("examine", "tiny-refined", "--json", cwd=trained, check=0).stdout)
     assert len(examined["configurations"]) == 4

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.cli.command_line import one_line, rnnctl, rows
+from tests.cli.command_line import one_line, rnnctl, rows, train_here
 
 STUDY = """\
 study: a
@@ -51,12 +51,12 @@ def test_a_copy_of_a_text_makes_the_same_runs_and_the_place_named_last_is_theirs
 def test_runs_whose_text_has_moved_go_on_when_init_says_where_it_lies(folder):
     rnnctl("init", "a.yaml", cwd=folder, check=0)
     (folder / "words").rename(folder / "moved")
-    rnnctl("train", cwd=folder, check=4)
+    train_here(folder)
     assert {row.status for row in rows(folder)} == {"failed"}
     (folder / "a.yaml").write_text(STUDY.replace("corpus: words", "corpus: moved"))
     assert "a: 0 new runs, 2 known" in rnnctl("init", "a.yaml", cwd=folder, check=0).stderr
     rnnctl("retry", "--failed", cwd=folder, check=0)
-    rnnctl("train", cwd=folder, check=0)
+    train_here(folder)
     assert {(row.status, row.step) for row in rows(folder)} == {("done", 20)}
 
 
@@ -80,7 +80,7 @@ refine:
 """
     (folder / "a.yaml").write_text(STUDY + recipe)
     rnnctl("init", "a.yaml", cwd=folder, check=0)
-    rnnctl("train", cwd=folder, check=0)
+    train_here(folder)
     for changes, told in [
         ("{task.corpus: nosuch}", "no.yaml:1: refine.variants.v.task.corpus: corpus nosuch: no such file"),
         ("{task.window: 5000}", "no.yaml:1: refine.variants.v.task.window: the validation split has 945 symbols"),

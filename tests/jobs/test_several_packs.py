@@ -5,20 +5,7 @@ import pytest
 from jobs.session import NeverFits, OutOfMemory, PackFailed
 from store import Busy, DiskFull
 from tests.jobs import toy
-from tests.jobs.memory_ledger import MemoryLedger
 from tests.jobs.toy import run_record
-
-
-@pytest.fixture
-def ledger_of(bench, tmp_path):
-    """Makes a ledger in memory of these runs, which the bench's workers then use."""
-
-    def make(*records):
-        ledger = MemoryLedger(tmp_path, *records)
-        bench.ledger = lambda: ledger
-        return ledger
-
-    return make
 
 
 def up_to(packs):

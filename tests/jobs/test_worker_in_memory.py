@@ -7,21 +7,8 @@ import pytest
 
 from store import Busy, DiskFull
 from tests.jobs import toy
-from tests.jobs.memory_ledger import MemoryLedger
 from tests.jobs.toy import mixed, run_record
 from tests.jobs.waiting import until
-
-
-@pytest.fixture
-def ledger_of(bench, tmp_path):
-    """Makes a ledger in memory of these runs, which the bench's workers then use."""
-
-    def make(*records):
-        ledger = MemoryLedger(tmp_path, *records)
-        bench.ledger = lambda: ledger
-        return ledger
-
-    return make
 
 
 def test_turns_work_until_nothing_is_left(bench, ledger_of):

@@ -9,6 +9,7 @@ from rnnctl.lab.plan import plan
 from rnnctl.lab.records import plain
 from rnnctl.lab.studies import packaged
 from rnnctl.study.errors import SpecError
+from rnnctl.study.loading import packaged_studies
 from tests.cards import RTX, pretend
 from tests.lab.studies import STUDY
 
@@ -83,7 +84,8 @@ def test_a_wrong_study_has_no_plan(file):
 def test_packaged_studies_have_runs():
     studies = {study.study: study for study in packaged()}
     assert studies["quickstart"].runs == 6
-    assert all(study.about for study in studies.values())
+    assert list(studies) == list(packaged_studies())
+    assert all(study.about and study.runs for study in studies.values())
 
 
 def test_a_text_is_described(tmp_path):

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import itertools
+from functools import cache
 
 import pytest
 
 from rnnctl.study.loading import load_study, packaged_studies
 
 
+@cache
+def packaged(name):
+    return load_study(name)
+
+
 def runs(name):
-    return {run.label: run.spec for run in load_study(name).runs}
+    return {run.label: run.spec for run in packaged(name).runs}
 
 
 def test_these_studies_come_with_rnnctl():
@@ -39,7 +45,7 @@ def test_these_studies_come_with_rnnctl():
 
 @pytest.mark.parametrize("name", packaged_studies())
 def test_a_packaged_study_has_its_file_name_says_what_is_claimed_and_warns_of_nothing(name):
-    study = load_study(name)
+    study = packaged(name)
     assert study.name == name
     sources = ["Pascanu", "course", "RNN Dynamics", *(other for other in packaged_studies() if other != name)]
     assert any(source in study.about for source in sources)

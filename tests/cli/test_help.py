@@ -1,0 +1,36 @@
+"""Every command has help and is in the reference."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command_line import (
+    rnnctl,
+)
+
+REFERENCE = Path(__file__).parents[2] / "rnnctl/docs/commands.md"
+
+
+COMMANDS = (
+    "init", "studies", "plan", "corpus", "train", "status", "examine", "effects", "plot", "show", "evaluate", "probe",
+    "refine", "export", "retry", "cancel", "doctor", "backup", "bench",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_and_is_in_the_reference(command, tmp_path):
+    done = rnnctl(command, "--help", cwd=tmp_path, check=0)
+    usage, about = done.stdout.split("\n\n")[:2]
+    assert usage.startswith("Usage: ")
+    assert about.strip()
+    assert f"rnnctl {command}" in REFERENCE.read_text()
+
+
+def test_the_list_of_commands_is_whole(tmp_path):
+    listed = re.findall(r"^  ([a-z]+)  ", rnnctl("--help", cwd=tmp_path, check=0).stdout, re.M)
+    assert sorted(listed) == sorted(COMMANDS)
+
+
+def test_version(tmp_path):
+    assert re.fullmatch(r"rnnctl \d+\.\d+\.\d+\n", rnnctl("--version", cwd=tmp_path, check=0).stdout)

@@ -1,0 +1,56 @@
+"""`train` and `bench`: what they do, and what they refuse before they start anything."""
+
+import json
+
+import pytest
+import torch
+
+from tests.cli.command_line import counts, one_line, rnnctl, workspace
+
+
+def test_train_with_nothing_to_do_says_so(trained):
+    one_line(rnnctl("train", cwd=trained, check=3), "nothing to do: 4 done")
+
+
+@pytest.fixture
+def no_card(monkeypatch):
+    """A machine without a GPU."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+
+
+def test_device_cuda_without_a_gpu_is_refused_in_one_line(tmp_path, no_card):
+    folder = workspace(tmp_path / "w")
+    one_line(rnnctl("train", "--device", "cuda", cwd=folder, check=2), "--device cuda", "cpu")
+    one_line(rnnctl("train", "--device", "cuda:7", cwd=folder, check=2), "--device cuda:7")
+    assert counts(folder)["queued"] == 4
+
+
+@pytest.mark.parametrize("name", ["cuda", "cuda:7", "cuda:0,cuda:1", "gpu:1", ""])
+def test_bench_refuses_a_card_that_is_absent_in_one_line(tmp_path, no_card, name):
+    one_line(rnnctl("bench", "--device", name, cwd=tmp_path, check=2), "--device", name)
+
+
+def test_pack_bounds_how_many_runs_train_together(tmp_path):
+    folder = workspace(tmp_path / "w")
+    rnnctl("train", "--pack", 3, cwd=folder, check=0)
+    events = map(json.loads, (folder / "logs" / "events.jsonl").read_text().splitlines())
+    assert [len(event["runs"]) for event in events if event["event"] == "claimed"] == [3, 1]
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--workers", "0"],
+        ["--device", ""],
+        ["--device", "tpu"],
+        ["--device", "cuda:0,cuda:0"],
+        ["--lease", "-1"],
+        ["--checkpoint-updates", "0"],
+        ["--pack", "0"],
+    ],
+)
+def test_train_refuses_nonsense(tmp_path, args):
+    folder = workspace(tmp_path / "w")
+    done = rnnctl("train", *args, cwd=folder, check=2)
+    one_line(done, args[0])
+    assert not any(words in done.stderr for words in ("Value error", "Input should"))  # pydantic's own
