@@ -11,6 +11,7 @@ import pytest
 from rnnctl.docs import commands, keys
 from rnnctl.docs.blocks import block
 from rnnctl.docs.pages import FOLDER, pages, rewritten
+from rnnctl.study.schema import KEYS
 
 ROOT = Path(__file__).resolve().parents[2]
 WRITTEN = [
@@ -52,6 +53,15 @@ def test_every_command_has_a_part_of_the_reference():
 def test_every_section_has_a_part_of_the_reference():
     shown = _generated("study-language.md")
     assert [name for name in keys.section_names() if f"keys {name}".rstrip() not in shown] == []
+
+
+def test_the_flags_of_the_courses_program_lead_to_keys_and_options_that_exist():
+    page = (FOLDER / "study-language.md").read_text(encoding="utf-8")
+    section = re.search(r"^## From a command line of the course's program$(.+?)^## ", page, re.M | re.S)
+    rows = re.findall(r"^\| `--.+? \| .+? \| (.+) \|$", section[1], re.M)
+    named = [name for row in rows for name in re.findall(r"`((?:task|model|train|check)\.[\w.]+)`", row)]
+    assert len(rows) > 15
+    assert [name for name in named if tuple(name.split(".")) not in KEYS] == []
 
 
 @pytest.mark.parametrize("page", ["rnnctl/docs/index.md", "README.md"])

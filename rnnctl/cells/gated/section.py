@@ -47,7 +47,8 @@ class LinearInit(InitSection):
 
 
 class GatedSection(CellSection):
-    """Layers of optional gates. Seven flags say what a layer has (see rnnctl.cells.gated.equations).
+    """Layers of optional gates. Seven flags say what a layer has (see rnnctl.cells.gated.equations). Its state gate and
+    forget gate read the candidate state as well as the input and the state before.
 
     A layer's output reads the state that it has just made (new_state), the one before (old_state), or both.
     """

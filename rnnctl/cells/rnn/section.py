@@ -39,6 +39,7 @@ class BasicTanhInit(InitSection):
 
 class SmartTanhInit(InitSection):
     """N(0, std); each row of W_hh keeps `connections` random entries and W_hh is rescaled to `spectral_radius`.
+    The default, 15 entries, is 30 % of a row of 50 units, and 3 % of one of 500.
 
     A row holds a unit's outgoing connections, as in the authors' program (their paper says incoming).
     """
