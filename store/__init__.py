@@ -9,7 +9,8 @@ seconds since the epoch, durations are seconds; both are floats, and the caller 
                   .workspace, .close(), .engine(), .check_present(), `with store.transaction():`,
                   `with store.snapshot():`; a Store is a context manager
     errors        StoreError and its kinds NoWorkspace, OlderWorkspace, NewerWorkspace, UnusableEngine,
-                  Unwritable, Busy, DiskFull, Corrupt, Damaged, Foreign, Gone, Conflict, LeaseLost, NotFound;
+                  Unwritable, Busy, DiskFull, Corrupt, Damaged, Foreign, Gone, Conflict, InUse, LeaseLost,
+                  NotFound;
                   str(error) is one line
     registry      register(store, studies, now) -> [Registered]; StudyRecord, RunRecord, Registered
                   rekey(store, keys) -> [run_id]
@@ -36,7 +37,10 @@ seconds since the epoch, durations are seconds; both are floats, and the caller 
                   read(store, run_ids, traces=False) -> {run_id: History}
     answers       add(store, answers, now), of_runs(store, run_ids, probe=None) -> [Answer]
     queries       studies, counts, counts_by_study, runs_of, keys_to_check, attempts, checkpoints_of,
-                  resolve_runs, resolve_study
+                  resolve_runs, resolve_study, memberships
+    membership    conditions of SQL: which runs studies name and show
+    marks         tag, untag, tags, note_run, note_study, archive, unarchive
+    removal       planned, delete(store, studies, members) -> Removal
     integrity     database_findings, checkpoint_findings, orphans, set_orphans_aside; Finding
     backup        backup(store, destination, checkpoints=False) -> BackedUp
 """
@@ -50,6 +54,7 @@ from store.errors import (
     DiskFull,
     Foreign,
     Gone,
+    InUse,
     LeaseLost,
     NewerWorkspace,
     NotFound,
@@ -69,6 +74,7 @@ __all__ = [
     "DiskFull",
     "Foreign",
     "Gone",
+    "InUse",
     "LeaseLost",
     "NewerWorkspace",
     "NoWorkspace",

@@ -72,6 +72,10 @@ class Conflict(StoreError):
     """A row contradicts the rows that are there: a second history row for a step, a reference to no row."""
 
 
+class InUse(StoreError):
+    """Runs are being trained, so that they cannot be deleted. Nothing was changed."""
+
+
 class LeaseLost(StoreError):
     """The run is no longer held by this attempt of this worker. Nothing was written."""
 

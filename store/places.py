@@ -114,6 +114,13 @@ def files(workspace: Workspace) -> list[Path]:
         return [path for folder in folders for path in sorted(folder.glob("*")) if not is_mark(path)]
 
 
+def files_of(workspace: Workspace, run_id: str) -> list[Path]:
+    """Return the checkpoint files in the folder of a run, finished or not. Raises as `folder_of` does."""
+    folder = folder_of(workspace, run_id)
+    with translated(folder):
+        return [path for path in sorted(folder.glob("*")) if attempt_of(path) is not None]
+
+
 def finished(workspace: Workspace) -> list[Path]:
     """Return the finished checkpoint files of all runs, whether a database names them or not."""
     return [path for path in files(workspace) if _FILE.fullmatch(path.name) is not None]

@@ -252,6 +252,27 @@ def _marks(row: Any) -> tuple[tuple[str, ...], str, bool]:
     return tuple(sorted(tags.split())) if tags else (), note, bool(named)
 
 
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A run as part of a study."""
+
+    run_id: str
+    study: str
+    label: str
+    named: bool  # whether the file of the study names the run
+
+
+def memberships(store: Store, run_ids: Iterable[str]) -> list[Membership]:
+    """Return what studies these runs are part of, by run and study."""
+    rows = store.rows(
+        f"""SELECT run_id, studies.name AS study, label, {NAMED} AS named
+            FROM labels JOIN studies ON studies.id = labels.study JOIN runs USING (run_id)
+            WHERE run_id IN (SELECT value FROM json_each(?)) ORDER BY seq, labels.study""",
+        (to_json(list(run_ids)),),
+    )
+    return [Membership(run_id, study, label, bool(named)) for run_id, study, label, named in rows]
+
+
 def keys_to_check(store: Store) -> list[KeyedRun]:
     """Return the runs that are neither done nor running, in the order of registration.
 

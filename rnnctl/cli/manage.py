@@ -1,4 +1,4 @@
-"""`retry`, `cancel`, `doctor` and `backup`: keeping a workspace in order."""
+"""`retry`, `cancel`, `delete`, `doctor` and `backup`: keeping a workspace in order."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ import typer
 
 from rnnctl.cli.options import JsonOption, WorkspaceOption, YesOption, opened
 from rnnctl.cli.output import FAILURE, NOTHING, UserError, confirmed, out, out_json, say, table
-from rnnctl.words import counted
+from rnnctl.words import counted, size
 
 if TYPE_CHECKING:
+    from rnnctl.lab.delete import Chosen, Deletion
     from rnnctl.lab.maintain import Diagnosis
+    from store import Store
+
+MOST_RUNS = 20  # that delete names
 
 Runs = Annotated[
     list[str] | None,
@@ -57,6 +61,69 @@ def cancel(
             raise UserError("nothing cancelled", NOTHING)
         done = maintain.cancel(store, ids)
     say(f"{counted(len(done), 'run')} cancelled; rnnctl retry puts them back")
+
+
+def delete(
+    names: Annotated[list[str], typer.Argument(metavar="STUDY|RUN...", help="Studies with all their runs, or runs.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be deleted. Delete nothing.")] = False,
+    yes: YesOption = False,
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Delete studies or runs for good, with all that was trained of them. Asks first.
+
+    A run goes with its attempts, checks, checkpoints, answers, tags and note, unless another study names it: then it
+    only leaves the study. Runs that are being trained are refused. No other command deletes results, but for
+    `rnnctl init --replace`. A run that a study file names is new when the file is registered again.
+    """
+    from rnnctl.lab import delete as lab
+
+    with opened(workspace) as store:
+        chosen = lab.chosen(store, names)
+        if dry_run:
+            planned = lab.planned(store, chosen)
+            if as_json:
+                out_json(planned)
+            else:
+                out(*_of_deletion(planned, "would be deleted"))
+            return
+        deleted = confirmed_deletion(store, chosen, yes)
+    if deleted is None:
+        raise UserError("nothing deleted", NOTHING)
+    if as_json:
+        out_json(deleted)
+
+
+def confirmed_deletion(store: Store, chosen: Chosen, yes: bool) -> Deletion | None:
+    """Delete if the user agrees, and say what; return what was deleted, None if the user does not agree."""
+    from rnnctl.lab import delete as lab
+
+    if not yes:
+        for line in _of_deletion(lab.planned(store, chosen), "to be deleted"):
+            say(line)
+        if not confirmed("delete this for good?"):
+            return None
+    deleted = lab.delete(store, chosen)
+    for line in _of_deletion(deleted, "deleted"):
+        say(line)
+    return deleted
+
+
+def _of_deletion(deletion: Deletion, verb: str) -> list[str]:
+    """Return what is deleted, in lines."""
+    lines = [f"study {study} {verb}" for study in deletion.studies]
+    lines += [f"run {run.study}/{run.label} ({run.run_id}) {verb}" for run in deletion.runs[:MOST_RUNS]]
+    if len(deletion.runs) > MOST_RUNS:
+        lines.append(f"... and {counted(len(deletion.runs) - MOST_RUNS, 'more run')}")
+    lines += [f"run {run.study}/{run.label} ({run.run_id}) leaves the study only" for run in deletion.kept[:MOST_RUNS]]
+    if len(deletion.kept) > MOST_RUNS:
+        lines.append(f"... and {counted(len(deletion.kept) - MOST_RUNS, 'more run')}; other studies name them")
+    lines.append(
+        f"{counted(len(deletion.runs), 'run')} {verb}, with {counted(deletion.checks, 'check')}, "
+        f"{counted(deletion.files, 'checkpoint file')} and {counted(deletion.answers, 'answer')}: "
+        f"{size(deletion.file_bytes)} of files, {size(deletion.database_bytes)} in the database"
+    )
+    return lines
 
 
 def doctor(

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, device_option, parsed_seeds
+from rnnctl.cli.manage import confirmed_deletion
+from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, YesOption, device_option, opened, parsed_seeds
 from rnnctl.cli.output import duration, out, out_json, say, table, warnings
 from rnnctl.words import counted
 
 if TYPE_CHECKING:
     from rnnctl.lab.plan import Plan, PlanOnCard
-    from rnnctl.lab.register import RegisteredStudy
+    from rnnctl.lab.register import RegisteredStudy, Registration
 
 MOST_UNNAMED = 20  # runs that init lists
 
@@ -24,7 +25,20 @@ StudyNames = Annotated[
 ]
 
 
-def init(studies: StudyNames = None, seeds: SeedsOption = None, workspace: WorkspaceOption = None) -> None:
+def init(
+    studies: StudyNames = None,
+    seeds: SeedsOption = None,
+    replace: Annotated[
+        bool,
+        typer.Option(
+            "--replace",
+            help="Delete the runs that the studies no longer name, as rnnctl delete does. Asks first. "
+            "With --seeds, only these seeds stay.",
+        ),
+    ] = False,
+    yes: YesOption = False,
+    workspace: WorkspaceOption = None,
+) -> None:
     """Register studies in the workspace here. Make it first if there is none.
 
     Without a study, register `quickstart`. Runs that are registered already stay as they are; new --seeds add
@@ -35,7 +49,7 @@ def init(studies: StudyNames = None, seeds: SeedsOption = None, workspace: Works
     """
     from rnnctl.lab.register import QUICKSTART, register
 
-    registration = register(workspace or Path.cwd(), studies or [QUICKSTART], parsed_seeds(seeds))
+    registration = register(workspace or Path.cwd(), studies or [QUICKSTART], parsed_seeds(seeds), replace=replace)
     say(f"workspace {registration.workspace}")
     warnings(registration.warnings)
     for study in registration.studies:
@@ -45,6 +59,18 @@ def init(studies: StudyNames = None, seeds: SeedsOption = None, workspace: Works
         _tell_unnamed(study)
     if any(study.new for study in registration.studies):
         say("next: rnnctl train --workers 2")
+    if replace:
+        _delete_unnamed(registration, yes)
+
+
+def _delete_unnamed(registration: Registration, yes: bool) -> None:
+    """Delete the runs that the studies no longer name, also since earlier, if there are any and the user agrees."""
+    from rnnctl.lab.delete import unnamed
+
+    with opened(registration.workspace) as store:
+        chosen = unnamed(store, [study.study for study in registration.studies])
+        if chosen.members and confirmed_deletion(store, chosen, yes) is None:
+            say("nothing deleted; --all of other commands shows these runs")
 
 
 def _tell_unnamed(study: RegisteredStudy) -> None:

@@ -47,13 +47,18 @@ class Registration:
 
 
 def register(
-    folder: Path, studies: Sequence[str | Path] = (QUICKSTART,), seeds: Sequence[int] | None = None
+    folder: Path,
+    studies: Sequence[str | Path] = (QUICKSTART,),
+    seeds: Sequence[int] | None = None,
+    *,
+    replace: bool = False,
 ) -> Registration:
     """Register studies in the workspace `folder`, which is made if there is none. If one is wrong, none is registered.
 
     studies: files, or names of packaged studies. seeds: instead of each study's own. A study that is registered with
     other seeds, and is otherwise the same, then has both. Runs that are registered already stay as they are, also those
-    that the file of their study no longer names. Raises SpecError, also for a run that is too large for this machine,
+    that the file of their study no longer names (see `rnnctl.lab.delete.unnamed`). replace: take these seeds only, even
+    if a study is registered with others. Raises SpecError, also for a run that is too large for this machine,
     LabError if a corpus folder contains the workspace, and StoreError.
     """
     loaded = load_studies(studies, seeds, refuse=refuse_here())
@@ -61,7 +66,7 @@ def register(
     with Store.create(folder) as store:
         verification.verify(store)
         whole = loaded
-        if seeds is not None:
+        if seeds is not None and not replace:
             whole = [_with_replicates(store, *pair) for pair in zip(loaded, studies, strict=True)]
         warnings = [line for study in loaded for line in _changed_texts(store, study)]
         results = registry.register(store, [study_record(study) for study in whole], time.time(), _apart)

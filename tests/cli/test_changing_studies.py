@@ -1,0 +1,65 @@
+"""Studies that change, as a user types it."""
+
+import json
+
+from store import Store, queries
+from tests.cli.command_line import TINY, one_line, rnnctl, workspace
+
+
+def edit(folder, before, after):
+    study = folder / "study.yaml"
+    study.write_text(study.read_text().replace(before, after))
+
+
+def labels(folder, study=None, hidden=False):
+    with Store.open(folder, readonly=True) as store:
+        return [run.label for run in queries.runs_of(store, study, hidden=hidden)]
+
+
+def test_an_edited_study_leaves_its_former_runs_in_the_workspace(tmp_path):
+    folder = workspace(tmp_path / "w")
+    edit(folder, "omega: [0, 1.0]", "omega: [1.0]")
+    said = rnnctl("init", "study.yaml", cwd=folder, check=0).stderr
+    assert "tiny: 0 new runs, 2 known" in said
+    assert "tiny no longer names 2 runs, kept in the workspace (--all shows them):" in said
+    assert "  omega=0.0 seed=1 (r1-" in said
+    for command in ("status", "examine"):
+        of_file, of_all = (
+            json.loads(rnnctl(command, "--json", *extra, cwd=folder, check=0).stdout) for extra in ([], ["--all"])
+        )
+        if command == "status":
+            assert (of_file["counts"]["queued"], of_all["counts"]["queued"]) == (2, 4)
+        else:
+            assert (len(of_file["runs"]), len(of_all["runs"])) == (2, 4)
+    shown = rnnctl("show", "tiny/omega=0.0 seed=1", cwd=folder, check=0).stdout
+    assert "the file of tiny no longer names this run" in shown
+
+
+def test_replace_leaves_exactly_what_the_file_says(tmp_path):
+    folder = workspace(tmp_path / "w")
+    edit(folder, "omega: [0, 1.0]", "omega: [1.0]")
+    one_line_of = rnnctl("init", "study.yaml", "--replace", cwd=folder, check=2).stderr.splitlines()[-1]
+    assert "delete this for good? Say --yes where nobody can answer" in one_line_of
+    assert len(labels(folder, hidden=True)) == 4
+    said = rnnctl("init", "study.yaml", "--replace", "--yes", cwd=folder, check=0).stderr
+    assert "2 runs deleted" in said
+    assert labels(folder, hidden=True) == ["omega=1.0 seed=1", "omega=1.0 seed=2"]
+    rnnctl("init", "study.yaml", "--seeds", "7", "--replace", "--yes", cwd=folder, check=0)
+    assert labels(folder, hidden=True) == ["omega=1.0 seed=7"]
+
+
+def test_delete_says_what_it_would_delete_and_deletes_it(tmp_path):
+    folder = workspace(tmp_path / "w")
+    planned = rnnctl("delete", "tiny", "--dry-run", cwd=folder, check=0).stdout
+    assert "study tiny would be deleted" in planned
+    assert "4 runs would be deleted, with 0 checks, 0 checkpoint files and 0 answers: 0 bytes of files" in planned
+    assert len(labels(folder)) == 4
+    assert "Say --yes" in rnnctl("delete", "tiny", cwd=folder, check=2).stderr
+    done = rnnctl("delete", "omega=0.0 seed=1", "--yes", "--json", cwd=folder, check=0)
+    assert [run["label"] for run in json.loads(done.stdout)["runs"]] == ["omega=0.0 seed=1"]
+    one_line(rnnctl("delete", "tinny", "--yes", cwd=folder, check=3), "no study or run 'tinny'; did you mean tiny?")
+    rnnctl("delete", "tiny", "--yes", cwd=folder, check=0)
+    assert labels(folder, hidden=True) == []
+    again = rnnctl("init", "study.yaml", cwd=folder, check=0).stderr
+    assert "tiny: 4 new runs, 0 known" in again
+    assert (folder / "study.yaml").read_text() == TINY
