@@ -108,6 +108,32 @@ def marks_of(section: type[Section], key: str) -> frozenset[Mark]:
     return {name: marks for name, marks, _ in _keys(section)}[key]
 
 
+def with_default(section: Section, key: str, about: str = "") -> str:
+    """Return a key and its value for a message; it says so if the value is the default, which no study has written.
+
+    about: what else is said of a default.
+    """
+    value = getattr(section, key)
+    return f"{key} {value}" if key in section.model_fields_set else f"{key} ({value} by default{about})"
+
+
+@dataclass(frozen=True)
+class Needs:
+    """The key at `path` has a meaning only where the key at `where` is one of some words."""
+
+    path: Path
+    where: Path
+    words: tuple[str, ...]
+
+
+class HasNoMeaning(ValueError):
+    """Raised by a validator of a run: a key has no meaning beside another, and where it would have one."""
+
+    def __init__(self, message: str, needs: Needs) -> None:
+        super().__init__(message)
+        self.needs = needs
+
+
 Real = Annotated[float, AfterValidator(lambda value: value + 0.0)]  # + 0.0 turns -0.0 into 0.0
 NotNegative = Annotated[Real, Field(ge=0)]
 Dtype = Literal["float32", "float64"]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from rnnctl.section import HOST, LATER, NotNegative, Section, also_called
+from rnnctl.section import HOST, LATER, NotNegative, Section, also_called, with_default
 
 _EVERY = (
     "val_every",
@@ -47,14 +48,18 @@ class Check(Section):
     @model_validator(mode="after")
     def _whole_chunks(self) -> Check:
         if self.samples % self.chunk:
-            raise ValueError(f"samples {self.samples} is not a multiple of chunk {self.chunk}")
+            what = f"{with_default(self, 'samples')} is not a multiple of {with_default(self, 'chunk')}"
+            if "chunk" not in self.model_fields_set:
+                what += f"; set chunk too, for example to {math.gcd(self.samples, self.chunk)}"
+            raise ValueError(what)
         chunks = self.samples // self.chunk
         if self.screen is not None and self.screen % chunks:
-            raise ValueError(f"screen {self.screen} takes as many sequences of each of {chunks} chunks: not a multiple")
+            why = f"the number of chunks (samples {self.samples} / chunk {self.chunk})"
+            raise ValueError(f"screen {self.screen} is not a multiple of {chunks}, {why}")
         if self.screen is not None and self.screen > self.samples:
-            raise ValueError(f"screen {self.screen} is more than samples {self.samples}")
+            raise ValueError(f"screen {self.screen} is more than {with_default(self, 'samples')}")
         if self.diagnose_every is not None and self.diagnose_every % self.every:
-            raise ValueError(f"diagnose_every {self.diagnose_every} is not a multiple of every {self.every}")
+            raise ValueError(f"diagnose_every {self.diagnose_every} is not a multiple of {with_default(self, 'every')}")
         return self
 
 

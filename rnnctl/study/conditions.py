@@ -66,7 +66,11 @@ def read_condition(node: Node, where: str) -> Condition:
     """
     place = Place(0, node.key_line, where)
     if not isinstance(node.value, dict) or not node.value:
-        what = f"must be a mapping of keys to values, not {shown(node.value)}" if node.value else "is empty"
+        what = (
+            f"must be a mapping of keys to values such as {{model.hidden: 50}}, not {shown(node.value)}"
+            if node.value
+            else "is empty"
+        )
         raise SpecError(what, line=place.line, key=where)
     tests = []
     for name, below in node.value.items():

@@ -11,7 +11,7 @@ class SpecError(Exception):
     """A mistake in a study file; str() is the line `FILE:LINE: key: what is wrong; allowed: ...; did you mean ...?`.
 
     key is the place as written in the file (`cases.EC7.model.hidden`). file, line and key are None if they are unknown
-    or do not apply: a mistake of the whole file has no line.
+    or do not apply: a mistake of the whole file has no line. remedy: what would help, said last.
     """
 
     def __init__(
@@ -30,6 +30,7 @@ class SpecError(Exception):
         self.allowed = tuple(allowed)
         self.meant = meant
         self.file = file
+        self.remedy: str | None = None
         super().__init__(message)
 
     def at(self, *, file: str | None = None, line: int | None = None, key: str | None = None) -> SpecError:
@@ -44,4 +45,6 @@ class SpecError(Exception):
             what += f"; allowed: {', '.join(self.allowed)}"
         if self.meant:
             what += f"; did you mean {self.meant}?"
+        if self.remedy:
+            what += f"; {self.remedy}"
         return one_line(": ".join(text for text in (place, self.key, what) if text))

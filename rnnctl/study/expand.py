@@ -18,10 +18,12 @@ from rnnctl.study.conditions import Condition, Rule, resolve
 from rnnctl.study.errors import SpecError
 from rnnctl.study.explain import Refuse
 from rnnctl.study.labels import label, text
-from rnnctl.study.overlay import Change, Overlay, Place, outermost_first
+from rnnctl.study.overlay import Change, InvalidRun, Overlay, Place, outermost_first
 from rnnctl.study.run import RunSpec
+from rnnctl.study.schema import section_of_tag
 from rnnctl.study.values import Option, written
 from rnnctl.study.written import WrittenKeys, below
+from rnnctl.words import counted
 
 MAX_RUNS = 100_000
 
@@ -37,12 +39,16 @@ class Case:
 
 @dataclass(frozen=True)
 class Axis:
-    """Keys that vary together, and their options. An option sets all keys. listed: whether options are written out."""
+    """Keys that vary together, and their options. An option sets all keys.
+
+    listed: whether options are written out. warns: whether to warn of settings of base that it replaces.
+    """
 
     paths: tuple[Path, ...]
     options: Sequence[Option]
     place: Place
     listed: bool = True
+    warns: bool = True
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,10 @@ class _Crossing:
         self.dropping: set[Path] = set()  # keys that a `when` rule dropped from something
         self.repeats: Counter[int] = Counter()  # of a case, equal to an earlier run although nothing was dropped
         self.cases_with_runs: set[int] = set()
+        # Settings of base that some axis may replace, those that some combination was left with, and odd settings.
+        self.base_replaced = {path: axis for axis in plan.axes if axis.warns for path in _replaced_by(axis, plan.base)}
+        self.base_kept: set[Path] = set()
+        self.odd: Counter[tuple[Place, str]] = Counter()
 
     def candidates(self) -> Iterator[_Candidate]:
         """Iterate over the runs in order, without those that are excluded; equal runs are merged."""
@@ -139,16 +149,18 @@ class _Crossing:
             for picked in itertools.product(*(range(len(axis.options)) for axis in self.plan.axes)):
                 options = [axis.options[n] for axis, n in zip(self.plan.axes, picked, strict=True)]
                 settings = overlay.with_changes(outermost_first(itertools.chain(*options)))
+                self.base_kept.update(path for path in self.base_replaced if settings.is_from(path, self.plan.base))
                 try:
                     spec, dropped = resolve(settings, self.plan.when)
                     if self.refuse is not None and (problem := self.refuse(spec)) is not None:
                         raise settings.error(problem)
                     if self.identify:
                         spec = settings.identified(spec)
-                except SpecError:
+                except SpecError as error:
                     # An invalid run is not a mistake if its settings exclude it.
-                    if self._is_excluded(settings.values):
+                    if self._is_excluded(settings.written_out()):
                         continue
+                    error.remedy = self._remedy(error)
                     raise
                 self.dropping.update(rule.path for rule in dropped)
                 if self._is_excluded(spec.written_out()):
@@ -161,7 +173,26 @@ class _Crossing:
                     continue
                 seen[spec.run_id] = bool(dropped)
                 self.cases_with_runs.add(case_number)
+                self.odd.update((settings.place_of(path, what), what) for path, what in spec.oddities)
                 yield _Candidate(spec, case, self.keys.values(spec, without=gone))
+
+    def _remedy(self, error: SpecError) -> str | None:
+        """Return how an invalid combination can be kept out of the study, if it is one of what varies."""
+        if not isinstance(error, InvalidRun):
+            return None
+        needs, clash = error.problem.needs, error.problem.clash
+        if needs is not None and self._varies(needs.where):
+            words = needs.words[0] if len(needs.words) == 1 else f"[{', '.join(needs.words)}]"
+            rule = f"{{{'.'.join(needs.path)}: {{{'.'.join(needs.where)}: {words}}}}}"
+            return f"to drop it from other runs, write when: {rule}"
+        if clash is not None and all(map(self._varies, clash)):
+            settings = ", ".join(f"{'.'.join(path)}: {text(value)}" for path, value in clash.items())
+            return f"to leave such runs out, write exclude: [{{{settings}}}]"
+        return None
+
+    def _varies(self, path: Path) -> bool:
+        """Return whether some case or axis sets the key at a path, or a section that has it."""
+        return any(path[: len(varied)] == varied for varied in self.keys.paths)
 
     def _is_excluded(self, settings: dict[str, Any]) -> bool:
         matching = [n for n, condition in enumerate(self.plan.exclude) if condition.holds(settings)]
@@ -170,8 +201,21 @@ class _Crossing:
 
     def warnings(self) -> list[tuple[Place, str]]:
         """Return what had no effect, in the order of the file. Call it after the last candidate."""
-        warnings = [*self._idle_axes(), *self._idle_conditions(), *self._idle_cases()]
+        warnings = [
+            *self._idle_base(),
+            *self._idle_axes(),
+            *self._idle_conditions(),
+            *self._idle_cases(),
+            *((place, f"of {counted(n, 'run')}: {what}") for (place, what), n in self.odd.items()),
+        ]
         return sorted(warnings, key=lambda warning: warning[0].line)
+
+    def _idle_base(self) -> Iterator[tuple[Place, str]]:
+        idle = [path for path in self.base_replaced if path not in self.base_kept]
+        for path in idle:
+            if not below(path[:-1], idle):
+                axis = self.base_replaced[path]
+                yield self.plan.base.places[path], f"has no effect: {axis.place.key} sets it in every run"
 
     def _idle_axes(self) -> Iterator[tuple[Place, str]]:
         for number, axis in enumerate(self.plan.axes):
@@ -200,3 +244,11 @@ class _Crossing:
                 above = [path for path in self.axis_paths if below(change.path, [path])]
                 if above and not change.opens:
                     yield change.place, f"has no effect: {'.'.join(above[0])} is varied for all cases"
+
+
+def _replaced_by(axis: Axis, base: Overlay) -> Iterator[Path]:
+    """Iterate over the settings of base that the keys of an axis, or what is below these, may replace."""
+    sections = [section for path in axis.paths if (section := section_of_tag(path)) is not None]
+    for path in base.places:
+        if path and (below(path, axis.paths) or (path in sections and isinstance(base.at(path), str))):
+            yield path

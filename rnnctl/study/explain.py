@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from rnnctl.section import Path, Section
+from rnnctl.section import HasNoMeaning, Needs, Path, Section
 from rnnctl.study.run import RunSpec
 from rnnctl.study.schema import KEYS, Key, choices, names_below, owners, sections_of, tags_of, tags_of_variant
+from rnnctl.study.slips import number_meant, pair_meant
 from rnnctl.words import nearest, shown
 
-MISSING = "is missing"
-
-_NUMBER = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9]*)?([eE][-+]?[0-9]+)?|[-+]?\.[0-9]+")
+_BOOLEANS = {
+    **dict.fromkeys(("yes", "on", "y", "1", "1.0"), "true"),
+    **dict.fromkeys(("no", "off", "n", "0", "0.0"), "false"),
+}
+_NOTHING = ("none", "never", "no", "off", "false", "null", "unlimited", "infinite", "inf")
 _SEPARATORS = str.maketrans("", "", "_- ")
 _DOTTED = re.compile(r"[a-z_0-9]+(\.[a-z_0-9]+)*")
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong at `path`. mentions: the keys that disagree, if the problem is about more than one key."""
+    """What is wrong at `path`.
+
+    mentions: the keys that disagree, if the problem is about more than one key. missing: whether it is that the key is
+    not set. needs: where it would have a meaning, if it has none here. clash: values that no run can have together.
+    """
 
     path: Path
     message: str
     allowed: tuple[str, ...] = ()
     meant: str | None = None
     mentions: tuple[Path, ...] = ()
+    missing: bool = False
+    needs: Needs | None = None
+    clash: Mapping[Path, Any] | None = None
 
 
 # Returns why a run is refused although its settings are right; None if it is not.
@@ -74,33 +85,55 @@ def _follow(root: Path, location: tuple[int | str, ...]) -> tuple[Path, type[Sec
 def _problem(path: Path, model: type[Section] | None, tag: str, details: ErrorDetails, *, alone: bool) -> Problem:
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     if kind == "missing":
-        return Problem(path, MISSING, tuple(choices(path) or tags_of(KEYS[path])))
+        allowed = tuple(choices(path) or tags_of(KEYS[path]))
+        about = next((info.description for info in KEYS[path].fields if model is None or _has(model, info)), None)
+        what = f"is missing: {about}" if about and not allowed else "is missing"
+        return Problem(path, what, allowed, missing=True)
     if kind == "extra_forbidden":
         return _unknown_key(path, model, tag)
     if kind == "union_tag_invalid":
         key = KEYS[path]
         # In a whole run, only names that go with the rest of it are allowed; for a single value, those of any run.
         names = tags_of(key) if alone else re.findall(r"'(\w+)'", context["expected_tags"])
-        return _unknown_word(_tag_path(key), context["tag"], names, *_numbers(key))
+        problem = _unknown_word(_tag_path(key), context["tag"], names, *_numbers(key))
+        if context["tag"] not in tags_of(key):
+            return problem
+        above = _tag_path(KEYS[path[:-1]])
+        what = f"{problem.message} where {'.'.join(path[:-1])} is {tag}"
+        return replace(problem, message=what, meant=None, clash={above: tag, _tag_path(key): context["tag"]})
     if kind == "literal_error":
         least = KEYS[path].whole_from
         if least is None:
             return _unknown_word(path, value, choices(path))
         words = choices(path)
-        meant = _word_meant(path, value, words) or _number_meant(value, "int_type")
+        meant = _word_meant(path, value, words) or number_meant(value, "int_type")
         return Problem(path, f"cannot be {shown(value)}", (*words, f"a whole number from {least}"), meant)
     if kind == "union_tag_not_found" and isinstance(value, dict):
-        return Problem(_tag_path(KEYS[path]), MISSING, tuple(tags_of(KEYS[path])))
+        return Problem(_tag_path(KEYS[path]), "is missing", tuple(tags_of(KEYS[path])), missing=True)
     if kind in ("model_type", "model_attributes_type", "union_tag_not_found", "dict_type"):
         key = KEYS[path]
-        meant = _word_meant(_tag_path(key), value, tags_of(key)) if key.tag else None
+        meant = _word_meant(_tag_path(key), value, tags_of(key) or [*key.words_also_called.values()])
+        if meant is None and isinstance(value, str) and (pair := pair_meant(value)):
+            meant = f"{pair}, with a colon and a space"
         return Problem(path, f"must be {_short_forms(key)}, not {shown(value)}", tuple(tags_of(key)), meant)
     if kind == "value_error":
-        return disagreement(path, str(context["error"]))
+        error = context["error"]
+        needs = error.needs if isinstance(error, HasNoMeaning) else None
+        return replace(disagreement(path, str(error)), needs=needs)
     message = _MESSAGES.get(kind)
     if message is None:
         return Problem(path, f"{details['msg'][:1].lower()}{details['msg'][1:]}, not {shown(value)}")
-    return Problem(path, f"{message(context)}, not {shown(value)}", meant=_number_meant(value, kind))
+    what, meant = message(context), number_meant(value, kind)
+    if kind == "bool_type":
+        meant = _BOOLEANS.get(str(value).lower())
+    elif KEYS[path].takes_null:
+        what += " or null"
+        meant = meant or ("null" if isinstance(value, str) and value.lower() in _NOTHING else None)
+    return Problem(path, f"{what}, not {shown(value)}", meant=meant)
+
+
+def _has(model: type[Section], info: FieldInfo) -> bool:
+    return any(info is mine for mine in model.model_fields.values())
 
 
 def _tag_path(key: Key) -> Path:
@@ -115,6 +148,8 @@ def disagreement(path: Path, message: str) -> Problem:
 
 
 _MESSAGES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "bool_type": lambda context: "must be true or false",
+    "string_type": lambda context: "must be text",
     "int_type": lambda context: "must be a whole number",
     "float_type": lambda context: "must be a number",
     "finite_number": lambda context: "must be a finite number",
@@ -129,7 +164,8 @@ def _unknown_key(path: Path, model: type[Section] | None, tag: str) -> Problem:
     allowed = tuple(model.model_fields) if model else tuple(names_below(path[:-1]))
     if path in KEYS:  # another variant has it
         where = f"where {'.'.join(path[:-1])} is {tag}" if tag else "here"
-        return Problem(path, f"has no meaning {where}: it is a key of {owners(path)}", allowed)
+        what = f"has no meaning {where}: it is a key of {', '.join(owners(path))}"
+        return Problem(path, what, allowed, needs=Needs(path, _tag_path(KEYS[path[:-1]]), owners(path)))
     return Problem(path, "there is no such key", allowed, nearest(path[-1], allowed))
 
 
@@ -163,12 +199,3 @@ def _short_forms(key: Key) -> str:
 
 def _numbers(key: Key) -> list[str]:
     return ["a number"] if isinstance(key.expand(1.0), dict) else []
-
-
-def _number_meant(value: Any, kind: str) -> str | None:
-    """Return the number that a text or a float was most likely meant to be; None for anything else."""
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
-        return value.replace("_", "")
-    if kind == "int_type" and isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return None

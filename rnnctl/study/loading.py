@@ -17,8 +17,7 @@ A run is base, then its case, then what the axes (zip, grid, random, seeds) set.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path as FilePath
@@ -29,13 +28,15 @@ from rnnctl.study.conditions import Condition, Rule, read_condition, read_rules
 from rnnctl.study.errors import SpecError
 from rnnctl.study.expand import MAX_RUNS, Axis, Case, LabelledRun, Plan, expand
 from rnnctl.study.explain import Refuse
+from rnnctl.study.labels import text
 from rnnctl.study.lookup import key_meant, reason_for_none
 from rnnctl.study.names import check_name
 from rnnctl.study.overlay import Overlay, Place, read_changes, read_key
 from rnnctl.study.recipe import Recipe, read_recipe
 from rnnctl.study.replicates import with_seeds
-from rnnctl.study.schema import KEYS, names_below, section_of_tag
-from rnnctl.study.values import DrawnRows, Option, read_draws, read_list, written
+from rnnctl.study.schema import KEYS, Key, names_below, section_of_tag
+from rnnctl.study.slips import number_meant, pair_meant
+from rnnctl.study.values import DrawnRows, Option, is_spacing, read_draws, read_list, written
 from rnnctl.study.written import WrittenKeys
 from rnnctl.study.yaml import Node
 from rnnctl.words import nearest, shown
@@ -104,7 +105,7 @@ def load_study(
         raise SpecError(what, file=str(reference), allowed=packaged, meant=meant) from None
     except SpecError as error:
         raise error.at(file=str(reference)) from None
-    return read_study(text, str(reference), identify=identify, refuse=refuse)
+    return read_study(text, str(reference), identify=identify, refuse=refuse, own_seeds=seeds is None)
 
 
 def load_recipe(path: str | FilePath) -> Recipe:
@@ -170,15 +171,18 @@ def packaged_studies() -> dict[str, FilePath]:
     return {path.stem: path for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)}
 
 
-def read_study(source: str, file: str, *, identify: bool = True, refuse: Refuse | None = None) -> Study:
+def read_study(
+    source: str, file: str, *, identify: bool = True, refuse: Refuse | None = None, own_seeds: bool = True
+) -> Study:
     """Return the study in a text. Raise SpecError, with file, line and key, if it is wrong.
 
     file: its name in messages. identify: whether to identify the data of tasks, for which the texts that a study names
     are read. Without it, the ids of runs on texts are not those that they are registered under. refuse: as `expand`
-    takes it.
+    takes it. own_seeds: whether `seeds` was written by the author of the file, who is then warned where it replaces
+    `base.seed`.
     """
     try:
-        return _Reader(yaml.parse(source).mapping, file).study(source, identify, refuse)
+        return _Reader(yaml.parse(source).mapping, file, own_seeds).study(source, identify, refuse)
     except SpecError as error:
         raise error.at(file=file) from None
 
@@ -186,9 +190,10 @@ def read_study(source: str, file: str, *, identify: bool = True, refuse: Refuse 
 class _Reader:
     """Reads the sections of one study file."""
 
-    def __init__(self, sections: dict[str, Node], file: str):
+    def __init__(self, sections: dict[str, Node], file: str, own_seeds: bool = True):
         self.sections = sections
         self.file = file
+        self.own_seeds = own_seeds
         self.notes: list[tuple[Place, str]] = []  # warnings
 
     def study(self, source: str, identify: bool, refuse: Refuse | None) -> Study:
@@ -197,7 +202,7 @@ class _Reader:
         plan = self.plan()
         recipe = _recipe(self.sections, self.file)
         runs, varied, notes = expand(plan, identify=identify, refuse=refuse)
-        notes = sorted([*self.notes, *notes, *self._oddities(runs)], key=lambda note: note[0].line)
+        notes = sorted([*self.notes, *notes], key=lambda note: note[0].line)
         warnings = (str(SpecError(what, file=self.file, line=at.line, key=at.key)) for at, what in notes)
         return Study(name, about, self.file, source, tuple(runs), tuple(varied), tuple(dict.fromkeys(warnings)), recipe)
 
@@ -212,11 +217,6 @@ class _Reader:
         axes = [*self._zip(), *self._grid(), *self._random(), *self._seeds()]
         _check_varied_once(axes)
         return Plan(self._base(), self._cases(), axes, exclude=self._exclude(), when=self._when())
-
-    def _oddities(self, runs: Iterable[LabelledRun]) -> list[tuple[Place, str]]:
-        place = Place(BASE, self.sections["study"].line, "study")
-        counts = Counter(what for run in runs for what in run.spec.oddities)
-        return [(place, f"of {n} run{'s' * (n > 1)}: {what}") for what, n in counts.items()]
 
     def _check_sections(self) -> None:
         for name, node in self.sections.items():
@@ -250,7 +250,8 @@ class _Reader:
             check_name(label, place.line, place.key)
             if not isinstance(node.value, dict):
                 what = f"must be a mapping of changes to base, {{}} for none, not {shown(node.plain())}"
-                raise SpecError(what, line=place.line, key=place.key)
+                meant = f"NAME: {{{label}: {text(node.plain())}}}, a case under a name" if _is_key(label) else None
+                raise SpecError(what, line=place.line, key=place.key, meant=meant)
             cases.append(Case(label, read_changes(node, place.key, CASE), place))
         return cases
 
@@ -260,7 +261,9 @@ class _Reader:
     def _zip_group(self, name: str, node: Node) -> Axis:
         place = Place(AXIS, node.key_line, f"zip.{name}")
         if not isinstance(node.value, list) or not node.value:
-            raise SpecError("must be a list of rows such as [{train.lr: 0.1}]", line=place.line, key=place.key)
+            meant = _rows_meant(node) if isinstance(node.value, dict) else None
+            what = "must be a list of rows such as [{train.lr: 0.1}, {train.lr: 0.2}]"
+            raise SpecError(what, line=place.line, key=place.key, meant=meant)
         options: list[Option] = []
         first: list[Path] = []
         for number, row in enumerate(node.value, start=1):
@@ -268,7 +271,9 @@ class _Reader:
             if not isinstance(row.value, dict) or not row.value:
                 got = shown(row.plain()) if row.value else "empty"
                 what = f"must be a row of keys such as {{train.lr: 0.1}}, not {got}"
-                raise SpecError(what, line=row.line, key=where)
+                rows = _rows_meant(self.sections["zip"]) if _is_key(name) else None
+                meant = f"a name and rows, {{NAME: {rows}}}" if rows else None
+                raise SpecError(what, line=row.line, key=where, meant=meant)
             paths = [read_key(key, below.key_line, where).path for key, below in row.value.items()]
             first = first or paths
             if odd := set(paths) ^ set(first):
@@ -280,9 +285,7 @@ class _Reader:
 
     def _grid(self) -> list[Axis]:
         axes = []
-        for name, node in self._items("grid"):
-            key = read_key(name, node.key_line, "grid")
-            place = Place(AXIS, node.line, f"grid.{name}")
+        for key, node, place in _varied_keys(self._items("grid"), "grid"):
             options = self._distinct(read_list(key, node, place))
             axes.append(Axis((key.path,), options, place._replace(line=node.key_line)))
         return axes
@@ -293,15 +296,16 @@ class _Reader:
             return []
         place = Place(AXIS, self.sections["random"].key_line, "random")
         if "n" not in nodes:
-            raise SpecError("is missing: how many draws", line=place.line, key="random.n")
+            other = next((name for name in nodes if name in _COUNT_ALSO_CALLED), None)
+            line, meant = (place.line, None) if other is None else (nodes[other].key_line, f"n for {other}")
+            raise SpecError("is missing: how many draws", line=line, key="random.n", meant=meant)
         n = self._whole("random.n", nodes.pop("n"), 1, MAX_RUNS)
         seed = self._whole("random.seed", nodes.pop("seed"), 0, 2**63 - 1) if "seed" in nodes else 0
         if not nodes:
             raise SpecError("draws nothing; give it keys such as train.lr", line=place.line, key="random")
         columns, paths = [], []
-        for name, node in nodes.items():
-            key = read_key(name, node.key_line, "random")
-            columns.append(read_draws(key, node, Place(AXIS, node.line, f"random.{name}"), seed))
+        for key, node, at in _varied_keys(nodes.items(), "random"):
+            columns.append(read_draws(key, node, at, seed))
             paths.append(key.path)
         return [Axis(tuple(paths), DrawnRows(n, columns), place, listed=False)]
 
@@ -310,7 +314,7 @@ class _Reader:
             return []
         node = self.sections["seeds"]
         key, place = KEYS["seed",], Place(AXIS, node.line, "seeds")
-        return [Axis((key.path,), self._distinct(read_list(key, node, place)), place)]
+        return [Axis((key.path,), self._distinct(read_list(key, node, place)), place, warns=self.own_seeds)]
 
     def _exclude(self) -> list[Condition]:
         nodes = self.sections["exclude"].items if "exclude" in self.sections else []
@@ -326,7 +330,7 @@ class _Reader:
         value = node.plain()
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             what = f"must be a whole number from {low:,} to {high:,}, not {shown(value)}"
-            raise SpecError(what, line=node.line, key=key)
+            raise SpecError(what, line=node.line, key=key, meant=number_meant(value, "int_type"))
         return value
 
     def _distinct(self, options: list[Option]) -> list[Option]:
@@ -352,6 +356,48 @@ _SECTIONS: dict[str, type] = {
     "seeds": object,
     "refine": dict,
 }
+
+
+def _is_key(name: str) -> bool:
+    return tuple(name.split(".")) in KEYS
+
+
+def _rows_meant(node: Node) -> str | None:
+    """Return the first row of a zip that was written as one list for each key, under a name of its own."""
+    columns = {name: below.value for name, below in node.mapping.items() if isinstance(below.value, list)}
+    if not columns or not all(map(_is_key, columns)) or not all(columns.values()):
+        return None
+    row = ", ".join(f"{name}: {text(items[0].plain())}" for name, items in columns.items())
+    return f"[{{{row}}}, ...]"
+
+
+_COUNT_ALSO_CALLED = (
+    "num_samples",
+    "n_samples",
+    "samples",
+    "trials",
+    "n_trials",
+    "num_trials",
+    "count",
+    "size",
+    "runs",
+)
+
+
+def _varied_keys(items: Iterable[tuple[str, Node]], where: str, above: Path = ()) -> Iterator[tuple[Key, Node, Place]]:
+    """Iterate over the keys of a grid or of random draws, with what they vary over.
+
+    `train: {lr: [...]}` is `train.lr: [...]`. Raise SpecError for an unknown key and an empty section.
+    """
+    for name, node in items:
+        key = read_key(name, node.key_line, where, above)
+        at = f"{where}.{name}"
+        if not key.is_section or is_spacing(node):
+            yield key, node, Place(AXIS, node.line, at)
+        elif node.value:
+            yield from _varied_keys(node.mapping.items(), at, key.path)
+        else:
+            raise SpecError("is an empty section; leave it out or give it keys", line=node.key_line, key=at)
 
 
 # What other tools call the sections, or what the word is likely to say where a section stands.
@@ -389,10 +435,40 @@ def _check_kind(name: str, node: Node) -> None:
     if kind is str and not isinstance(node.value, str):
         raise SpecError(f"must be text, not {shown(node.plain())}", line=node.line, key=name)
     if kind is not str and not isinstance(node.value, kind):
-        what = "must be a mapping" if kind is dict else "must be a list"
-        raise SpecError(f"{what}, not {shown(node.plain())}", line=node.line, key=name)
+        what = f"must be a {'mapping' if kind is dict else 'list'}, not {shown(node.plain())}"
+        error = SpecError(what, line=node.line, key=name, meant=_section_meant(name, node))
+        error.remedy = None if error.meant else f"for example {_EXAMPLES[name]}"
+        raise error
     if not node.value:
         raise SpecError("is empty; leave it out or fill it", line=node.key_line, key=name)
+
+
+_EXAMPLES = {
+    "base": "{task: temporal_order, train.lr: 0.1}",
+    "cases": "{A: {train.lr: 0.1}, B: {train.lr: 0.2}}",
+    "zip": "{a: [{train.lr: 0.1}, {train.lr: 0.2}]}",
+    "grid": "{train.lr: [0.1, 0.2]}",
+    "random": "{n: 10, train.lr: {loguniform: [1e-3, 1]}}",
+    "exclude": "[{train.lr: 0.1, model.hidden: 50}]",
+    "when": "{model.init.connections: {model.init.name: smart_tanh}}",
+    "refine": "{best: 10%, variants: {longer: {train.updates: 100000}}}",
+}
+
+
+def _section_meant(name: str, node: Node) -> str | None:
+    """Return what a section of the wrong kind was most likely meant to be."""
+    value = node.value
+    if isinstance(value, str):
+        pair = pair_meant(value)
+        return f"{pair}, with a colon and a space" if pair else None
+    if isinstance(value, list) and value and all(isinstance(item.value, dict) for item in value):
+        if name == "base" or (name == "when" and len(value) == 1):
+            return "its keys without dashes"
+        first = "{" + ", ".join(f"{key}: ..." for key in value[0].mapping) + "}"
+        return {"cases": f"{{NAME: {first}, ...}}", "zip": f"{{NAME: [{first}, ...]}}"}.get(name)
+    if name == "exclude" and isinstance(value, dict):
+        return "[{" + ", ".join(f"{key}: {text(below.plain())}" for key, below in value.items()) + "}]"
+    return None
 
 
 def _check_varied_once(axes: Iterable[Axis]) -> None:

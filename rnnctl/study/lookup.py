@@ -74,7 +74,7 @@ def _meant(wrong: str, above: Path, allowed: Sequence[str]) -> str | None:
     if beside := [name for name in here if name in allowed]:
         return ", ".join(beside)
     if here:
-        return f"{here[0]}, a key of {owners((*above, here[0]))}"
+        return f"{here[0]}, a key of {', '.join(owners((*above, here[0])))}"
     # A section that has the name itself comes before its keys, and a relative before a stranger.
     matches.sort(key=lambda path: (-_shared(path, above), len(path)))
     return ".".join(matches[0]) if matches else None

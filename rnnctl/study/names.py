@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 from rnnctl.study.errors import SpecError
 from rnnctl.words import shown
@@ -19,4 +20,7 @@ def is_name(text: str) -> bool:
 def check_name(name: str, line: int, key: str) -> None:
     """Raise SpecError if a study or a case cannot have this name."""
     if not is_name(name):
-        raise SpecError(f"{shown(name)} is not a name", line=line, key=key, allowed=[NAME_RULE])
+        plain = "".join(c for c in unicodedata.normalize("NFKD", name) if c.isascii())
+        meant = re.sub(r"[^A-Za-z0-9._+]+", "-", plain).strip("-._+")[:64]
+        what = f"{shown(name)} is not a name"
+        raise SpecError(what, line=line, key=key, allowed=[NAME_RULE], meant=meant if is_name(meant) else None)

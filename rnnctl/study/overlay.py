@@ -9,19 +9,21 @@ keys nearer to the top of the tree are laid down first.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from rnnctl.section import Path, Section
 from rnnctl.study.errors import SpecError
-from rnnctl.study.explain import MISSING, Problem, disagreement, problems
+from rnnctl.study.explain import Problem, disagreement, problems
+from rnnctl.study.labels import text
 from rnnctl.study.lookup import UnknownKey, lookup
 from rnnctl.study.numbers import unrepresentable
 from rnnctl.study.run import RunSpec
-from rnnctl.study.schema import KEYS, Key, section_of_tag
+from rnnctl.study.schema import KEYS, Key, section_of_tag, value_at
 from rnnctl.study.yaml import Node
+from rnnctl.words import MOST_NAMES
 
 
 class Place(NamedTuple):
@@ -30,6 +32,14 @@ class Place(NamedTuple):
     layer: int
     line: int
     key: str
+
+
+class InvalidRun(SpecError):
+    """A problem of a run, or of a value that no run can have, at its place in the file."""
+
+    def __init__(self, problem: Problem, place: Place):
+        super().__init__(problem.message, line=place.line, key=place.key, allowed=problem.allowed, meant=problem.meant)
+        self.problem = problem
 
 
 @dataclass(frozen=True)
@@ -118,8 +128,11 @@ def check_value(key: Key, value: Any, place: Place) -> None:
         key.validate(value)
     except ValidationError as error:
         for problem in problems(error, key.path):
-            if problem.message != MISSING:  # it may be set elsewhere
-                raise _spec_error(problem, place) from None
+            if not problem.missing:  # it may be set elsewhere
+                if isinstance(value, list) and place.key.startswith(("base.", "cases.")):
+                    listed = ", ".join(map(text, value[:MOST_NAMES]))
+                    problem = replace(problem, meant=f"grid: {{{'.'.join(key.path)}: [{listed}]}}")
+                raise InvalidRun(problem, place) from None
 
 
 def outermost_first(changes: Iterable[Change]) -> list[Change]:
@@ -150,6 +163,15 @@ class Overlay:
             result._remove(path)
         return result
 
+    def written_out(self) -> dict[str, Any]:
+        """Return the settings with their short forms written out, also those of a run that is invalid.
+
+        A section that can stand alone has its defaults.
+        """
+        defaults = {name: info.default for name, info in RunSpec.model_fields.items() if not info.is_required()}
+        settings = {**defaults, **self.values}
+        return {name: _completed((name,), value) for name, value in settings.items()}
+
     def has(self, path: Path) -> bool:
         """Return whether something is set at or below a path, or by a short form that stands for it."""
         section = self.values
@@ -160,6 +182,21 @@ class Overlay:
                 section = _written_out(path[:depth], section[name])
         return True
 
+    def at(self, path: Path) -> Any:
+        """Return the setting at a path as it is written. Raise KeyError if there is none."""
+        return value_at(self.values, path)
+
+    def is_from(self, path: Path, other: Overlay) -> bool:
+        """Return whether the setting at a path is that of another overlay, which this one was made from."""
+        if self.places.get(path) is not other.places[path]:
+            return False
+        section, before = self.at(path), other.at(path)
+        return isinstance(section, dict) or section == before or not isinstance(before, str)
+
+    def place_of(self, path: Path, message: str) -> Place:
+        """Return the place of what a message tells of the section at a path: of the keys that it names."""
+        return self._place(disagreement(path, message))
+
     def resolve(self) -> RunSpec:
         """Return the run that these settings make. Raise SpecError at the place of what is wrong."""
         try:
@@ -167,14 +204,14 @@ class Overlay:
         except ValidationError as error:
             located = [(self._place(problem), problem) for problem in problems(error)]
             place, problem = min(located, key=lambda pair: pair[0].line)
-            raise _spec_error(problem, place) from None
+            raise InvalidRun(problem, place) from None
         if (unfit := unrepresentable(spec)) is not None:
             raise self.error(unfit)
         return spec
 
     def error(self, problem: Problem) -> SpecError:
         """Return a problem of the run that these settings make as an error at its place."""
-        return _spec_error(problem, self._place(problem))
+        return InvalidRun(problem, self._place(problem))
 
     def identified(self, spec: RunSpec) -> RunSpec:
         """Return the run that these settings make with the data of its task identified: files may be read.
@@ -231,7 +268,7 @@ class Overlay:
             return self.places[max(written, key=lambda path: (self.places[path].layer, len(path)))]
         nearest = self._written(problem.path)
         place = self.places[nearest]
-        missing = problem.path[len(nearest) :] if problem.message == MISSING else ()
+        missing = problem.path[len(nearest) :] if problem.missing else ()
         return place._replace(key=".".join((place.key, *missing)))
 
     def _written(self, path: Path) -> Path:
@@ -239,9 +276,21 @@ class Overlay:
         return next(path[:length] for length in range(len(path), -1, -1) if path[:length] in self.places)
 
 
+def _completed(path: Path, value: Any) -> Any:
+    """Return a setting with short forms written out; with its defaults if it is a section that can stand alone."""
+    key = KEYS[path]
+    if isinstance(value, Section):
+        return value.written_out()
+    if not key.is_section:
+        return value
+    try:
+        return key.read(value).written_out()
+    except ValidationError:
+        section = _written_out(path, value)
+        if not isinstance(section, dict):
+            return value
+        return {name: _completed((*path, name), item) for name, item in section.items() if (*path, name) in KEYS}
+
+
 def _written_out(path: Path, section: Any) -> dict[str, Any]:
     return section if isinstance(section, dict) else KEYS[path].expand(section)
-
-
-def _spec_error(problem: Problem, place: Place) -> SpecError:
-    return SpecError(problem.message, line=place.line, key=place.key, allowed=problem.allowed, meant=problem.meant)

@@ -39,6 +39,12 @@ from rnnctl.words import nearest, shown
 LONGEST_VARIANT = 32  # a label holds the configuration's name as well
 _RUN, _VARIANT = range(2)  # layers
 _KEYS = ("best", "below", "by", "seeds", "variants")
+_ALSO_CALLED = {
+    **dict.fromkeys(("top", "n", "keep", "share", "fraction", "count"), "best"),
+    **dict.fromkeys(("metric", "measure", "sort", "order", "monitor", "rank"), "by"),
+    **dict.fromkeys(("threshold", "max_loss", "under", "less_than"), "below"),
+    **dict.fromkeys(("changes", "cases", "runs", "grid", "with"), "variants"),
+}
 _PERCENT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?%")
 BEST_RULE = "a share above 0% and up to 100%, such as 10%, or a count from 1, such as 5"
 
@@ -130,7 +136,7 @@ def read_recipe(node: Node, file: str) -> Recipe:
     section = node.mapping
     for name, below in section.items():
         if name not in _KEYS:
-            meant = nearest(name, _KEYS)
+            meant = _ALSO_CALLED.get(name) or nearest(name, _KEYS)
             if name.split(".")[0] in {path[0] for path in KEYS}:
                 meant = f"variants: {{NAME: {{{name}: ...}}}}"
             raise SpecError(
@@ -159,7 +165,9 @@ def _cut(section: dict[str, Node]) -> Cut:
         try:
             return Cut(best=parse_best(section["best"].plain()))
         except ValueError as error:
-            raise SpecError(str(error), line=section["best"].line, key="refine.best") from None
+            value = section["best"].plain()
+            meant = f"{100 * value:g}%" if isinstance(value, float) and 0 < value < 1 else None
+            raise SpecError(str(error), line=section["best"].line, key="refine.best", meant=meant) from None
     value = section["below"].plain()
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         what = f"must be a finite number, such as 1.9, not {shown(value)}"

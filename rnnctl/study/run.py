@@ -18,7 +18,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from rnnctl.cells.catalogue import CELLS
 from rnnctl.cells.rnn.section import RnnSection
-from rnnctl.section import PER_RUN, Section, also_called, default_name, named
+from rnnctl.parts import names_of
+from rnnctl.section import PER_RUN, HasNoMeaning, Needs, Path, Section, also_called, default_name, named
 from rnnctl.study.check import Check, Stop
 from rnnctl.study.former import with_current_names, with_former_names
 from rnnctl.study.train import Train
@@ -75,7 +76,11 @@ class RunSpec(Section):
     def _omega_has_its_cell(self) -> RunSpec:
         if self.train.omega.alpha > 0 and not self.model.has_omega:
             alpha, cell = self.train.omega.alpha, self.model.name
-            raise ValueError(f"train.omega.alpha {alpha} has no meaning: Omega is not defined for {cell}")
+            defined = tuple(name for part in CELLS if part.has_omega for name in names_of(part))
+            what = f"train.omega.alpha {alpha} has no meaning: Omega is not defined for {cell}"
+            raise HasNoMeaning(
+                f"{what}, only for {', '.join(defined)}", Needs(("train", "omega"), ("model", "name"), defined)
+            )
         return self
 
     @model_validator(mode="after")
@@ -127,9 +132,14 @@ class RunSpec(Section):
         return f"c1-{_digest({key: value for key, value in self._identity().items() if key != 'seed'})}"
 
     @property
-    def oddities(self) -> tuple[str, ...]:
-        """Settings that are allowed but hardly intended."""
-        return self.model.oddities(self.piece)
+    def oddities(self) -> tuple[tuple[Path, str], ...]:
+        """Settings that are allowed but hardly intended: the section that they are about, and what is odd."""
+        odd: list[tuple[Path, str]] = [(("model",), what) for what in self.model.oddities(self.piece)]
+        if self.check.every > self.train.updates:
+            odd.append(
+                ((), "check.every is above train.updates: it is checked before the first update and after the last")
+            )
+        return tuple(odd)
 
     @property
     def piece(self) -> int | None:

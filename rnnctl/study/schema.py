@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from pydantic import BeforeValidator, ValidationError, create_model
@@ -75,6 +75,10 @@ class Key:
         return any(int in _members(info.annotation) for info in self.fields)
 
     @property
+    def takes_null(self) -> bool:
+        return any(NoneType in _members(info.annotation) for info in self.fields)
+
+    @property
     def takes_only_whole_numbers(self) -> bool:
         return all(int in _members(info.annotation) and float not in _members(info.annotation) for info in self.fields)
 
@@ -124,11 +128,15 @@ class Key:
 
         Raise ValidationError, with locations that start with "value", if no variant of the section above takes it.
         """
+        valid = self.read(value)
+        return valid.canonical() if isinstance(valid, Section) else valid
+
+    def read(self, value: Any) -> Any:
+        """Return the value as a run has it, a section as such. Raise ValidationError like `validate`."""
         first_error: ValidationError | None = None
         for probe in _probes(self):
             try:
-                valid = getattr(probe.model_validate({"value": value}), "value")  # noqa: B009
-                return valid.canonical() if isinstance(valid, Section) else valid
+                return getattr(probe.model_validate({"value": value}), "value")  # noqa: B009
             except ValidationError as error:
                 first_error = first_error or error
         assert first_error is not None
@@ -199,10 +207,10 @@ def tags_of_variant(model: type[Section]) -> tuple[str, ...]:
     return names
 
 
-def owners(path: Path) -> str:
-    """Return the names of the variants that have a key, separated by commas."""
+def owners(path: Path) -> tuple[str, ...]:
+    """Return the names of the variants that have a key."""
     models = [model for model in KEYS[path[:-1]].variants if path[-1] in model.model_fields]
-    return ", ".join(name for model in models for name in tags_of_variant(model))
+    return tuple(name for model in models for name in tags_of_variant(model))
 
 
 def choices(path: Path) -> list[str]:

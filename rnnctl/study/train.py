@@ -114,11 +114,15 @@ class Train(Section):
         also_called("clipping", "grad_clip", "gradient_clip", "max_grad_norm", *_CLIP),
     ] = Field(Rescale(), description="what happens to gradients above a norm; a number is that norm")
     omega: Annotated[
-        Omega, BeforeValidator(_omega), PER_RUN, also_called("regularizer", "regulariser", "regularization")
+        Omega,
+        BeforeValidator(_omega),
+        PER_RUN,
+        also_called("regularizer", "regulariser", "regularization", **{"0": ("none", "off", "no", "false")}),
     ] = Field(Omega(), description="the regulariser Omega; a number is its weight")
-    dtype: Annotated[Dtype, also_called(float32=("float", "single", "fp32", "f32", "32"), float64=_DOUBLE)] = Field(
-        "float32", description="precision of weights, states and gradients"
-    )
+    dtype: Annotated[
+        Dtype,
+        also_called(float32=("float", "single", "fp32", "f32", "32", "float16", "half", "bfloat16"), float64=_DOUBLE),
+    ] = Field("float32", description="precision of weights, states and gradients")
     precision: Annotated[Literal["ieee", "tf32"], LATER, also_called("matmul_precision", ieee=("highest",))] = Field(
         "ieee",
         description="how a GPU multiplies float32 matrices: exactly rounded factors, or tf32, factors of 10 bits on "

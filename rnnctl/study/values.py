@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 import random
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import overload
@@ -29,8 +29,9 @@ from rnnctl.study.errors import SpecError
 from rnnctl.study.labels import text
 from rnnctl.study.overlay import Change, Place, changes_at, check_value
 from rnnctl.study.schema import Key
+from rnnctl.study.slips import list_meant
 from rnnctl.study.yaml import Node
-from rnnctl.words import nearest, shown
+from rnnctl.words import counted, nearest, shown
 
 MAX_VALUES = 10_000  # of one computed list
 COMPUTED_DIGITS = 12
@@ -47,10 +48,17 @@ def read_list(key: Key, node: Node, place: Place) -> list[Option]:
             raise SpecError("is an empty list; it needs at least one value", line=place.line, key=place.key)
         items = [(item, place._replace(line=item.line)) for item in node.value]
         return [tuple(changes_at(key, item, at)) for item, at in items]
-    kind, body = _only_entry(node, place, "must be a list of values or one of these", list(_SPACINGS))
+    kind, body = _only_entry(
+        node, place, "must be a list of values or one of these", list(_SPACINGS), _list_meant(key, node)
+    )
     at = Place(place.layer, body.line, f"{place.key}.{kind}")
     if kind not in _SPACINGS:
-        what, meant = "there is no such list of values", nearest(kind, _SPACINGS)
+        if kind in (*_DISTRIBUTIONS, "choice"):
+            what = f"{kind} draws at random, which is for the section random"
+            raise SpecError(what, line=node.line, key=at.key, allowed=_SPACINGS)
+        what, meant = "there is no such list of values", _nearest_kind(kind, _SPACINGS) or _list_meant(key, node)
+        if kind == "values" and isinstance(body.value, list):
+            meant = f"the list alone, {_shown_list(body)}"
         raise SpecError(what, line=node.line, key=at.key, allowed=_SPACINGS, meant=meant)
     values = _SPACINGS[kind](body, at)
     if key.takes_whole_numbers and all(isinstance(item.value, int) for item in body.items):
@@ -66,18 +74,84 @@ def written(option: Option) -> str:
     return text({change.path[-1]: change.value for change in below} if first.opens else first.value)
 
 
-def _only_entry(node: Node, place: Place, what: str, allowed: list[str]) -> tuple[str, Node]:
+def is_spacing(node: Node) -> bool:
+    """Return whether a node is, or is likely to have been meant as, a computed list of values or a distribution."""
+    names = {*_SPACINGS, *_DISTRIBUTIONS, *_KINDS_ALSO_CALLED, "choice", "values"}
+    return not isinstance(node.value, dict) or any(name in names for name in node.value)
+
+
+def _only_entry(node: Node, place: Place, what: str, allowed: list[str], meant: str | None = None) -> tuple[str, Node]:
     if not isinstance(node.value, dict) or len(node.value) != 1:
-        raise SpecError(f"{what}, not {shown(node.plain())}", line=place.line, key=place.key, allowed=allowed)
+        got = shown(node.plain())
+        if isinstance(node.value, dict):
+            got = f"a mapping of {', '.join(node.value)}" if node.value else "an empty mapping"
+        raise SpecError(f"{what}, not {got}", line=place.line, key=place.key, allowed=allowed, meant=meant)
     return next(iter(node.value.items()))
+
+
+def _list_meant(key: Key, node: Node) -> str | None:
+    """Return the list that was most likely meant by what is none: `[3]`, or its form with ends and number of values."""
+    if isinstance(node.value, dict):
+        written = node.plain()
+        if key.path == ("seed",) and [type(count) for count in written.values()] == [int]:
+            return f"{{range: [1, {next(iter(written.values()))}]}}"
+        return _spacing_meant(written)
+    meant = list_meant(node.plain())
+    if key.path == ("seed",) and isinstance(node.value, int) and node.value > 1:
+        return f"{meant}, or {{range: [1, {node.value}]}} for {node.value} seeds"
+    return meant
+
+
+def _spacing_meant(written: dict[str, object]) -> str | None:
+    """Return the form of `{min: 0.1, max: 1, steps: 5}`, as other tools write it; None for anything else."""
+    first, last, third = (
+        next((written[name] for name in names if name in written), None)
+        for names in (("min", "low", "start", "from", "first"), ("max", "high", "stop", "end", "to", "last"), _COUNTS)
+    )
+    if first is None or last is None:
+        return None
+    return f"{{linspace: [{first}, {last}, {'number of values' if third is None else third}]}}"
+
+
+def _nearest_kind(kind: str, names: Collection[str]) -> str | None:
+    """Return the list or the distribution that was most likely meant, also by the names that other tools have."""
+    meant = _KINDS_ALSO_CALLED.get(kind.lower().replace("-", "_"))
+    return meant if meant in names else nearest(kind, names)
+
+
+def _shown_list(body: Node) -> str:
+    return f"[{', '.join(map(text, body.plain()))}]"
+
+
+_COUNTS = ("steps", "num", "n", "count", "number", "points")
+_KINDS_ALSO_CALLED = {
+    "geomspace": "logspace",
+    "log": "logspace",
+    "linear": "linspace",
+    "arange": "range",
+    "log_uniform": "loguniform",
+    "log_uniform_values": "loguniform",
+    "reciprocal": "loguniform",
+    "randint": "int_uniform",
+    "int": "int_uniform",
+    "q_uniform": "int_uniform",
+    "quniform": "int_uniform",
+    "float": "uniform",
+    "lograndint": "int_loguniform",
+    "categorical": "choice",
+    "options": "choice",
+    "in": "choice",
+    "one_of": "choice",
+}
 
 
 def _numbers(body: Node, place: Place, names: tuple[str, ...], optional: int = 0) -> list[Number]:
     """Return a list of finite numbers, one per name; the last `optional` of them may be left out."""
     values = body.plain()
     if not isinstance(values, list) or not len(names) - optional <= len(values) <= len(names):
-        got = f"{len(values)} values" if isinstance(values, list) else shown(values)
-        raise SpecError(f"must be [{', '.join(names)}], not {got}", line=place.line, key=place.key)
+        got = counted(len(values), "value") if isinstance(values, list) else shown(values)
+        optional_names = f", or [{', '.join(names[:-optional])}]" if optional else ""
+        raise SpecError(f"must be [{', '.join(names)}]{optional_names}, not {got}", line=place.line, key=place.key)
     for item, name in zip(body.items, names, strict=False):
         value = item.value
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -116,7 +190,9 @@ def _range(body: Node, place: Place) -> list[Number]:
     count = math.floor(steps) + 1 if 0 <= steps < MAX_VALUES else 0
     if not count:
         what = f"from {first} to {last} in steps of {step} there are not 1 to {MAX_VALUES:,} values"
-        raise SpecError(what, line=place.line, key=place.key)
+        backwards = step == 1 and 0 < first - last < MAX_VALUES
+        meant = f"[{first}, {last}, -1] for steps down" if backwards else None
+        raise SpecError(what, line=place.line, key=place.key, meant=meant)
     whole = isinstance(first, int) and isinstance(step, int)
     return [first + i * step if whole else _round(first + i * step, COMPUTED_DIGITS) for i in range(count)]
 
@@ -166,17 +242,24 @@ class DrawnRows(Sequence[Option]):
 
 def read_draws(key: Key, node: Node, place: Place, seed: int) -> Draws:
     """Return the random values of a key. Raise SpecError like read_list, and for bounds that no run can have."""
-    kind, body = _only_entry(node, place, "must be one of these distributions", [*_DISTRIBUTIONS, "choice"])
+    names = [*_DISTRIBUTIONS, "choice"]
+    kind, body = _only_entry(node, place, "must be one of these distributions", names, _draws_meant(key, node))
     at = Place(place.layer, body.line, f"{place.key}.{kind}")
     generator = f"{seed} {'.'.join(key.path)}"
     if kind == "choice":
         if not isinstance(body.value, list):
-            raise SpecError(f"must be a list of values, not {shown(body.plain())}", line=at.line, key=at.key)
+            what, meant = f"must be a list of values, not {shown(body.plain())}", list_meant(body.plain())
+            raise SpecError(what, line=at.line, key=at.key, meant=meant)
         options = read_list(key, body, at)
         return Draws(generator, lambda u: options[int(u * len(options))])
     if kind not in _DISTRIBUTIONS:
-        what, names = "there is no such distribution", [*_DISTRIBUTIONS, "choice"]
-        raise SpecError(what, line=node.line, key=at.key, allowed=names, meant=nearest(kind, names))
+        if kind in _SPACINGS:
+            what = f"{kind} is a list of all its values, which is for the section grid"
+            raise SpecError(what, line=node.line, key=at.key, allowed=names)
+        what, meant = "there is no such distribution", _nearest_kind(kind, names)
+        if kind == "values" and isinstance(body.value, list):
+            meant = f"choice: {_shown_list(body)}"
+        raise SpecError(what, line=node.line, key=at.key, allowed=names, meant=meant)
     low, high = _numbers(body, at, ("low", "high"))
     if low >= high:
         raise SpecError(f"low {low} must be below high {high}", line=at.line, key=at.key)
@@ -195,6 +278,20 @@ def read_draws(key: Key, node: Node, place: Place, seed: int) -> Draws:
         check_value(key, bound, at)
     draw = _DISTRIBUTIONS[kind]
     return Draws(generator, lambda u: (Change(key.path, min(max(draw(low, high, u), low), high), at),))
+
+
+def _draws_meant(key: Key, node: Node) -> str | None:
+    """Return the distribution that was most likely meant by what is none."""
+    if isinstance(node.value, list):
+        return f"{{choice: {_shown_list(node)}}}"
+    if isinstance(node.value, dict):
+        low, high = (
+            next((node.value[name].plain() for name in names if name in node.value), None)
+            for names in (("low", "min"), ("high", "max"))
+        )
+        uniform = "int_uniform" if key.takes_only_whole_numbers else "uniform"
+        return None if low is None or high is None else f"{{{uniform}: [{low}, {high}]}}"
+    return f"base: {{{'.'.join(key.path)}: {text(node.plain())}}}, where it is the same for all runs"
 
 
 def _uniform(seed: str) -> Iterator[float]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from rnnctl.section import Section, also_called
+from rnnctl.section import Section, also_called, with_default
 
 if TYPE_CHECKING:
     from rnnctl.question import Question
@@ -137,7 +137,7 @@ class LengthsSection(TaskSection, ABC):
             if (length := getattr(self, key)) < self.LEAST:
                 raise ValueError(f"{key} must be at least {self.LEAST}, not {length}, where name is {self.name}")
         if self.max_length < self.min_length:
-            raise ValueError(f"max_length {self.max_length} is below min_length {self.min_length}")
+            raise ValueError(f"{with_default(self, 'max_length')} is below {with_default(self, 'min_length')}")
         return self
 
     @property

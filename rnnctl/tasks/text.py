@@ -85,7 +85,12 @@ class TextSection(TaskSection):
     @model_validator(mode="after")
     def _level_and_shares_fit(self) -> Self:
         if (self.level == "bpe") != (self.vocabulary is not None):
-            raise ValueError(f"level {self.level} {'needs' if self.level == 'bpe' else 'takes no'} vocabulary")
+            needs = (
+                "needs vocabulary, its number of tokens"
+                if self.level == "bpe"
+                else "takes no vocabulary: only bpe does"
+            )
+            raise ValueError(f"level {self.level} {needs}")
         if self.validation + self.test >= 1:
             raise ValueError(f"validation {self.validation:g} and test {self.test:g} leave nothing to train on")
         return self

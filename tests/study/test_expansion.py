@@ -297,3 +297,26 @@ def test_a_key_that_was_added_later_can_be_varied_around_its_default(values):
     base = "base: {task: {name: permutation, predict: every}}\n"
     result = read_study(f"study: s\n{base}grid: {{{values}}}\n", "s.yaml")
     assert len({run.spec.run_id for run in result.runs}) == len({run.label for run in result.runs}) == 2
+
+
+@pytest.mark.parametrize("model", ["model: [rnn, gru]", "model.name: [rnn, gru]"])
+@pytest.mark.parametrize("init", ["model.init: [smart_tanh, orthogonal]", "model.init.name: [smart_tanh, orthogonal]"])
+@pytest.mark.parametrize("excluded", ["model.init: smart_tanh", "model.init.name: smart_tanh"])
+def test_exclude_leaves_out_what_could_not_be_a_run_in_whatever_form_it_is_written(model, init, excluded):
+    runs = study(f"grid:\n  {model}\n  {init}\nexclude: [{{model.name: gru, {excluded}}}]\n").runs
+    assert [(run.spec.model.name, run.spec.model.init.name) for run in runs] == [
+        ("rnn", "smart_tanh"),
+        ("rnn", "orthogonal"),
+        ("gru", "orthogonal"),
+    ]
+
+
+def test_nested_keys_of_a_grid_and_of_random_draws_are_the_dotted_ones():
+    dotted = "grid: {train.lr: [0.1, 0.2], train.clip: {linspace: [1, 2, 2]}}\n"
+    nested = "grid: {train: {lr: [0.1, 0.2], clip: {linspace: [1, 2, 2]}}}\n"
+    assert study(nested).runs == study(dotted).runs
+    draws = "{loguniform: [0.01, 1]}"
+    assert (
+        study(f"random: {{n: 3, train: {{lr: {draws}}}}}\n").runs
+        == study(f"random: {{n: 3, train.lr: {draws}}}\n").runs
+    )

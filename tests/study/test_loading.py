@@ -106,3 +106,11 @@ def test_two_files_cannot_have_one_study_name(tmp_path):
 def test_the_nearest_name_does_not_mind_capitals_and_is_none_for_a_stranger():
     assert nearest("LR", ["lr", "batch"]) == "lr"
     assert nearest("zzz", ["lr", "batch"]) is None
+
+
+def test_seeds_that_a_command_gives_do_not_warn_of_the_seed_in_base(tmp_path):
+    path = tmp_path / "s.yaml"
+    path.write_text("study: s\nbase: {task: temporal_order, seed: 7}\n")
+    study = load_study(path, seeds=[1, 2])
+    assert [run.spec.seed for run in study.runs] == [1, 2]
+    assert study.warnings == ()

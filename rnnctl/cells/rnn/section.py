@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from rnnctl.cells.base.inits import OrthogonalInit, Weights, XavierInit, matrices, normal, spectral_radius
 from rnnctl.cells.base.section import CELL, HIDDEN, INIT, CellSection, InitSection, Shapes
-from rnnctl.section import HOST, PER_RUN, also_called, default_name, named
+from rnnctl.section import HOST, PER_RUN, also_called, default_name, named, with_default
 
 if TYPE_CHECKING:
     from rnnctl.cells.rnn.equations import Rnn
@@ -100,7 +100,14 @@ class RnnSection(CellSection):
     )
     activation: Annotated[
         Literal["tanh", "sigmoid", "relu", "identity"],
-        also_called("nonlinearity", "activation_fn", "act", identity=("linear", "none"), sigmoid=("logistic",)),
+        also_called(
+            "nonlinearity",
+            "activation_fn",
+            "act",
+            identity=("linear", "none"),
+            sigmoid=("logistic",),
+            relu=("leaky_relu", "rectifier"),
+        ),
     ] = Field("tanh", description="activation of the hidden units; sigmoid by default under the init of that name")
 
     has_omega: ClassVar[bool] = True
@@ -122,7 +129,11 @@ class RnnSection(CellSection):
     @model_validator(mode="after")
     def _connections_fit(self) -> RnnSection:
         if isinstance(self.init, SmartTanhInit) and self.init.count(self.hidden) > self.hidden:
-            raise ValueError(f"init.connections {self.init.connections} is more than hidden {self.hidden}")
+            what = f"init.{with_default(self.init, 'connections', f', of init {self.init.name}')}"
+            what += f" is more than {with_default(self, 'hidden')}"
+            if "connections" not in self.init.model_fields_set:
+                what += f"; set it to {self.hidden} at most, or to a share of the row such as 0.3"
+            raise ValueError(what)
         return self
 
     def network(self, inputs: int, outputs: int) -> Rnn:
