@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
+import shlex
 from collections.abc import Iterable, Sequence
 
 LONGEST_VALUE = 60
 MOST_NAMES = 6
+LONGEST_WORD, LONGEST_LINE = 120, 4000  # characters of a message
+_LONG_WORD = re.compile(rf"[^\s/]{{{LONGEST_WORD + 1},}}")
 
 
 def nearest(word: str, names: Iterable[str], likeness: float = 0.6) -> str | None:
@@ -44,6 +48,36 @@ def escaped(text: str, keep: str = "") -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
+
+
+def shell_word(text: str) -> str:
+    """Return a text as one word for a shell, printable whatever is in it, so that it can be shown and pasted.
+
+    Bytes that are no text of this system come back from a shell as they were.
+    """
+    if text.isprintable():
+        return shlex.quote(text)
+    return "$'" + "".join(_in_shell_quotes(c) for c in text) + "'"  # as bash, zsh, ksh and POSIX.1-2024 read it
+
+
+def _in_shell_quotes(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return "".join(f"\\{byte:03o}" for byte in character.encode(errors="surrogateescape"))  # \x may take more digits
+
+
+def shortened(line: str) -> str:
+    """Return a line with words that are far too long, and the line itself, cut in the middle.
+
+    Names between slashes count as words, so that paths stay whole.
+    """
+    return _middle_cut(_LONG_WORD.sub(lambda match: _middle_cut(match[0], LONGEST_WORD), line), LONGEST_LINE)
+
+
+def _middle_cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most // 2]}...{text[-(most // 2) :]}"
 
 
 def lines_of(text: str) -> list[str]:

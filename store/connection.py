@@ -21,6 +21,7 @@ from store.errors import (
     translated,
 )
 from store.turns import Turns
+from store.waiting import Waiting
 from store.workspace import Workspace
 
 Parameters = Sequence[Any] | Mapping[str, Any]
@@ -66,12 +67,13 @@ class Store:
     would block every writer where there is no write-ahead logging.
     """
 
-    def __init__(self, workspace: Workspace, connection: sqlite3.Connection, readonly: bool) -> None:
+    def __init__(self, workspace: Workspace, connection: sqlite3.Connection, readonly: bool, waiting: Waiting) -> None:
         """Use `create` or `open`."""
         self.workspace = workspace
         self.readonly = readonly
         self._connection = connection
-        self._turns = Turns(connection)
+        self._waiting = waiting
+        self._turns = Turns(connection, waiting)
         self._file = _identity(workspace.database)
         self._sums: dict[str, dict[str, list[str]]] = {}
 
@@ -114,14 +116,15 @@ class Store:
             raise UnusableEngine(
                 f"SQLite {sqlite3.sqlite_version} is too old (3.37 is needed); use a Python with a newer one"
             )
+        waiting = Waiting(workspace.database, timeout)
         with translated(workspace.database):
             journal.check(workspace.database)
             # A read-only store opens with mode=rw too, so that SQLite can roll back what a killed writer left half
             # done; query_only prevents any other change. SQLite itself opens the file for reading if it may not write.
             connection = sqlite3.connect(
-                f"{workspace.database.as_uri()}?mode={mode}", uri=True, timeout=timeout, isolation_level=None
+                f"{workspace.database.as_uri()}?mode={mode}", uri=True, timeout=waiting.quiet, isolation_level=None
             )
-        store = cls(workspace, connection, readonly)
+        store = cls(workspace, connection, readonly, waiting)
         try:
             store._configure(wal_is_safe(engine), may_create=mode == "rwc")
             if not any_names:
@@ -187,7 +190,7 @@ class Store:
     def _pragma(self, setting: str) -> None:
         """Set a PRAGMA, which does not belong to any transaction."""
         with translated(self.workspace.database):
-            self._connection.execute(f"PRAGMA {setting}").fetchall()
+            self._fetched(f"PRAGMA {setting}")
 
     def check_present(self) -> None:
         """Raise Gone if the database is no longer the file that was opened.
@@ -225,7 +228,7 @@ class Store:
                 self._turns.begin()
             yield
             with self._translated():
-                self._connection.execute("COMMIT")
+                self._fetched("COMMIT")
         except BaseException:
             # After a full disk SQLite may have rolled back already; an error of ROLLBACK must not hide the cause.
             if self._connection.in_transaction:
@@ -244,7 +247,7 @@ class Store:
         try:
             with self._translated():
                 self._connection.execute("BEGIN").fetchall()
-                self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()  # BEGIN alone reads nothing
+                self._fetched("SELECT count(*) FROM sqlite_schema")  # BEGIN alone reads nothing
             yield
         finally:
             with suppress(sqlite3.Error):
@@ -263,7 +266,10 @@ class Store:
     def rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         """Return all rows of a query."""
         with self._translated():
-            return self._connection.execute(sql, parameters).fetchall()
+            return self._fetched(sql, parameters)
+
+    def _fetched(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
+        return self._waiting.through(self._connection, lambda: self._connection.execute(sql, parameters).fetchall())
 
     def raw_rows(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         """Return all rows of a query, of damaged tables too: bytes of a text that are not UTF-8 become surrogates."""

@@ -69,6 +69,18 @@ def refuse_link(path: Path) -> None:
         )
 
 
+def own_folder(workspace: Workspace, *names: str) -> Path:
+    """Return a folder of the workspace, which may not exist, such as that of its figures.
+
+    names: from the outermost folder to the innermost. Raises Unwritable if a symbolic link is in the way.
+    """
+    folder = workspace.root
+    for name in names:
+        folder = folder / name
+        refuse_link(folder)
+    return folder
+
+
 def make_folder(workspace: Workspace, run_id: str) -> Path:
     """Return the folder for the checkpoints of a run, which is made if it does not exist.
 

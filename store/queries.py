@@ -15,6 +15,9 @@ from store.verification import all_sound, damaged_rows, verify_runs
 STATUSES = ("queued", "running", "done", "failed", "quarantined", "cancelled")
 
 
+OUTCOMES = ("solved", "budget", "early_stop", "diverged")  # of done runs
+
+
 @dataclass(frozen=True, slots=True)
 class StudyRow:
     """A registered study."""

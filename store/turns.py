@@ -12,6 +12,8 @@ import random
 import sqlite3
 import time
 
+from store.waiting import Waiting, is_busy, set_patience
+
 # All times are seconds.
 LOOK_EVERY = (0.001, 0.004)  # between two looks at the lock, drawn anew each time
 LET_IN = 0.005  # how long the lock is left free for others: longer than between two looks
@@ -24,9 +26,9 @@ REMEMBERED = 1.0  # how long others are taken to wait after this connection had 
 class Turns:
     """Begins and ends the transactions of one connection."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, waiting: Waiting) -> None:
         self._connection = connection
-        self._timeout: float = connection.execute("PRAGMA busy_timeout").fetchone()[0] / 1000
+        self._waiting = waiting
         self._waited_at = -REMEMBERED
         self._began_at: float | None = None  # None outside of turns
         self._ended_at = 0.0
@@ -36,15 +38,15 @@ class Turns:
     def begin(self) -> None:
         """Take the write lock with BEGIN IMMEDIATE.
 
-        Raise sqlite3.OperationalError (SQLITE_BUSY) if it is not free within the timeout of the connection.
+        Raise sqlite3.OperationalError (SQLITE_BUSY) if it is not free within the timeout.
         """
         self._let_others_in(time.monotonic())
-        self._connection.execute("PRAGMA busy_timeout = 0").fetchall()
+        set_patience(self._connection, 0.0)
         try:
             self._take_turn()
         finally:
             # Reads, and the end of a commit that waits for readers, still wait in SQLite.
-            self._connection.execute(f"PRAGMA busy_timeout = {round(self._timeout * 1000)}").fetchall()
+            set_patience(self._connection, self._waiting.quiet)
         self._began_at = time.monotonic()
 
     def end(self) -> None:
@@ -64,13 +66,16 @@ class Turns:
             self._held = 0.0
 
     def _take_turn(self) -> None:
-        give_up_at = time.monotonic() + self._timeout
+        began_at = time.monotonic()
+        tell_at, give_up_at = began_at + self._waiting.quiet, began_at + self._waiting.timeout
         while True:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
                 return
             except sqlite3.OperationalError as error:
                 self._waited_at = time.monotonic()
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or self._waited_at >= give_up_at:
+                if not is_busy(error) or self._waited_at >= give_up_at:
                     raise
+                if self._waited_at >= tell_at:
+                    self._waiting.tell()
             time.sleep(self._random.uniform(*LOOK_EVERY))

@@ -38,6 +38,7 @@ from rnnctl.cli.output import (
     say,
 )
 from rnnctl.lab.errors import Code, LabError
+from rnnctl.words import shortened
 
 # The base class of errors in how a command was called. It is click's or a copy of it, depending on typer's version.
 _CommandLineError = cast(type[typer.BadParameter], typer.BadParameter.__mro__[2])
@@ -61,6 +62,11 @@ def _version(
         out(f"rnnctl {__version__}")
     elif context.invoked_subcommand is None:
         out(*context.get_help().splitlines())
+    elif context.invoked_subcommand != "worker":  # which reports a locked database as an event
+        from store.waiting import tell_waits
+
+        tell_waits(say)
+        context.call_on_close(lambda: tell_waits(None))
 
 
 app.command()(setup.init)
@@ -107,7 +113,7 @@ def main() -> None:
 def _output_is_closed() -> bool:
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except OutputClosed:
         return True
     return False
 
@@ -119,7 +125,7 @@ def _run() -> int:
     except OutputClosed:
         return OK  # the reader, such as head, has seen enough
     except UserError as error:
-        say(f"rnnctl: {error}")
+        say(f"rnnctl: {shortened(str(error))}")
         return error.code
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
@@ -127,7 +133,7 @@ def _run() -> int:
         if "RNNCTL_DEBUG" in os.environ:
             raise
         line, code = _explained(error)
-        say(f"rnnctl: {line}")
+        say(f"rnnctl: {shortened(line)}")
         return code
 
 

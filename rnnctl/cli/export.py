@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl.cli.options import AllOption, WorkspaceOption, named, opened
+from rnnctl.cli.options import AllOption, WorkspaceOption, named, opened, path_text
 from rnnctl.cli.output import UserError, notes, out, out_script, terminal
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def export(
         typer.Option(
             "--out",
             "-o",
+            callback=path_text,
             metavar="FILE|DIR",
             help="Where to write. Default: stdout; for npz and tensorboard the workspace's folder exports/STUDY.",
             show_default=False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl.cli.options import JsonOption, WorkspaceOption, YesOption, opened
+from rnnctl.cli.options import JsonOption, WorkspaceOption, YesOption, a_path, opened
 from rnnctl.cli.output import FAILURE, NOTHING, UserError, confirmed, out, out_json, say, table
 from rnnctl.words import counted, size
 
@@ -184,7 +184,7 @@ def _print(diagnosis: Diagnosis) -> None:
 
 
 def backup(
-    destination: Annotated[Path, typer.Argument(metavar="DIR", help="A new folder for the copy.")],
+    destination: Annotated[Path, typer.Argument(parser=a_path, metavar="DIR", help="A new folder for the copy.")],
     checkpoints: Annotated[bool, typer.Option(help="Copy the checkpoints as well.")] = True,
     workspace: WorkspaceOption = None,
 ) -> None:

@@ -20,11 +20,25 @@ if TYPE_CHECKING:
 
 MOST_DIGITS = 1000  # of a whole number; Python reads up to 4,300
 
+
+def a_path(text: str) -> Path:
+    """Return the path that an option or argument names. An empty one would be the current folder."""
+    if not text:
+        raise typer.BadParameter("an empty text is no path; say . for the current folder")
+    return Path(text)
+
+
+def path_text(text: str | None) -> str | None:
+    """Return a path as it was typed: a slash at its end says that it is a folder. Raise BadParameter if it is empty."""
+    return None if text is None else str(a_path(text)) and text
+
+
 WorkspaceOption = Annotated[
     Path | None,
     typer.Option(
         "--workspace",
         "-w",
+        parser=a_path,
         metavar="DIR",
         envvar="RNNCTL_WORKSPACE",
         help="The workspace folder. Default: this folder, or the nearest workspace above it.",

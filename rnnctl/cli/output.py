@@ -45,9 +45,19 @@ class Escaping:
         self.stream = stream
 
     def write(self, text: str) -> int:
-        """Write a text; return the number of its characters."""
-        self.stream.write("\n".join(escaped(line, keep="\t") for line in text.split("\n")))
+        """Write a text; return the number of its characters. Raise OutputClosed if nobody reads."""
+        try:
+            self.stream.write("\n".join(escaped(line, keep="\t") for line in text.split("\n")))
+        except BrokenPipeError:
+            raise OutputClosed from None
         return len(text)
+
+    def flush(self) -> None:
+        """Hand on what was written. Raise OutputClosed if nobody reads."""
+        try:
+            self.stream.flush()
+        except BrokenPipeError:
+            raise OutputClosed from None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
@@ -65,7 +75,7 @@ def terminal(stream: TextIO) -> TextIO:
 
 def say(message: str) -> None:
     """Print a message for the person at the terminal, on one line."""
-    with suppress(OSError):  # a closed terminal must not stop the work
+    with suppress(OSError, OutputClosed):  # a closed terminal must not stop the work
         print(one_line(message), file=sys.stderr, flush=True)
 
 

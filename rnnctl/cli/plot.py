@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl.cli.options import AllOption, WorkspaceOption, named, opened
+from rnnctl.cli.options import AllOption, WorkspaceOption, named, opened, path_text
 from rnnctl.cli.output import UserError, notes, out, table
 from rnnctl.words import cut
 
@@ -40,6 +40,7 @@ def plot(
         typer.Option(
             "--out",
             "-o",
+            callback=path_text,
             metavar="FILE|DIR",
             help="A .png, .svg or .pdf, or a folder. Default: the workspace's figures folder.",
             show_default=False,

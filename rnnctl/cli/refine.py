@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, opened, parsed_seeds
+from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, a_path, opened, parsed_seeds
 from rnnctl.cli.output import notes, out, out_json, say, table
 from rnnctl.measures import MEASURES
 from rnnctl.words import counted, number
@@ -43,6 +43,7 @@ def refine(
         Path | None,
         typer.Option(
             "--recipe",
+            parser=a_path,
             metavar="FILE",
             help="YAML with a section `refine`, instead of that of the study.",
             show_default=False,

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from store import places
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -66,6 +68,14 @@ def title_of(study: str | None, results: Sequence[Result]) -> str:
     return study or (results[0].study if len({run.study for run in results}) == 1 else "all studies")
 
 
+def figures_folder(store: Store, *names: str) -> Path:
+    """Return the workspace's folder for figures, or one inside of it.
+
+    Raises StoreError if there is a symbolic link in its place.
+    """
+    return places.own_folder(store.workspace, store.workspace.figures.name, *names)
+
+
 def folder_of(store: Store, title: str) -> Path:
-    """Return the folder for the figures of runs with this title."""
-    return store.workspace.figures / title.replace(" ", "-")
+    """Return the folder for the figures of runs with this title. Raises StoreError."""
+    return figures_folder(store, title.replace(" ", "-"))

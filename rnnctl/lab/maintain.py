@@ -7,11 +7,11 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import join, quote
 from typing import TYPE_CHECKING, Any
 
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.workspaces import one_run, study_named
+from rnnctl.words import shell_word
 from store import Store, Workspace, queries, queue
 from store.backup import backup as copy
 from store.errors import beside
@@ -222,5 +222,5 @@ def backup(store: Store, destination: Path, *, checkpoints: bool = True) -> Back
 
 def _restore_command(workspace: Workspace, folder: Path) -> str:
     # What SQLite keeps beside the old database must not stay beside the new one.
-    files = [path.name for path in (workspace.database, *beside(workspace.database))]
-    return f"cd {quote(str(workspace.root))} && rm -f {join(files)} && cp -R {quote(str(folder))}/. ."
+    files = " ".join(path.name for path in (workspace.database, *beside(workspace.database)))
+    return f"cd {shell_word(str(workspace.root))} && rm -f {files} && cp -R {shell_word(str(folder))}/. ."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rnnctl.lab.errors import Code, LabError
-from rnnctl.lab.figures import safe_name, save
+from rnnctl.lab.figures import figures_folder, safe_name, save
 from rnnctl.lab.workspaces import NamedRuns
 from rnnctl.lab.written import keys_of
 from rnnctl.report.figures import KINDS, Kind, NothingToDraw, Runs
@@ -79,7 +79,7 @@ def plot(
             omitted.append(f"no {each.name}: {reason}")
             continue
         _resize(figure, each.name, width, height)
-        path = file or (folder or store.workspace.figures) / f"{safe_name(named.name)}-{each.name}.png"
+        path = file or (folder or figures_folder(store)) / f"{safe_name(named.name)}-{each.name}.png"
         save(figure, path, follow=file is not None or folder is not None)
         files.append(path)
     if not files:

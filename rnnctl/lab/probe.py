@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnctl.lab.errors import Code, LabError
-from rnnctl.lab.figures import safe_name, save
+from rnnctl.lab.figures import figures_folder, safe_name, save
 from rnnctl.lab.trained import NoBest, newest, none_has_best, why_no_best
 from rnnctl.lab.workspaces import runs_named
 from rnnctl.probes.base import Answer, Asked, Probe, Question, QuestionError
@@ -103,7 +103,7 @@ def draw(store: Store, probed: Probed) -> Path | None:
     figure = probed.probe.draw(probed.runs, probed.name)
     if figure is None:
         return None
-    path = store.workspace.figures / f"{safe_name(probed.name)}-{probed.probe.figure}.png"
+    path = figures_folder(store) / f"{safe_name(probed.name)}-{probed.probe.figure}.png"
     save(figure, path)
     return path
 

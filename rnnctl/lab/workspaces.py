@@ -157,6 +157,13 @@ def _matching(rows: Sequence[RunRow], where: Sequence[str]) -> list[RunRow]:
         conditions = [(complete_key(key, known), wanted) for key, wanted in conditions]
     except ValueError as error:
         raise LabError(str(error), argument="where") from None
+    for text, (key, wanted) in zip(where, conditions, strict=True):
+        if isinstance(wanted, str) and not any(equal(run.get(key), wanted) for run in values):
+            known = [value for run in values if isinstance(value := run.get(key), str)]
+            if key == "ended":
+                known += [*queries.OUTCOMES, *queries.STATUSES]
+            hint = did_you_mean(wanted, known)
+            raise LabError(f"no run matches {text}{hint}", Code.NOTHING)
     return [
         row
         for row, run in zip(rows, values, strict=True)

@@ -4,13 +4,15 @@ import csv
 import io
 import json
 import math
+import subprocess
 import sys
 from dataclasses import dataclass
+from unittest import mock
 
 import pytest
 
-from rnnctl.cli.output import Escaping, duration, out, out_csv, out_json, out_script, say, table
-from rnnctl.words import counted, lines_of, number, shown
+from rnnctl.cli.output import Escaping, OutputClosed, duration, out, out_csv, out_json, out_script, say, table
+from rnnctl.words import counted, lines_of, number, one_line, shell_word, shortened, shown
 
 # An order to a terminal, DEL, a C1 control, a line break, a mark that turns the direction of writing, a surrogate.
 ODD = "\x1b[31m\x7f\x9b2J\n\u202e\udcff"
@@ -105,3 +107,25 @@ def test_what_libraries_print_is_escaped_too(monkeypatch):
 
 def test_a_number_that_python_refuses_to_write_is_shown():
     assert shown(10**5000) == "a whole number of more than 100 digits"
+
+
+def test_output_that_nobody_reads_is_no_error_of_the_system():
+    closed = Escaping(mock.Mock(**{"write.side_effect": BrokenPipeError, "flush.side_effect": BrokenPipeError}))
+    with pytest.raises(OutputClosed):  # typer turns an OSError into an exit status
+        closed.write("help")
+    with pytest.raises(OutputClosed):
+        closed.flush()
+
+
+def test_words_of_messages_that_are_far_too_long_are_cut_in_the_middle():
+    path = "/".join([*["folder"] * 80, "file.yaml"])
+    assert shortened(f"{path}: no run '{'7' * 5000}1' here") == f"{path}: no run '{'7' * 59}...{'7' * 58}1' here"
+    assert len(shortened("two words " * 5000)) < 4100
+
+
+@pytest.mark.parametrize("text", ["plain", "it's two", "\x1b[31m it's \\ \t\n", "caf\u00e9\x07", "raw \udcff7"])
+def test_a_word_for_a_shell_can_be_shown_and_pasted(text):
+    word = shell_word(text)
+    assert one_line(word) == word
+    done = subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True)
+    assert done.stdout == text.encode(errors="surrogateescape")

@@ -12,7 +12,7 @@ from rnnctl.lab.export import text
 from rnnctl.lab.export.files import npz, tensorboard
 from rnnctl.lab.export.text import checks, commands
 from rnnctl.lab.workspaces import runs_named
-from store import history
+from store import Unwritable, history
 from tests.lab.trained import finish
 
 
@@ -59,6 +59,27 @@ def test_commands_repeat_the_workspace(finished):
     assert "rnnctl init tiny.yaml" in list(export.lines)
     with pytest.raises(LabError, match="no study 'tinny'"):
         commands(finished, "tinny")
+
+
+def test_commands_are_those_of_a_whole_study(finished):
+    with pytest.raises(LabError, match=r"omega=1.0 seed=1 is a run, .*: rnnctl export tiny --commands"):
+        commands(finished, "omega=1.0 seed=1")
+
+
+@pytest.mark.parametrize("linked", ["exports", "exports/tiny", "figures", "figures/tiny"])
+def test_a_link_in_place_of_a_folder_of_the_workspace_is_refused(finished, tmp_path, linked):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    link = finished.workspace.root / linked
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(outside)
+    writes = {
+        "exports": lambda: list(tensorboard(finished, runs_named(finished, "tiny")).files),
+        "figures": lambda: draw(finished, examine(finished)),
+    }
+    with pytest.raises(Unwritable, match=f"{linked} cannot be used: it is a symbolic link"):
+        writes[linked.partition("/")[0]]()
+    assert not any(outside.iterdir())
 
 
 def test_files_in_the_workspace_do_not_go_through_links(finished, tmp_path, monkeypatch):

@@ -89,6 +89,17 @@ def test_a_backup_is_a_workspace(store, tmp_path):
         maintain.backup(store, tmp_path / "copy")
 
 
+def test_the_command_that_restores_a_backup_can_be_pasted_whatever_the_folders_are_called(tmp_path):
+    folder, copy = tmp_path / "of \x1b[31m it's", tmp_path / "copy\t\udcff"
+    with Store.create(folder) as store:
+        made = maintain.backup(store, copy)
+    assert made.restore.isprintable()
+    (folder / "rnnctl.db").unlink()
+    subprocess.run(["bash", "-c", made.restore], check=True)
+    with Store.open(folder) as restored:
+        assert queries.runs_of(restored) == []
+
+
 def test_the_command_that_restores_a_backup_leaves_no_journal_of_the_old_database(store, tmp_path):
     folder = store.workspace.root
     made = maintain.backup(store, tmp_path / "a copy")

@@ -64,6 +64,8 @@ def test_conditions_select_runs(store):
     with pytest.raises(LabError, match="^where: .*did you mean train.omega") as error:
         selected(store, where=["omga=1"])
     assert (error.value.code, error.value.argument) == (Code.USAGE, "where")
+    with pytest.raises(LabError, match="^no run matches ended=solvd; did you mean solved?"):
+        selected(store, where=["ended=solvd"])
     with pytest.raises(LabError, match="there is no study 'tinny'; did you mean tiny?"):
         selected(store, "tinny")
 

@@ -14,7 +14,7 @@ from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.export.selection import Selection, checked, histories, is_folder, write
 from rnnctl.lab.trained import newest
 from rnnctl.lab.workspaces import NamedRuns
-from store import Store
+from store import Store, places
 from store.history import History
 from store.queries import RunRow
 
@@ -112,7 +112,7 @@ def _fill_events(file: BinaryIO, row: RunRow, past: History) -> None:
 def _destination(store: Store, selection: Selection, out: str | None) -> tuple[Path, Path | None]:
     """Return the folder for the files, and the file if one is named for a single run."""
     if out is None:
-        return store.workspace.root / "exports" / selection.study, None
+        return places.own_folder(store.workspace, "exports", selection.study), None
     if selection.whole or is_folder(out):
         return Path(out), None
     return Path(out).parent, Path(out)

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Literal
 
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.export.selection import checked, histories, is_folder, write
-from rnnctl.lab.workspaces import NamedRuns, study_named
+from rnnctl.lab.workspaces import NamedRuns, runs_named, study_named
 from rnnctl.report.export.commands import script
 from rnnctl.report.export.table import check_rows, csv_lines, identities, json_lines
 from store import Store, queries
@@ -74,12 +74,24 @@ def _rows(
     return (row for run, past in pasts for row in check_rows(past, columns[run.run_id], traces))
 
 
+def _whole_study(store: Store, name: str) -> str:
+    """Return the name if it is that of a study. Raises LabError, which says so if it is that of a run."""
+    try:
+        return study_named(store, name)
+    except LabError as unknown:
+        try:
+            study = runs_named(store, name).study
+        except LabError:
+            raise unknown from None
+    raise LabError(f"{name} is a run, and --commands writes those of a whole study: rnnctl export {study} --commands")
+
+
 def commands(store: Store, study: str | None = None, hidden: bool = False) -> TextExport:
     """Return the shell script that repeats a study, or all studies. Raises LabError.
 
     hidden: also archived studies, and runs that the files of their studies no longer name.
     """
-    wanted = None if study is None else study_named(store, study)
+    wanted = None if study is None else _whole_study(store, study)
     studies = [
         row
         for row in queries.studies(store)
