@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import threading
 from collections import Counter
@@ -128,11 +129,16 @@ def worker(
         raise UserError(f"{dashes}{error}; {NOT_BY_HAND}") from None
     if sys.stdin is None or sys.stdin.isatty():
         raise UserError(f"a worker takes orders from a pipe on stdin; {NOT_BY_HAND}")
+    # What training needs stays to the end: there is no garbage to be looked for while it loads, or in it afterwards.
+    gc.disable()
     from jobs.child import leave, serve
 
     def build(emit: Emit, stop: threading.Event) -> Worker:
         from rnnctl.lab.work import build_worker
 
-        return build_worker(parsed, emit, stop)
+        built = build_worker(parsed, emit, stop)
+        gc.freeze()
+        gc.enable()
+        return built
 
     leave(serve(build))

@@ -20,6 +20,8 @@ from rnnctl.kernels.files import SUFFIX, kernel_files
 # propagated: the trainer recognises a diverged run by them.
 FAST = {"contract", "reassoc", "nsz", "arcp"}
 
+CELLS = "rnnctl.cells."  # each package here is a cell with its kernels
+
 
 class KernelCache(FunctionCache):
     """What numba asks for compiled versions of a function before it compiles one. Raises nothing.
@@ -43,7 +45,10 @@ class KernelCache(FunctionCache):
         if not self._enabled:
             return None
         key = self._key(sig, target_context.codegen())
-        return kernel_files().load(self._name(key), lambda content: _restored(content, key, target_context))
+        loaded = kernel_files().load(self._name(key), lambda content: _restored(content, key, target_context))
+        if loaded is None and self._py_func.__module__.startswith(CELLS):
+            kernel_files().say_compiling(self._py_func.__module__.removeprefix(CELLS).partition(".")[0])
+        return loaded
 
     def save_overload(self, sig, data):
         if self._enabled and not data.lifted and not data.library.has_dynamic_globals:

@@ -63,7 +63,7 @@ class KernelFiles:
         self._told: set[str] = set()
 
     def tell(self, tell: Tell) -> None:
-        """Call `tell` with a line for each trouble that makes a start slower, once each."""
+        """Call `tell` with a line for each thing that makes a start slower, once each."""
         self._tell = tell
 
     @property
@@ -89,6 +89,10 @@ class KernelFiles:
         if self.target is not self.places[0]:
             self._say_unkept()
         return None
+
+    def say_compiling(self, cell: str) -> None:
+        """Tell that the kernels of a cell are compiled now."""
+        self._say(f"compiling kernels for {cell}, once on this machine: about 5 to 15 s", f"kernels for {cell}")
 
     def save(self, name: str, content: bytes) -> None:
         """Keep a kernel, if there is a place for it."""

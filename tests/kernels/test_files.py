@@ -59,6 +59,14 @@ def only_file(folder: Path) -> Path:
     return path
 
 
+def test_compiling_for_a_cell_is_told_once_and_loading_is_not(tmp_path, use, lines, monkeypatch):
+    use(Place(tmp_path, None))
+    monkeypatch.setattr(total, "__module__", "rnnctl.cells.gated.loops")
+    assert [as_new_process(), as_new_process()] == [False, True]
+    assert compiled.kernel(total)(NUMBERS.astype(np.float64)) == 10
+    assert lines == ["compiling kernels for gated, once on this machine: about 5 to 15 s"]
+
+
 def test_a_kernel_is_kept_and_loaded(tmp_path, use, lines):
     files = use(Place(tmp_path, None))
     assert not as_new_process()

@@ -9,6 +9,8 @@ part of q n, s' and x are, likewise.
 `values` are arrays (L, R, T, B, H) in the order of VALUES. In place of one that the flags leave out stands what it is
 equal to: x for x', s for s', m for p, p for n. A layer goes through all steps before the next one: its matrices stay in
 the cache.
+
+Helpers take rows of a matrix and not letters: numba compiles a function again for each constant that it is called with.
 """
 
 from __future__ import annotations
@@ -24,38 +26,39 @@ A, B, C, D, E, F, G = range(7)
 
 
 @force_inlined
-def _start(w_PH, rows, letter, out_BH):
-    """out := the map's bias."""
+def _start(w_PH, bias, out_BH):
+    """out := the bias, which is row `bias`."""
     for b in range(out_BH.shape[0]):
-        copy_row(w_PH[rows[letter, 1]], out_BH[b])
+        copy_row(w_PH[bias], out_BH[b])
 
 
 @kernel
-def _add(w_PH, rows, letter, part, in_BH, out_BH):
-    """out += a part of the map's input times the part's block."""
-    top = rows[letter, 0] + part * w_PH.shape[1]
+def _add(w_PH, top, in_BH, out_BH):
+    """out += a part of a map's input times the part's block, which begins at row `top`."""
     add_product(in_BH, w_PH[top : top + w_PH.shape[1]], out_BH)
 
 
 @kernel
-def _gate(w_PH, rows, letter, x_BH, s_BH, content_BH, out_BH):
-    """out := the gate that reads x', s' and a content: D or E."""
-    _start(w_PH, rows, letter, out_BH)
-    _add(w_PH, rows, letter, 0, x_BH, out_BH)
-    _add(w_PH, rows, letter, 1, s_BH, out_BH)
-    _add(w_PH, rows, letter, 2, content_BH, out_BH)
+def _gate(w_PH, place, x_BH, s_BH, content_BH, out_BH):
+    """out := the gate that reads x', s' and a content: D or E. place: where its blocks and its bias begin."""
+    top, hidden = place[0], w_PH.shape[1]
+    _start(w_PH, place[1], out_BH)
+    _add(w_PH, top, x_BH, out_BH)
+    _add(w_PH, top + hidden, s_BH, out_BH)
+    _add(w_PH, top + 2 * hidden, content_BH, out_BH)
     sigmoid_rows(out_BH.reshape(1, -1))
 
 
 @kernel
-def _add_read(w_PH, rows, letter, skipped, parts, n_BH, s_BH, x_BH, out_BH):
-    """out += the map's products with the parts of q, of which the first is part `skipped` of the map's input."""
+def _add_read(w_PH, top, parts, n_BH, s_BH, x_BH, out_BH):
+    """out += a map's products with the parts of q. The block of the first part begins at row `top`."""
+    hidden = w_PH.shape[1]
     if parts[0] >= 0:
-        _add(w_PH, rows, letter, skipped + parts[0], n_BH, out_BH)
+        _add(w_PH, top + parts[0] * hidden, n_BH, out_BH)
     if parts[1] >= 0:
-        _add(w_PH, rows, letter, skipped + parts[1], s_BH, out_BH)
+        _add(w_PH, top + parts[1] * hidden, s_BH, out_BH)
     if parts[2] >= 0:
-        _add(w_PH, rows, letter, skipped + parts[2], x_BH, out_BH)
+        _add(w_PH, top + parts[2] * hidden, x_BH, out_BH)
 
 
 @force_inlined
@@ -93,36 +96,36 @@ def forward(w_LPH, rows, parts, x_LRTBH, h_RTBC, values, run, length):
                 copy_row(h_RTBC[run, t, b, first:last], s[b])
             if rows[A, 0] >= 0:
                 a, b_gate = all_a[i, run, t], all_b[i, run, t]
-                _start(w, rows, A, a)
-                _add(w, rows, A, 0, x, a)
-                _add(w, rows, A, 1, s, a)
+                _start(w, rows[A, 1], a)
+                _add(w, rows[A, 0], x, a)
+                _add(w, rows[A, 0] + hidden, s, a)
                 sigmoid_rows(a.reshape(1, -1))
-                _start(w, rows, B, b_gate)
-                _add(w, rows, B, 0, x, b_gate)
-                _add(w, rows, B, 1, s, b_gate)
+                _start(w, rows[B, 1], b_gate)
+                _add(w, rows[B, 0], x, b_gate)
+                _add(w, rows[B, 0] + hidden, s, b_gate)
                 sigmoid_rows(b_gate.reshape(1, -1))
                 _times(a, x, kept_x)
                 _times(b_gate, s, kept_s)
-            _start(w, rows, C, m)
-            _add(w, rows, C, 0, kept_x, m)
-            _add(w, rows, C, 1, kept_s, m)
+            _start(w, rows[C, 1], m)
+            _add(w, rows[C, 0], kept_x, m)
+            _add(w, rows[C, 0] + hidden, kept_s, m)
             tanh_rows(m.reshape(1, -1))
             if rows[D, 0] >= 0:
                 z = all_z[i, run, t]
-                _gate(w, rows, D, kept_x, kept_s, m, z)
+                _gate(w, rows[D], kept_x, kept_s, m, z)
                 _mix(z, m, s, p)
             if rows[E, 0] >= 0:
                 f = all_f[i, run, t]
-                _gate(w, rows, E, kept_x, kept_s, p, f)
+                _gate(w, rows[E], kept_x, kept_s, p, f)
                 _times(f, p, n)
             for b in range(batch):
                 copy_row(n[b], h_RTBC[run, t + 1, b, first:last])
-            _start(w, rows, F, o)
-            _add_read(w, rows, F, 0, parts, n, kept_s, x, o)
+            _start(w, rows[F, 1], o)
+            _add_read(w, rows[F, 0], parts, n, kept_s, x, o)
             if rows[G, 0] >= 0:
-                _start(w, rows, G, g)
-                _add(w, rows, G, 0, o, g)
-                _add_read(w, rows, G, 1, parts, n, kept_s, x, g)
+                _start(w, rows[G, 1], g)
+                _add(w, rows[G, 0], o, g)
+                _add_read(w, rows[G, 0] + hidden, parts, n, kept_s, x, g)
             else:
                 copy_row(o.reshape(-1), g.reshape(-1))
             sigmoid_rows(g.reshape(1, -1))
@@ -139,12 +142,12 @@ def _turn(w_PH, rows, out_PH):
 
 
 @kernel
-def _back(turned_PH, rows, letter, part, delta_BH, in_BH, into_BH, grad_PH, fresh):
+def _back(turned_PH, top, delta_BH, in_BH, into_BH, grad_PH, fresh):
     """Take a delta back through one part of its map: add the gradient of the part's input to `into_BH`.
 
-    Add the gradient of the part's block of weights to `grad_PH`, or write it there if fresh.
+    Add the gradient of the part's block of weights to `grad_PH`, or write it there if fresh. The block begins at row
+    `top`.
     """
-    top = rows[letter, 0] + part * turned_PH.shape[1]
     end = top + turned_PH.shape[1]
     add_product(delta_BH, turned_PH[top:end], into_BH)
     if fresh:
@@ -154,19 +157,20 @@ def _back(turned_PH, rows, letter, part, delta_BH, in_BH, into_BH, grad_PH, fres
 
 
 @kernel
-def _back_read(turned, rows, letter, skipped, parts, delta, n, s, x, dn, ds, dx, grad, fresh):
-    """_back for the parts of q."""
+def _back_read(turned, top, parts, delta, n, s, x, dn, ds, dx, grad, fresh):
+    """Do `_back` for the parts of q. The block of the first part begins at row `top`."""
+    hidden = turned.shape[1]
     if parts[0] >= 0:
-        _back(turned, rows, letter, skipped + parts[0], delta, n, dn, grad, fresh)
+        _back(turned, top + parts[0] * hidden, delta, n, dn, grad, fresh)
     if parts[1] >= 0:
-        _back(turned, rows, letter, skipped + parts[1], delta, s, ds, grad, fresh)
+        _back(turned, top + parts[1] * hidden, delta, s, ds, grad, fresh)
     if parts[2] >= 0:
-        _back(turned, rows, letter, skipped + parts[2], delta, x, dx, grad, fresh)
+        _back(turned, top + parts[2] * hidden, delta, x, dx, grad, fresh)
 
 
 @force_inlined
-def _back_bias(rows, letter, delta_BH, grad_PH, fresh):
-    into = grad_PH[rows[letter, 1]]
+def _back_bias(bias, delta_BH, grad_PH, fresh):
+    into = grad_PH[bias]
     if fresh:
         into[:] = delta_BH.dtype.type(0)
     for b in range(delta_BH.shape[0]):
@@ -258,43 +262,43 @@ def backward(w_LPH, rows, parts, places_TB, x_LRTBH, values, direct_SBH, d_RTBC,
             dkept_s[:] = zero
             _back_output(rows[G, 0] >= 0, dy, o, all_g[i, run, t], do, delta)
             if rows[G, 0] >= 0:
-                _back(turned, rows, G, 0, delta, o, do, grad, fresh)
-                _back_read(turned, rows, G, 1, parts, delta, n, kept_s, x, dn, dkept_s, dx, grad, fresh)
-                _back_bias(rows, G, delta, grad, fresh)
-            _back_read(turned, rows, F, 0, parts, do, n, kept_s, x, dn, dkept_s, dx, grad, fresh)
-            _back_bias(rows, F, do, grad, fresh)
+                _back(turned, rows[G, 0], delta, o, do, grad, fresh)
+                _back_read(turned, rows[G, 0] + hidden, parts, delta, n, kept_s, x, dn, dkept_s, dx, grad, fresh)
+                _back_bias(rows[G, 1], delta, grad, fresh)
+            _back_read(turned, rows[F, 0], parts, do, n, kept_s, x, dn, dkept_s, dx, grad, fresh)
+            _back_bias(rows[F, 1], do, grad, fresh)
             for b in range(batch):
                 copy_row(dn[b], d_RTBC[run, t + 1, b, first:last])
             if rows[E, 0] >= 0:
                 _back_factor(dn, all_f[i, run, t], p, d, delta)
-                _back(turned, rows, E, 0, delta, kept_x, dkept_x, grad, fresh)
-                _back(turned, rows, E, 1, delta, kept_s, dkept_s, grad, fresh)
-                _back(turned, rows, E, 2, delta, p, d, grad, fresh)
-                _back_bias(rows, E, delta, grad, fresh)
+                _back(turned, rows[E, 0], delta, kept_x, dkept_x, grad, fresh)
+                _back(turned, rows[E, 0] + hidden, delta, kept_s, dkept_s, grad, fresh)
+                _back(turned, rows[E, 0] + 2 * hidden, delta, p, d, grad, fresh)
+                _back_bias(rows[E, 1], delta, grad, fresh)
             else:
                 copy_row(dn.reshape(-1), d.reshape(-1))
             if rows[D, 0] >= 0:
                 _back_mix(d, all_z[i, run, t], m, s, dn, delta)
-                _back(turned, rows, D, 0, delta, kept_x, dkept_x, grad, fresh)
-                _back(turned, rows, D, 1, delta, kept_s, dkept_s, grad, fresh)
-                _back(turned, rows, D, 2, delta, m, d, grad, fresh)
-                _back_bias(rows, D, delta, grad, fresh)
+                _back(turned, rows[D, 0], delta, kept_x, dkept_x, grad, fresh)
+                _back(turned, rows[D, 0] + hidden, delta, kept_s, dkept_s, grad, fresh)
+                _back(turned, rows[D, 0] + 2 * hidden, delta, m, d, grad, fresh)
+                _back_bias(rows[D, 1], delta, grad, fresh)
             else:
                 dn[:] = zero
             # dn is D_s from here on.
             _back_tanh(d, m)
-            _back(turned, rows, C, 0, d, kept_x, dkept_x, grad, fresh)
-            _back(turned, rows, C, 1, d, kept_s, dkept_s, grad, fresh)
-            _back_bias(rows, C, d, grad, fresh)
+            _back(turned, rows[C, 0], d, kept_x, dkept_x, grad, fresh)
+            _back(turned, rows[C, 0] + hidden, d, kept_s, dkept_s, grad, fresh)
+            _back_bias(rows[C, 1], d, grad, fresh)
             if rows[A, 0] >= 0:
                 _back_factor(dkept_x, all_a[i, run, t], x, dkept_x, delta)
-                _back(turned, rows, A, 0, delta, x, dx, grad, fresh)
-                _back(turned, rows, A, 1, delta, s, dn, grad, fresh)
-                _back_bias(rows, A, delta, grad, fresh)
+                _back(turned, rows[A, 0], delta, x, dx, grad, fresh)
+                _back(turned, rows[A, 0] + hidden, delta, s, dn, grad, fresh)
+                _back_bias(rows[A, 1], delta, grad, fresh)
                 _back_factor(dkept_s, all_b[i, run, t], s, dkept_s, delta)
-                _back(turned, rows, B, 0, delta, x, dx, grad, fresh)
-                _back(turned, rows, B, 1, delta, s, dn, grad, fresh)
-                _back_bias(rows, B, delta, grad, fresh)
+                _back(turned, rows[B, 0], delta, x, dx, grad, fresh)
+                _back(turned, rows[B, 0] + hidden, delta, s, dn, grad, fresh)
+                _back_bias(rows[B, 1], delta, grad, fresh)
             _sum(dkept_x, dx, dy)
             _sum(dkept_s, dn, dn)
         for b in range(batch):
