@@ -6,14 +6,16 @@
     sha256: Annotated[str | None, DERIVED] = None          follows from the data that other keys name
     min_delta: Annotated[float, HOST] = 1e-4               stays in float64, whatever the dtype of the run
     lr: Annotated[float, also_called("learning_rate")]     what other tools call it; messages know that name
+    patience: Annotated[int | None, ENDING] = None         decides when a run ends, and nothing that it computes before
 
-A key that is not marked PER_RUN must be equal for all runs of a pack. A key that somebody forgets to mark therefore
-makes packs smaller, but never trains a run wrongly.
+A key that is not marked PER_RUN must be equal for all runs of a pack, and one that is not marked ENDING for all runs
+of a trajectory. A key that somebody forgets to mark therefore makes packs smaller and lets fewer runs go on from
+others, but never trains a run wrongly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any, ClassVar, Literal
@@ -40,6 +42,9 @@ PLACE = Mark("place")
 DERIVED = Mark("derived")
 # A float that training does not compute with in the dtype of the run. All others must be numbers of that dtype.
 HOST = Mark("host")
+# The value decides when a run ends, and nothing that it computes before. A section that computes with such a value all
+# the same names the key in `ending_keys_used`.
+ENDING = Mark("ending")
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,23 @@ class Section(BaseModel):
     def common(self) -> dict[str, Any]:
         """Return what all runs of a pack must have in common: the identity without the keys marked PER_RUN."""
         return self._plain(without=PER_RUN)
+
+    def trajectory(self) -> dict[str, Any]:
+        """Return what decides what a run computes until it ends: the identity without the keys marked ENDING."""
+        return self._plain(without=ENDING)
+
+    @property
+    def ending_keys_used(self) -> tuple[Path, ...]:
+        """The keys of a run that are marked ENDING and that what this section computes depends on all the same."""
+        return ()
+
+    def sections(self) -> Iterator[Section]:
+        """Return this section and all sections in it."""
+        yield self
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, Section):
+                yield from value.sections()
 
     def _plain(self, without: Mark | None) -> dict[str, Any]:
         plain: dict[str, Any] = {}

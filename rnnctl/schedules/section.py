@@ -8,7 +8,11 @@ from rnnctl.section import Section
 
 
 class ScheduleSection(Section, ABC):
-    """The section `train.rate` of a run."""
+    """The section `train.rate` of a run.
+
+    A schedule does not know how many updates there will be, so that a longer run can go on from a shorter one. One that
+    has to know has a key of its own for it.
+    """
 
     name: str
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from rnnctl.section import HOST, LATER, NotNegative, Section, also_called, with_default
+from rnnctl.section import ENDING, HOST, LATER, NotNegative, Path, Section, also_called, with_default
 
 _EVERY = (
     "val_every",
@@ -62,6 +62,11 @@ class Check(Section):
             raise ValueError(f"diagnose_every {self.diagnose_every} is not a multiple of {with_default(self, 'every')}")
         return self
 
+    @property
+    def ending_keys_used(self) -> tuple[Path, ...]:
+        # Whether a check looks at more than its screen depends on the goal.
+        return () if self.screen in (None, self.samples) else (("stop", "solved"),)
+
 
 _1_PERCENT = ("0.01", "1%", "under 1%", "1_percent")
 
@@ -71,13 +76,14 @@ class Stop(Section):
 
     solved: Annotated[
         Literal["zero_errors", "under_1_percent", "never"],
+        ENDING,
         also_called(
             "target", "goal", never=("false", "none", "null"), zero_errors=("true", "0"), under_1_percent=_1_PERCENT
         ),
     ] = Field("zero_errors", description="validation error with which a run ends as solved")
-    patience: Annotated[int | None, also_called("early_stopping", "early_stopping_patience", "early_stop")] = Field(
-        None, ge=1, description="checks in a row without an improvement after which a run ends"
+    patience: Annotated[int | None, ENDING, also_called("early_stopping", "early_stopping_patience", "early_stop")] = (
+        Field(None, ge=1, description="checks in a row without an improvement after which a run ends")
     )
-    min_delta: Annotated[NotNegative, HOST, also_called("tolerance", "threshold")] = Field(
+    min_delta: Annotated[NotNegative, HOST, ENDING, also_called("tolerance", "threshold")] = Field(
         1e-4, description="least improvement that counts for patience, in the unit of the loss"
     )

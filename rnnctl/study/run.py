@@ -32,6 +32,7 @@ else:
     Model, Task = CELLS.section(), TASKS.section()
 
 ID_VERSION = "r1"
+TRAJECTORY_VERSION = "t1"
 
 # What other tools write in a configuration and rnnctl on the command line.
 _DEVICE = ("device", "devices", "gpu", "gpus", "num_gpus", "use_gpu", "cuda", "use_cuda", "accelerator", "strategy")
@@ -140,6 +141,22 @@ class RunSpec(Section):
                 ((), "check.every is above train.updates: it is checked before the first update and after the last")
             )
         return tuple(odd)
+
+    @property
+    def trajectory_id(self) -> str:
+        """The id of the trajectory: a hash of all that decides the bits of the run until it ends.
+
+        Runs of one trajectory compute the same, update by update and check by check, as long as none of them has ended.
+        """
+        used = {path: self._value(path) for section in self.sections() for path in section.ending_keys_used}
+        plain = [with_former_names(self.trajectory()), sorted(used.items())]
+        return f"{TRAJECTORY_VERSION}-{_digest(plain)}"
+
+    def _value(self, path: Path) -> Any:
+        value: Any = self
+        for name in path:
+            value = getattr(value, name)
+        return value
 
     @property
     def piece(self) -> int | None:

@@ -14,7 +14,7 @@ from rnnctl.optimizers.catalogue import OPTIMIZERS
 from rnnctl.optimizers.sgd import SgdSection
 from rnnctl.schedules.catalogue import SCHEDULES
 from rnnctl.schedules.constant import ConstantSection
-from rnnctl.section import LATER, PER_RUN, Dtype, NotNegative, Section, also_called, default_name, named
+from rnnctl.section import ENDING, LATER, PER_RUN, Dtype, NotNegative, Section, also_called, default_name, named
 
 if TYPE_CHECKING:
     from rnnctl.optimizers.section import OptimizerSection as Optimizer
@@ -92,7 +92,7 @@ _WEIGHT_DECAY = ("weight_decay", "wd", "l2", "l1", "weight_l2", "decay")
 class Train(Section):
     """How a run is trained."""
 
-    updates: Annotated[int, PER_RUN, also_called("steps", "iterations", "iters", "budget", *_UPDATES)] = Field(
+    updates: Annotated[int, PER_RUN, ENDING, also_called("steps", "iterations", "iters", "budget", *_UPDATES)] = Field(
         50_000, ge=1, description="number of updates at most"
     )
     batch: Annotated[int, also_called("batch_size", "bs", "minibatch", "mini_batch_size", "train_batch_size")] = Field(
