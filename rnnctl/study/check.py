@@ -87,3 +87,11 @@ class Stop(Section):
     min_delta: Annotated[NotNegative, HOST, ENDING, also_called("tolerance", "threshold")] = Field(
         1e-4, description="least improvement that counts for patience, in the unit of the loss"
     )
+
+    def is_solved(self, error: float) -> bool:
+        """Return whether a run with this validation error, a share in [0, 1], ends as solved."""
+        return {"zero_errors": error == 0, "under_1_percent": error < 0.01, "never": False}[self.solved]
+
+    def is_out_of_patience(self, stale_checks: int) -> bool:
+        """Return whether a run ends after this many checks in a row without an improvement."""
+        return self.patience is not None and stale_checks >= self.patience

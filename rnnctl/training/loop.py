@@ -1,5 +1,5 @@
-"""The training loop of packs: update, check, stop and save each run until it ends; resume runs from their checkpoints;
-save and leave when the recorder drains.
+"""The training loop of packs: update, check, stop and save each run until it ends; resume runs from their checkpoints,
+or from those of other runs; save and leave when the recorder drains.
 
 Several packs may be trained at once. One thread makes their updates in turn, one of each. On a card each pack has a
 CUDA stream of its own, where all its work is put and all its memory is allocated, so that kernels of different packs
@@ -14,17 +14,17 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from typing import Any, BinaryIO
 
 import torch
 
 from rnnctl.devices import gpu_kernel_compiler, is_card
 from rnnctl.study.run import RunSpec
 from rnnctl.training.drawing import spare_cores
+from rnnctl.training.extension import extend
 from rnnctl.training.member import Member, begin, network_of, restore
 from rnnctl.training.pack import Pack
 from rnnctl.training.recorder import Recorder
-from rnnctl.training.saved import load
+from rnnctl.training.saved import load, writer
 
 PackFactory = Callable[[Sequence[Member], Sequence[torch.Tensor], str], Pack]
 
@@ -154,9 +154,9 @@ def _save_if_possible(loops: Iterable[_Loop]) -> None:
 def _start(run_id: str, spec: RunSpec, recorder: Recorder) -> tuple[Member, torch.Tensor]:
     task = spec.task.make()
     path = recorder.resume(run_id)
-    if path is None:
-        return begin(run_id, spec, task, network_of(spec.model, task))
-    return restore(load(path), run_id, spec, task)
+    if path is not None:
+        return restore(load(path), run_id, spec, task)
+    return extend(run_id, spec, task, recorder) or begin(run_id, spec, task, network_of(spec.model, task))
 
 
 class _Loop:
@@ -186,7 +186,7 @@ class _Loop:
         return nullcontext() if self.stream is None else torch.cuda.stream(self.stream)
 
     def take_turn(self) -> bool:
-        """Make one update of every run that is still held, or finish its checks, and save what is due.
+        """Make one update of every run that is still held, or begin or finish checks, and save what is due.
 
         A check takes two turns, so that those of several packs run side by side on a device. Return whether there is
         more to do.
@@ -215,15 +215,22 @@ class _Loop:
         self.pack.close()
 
     def _advance(self) -> None:
+        unchecked = [m for m in self.pack.members if m.unchecked]
+        if unchecked:
+            self._begin_checks(unchecked, [m for m in unchecked if m.diverged])
+            return
         diverged = self.pack.update()
         for member in self.pack.members:
             self.recorder.progress(member.run_id, member.step)
         due = [m for m in self.pack.members if m.due or m in diverged]
         if due:
-            self.pack.begin_check(self._rows(due))
-            self.unchecked = due, diverged
+            self._begin_checks(due, diverged)
         else:
             self._save_if_due()
+
+    def _begin_checks(self, due: list[Member], diverged: list[Member]) -> None:
+        self.pack.begin_check(self._rows(due))
+        self.unchecked = due, diverged
 
     def _finish_checks(self) -> None:
         if self.unchecked is not None:
@@ -267,9 +274,9 @@ class _Loop:
     def _commit(self, member: Member, outcome: str | None = None) -> None:
         """Save a member; one that is no longer held leaves the pack."""
         self._count_time()
-        state = member.state(self.pack.flat_RN[self.pack.members.index(member)])
+        state = member.state(self.pack.flat_RN[self.pack.members.index(member)], ended=outcome is not None)
         kept = self.recorder.commit(
-            member.run_id, member.step, _writer(state), member.unsaved, member.summary(), outcome
+            member.run_id, member.step, writer(state), member.unsaved, member.summary(), outcome
         )
         if kept:
             member.unsaved = []
@@ -286,7 +293,3 @@ class _Loop:
         if leaving:
             self._count_time()
             self.pack.keep([r for r, m in enumerate(self.pack.members) if m not in leaving])
-
-
-def _writer(state: dict[str, Any]) -> Callable[[BinaryIO], None]:
-    return lambda file: torch.save(state, file)

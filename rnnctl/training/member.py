@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -67,6 +67,12 @@ class Best:
     def excess(self) -> float:
         return self.loss - self.floor if math.isfinite(self.loss) else math.inf
 
+    def wait(self, excess: float, min_delta: float) -> None:
+        """Count a check for patience. excess: its loss above the floor. min_delta: the least improvement."""
+        improved = excess < self.patience_excess - min_delta
+        self.stale_checks = 0 if improved else self.stale_checks + 1
+        self.patience_excess = excess if improved else self.patience_excess
+
     def judge_by(self, baseline: Baseline) -> None:
         """Take a baseline as the floor that the best validation is compared with."""
         self.floor, self.floor_se, self.chance_error = baseline.loss, baseline.loss_se, baseline.error
@@ -87,6 +93,31 @@ class Best:
             self.broke_floor_at = None
 
 
+@dataclass(frozen=True, eq=False)
+class BeforeCheck:
+    """What a check changes in a run, as it was before the check.
+
+    A run's last check can differ from what a run that goes on would do: it may be due only because the run ends, it
+    looks at all samples, and it always diagnoses. A run that goes on from the end of another one begins before it.
+    """
+
+    window: Window
+    best: Best
+    last: dict[str, float]
+    best_weights: torch.Tensor  # (N,) on the CPU
+    diverged: bool  # whether the last update was known to diverge
+
+    def state(self) -> dict[str, Any]:
+        """Return it in types that torch.load(weights_only=True) admits."""
+        return {
+            "window": asdict(self.window),
+            "best": asdict(self.best),
+            "last": self.last,
+            "best_weights": self.best_weights,
+            "diverged": self.diverged,
+        }
+
+
 @dataclass(eq=False)
 class Member:
     """The state of a run in training, all but its weights."""
@@ -104,6 +135,9 @@ class Member:
     best: Best = field(default_factory=Best)
     last: dict[str, float] = field(default_factory=dict)  # scalars of the last check
     unsaved: list[HistoryRow] = field(default_factory=list)
+    before_check: BeforeCheck | None = None  # of the newest check in this process
+    unchecked: bool = False  # whether it goes on from another run, and still has to make the check at its update
+    diverged: bool = False  # only of an unchecked run: whether its last update was known to diverge
 
     @property
     def due(self) -> bool:
@@ -133,6 +167,10 @@ class Member:
         goals = {"zero_errors": 0, "under_1_percent": math.ceil(0.01 * self.spec.check.samples) - 1, "never": -1}
         return goals[self.spec.stop.solved]
 
+    def keep_before_check(self, diverged: bool) -> None:
+        """Keep what the check that follows will change. diverged: whether the last update was known to diverge."""
+        self.before_check = BeforeCheck(self.window, replace(self.best), self.last, self.best_weights, diverged)
+
     def observe(self, validation: dict[str, float], baseline: Baseline) -> bool:
         """Take in a validation: the last scalars, the best check, the broken floor, patience.
 
@@ -150,9 +188,7 @@ class Member:
             best.bits_per_byte = validation.get("valid_bits_per_byte")
         if best.broke_floor_at is None and baseline.broken_by(loss):
             best.broke_floor_at = self.step
-        improved = excess < best.patience_excess - self.spec.stop.min_delta
-        best.stale_checks = 0 if improved else best.stale_checks + 1
-        best.patience_excess = excess if improved else best.patience_excess
+        best.wait(excess, self.spec.stop.min_delta)
         return is_best
 
     def record(self, diagnosis: dict[str, float], traces: dict[str, np.ndarray]) -> None:
@@ -160,18 +196,18 @@ class Member:
         self.last |= diagnosis
         self.unsaved.append(HistoryRow(self.step, self.last, traces))
         self.window = Window()
+        self.unchecked = self.diverged = False
 
     def verdict(self) -> str | None:
         """Return the outcome of the run after the check just observed; None if it goes on."""
-        stop, error = self.spec.stop, self.last["valid_error"]
+        stop = self.spec.stop
         if not math.isfinite(self.last["valid_loss"]):
             return "diverged"
-        solved = {"zero_errors": error == 0, "under_1_percent": error < 0.01, "never": False}
-        if solved[stop.solved]:
+        if stop.is_solved(self.last["valid_error"]):
             return "solved"
         if self.is_last_check:
             return "budget"
-        if stop.patience is not None and self.best.stale_checks >= stop.patience:
+        if stop.is_out_of_patience(self.best.stale_checks):
             return "early_stop"
         return None
 
@@ -191,21 +227,30 @@ class Member:
             "last": {key: _finite(value) for key, value in self.last.items()},
         }
 
-    def state(self, weights: torch.Tensor) -> dict[str, Any]:
-        """Return all that is needed to go on bit for bit, in types that torch.load(weights_only=True) admits."""
+    def state(self, weights: torch.Tensor, *, ended: bool = False) -> dict[str, Any]:
+        """Return all that is needed to go on bit for bit, in types that torch.load(weights_only=True) admits.
+
+        ended: whether the run has ended. Then its last check has been made, and another run may go on from before it.
+        """
+        before = self.before_check if ended else None
+        weights = weights.cpu().clone()
         return {
             "format": STATE_FORMAT,
             "run_id": self.run_id,
             "step": self.step,
             "seconds": self.seconds,
-            "weights": weights.cpu().clone(),
-            "best_weights": self.best_weights,
+            "weights": weights,
+            # The file has equal tensors once, if they are the same object.
+            "best_weights": weights if self.best.step == self.step else self.best_weights,
             "window": asdict(self.window),
             "best": asdict(self.best),
             "last": dict(self.last),
             "feed": self.feed.state(),
             "carried": None if self.carried is None else self.carried.cpu().clone(),
             "kept": None if self.kept is None else self.kept.cpu().clone(),
+            "unchecked": self.unchecked,
+            "diverged": self.diverged,
+            "before_check": None if before is None else before.state(),
         }
 
 
@@ -255,6 +300,8 @@ def restore(state: dict[str, Any], run_id: str, spec: RunSpec, task: Task) -> tu
         last=state["last"],
         carried=state["carried"],
         kept=state["kept"],
+        unchecked=state.get("unchecked", False),  # states of earlier versions have no such keys
+        diverged=state.get("diverged", False),
     )
     member.feed.resume(state["feed"])
     return member, state["weights"]

@@ -166,6 +166,8 @@ class Pack:
 
         Return the outcome of each row's run; None if it goes on.
         """
+        for r in rows:
+            self.members[r].keep_before_check(self.members[r] in diverged)
         beyond = [self.members[r].hopeless_beyond for r in rows]
         best = []
         for r, validation in zip(rows, self.checker.validate(self.flat_RN[list(rows)], beyond), strict=True):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,42 @@ class HistoryRow:
     step: int
     scalars: Mapping[str, float | int | None]
     traces: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+class Checks(Protocol):
+    """The results of a run's checks, oldest first."""
+
+    @property
+    def steps(self) -> npt.NDArray[np.int64]:
+        """The update of each check, (N,)."""
+        ...
+
+    @property
+    def scalars(self) -> Mapping[str, npt.NDArray[np.float64]]:
+        """Numbers by name, (N,) each."""
+        ...
+
+
+class Relative(Protocol):
+    """A checkpoint of another run that has the same trajectory."""
+
+    @property
+    def run_id(self) -> str: ...
+
+    @property
+    def spec(self) -> Mapping[str, Any]:
+        """The spec of that run, as plain values."""
+        ...
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file, whose content is what was written."""
+        ...
+
+    @property
+    def history(self) -> Checks:
+        """The checks of that run, perhaps also some after the checkpoint."""
+        ...
 
 
 class Recorder(Protocol):
@@ -33,6 +70,28 @@ class Recorder(Protocol):
 
     def resume(self, run_id: str) -> Path | None:
         """Return the newest checkpoint that can be read; None if the run starts afresh."""
+        ...
+
+    def relatives(self, run_id: str, trajectory: str) -> Iterable[Relative]:
+        """Return checkpoints of other runs with this trajectory and the same bits, newest first.
+
+        None of them lies beyond the last update of the run.
+        """
+        ...
+
+    def extend(
+        self,
+        run_id: str,
+        relative: Relative,
+        step: int,
+        checked: int,
+        write: Callable[[BinaryIO], None],
+        summary: dict[str, Any],
+    ) -> bool:
+        """Keep a checkpoint at `step` updates as the first one of a run, with another run's history up to `checked`.
+
+        Return False if the run is no longer held, or if the relative has changed meanwhile; nothing was kept then.
+        """
         ...
 
     def progress(self, run_id: str, step: int) -> None:

@@ -1,15 +1,21 @@
-"""Load checkpoints: numbers, texts and tensors, and never code."""
+"""Load and write checkpoints: numbers, texts and tensors, and never code."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
 
 class UnsafeCheckpoint(ValueError):
     """A checkpoint was not loaded, because it is not made of numbers, texts and tensors alone. str() is one line."""
+
+
+def writer(state: dict[str, Any]) -> Callable[[BinaryIO], None]:
+    """Return what writes a state to a file, for `load` to read."""
+    return lambda file: torch.save(state, file)
 
 
 def load(path: Path) -> dict[str, Any]:

@@ -13,13 +13,14 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO
 
 from rnnctl.determinism import settle_torch
 from rnnctl.study.run import RunSpec
 from rnnctl.training.loop import Cadence, train_pack
+from rnnctl.training.recorder import Relative
 
 PROCESS = Path("/proc/self")
 
@@ -34,6 +35,12 @@ class Files:
 
     def resume(self, run_id: str) -> None:
         return None
+
+    def relatives(self, run_id: str, trajectory: str) -> Iterable[Relative]:
+        return ()
+
+    def extend(self, *what: object) -> bool:
+        return False
 
     def progress(self, run_id: str, step: int) -> None:
         pass

@@ -46,7 +46,7 @@ def check_pack(rng: random.Random, runs: dict[str, RunSpec], device: str = "cpu"
     for run_id, spec in runs.items():
         alone = train({run_id: spec}, device=device)
         assert_same(alone, together, run_id)
-        assert _told(alone, run_id) == _told(together, run_id)
+        assert told(alone, run_id) == told(together, run_id)
     resumed = Memory()
     resumed.drain_after = rng.randint(1, max(1, together.updates - 1))
     train(runs, resumed, device)
@@ -56,10 +56,10 @@ def check_pack(rng: random.Random, runs: dict[str, RunSpec], device: str = "cpu"
         train(rest, resumed, device)
     for run_id in runs:
         assert_same(resumed, together, run_id)
-        assert _told(resumed, run_id) == _told(together, run_id)
+        assert told(resumed, run_id) == told(together, run_id)
 
 
-def _told(memory: Memory, run_id: str) -> str:
+def told(memory: Memory, run_id: str) -> str:
     """What is kept of a run beside its checkpoint and history, without its wall time. As text: nan equals nan."""
     summary = {key: value for key, value in memory.summaries[run_id].items() if key != "seconds"}
     return repr((summary, memory.outcomes.get(run_id)))

@@ -1,10 +1,36 @@
 """A recorder in memory: what a trainer leaves, without a store; with a way to cut a run short."""
 
 import io
+from types import SimpleNamespace
 
+import numpy as np
 import torch
 
 from rnnctl.training.loop import Cadence, train_pack
+
+
+class File(io.BytesIO):
+    """A checkpoint's content."""
+
+    name = "a.ckpt"
+
+
+class Relative:
+    """The newest checkpoint of another run."""
+
+    def __init__(self, memory, run_id):
+        self.run_id, self.spec = run_id, memory.specs[run_id].canonical()
+        self.checkpoint = File(memory.files[run_id])
+        self.step = memory.state(run_id)["step"]
+        self.rows = memory.history.get(run_id, [])
+
+    @property
+    def history(self):
+        names = {name for row in self.rows for name in row.scalars}
+        scalars = {
+            name: np.array([row.scalars.get(name) for row in self.rows], dtype=np.float64) for name in sorted(names)
+        }
+        return SimpleNamespace(steps=np.array([row.step for row in self.rows], dtype=np.int64), scalars=scalars)
 
 
 class Memory:
@@ -17,6 +43,8 @@ class Memory:
         self.drain_after = None  # updates, over all runs
         self.updates = 0
         self.events = []
+        self.specs = {}  # run_id -> spec, of the runs that others may go on from
+        self.origins = {}  # run_id -> the run that it went on from, and the update
 
     @property
     def draining(self):
@@ -27,6 +55,17 @@ class Memory:
 
     def resume(self, run_id):
         return io.BytesIO(self.files[run_id]) if run_id in self.files else None
+
+    def relatives(self, run_id, trajectory):
+        """The newest checkpoints of the other runs in `specs` with this trajectory, newest first."""
+        others = [other for other in self.files if other != run_id and other in self.specs]
+        relatives = [Relative(self, other) for other in others if self.specs[other].trajectory_id == trajectory]
+        return sorted((r for r in relatives if r.step <= self.specs[run_id].train.updates), key=lambda r: -r.step)
+
+    def extend(self, run_id, relative, step, checked, write, summary):
+        self.origins[run_id] = relative.run_id, step
+        self.history[run_id] = [row for row in self.history.get(relative.run_id, []) if row.step <= checked]
+        return self.commit(run_id, step, write, [], summary)
 
     def progress(self, run_id, step):
         self.updates += 1
