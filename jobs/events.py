@@ -9,6 +9,7 @@ and fields of its own:
 | worker_started | worker | pid, host, device |
 | claimed | worker | runs: list of {run, label, attempt, step, total} |
 | resumed | session | run, step |
+| extended | session | run, step, parent (id of the run from whose checkpoint it goes on), parent_name |
 | checkpoint_unsound | session | run, path, reason |
 | idle | worker | ; sent at each turn that finds no run to claim while runs of others are not finished |
 | progress | heartbeat | steps: {run: step} of the runs that moved |
@@ -43,6 +44,7 @@ EVENTS = frozenset(
         "claimed",
         "idle",
         "resumed",
+        "extended",
         "checkpoint_unsound",
         "progress",
         "check",

@@ -15,15 +15,17 @@ The contract of every implementation:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Protocol, Self
 
 from jobs.config import Settings
-from store import Busy, LeaseLost, Store, StoreError, aside, checkpoints, commits, packs, queue, workers
-from store.checkpoints import PassedOver
+from store import Busy, LeaseLost, Store, StoreError, aside, checkpoints, commits, extension, packs, queue, workers
+from store.checkpoints import Checkpoint, PassedOver
+from store.extension import Relative
 from store.history import HistoryRow
 from store.queue import Claim, Holding, Rescued
 from store.workers import WorkerRecord, WorkerRow
@@ -112,6 +114,31 @@ class Ledger(Protocol):
 
         Where newer ones were missing or damaged, take the history back to the one that is used. Remove files that
         earlier attempts left unfinished. Raise LeaseLost if the run is no longer held.
+        """
+        ...
+
+    def relatives(self, claim: Claim, trajectory: str) -> list[Relative]:
+        """Return sound checkpoints of other runs with this trajectory that a claimed run may begin at, newest first.
+
+        None of them has more updates than the run will have, or other bits than here.
+        """
+        ...
+
+    def extend(
+        self,
+        claim: Claim,
+        relative: Relative,
+        step: int,
+        checked: int,
+        write: Callable[[BinaryIO], None],
+        summary: Mapping[str, Any],
+        now: float,
+    ) -> bool:
+        """Let a run that has nothing yet begin where a relative is, at `step` updates.
+
+        write: writes the checkpoint's content to a file; called once for each call. checked: the relative's history up
+        to this step becomes that of the run. Return False, and keep nothing, if the relative has changed meanwhile.
+        Raise LeaseLost if the run is no longer held.
         """
         ...
 
@@ -220,6 +247,22 @@ class StoreLedger:
         path = None if sound.checkpoint is None else checkpoints.file_of(self._store.workspace, sound.checkpoint)
         return ResumePoint(step, path, sound.passed_over)
 
+    def relatives(self, claim: Claim, trajectory: str) -> list[Relative]:
+        return extension.relatives(self._store, claim, trajectory)
+
+    def extend(
+        self,
+        claim: Claim,
+        relative: Relative,
+        step: int,
+        checked: int,
+        write: Callable[[BinaryIO], None],
+        summary: Mapping[str, Any],
+        now: float,
+    ) -> bool:
+        with self._checkpoint(claim, step, write, now) as checkpoint:
+            return extension.extend(self._store, claim, checkpoint, relative, checked, summary, now)
+
     def commit(
         self,
         claim: Claim,
@@ -230,20 +273,8 @@ class StoreLedger:
         now: float,
         outcome: str | None,
     ) -> None:
-        workspace = self._store.workspace
-        self._store.check_present()  # before a file is written into a folder that is another one by now
-        try:
-            checkpoint = checkpoints.write(workspace, claim.run_id, claim.attempt, step, write)
-        except StoreError as error:
-            # A new holder of the run sweeps its folder, and may have removed the file while it was being written.
-            if self._holds(claim, step, now):
-                raise
-            raise LeaseLost(f"run {claim.run_id} was rescued or cancelled while it was saved") from error
-        try:
+        with self._checkpoint(claim, step, write, now) as checkpoint:
             commits.commit(self._store, claim, checkpoint, history, summary, now, outcome)
-        except Busy:
-            checkpoints.discard(workspace, checkpoint)
-            raise
 
     def release(self, claim: Holding, now: float) -> None:
         queue.release(self._store, claim, now)
@@ -256,6 +287,26 @@ class StoreLedger:
 
     def rescue(self, dead_workers: Iterable[str], now: float, settings: Settings) -> list[Rescued]:
         return queue.rescue(self._store, now, dead_workers, settings.strike_limit, settings.wait)
+
+    @contextmanager
+    def _checkpoint(
+        self, claim: Claim, step: int, write: Callable[[BinaryIO], None], now: float
+    ) -> Iterator[Checkpoint]:
+        """Write a checkpoint that is made to count inside. Its file is removed if the store is busy then."""
+        workspace = self._store.workspace
+        self._store.check_present()  # before a file is written into a folder that is another one by now
+        try:
+            checkpoint = checkpoints.write(workspace, claim.run_id, claim.attempt, step, write)
+        except StoreError as error:
+            # A new holder of the run sweeps its folder, and may have removed the file while it was being written.
+            if self._holds(claim, step, now):
+                raise
+            raise LeaseLost(f"run {claim.run_id} was rescued or cancelled while it was saved") from error
+        try:
+            yield checkpoint
+        except Busy:
+            checkpoints.discard(workspace, checkpoint)
+            raise
 
     def _holds(self, claim: Claim, step: int, now: float) -> bool:
         """Return whether the store says that the run is still held, without extending its lease."""

@@ -10,6 +10,7 @@ from jobs.events import Say
 from jobs.holds import TAKEN, Holds
 from jobs.ledger import Ledger
 from store import Busy, LeaseLost
+from store.extension import Relative
 from store.history import HistoryRow
 from store.queue import Claim
 
@@ -65,6 +66,7 @@ class Session:
         self._draining = draining
         self._say = say
         self._saved: set[str] = set()
+        self._relatives: dict[Path, Relative] = {}  # by checkpoint
 
     @property
     def draining(self) -> bool:
@@ -102,6 +104,46 @@ class Session:
         if point.checkpoint is not None:
             self._say("resumed", run=run_id, step=point.step)
         return point.checkpoint
+
+    def relatives(self, run_id: str, trajectory: str) -> list[Relative]:
+        """Return checkpoints of other runs with this trajectory that the run may begin at, newest first.
+
+        Ask if `resume` returned None, before the first update. Empty if the run is not held any more.
+        """
+        if not self.held(run_id):
+            return []
+        relatives = self._ledger.relatives(self._by_run[run_id], trajectory)
+        self._relatives |= {relative.checkpoint: relative for relative in relatives}
+        return relatives
+
+    def extend(
+        self,
+        run_id: str,
+        source: Path,
+        step: int,
+        checked: int,
+        write: Callable[[BinaryIO], None],
+        summary: dict[str, Any],
+    ) -> bool:
+        """Let a run begin where a relative is, all or nothing: at `step` updates, with its history up to `checked`.
+
+        source: the checkpoint of one of `relatives`. write: writes the run's own checkpoint to a file; called again if
+        the store was busy. Return False if the relative has changed meanwhile, or if the run is not held any more.
+        """
+        if not self.held(run_id):
+            return False
+        claim, relative = self._by_run[run_id], self._relatives[source]
+        with self._holds.committing(run_id):
+            kept = self._while_busy(
+                claim, lambda: self._ledger.extend(claim, relative, step, checked, write, summary, self._clock())
+            )
+        if kept is None:
+            self._holds.lose(run_id, TAKEN)
+        if not kept:
+            return False
+        self._say("extended", run=run_id, step=step, parent=relative.run_id, parent_name=relative.name)
+        self._holds.advance(run_id, step, self._clock())
+        return True
 
     def commit(
         self,
@@ -151,12 +193,20 @@ class Session:
         outcome: str | None,
     ) -> bool:
         """Commit, trying again while the store is busy and the lease lasts. Return False if the run is lost."""
+
+        def commit() -> bool:
+            self._ledger.commit(claim, step, write, history, summary, self._clock(), outcome)
+            return True
+
+        return self._while_busy(claim, commit) is not None
+
+    def _while_busy(self, claim: Claim, save: Callable[[], bool]) -> bool | None:
+        """Save, trying again while the store is busy and the lease lasts. Return None if the run is lost."""
         while True:
             try:
-                self._ledger.commit(claim, step, write, history, summary, self._clock(), outcome)
-                return True
+                return save()
             except LeaseLost:
-                return False
+                return None
             except Busy:
                 if not self.held(claim.run_id):
-                    return False
+                    return None

@@ -84,6 +84,15 @@ def write(
     return Checkpoint(run_id, attempt, step, path.relative_to(workspace.root).as_posix(), sha256, size)
 
 
+def add(store: Store, checkpoint: Checkpoint, now: float) -> None:
+    """Make a checkpoint count, inside the caller's transaction."""
+    store.execute(
+        """INSERT INTO checkpoints (run_id, attempt, step, path, sha256, size, at)
+           VALUES (:run_id, :attempt, :step, :path, :sha256, :size, :now)""",
+        {**vars(checkpoint), "now": now},
+    )
+
+
 def discard(workspace: Workspace, checkpoint: Checkpoint) -> None:
     """Remove a file that does not count (any more); if that fails, `integrity.orphans` will find it.
 

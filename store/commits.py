@@ -37,11 +37,7 @@ def commit(
     try:
         with store.transaction():
             _update_job(store, held, checkpoint.step, summary, now, outcome)
-            store.execute(
-                """INSERT INTO checkpoints (run_id, attempt, step, path, sha256, size, at)
-                   VALUES (:run_id, :attempt, :step, :path, :sha256, :size, :now)""",
-                {**vars(checkpoint), "now": now},
-            )
+            checkpoints.add(store, checkpoint, now)
             history.append(store, held.run_id, held.attempt, rows, now)
             if outcome is not None:
                 end_attempt(store, held, "done", checkpoint.step, now)

@@ -49,6 +49,9 @@ class History:
     traces: dict[str, list[Array | None]]  # empty unless asked for; None if a row has no trace of this name
 
 
+EMPTY = History(np.empty(0, np.int64), {}, {})
+
+
 def append(store: Store, run_id: str, attempt: int, rows: Sequence[HistoryRow], at: float) -> None:
     """Add rows inside the caller's transaction.
 
@@ -62,6 +65,18 @@ def append(store: Store, run_id: str, attempt: int, rows: Sequence[HistoryRow], 
     store.execute_many(
         "INSERT INTO history (run_id, step, attempt, at, scalars, traces) VALUES (?, ?, ?, ?, ?, ?)",
         [(run_id, row.step, attempt, at, to_json(finite(dict(row.scalars))), pack_arrays(row.traces)) for row in rows],
+    )
+
+
+def copy(store: Store, source: str, up_to: int, run_id: str, attempt: int) -> None:
+    """Copy the rows of a run up to a step to another run that has none, inside the caller's transaction.
+
+    The rows must be sound (`verification.verify_runs`): copies of damaged ones would get the sums of what they became.
+    """
+    store.execute(
+        """INSERT INTO history (run_id, step, attempt, at, scalars, traces)
+           SELECT ?, step, ?, at, scalars, traces FROM history WHERE run_id = ? AND step <= ? ORDER BY step""",
+        (run_id, attempt, source, up_to),
     )
 
 

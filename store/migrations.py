@@ -1,9 +1,9 @@
 """The schema, step by step. A step that was released never changes; new steps are added at the end.
 
-A step is SQL statements, or a function where SQL is not enough. It depends on nothing but this module,
-store/summed_tables.py and store/marked_tables.py: what it writes must not change with the rest of the program. Each
-step is recorded in the database, in the step's own transaction. The number of steps also stands in PRAGMA
-user_version, where a program that knows fewer steps can see it.
+A step is SQL statements, or a function where SQL is not enough. It depends on nothing but this module
+and the modules store/*_tables.py: what it writes must not change with the rest of the program. Each step is recorded in
+the database, in the step's own transaction. The number of steps also stands in PRAGMA user_version, where a program
+that knows fewer steps can see it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from store.errors import Corrupt, NewerWorkspace, translated
 from store.marked_tables import MARKED_TABLES
 from store.summed_tables import summed_tables
+from store.trajectory_tables import TRAJECTORY_TABLES
 from store.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -245,6 +246,7 @@ STEPS: dict[str, Step] = {
     "pack_keys": PACK_KEYS,
     "summed_tables": summed_tables,
     "marked_tables": MARKED_TABLES,
+    "trajectory_tables": TRAJECTORY_TABLES,
 }
 
 SCHEMA = len(STEPS)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from store import lineage, names
+from store import lineage, names, trajectories
 from store.connection import Store
 from store.encoding import to_json
 from store.lineage import Descent
@@ -33,6 +33,7 @@ class RunRecord:
     spec: dict[str, Any]  # fully resolved, JSON
     label: str  # name within the study
     total: int  # updates, at most
+    trajectory: str | None = None  # equal for runs that can go on from each other; None if the run cannot
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,7 @@ def _register_study(store: Store, study: StudyRecord, now: float, apart: Apart) 
         "UPDATE runs SET spec = ? WHERE run_id = ?", [(to_json(run.spec), run.run_id) for run in respecified]
     )
     _rekey(store, {run.run_id: run.shape for run in study.runs})
+    trajectories.place(store, {run.run_id: run.trajectory for run in study.runs if run.trajectory is not None})
     store.execute_many(
         """INSERT INTO labels (run_id, study, label) VALUES (?, ?, ?)
            ON CONFLICT (run_id, study) DO UPDATE SET label = excluded.label""",

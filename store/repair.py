@@ -31,6 +31,10 @@ from store.verification import (
 
 FOREVER = float("inf")
 _LATER = "`rnnctl init STUDY`"
+_OF_RUNS = (  # tables that refer to runs, those that others refer to last
+    "lineage", "answers", "history", "checkpoints", "attempts", "trajectories", "extensions", "unnamed", "tags",
+    "run_notes", "labels",
+)  # fmt: skip
 _OF_STUDIES = ("labels", "lineage", "unnamed", "archived", "study_notes")  # tables that refer to studies
 
 
@@ -146,8 +150,7 @@ class _Repair:
 
     def _set_rows_of_missing_runs_aside(self) -> None:
         missing = {"lineage": "run_id NOT IN (SELECT run_id FROM runs) OR parent NOT IN (SELECT run_id FROM runs)"}
-        tables = ("lineage", "answers", "history", "checkpoints", "attempts", "unnamed", "tags", "run_notes", "labels")
-        for table in (*tables, "jobs"):
+        for table in (*_OF_RUNS, "jobs"):
             condition = missing.get(table, "run_id NOT IN (SELECT run_id FROM runs)")
             set_aside(self.store, rows_of(self.store, table, condition), "its run is damaged", self.now)
 

@@ -144,6 +144,12 @@ class Progress:
     def _on_resumed(self, event: Event) -> None:
         self.view.line(f"resumed {self._name(event)} at update {event['step']:,}")
 
+    def _on_extended(self, event: Event) -> None:
+        run, step = event["run"], event["step"]
+        if run in self.total:
+            self.step[run] = self.start[run] = step
+        self.view.line(f"{self._name(event)} goes on from {event['parent_name']} at update {step:,}")
+
     def _on_checkpoint_unsound(self, event: Event) -> None:
         self.view.line(
             f"unsound checkpoint of {self._name(event)}: {event['path']}: {event['reason']}; the one before is used"

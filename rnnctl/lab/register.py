@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnctl.lab.errors import LabError
+from rnnctl.lab.trajectories import place_trajectories
 from rnnctl.report.specs import read_parameters, read_spec
 from rnnctl.study.errors import SpecError
 from rnnctl.study.labels import text
@@ -69,6 +70,7 @@ def register(
         if seeds is not None and not replace:
             whole = [_with_replicates(store, *pair) for pair in zip(loaded, studies, strict=True)]
         warnings = [line for study in loaded for line in _changed_texts(store, study)]
+        place_trajectories(store)
         results = registry.register(store, [study_record(study) for study in whole], time.time(), _apart)
     return Registration(
         folder.resolve(),
@@ -161,4 +163,5 @@ def run_record(spec: RunSpec, label: str) -> RunRecord:
         spec=spec.canonical(),
         label=label,
         total=spec.train.updates,
+        trajectory=spec.trajectory_id,
     )

@@ -19,6 +19,7 @@ from rnnctl import devices
 from rnnctl.determinism import BIT_VARIABLES
 from rnnctl.lab.errors import LabError
 from rnnctl.lab.pack_keys import refresh_pack_keys
+from rnnctl.lab.trajectories import place_trajectories
 from rnnctl.lab.worker_options import WorkerOptions
 from store import Busy, Store, StoreError, aside, queries, verification
 from store.errors import translated
@@ -77,6 +78,7 @@ def train(options: WorkerOptions, on_event: Emit = lambda event: None) -> TrainE
             for path in (logs, *logs.iterdir()):
                 refuse_link(path)
         when_free(lambda: refresh_pack_keys(store))
+        when_free(lambda: place_trajectories(store))
         watch = _Watch(on_event)
         launcher = LocalLauncher(partial(_command, options), BIT_VARIABLES, logs)
         ledger = StoreLedger(options.workspace)

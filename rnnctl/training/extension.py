@@ -40,7 +40,7 @@ def extend(run_id: str, spec: RunSpec, task: Task, recorder: Recorder) -> tuple[
         checked = member.step - 1 if member.unchecked else member.step
         member.unchecked = member.unchecked and (member.due or member.diverged)
         if _goes_on(member, relative.history, checked) and recorder.extend(
-            run_id, relative, member.step, checked, writer(member.state(weights)), member.summary()
+            run_id, relative.checkpoint, member.step, checked, writer(member.state(weights)), member.summary()
         ):
             return member, weights
     return None

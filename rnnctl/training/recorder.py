@@ -82,7 +82,7 @@ class Recorder(Protocol):
     def extend(
         self,
         run_id: str,
-        relative: Relative,
+        source: Path,
         step: int,
         checked: int,
         write: Callable[[BinaryIO], None],
@@ -90,7 +90,8 @@ class Recorder(Protocol):
     ) -> bool:
         """Keep a checkpoint at `step` updates as the first one of a run, with another run's history up to `checked`.
 
-        Return False if the run is no longer held, or if the relative has changed meanwhile; nothing was kept then.
+        source: the checkpoint of the relative that the run goes on from. Return False if the run is no longer held, or
+        if the relative has changed meanwhile; nothing was kept then.
         """
         ...
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from jobs.ledger import ResumePoint
 from store import Conflict, LeaseLost
 from store.checkpoints import Checkpoint, PassedOver
+from store.extension import Relative
+from store.history import History
 from store.queue import CLOCK_TOLERANCE, Claim, Holding, Rescued
 from store.workers import WorkerRow
 
@@ -154,6 +158,34 @@ class MemoryLedger:
                 path.write_bytes(job.contents[step])
             unsound = [Checkpoint(claim.run_id, 0, step, f"{claim.run_id}-{step}", "", 0) for step in damaged]
             return ResumePoint(step, path, [PassedOver(checkpoint, "is damaged") for checkpoint in unsound])
+
+    def relatives(self, claim, trajectory):
+        with self._turn():
+            alike = [
+                (step, run_id)
+                for run_id, job in self.jobs.items()
+                for step, content in job.contents.items()
+                if run_id != claim.run_id and job.record.trajectory == trajectory and content is not None
+            ]
+            return [self._relative(run_id, step) for step, run_id in sorted(alike, reverse=True) if step <= claim.total]
+
+    def _relative(self, run_id, step):
+        path, job = self.folder / f"{run_id}-{step}", self.jobs[run_id]
+        path.write_bytes(job.contents[step])
+        past = History(np.array(job.steps, np.int64), {}, {})
+        source = Checkpoint(run_id, job.attempt, step, path.name, "", 0)
+        return Relative(source, path, job.record.label, dict(job.record.spec), past)
+
+    def extend(self, claim, relative, step, checked, write, summary, now):
+        parent = self.jobs[relative.run_id]
+        if parent.contents.get(relative.source.step) is None:
+            return False
+        self.commit(claim, step, write, [], summary, now, None)
+        with self._turn():
+            job = self._held(claim)
+            job.steps = [kept for kept in parent.steps if kept <= checked]
+            job.start_step = step
+            return True
 
     def commit(self, claim, step, write, history, summary, now, outcome):
         file = self.folder / f"{claim.run_id}-{step}.tmp"

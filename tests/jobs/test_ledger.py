@@ -3,6 +3,7 @@
 import importlib
 import os
 import pkgutil
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -265,6 +266,35 @@ def test_runs_of_dead_workers_are_taken_back(opened):
     assert ledger.workers() == []
     assert user.job("one") == ("queued", 0, 0, ["released"])
     assert user.job("two") == ("queued", 1, 0, ["crashed"])
+
+
+def test_a_run_begins_where_another_one_of_its_trajectory_is(opened):
+    records = [replace(run_record(name), trajectory=name[0]) for name in ("a1", "a2", "b1")]
+    ledger, user = opened(*records)
+    first, heir, other = claim(ledger, most=3)
+    save(ledger, first, 5, [5])
+    save(ledger, first, 10, [10], outcome="budget")
+    assert ledger.relatives(other, "b") == []
+    relatives = ledger.relatives(heir, "a")
+    assert [(each.run_id, each.source.step, each.history.steps.tolist()) for each in relatives] == [
+        ("a1", 10, [5, 10]),
+        ("a1", 5, [5, 10]),
+    ]
+    assert relatives[0].checkpoint.read_bytes() == b"state 10"
+    assert relatives[0].spec == records[0].spec
+
+    def extend():
+        return ledger.extend(heir, relatives[0], 10, 9, lambda file: file.write(b"mine"), {"at": 10}, 2.0)
+
+    assert extend()
+    assert user.job("a2") == ("running", 0, 10, [])
+    ledger.release(heir, 3.0)
+    (again,) = claim(ledger)
+    assert (again.run_id, again.step) == ("a2", 10)
+    assert ledger.resume(again, 4.0).checkpoint.read_bytes() == b"mine"
+    save(ledger, again, 15, [10, 15], outcome="budget")  # the history has what the other had up to 9
+    with pytest.raises(LeaseLost):
+        extend()
 
 
 def test_a_worker_that_was_marked_as_ended_claims_nothing(opened):

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -101,6 +102,32 @@ def test_a_commit_is_tried_again_while_the_ledger_is_busy(bench, ledger_of):
     with bench.worker(save) as worker:
         worker.run_once(bench.now)
     assert ledger.jobs["one"].ended_as == ["done"]
+
+
+def test_a_run_begins_where_another_one_ended_also_if_the_ledger_is_busy(bench, ledger_of):
+    ledger = ledger_of(*(replace(run_record(name), trajectory="t") for name in ("one", "two")))
+    kept = []
+
+    def go_on(session):
+        (claim,) = session.claims
+        if claim.run_id == "one":
+            toy.execute(session)
+            return
+        assert session.resume("two") is None
+        newest, *_ = session.relatives("two", "t")
+        ledger.refusals = [Busy("locked")] * 3
+        kept.append(session.extend("two", newest.checkpoint, 20, 19, lambda file: file.write(b"x"), {"at": 20}))
+        ledger.cancel("two")
+        kept.append(session.extend("two", newest.checkpoint, 20, 19, lambda file: file.write(b"x"), {"at": 20}))
+        kept.append(session.relatives("two", "t"))
+
+    with bench.worker(go_on) as worker:
+        worker.run_once(bench.now)
+        worker.run_once(bench.now)
+    assert kept == [True, False, []]
+    (event,) = bench.heard("extended")
+    assert (event["run"], event["step"], event["parent"], event["parent_name"]) == ("two", 20, "one", "one")
+    assert ledger.jobs["two"].steps == [5, 10, 15]
 
 
 def test_a_full_disk_releases_the_runs_and_ends_the_worker(bench, ledger_of):

@@ -30,6 +30,11 @@ CHANGES_OF_MARKS = {
     "run_notes": ("text = 'other'", "true"),
     "study_notes": ("text = 'other'", "true"),
 }
+# The same for a workspace where a run goes on from this one.
+CHANGES_OF_EXTENSIONS = {
+    "trajectories": ("trajectory = 'other'", f"run_id = '{RUN}'"),
+    "extensions": ("step = 11", "true"),
+}
 
 
 def damage(folder: Path, table: str, change: str, where: str) -> None:

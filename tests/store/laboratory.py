@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from store import Store, checkpoints, commits, queue, registry, workers
+from store import Store, checkpoints, commits, extension, queue, registry, trajectories, workers
 from store.checkpoints import Checkpoint
 from store.queue import Claim
 from store.registry import RunRecord, StudyRecord
@@ -89,3 +89,12 @@ class Laboratory:
             connection.close()
         files = sorted(self.store.workspace.checkpoints.rglob("*.*"))
         return dump, {str(path): path.read_bytes() for path in files}
+
+
+def go_on(lab: Laboratory, claim: Claim, source: str, checked: int) -> bool:
+    """Let a claimed run begin at the newest checkpoint of another one, with its history up to a step."""
+    with lab.store.transaction():
+        trajectories.place(lab.store, {source: "t", claim.run_id: "t"})
+    relative = next(each for each in extension.relatives(lab.store, claim, "t") if each.run_id == source)
+    checkpoint = lab.write(claim, relative.source.step, b"weights of its own")
+    return extension.extend(lab.store, claim, checkpoint, relative, checked, {"step": relative.source.step}, 40.0)

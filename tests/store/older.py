@@ -115,6 +115,13 @@ def _marks(store: Store) -> None:
     store.execute("INSERT INTO study_notes (study, text, at) VALUES (1, 'a note', 9.0)")
 
 
+def _trajectories(store: Store) -> None:
+    store.execute("INSERT INTO trajectories (run_id, trajectory) VALUES (?, 't1-a')", (RUNS[0],))
+    store.execute(
+        "INSERT INTO extensions (run_id, attempt, parent, step, at) VALUES (?, 1, ?, 50, 3.5)", (RUNS[0], RUNS[1])
+    )
+
+
 # By the step that brought a table or column; and the step that took it away again.
 FILLS = {
     1: _studies_and_runs,
@@ -126,6 +133,7 @@ FILLS = {
     8: _answers,
     10: _set_aside,
     11: _marks,
+    12: _trajectories,
 }
 REPLACED = {_evaluations: 8, _evaluations_of_text: 8}
 

@@ -10,7 +10,7 @@ from store import Corrupt, Damaged, Store, answers, aside, checkpoints, history,
 from store.sums import row_sum
 from store.tables import COUNTS, TABLES
 from store.verification import SMALL
-from tests.store.damage import CHANGES, CHANGES_OF_MARKS, RUN, damage, damage_text, flip
+from tests.store.damage import CHANGES, CHANGES_OF_EXTENSIONS, CHANGES_OF_MARKS, RUN, damage, damage_text, flip
 
 
 def read(store, table):
@@ -25,7 +25,8 @@ def read(store, table):
 
 
 def test_every_table_has_a_case():
-    assert CHANGES.keys() | CHANGES_OF_MARKS.keys() == set(TABLES) - {"lineage"}
+    cases = CHANGES.keys() | CHANGES_OF_MARKS.keys() | CHANGES_OF_EXTENSIONS.keys()
+    assert cases == set(TABLES) - {"lineage"}
 
 
 @pytest.mark.parametrize("table", CHANGES)

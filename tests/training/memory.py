@@ -21,6 +21,7 @@ class Relative:
     def __init__(self, memory, run_id):
         self.run_id, self.spec = run_id, memory.specs[run_id].canonical()
         self.checkpoint = File(memory.files[run_id])
+        self.checkpoint.run_id = run_id
         self.step = memory.state(run_id)["step"]
         self.rows = memory.history.get(run_id, [])
 
@@ -62,9 +63,9 @@ class Memory:
         relatives = [Relative(self, other) for other in others if self.specs[other].trajectory_id == trajectory]
         return sorted((r for r in relatives if r.step <= self.specs[run_id].train.updates), key=lambda r: -r.step)
 
-    def extend(self, run_id, relative, step, checked, write, summary):
-        self.origins[run_id] = relative.run_id, step
-        self.history[run_id] = [row for row in self.history.get(relative.run_id, []) if row.step <= checked]
+    def extend(self, run_id, source, step, checked, write, summary):
+        self.origins[run_id] = source.run_id, step
+        self.history[run_id] = [row for row in self.history.get(source.run_id, []) if row.step <= checked]
         return self.commit(run_id, step, write, [], summary)
 
     def progress(self, run_id, step):

@@ -1,0 +1,170 @@
+"""Runs that go on from others: where a run can begin, and where it began.
+
+Runs of one trajectory compute the same until they end; what that means is the caller's knowledge. A run that has no
+checkpoint yet can take over one of another run, with the history up to it. It gets copies of its own, so that it does
+not depend on the other run afterwards. Where it began is kept for each attempt that began so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from store import checkpoints, history
+from store.checkpoints import Checkpoint
+from store.connection import Store
+from store.encoding import finite, from_json, to_json
+from store.errors import Damaged, LeaseLost, StoreError
+from store.history import History
+from store.queue import Claim, Holding, update_held
+from store.verification import name_of, verify_claim, verify_runs
+
+MOST = 4  # checkpoints of other runs that are offered
+
+
+@dataclass(frozen=True)
+class Relative:
+    """A sound checkpoint of another run that has the same trajectory and the same bits."""
+
+    source: Checkpoint
+    checkpoint: Path  # its file
+    name: str  # of the run in the first study that has it
+    spec: dict[str, Any]  # of the run
+    history: History  # of the run, also after the checkpoint
+
+    @property
+    def run_id(self) -> str:
+        """The id of the other run."""
+        return self.source.run_id
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a run began, if not at its own beginning: at a checkpoint of another run."""
+
+    run_id: str
+    name: str  # of that run in the first study that has it; its id if it was deleted
+    step: int
+
+
+def relatives(store: Store, claim: Claim, trajectory: str) -> list[Relative]:
+    """Return checkpoints that a claimed run may begin at, newest first.
+
+    They are those of other runs with this trajectory, at no more updates than the run will have, all of whose attempts
+    had the bits of the worker's environment. Runs whose rows are damaged and files that are not sound are left out.
+    """
+    rows = store.rows(
+        """SELECT checkpoints.run_id, checkpoints.attempt, checkpoints.step, path, sha256, size, spec
+           FROM trajectories JOIN checkpoints USING (run_id) JOIN runs USING (run_id)
+               JOIN attempts USING (run_id, attempt) JOIN environments ON environments.id = attempts.environment
+           WHERE trajectory = :trajectory AND run_id <> :run_id AND checkpoints.status = 'live'
+               AND checkpoints.step BETWEEN 1 AND :total
+               AND bits = (SELECT bits FROM environments JOIN workers ON workers.environment = environments.id
+                           WHERE workers.id = :worker)
+               AND NOT EXISTS (SELECT 1 FROM attempts AS any WHERE any.run_id = runs.run_id AND NOT exact)
+           ORDER BY checkpoints.step DESC, checkpoints.id DESC LIMIT :most""",
+        {
+            "trajectory": trajectory,
+            "run_id": claim.run_id,
+            "total": claim.total,
+            "worker": claim.worker,
+            "most": MOST,
+        },
+    )
+    candidates = ((Checkpoint(*columns), spec) for *columns, spec in rows)
+    return [
+        Relative(
+            source,
+            checkpoints.file_of(store.workspace, source),
+            name_of(store, source.run_id),
+            from_json([spec])[0],
+            past,
+        )
+        for source, spec in candidates
+        if (past := _past(store, source)) is not None
+    ]
+
+
+def _past(store: Store, checkpoint: Checkpoint) -> History | None:
+    """Return the history of a checkpoint's run; None if anything of the run or the file is not what was written."""
+    try:
+        verify_claim(store, checkpoint.run_id)
+        past = history.read(store, [checkpoint.run_id]).get(checkpoint.run_id, history.EMPTY)
+    except Damaged:
+        return None
+    try:
+        return past if checkpoints.unsoundness(store.workspace, checkpoint) is None else None
+    except StoreError:  # the file cannot be read, or is not one of ours
+        return None
+
+
+def extend(
+    store: Store,
+    held: Holding,
+    checkpoint: Checkpoint,
+    relative: Relative,
+    checked: int,
+    summary: Mapping[str, Any],
+    now: float,
+) -> bool:
+    """Let a run that has nothing yet begin where a relative is, in one fenced transaction.
+
+    checkpoint: from `checkpoints.write` in this attempt. checked: the history of the relative is copied up to this
+    step. summary: as in `commits.commit`. Return False, and remove the checkpoint's file, if the relative's checkpoint
+    was replaced or its history was damaged meanwhile. Raises LeaseLost, and removes the file, if the worker no longer
+    holds the run. After any other StoreError nothing is written either, but the file stays.
+    """
+    try:
+        with store.transaction():
+            kept = _is_as_it_was(store, relative)
+            if kept:
+                update_held(
+                    store,
+                    held,
+                    "progress_at = :now, step = :step, summary = :summary",
+                    {"now": now, "step": checkpoint.step, "summary": to_json(finite(summary))},
+                )
+                checkpoints.add(store, checkpoint, now)
+                history.copy(store, relative.run_id, checked, held.run_id, held.attempt)
+                store.execute(
+                    "UPDATE attempts SET start_step = ? WHERE run_id = ? AND attempt = ?",
+                    (checkpoint.step, held.run_id, held.attempt),
+                )
+                store.execute(
+                    "INSERT INTO extensions (run_id, attempt, parent, step, at) VALUES (?, ?, ?, ?, ?)",
+                    (held.run_id, held.attempt, relative.run_id, checkpoint.step, now),
+                )
+    except LeaseLost:
+        checkpoints.discard(store.workspace, checkpoint)
+        raise
+    if kept:
+        checkpoints.mark_committed(store.workspace, checkpoint)
+    else:
+        checkpoints.discard(store.workspace, checkpoint)
+    return kept
+
+
+def _is_as_it_was(store: Store, relative: Relative) -> bool:
+    """Return whether the run of a relative still has its checkpoint, and its history is what was written."""
+    try:
+        verify_runs(store, "history", [relative.run_id])
+    except Damaged:
+        return False
+    return checkpoints.is_live(store, relative.source)
+
+
+def origin(store: Store, run_id: str) -> Origin | None:
+    """Return where a run began if it goes on from another one.
+
+    That is decided by its last attempt that had no checkpoint of its own to resume from.
+    """
+    row = store.row(
+        """SELECT parent, step FROM attempts LEFT JOIN extensions USING (run_id, attempt)
+           WHERE run_id = ? AND (start_step = 0 OR parent IS NOT NULL) ORDER BY attempt DESC LIMIT 1""",
+        (run_id,),
+    )
+    if row is None or row["parent"] is None:
+        return None
+    return Origin(row["parent"], name_of(store, row["parent"]), row["step"])

@@ -1,0 +1,97 @@
+"""Raising the updates of a study costs only the difference, and changes no bit."""
+
+import threading
+
+import pytest
+import torch
+
+from rnnctl.lab.register import register
+from rnnctl.lab.trajectories import place_trajectories
+from rnnctl.lab.work import build_worker
+from rnnctl.lab.worker_options import WorkerOptions
+from store import Store, checkpoints, extension, history, queries
+
+STUDY = """\
+study: tiny
+base:
+  task: {name: temporal_order, min_length: 10, max_length: 12}
+  model: {hidden: 6, init: orthogonal}
+  train: {updates: UPDATES, batch: 4, lr: 0.05}
+  check: {every: 10, samples: 20, chunk: 10, diagnostic_batch: 2}
+  stop: {solved: never}
+seeds: [1, 2]
+"""
+
+
+def work(folder, updates):
+    """Register the study with so many updates, train in this process, and return the events."""
+    file = folder / "tiny.yaml"
+    file.write_text(STUDY.replace("UPDATES", str(updates)))
+    register(folder, [file])
+    return trained(folder)
+
+
+def trained(folder):
+    events = []
+    with build_worker(WorkerOptions(folder, "cpu"), events.append, threading.Event()) as worker:
+        worker.run()
+    return events
+
+
+def everything(folder):
+    """Return all that is kept of each run that the study names, but for times, and where it began."""
+    with Store.open(folder) as store:
+        runs = {}
+        for row in queries.runs_of(store, "tiny"):
+            past = history.read(store, [row.run_id], traces=True)[row.run_id]
+            newest = checkpoints.newest_sound(store, row.run_id).checkpoint
+            state = torch.load(checkpoints.file_of(store.workspace, newest), weights_only=True)
+            weights = {name: state.pop(name).numpy().tobytes() for name in ("weights", "best_weights")}
+            del state["before_check"]["best_weights"], state["seconds"], row.summary["seconds"]
+            arrays = {name: [array.tobytes() for array in arrays] for name, arrays in past.traces.items()}
+            scalars = {name: values.tolist() for name, values in past.scalars.items()}
+            what = repr((row.outcome, row.summary, past.steps.tolist(), scalars, state))
+            runs[row.label] = what, arrays, weights
+        return runs
+
+
+@pytest.fixture
+def extended(tmp_path):
+    """A workspace whose study had 25 updates, and then 40; with the events of the second training."""
+    folder = tmp_path / "extended"
+    folder.mkdir()
+    work(folder, 25)
+    return folder, work(folder, 40)
+
+
+def test_a_study_with_more_updates_goes_on_with_the_same_bits(extended, tmp_path):
+    folder, events = extended
+    steps = [(event["run"], event["step"]) for event in events if event["event"] == "check"]
+    assert [step for _, step in steps] == [30, 30, 40, 40]
+    heard = [event for event in events if event["event"] == "extended"]
+    assert [event["step"] for event in heard] == [25, 25]
+    with Store.open(folder) as store:
+        for event in heard:
+            began = extension.origin(store, event["run"])
+            assert (began.run_id, began.name, began.step) == (event["parent"], event["parent_name"], 25)
+    anew = tmp_path / "anew"
+    anew.mkdir()
+    work(anew, 40)
+    assert everything(folder) == everything(anew)
+
+
+def test_runs_that_an_earlier_version_has_trained_are_gone_on_from(tmp_path):
+    work(tmp_path, 20)
+    with Store.open(tmp_path) as store, store.transaction():
+        store.execute("DELETE FROM trajectories")
+    assert [event["step"] for event in work(tmp_path, 30) if event["event"] == "extended"] == [20, 20]
+
+
+def test_a_run_whose_spec_cannot_be_read_is_left_out(tmp_path):
+    work(tmp_path, 20)
+    with Store.open(tmp_path) as store:
+        with store.transaction():
+            store.execute("DELETE FROM trajectories")
+            store.execute("""UPDATE runs SET spec = '{"seed": 1, "task": "gone"}' WHERE seq = 1""")
+        place_trajectories(store)
+        assert store.value("SELECT count(*) FROM trajectories") == 1
