@@ -14,9 +14,8 @@ from rnnctl.optimizers.catalogue import OPTIMIZERS
 from rnnctl.study.run import RunSpec
 from tests.training.drawn_extensions import check_extension, drawn_extension
 from tests.training.memory import Memory, train
-from tests.training.runs import spec
+from tests.training.runs import easy, explosive, spec
 from tests.training.same_bits import assert_same
-from tests.training.test_training import easy, explosive
 
 TEXT = "".join(f"{n} bottles, {n * n} squares; " for n in range(60))
 

@@ -13,7 +13,7 @@ from rnnctl.training.loop import Cadence, train_pack
 from rnnctl.training.member import begin, network_of
 from tests.oracles import omega_value, rnn_loss
 from tests.training.memory import Memory, train
-from tests.training.runs import spec
+from tests.training.runs import easy, explosive, spec
 from tests.training.updates import as_float64, one_update
 
 
@@ -48,12 +48,6 @@ def test_alpha_decays_as_one_over_periods():
     assert [decaying.weight(n) for n in (1, 10, 11, 20, 21)] == [3.0, 3.0, 1.5, 1.5, 1.0]
 
 
-def explosive(clip):
-    """An identity network whose gradient overflows float32 at once."""
-    init = {"name": "basic_tanh", "std": 50.0}
-    return spec(2, activation="identity", init=init, clip=clip, omega=0, lr=0.1)
-
-
 def test_the_guard_shrinks_the_recurrence_and_nothing_else():
     before, after, _, member, diverged = one_update(explosive(1.0))
     assert member.window.guarded == 1
@@ -75,20 +69,6 @@ def test_a_diverging_run_leaves_its_companions_alone():
     specs = {"bad": explosive("none"), "good": spec(4, activation="identity")}
     memory = train(specs)
     assert memory.outcomes == {"bad": "diverged", "good": "budget"}
-
-
-def easy(**stop):
-    """Short, wide and fast: solved within a hundred updates."""
-    return RunSpec.model_validate(
-        {
-            "task": {"name": "temporal_order", "min_length": 10, "max_length": 10},
-            "model": {"hidden": 40, "init": "orthogonal"},
-            "train": {"updates": 3000, "batch": 50, "lr": 0.03, "omega": 0.1},
-            "check": {"every": 5, "samples": 400, "chunk": 200},
-            "stop": stop,
-            "seed": 1,
-        }
-    )
 
 
 def test_a_run_without_errors_is_solved_and_stops_there():
