@@ -29,7 +29,9 @@ def number_meant(value: object, kind: str) -> str | None:
             number = read(match)
             if kind != "int_type":
                 return number
-            return str(int(float(number))) if number is not None and float(number).is_integer() else None
+            if number is None or not _NUMBER.fullmatch(number):
+                return number
+            return str(int(float(number))) if float(number).is_integer() else None
     return None
 
 
@@ -48,6 +50,7 @@ _WAYS: tuple[tuple[str, Callable[[re.Match[str]], str | None]], ...] = (
     (r"([0-9]+(?:\.[0-9]+)?) ?[x*] ?10 ?(?:\^|\*\*) ?([-+]?[0-9]+)", lambda match: f"{match[1]}e{match[2]}"),
     (r"10 ?(?:\^|\*\*) ?([-+]?[0-9]{1,3})", lambda match: f"1e{match[1]}"),
     (r"([0-9]{1,9}) ?/ ?([0-9]{1,9})", _ratio),
+    (r"[0-9]+(?: [0-9]+)+", lambda match: f"{', '.join(match[0].split())}, with commas"),
     (r"([0-9]+) [a-z]+", lambda match: match[1]),
 )
 
@@ -64,13 +67,13 @@ def list_meant(value: object) -> str | None:
         return None
     text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
     words = text.replace(",", " ").split()
+    if isinstance(value, str) and words and all(re.fullmatch(r"-[0-9]+", word) for word in words):
+        return f"[{', '.join(word[1:] for word in words)}]"  # dashes without a space after them
     if isinstance(value, str) and (match := re.fullmatch(r"(-?[0-9]+) ?(?:-|\.\.\.?|:|to) ?(-?[0-9]+)", text)):
         return f"{{range: [{match[1]}, {match[2]}]}}"
     if isinstance(value, str) and (match := re.fullmatch(r"range\(([0-9]+)(?:, ?([0-9]+))?\)", text)):
         first, last = (match[1], match[2]) if match[2] else ("0", match[1])
         return f"{{range: [{first}, {int(last) - 1}]}}"
-    if isinstance(value, str) and words and all(re.fullmatch(r"-[0-9]+", word) for word in words):
-        return f"[{', '.join(word[1:] for word in words)}]"  # dashes without a space after them
     if isinstance(value, str) and "," not in text and len(words) > 1 and not all(map(_NUMBER.fullmatch, words)):
         return None
     return f"[{', '.join(words)}]" if words else None

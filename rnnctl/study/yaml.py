@@ -23,6 +23,7 @@ from typing import Any
 import yaml
 
 from rnnctl.study.errors import SpecError
+from rnnctl.study.yaml_slips import empty_value, syntax_error
 from rnnctl.words import shown
 
 MAX_BYTES = 1 << 20
@@ -103,12 +104,12 @@ def parse(text: str, what: str = "study", first: str = "study: NAME") -> Node:
     what, first: what messages call the document, and how it begins. Raise SpecError, with the line and if possible the
     key, for the first mistake.
     """
-    builder = _Builder()
+    builder = _Builder(text)
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
-        raise _syntax_error(error) from None
+        raise syntax_error(error, text) from None
     if builder.root is None:
         raise SpecError(f"is empty; a {what} starts with `{first}`", line=1)
     if not isinstance(builder.root.value, dict):
@@ -138,6 +139,7 @@ class _Open:
 class _Builder:
     """Builds the tree from parse events. Its explicit stack cannot overflow, however deep the nesting is."""
 
+    text: str
     root: Node | None = None
     stack: list[_Open] = field(default_factory=list)
     anchors: dict[str, tuple[Node, int, int]] = field(default_factory=dict)  # node, size, height
@@ -237,8 +239,8 @@ class _Builder:
     def _scalar(self, text: str, line: int) -> Any:
         """Return the value of a plain scalar."""
         if text == "":
-            what = "is empty; write a value after it (null for none, {} for an empty mapping)"
-            raise SpecError(what, line=line, key=self._path())
+            key = self.stack[-1].key or "" if self.stack else ""
+            raise SpecError(empty_value(key, self.text.splitlines(), line), line=line, key=self._path())
         if text in _CONSTANTS:
             return _CONSTANTS[text]
         if _NON_FINITE.fullmatch(text):
@@ -256,16 +258,3 @@ class _Builder:
             return number
         digits = text if len(text) <= 40 else f"{text[:37]}..."
         raise SpecError(f"{digits} is too large a number", line=line, key=self._path())
-
-
-def _syntax_error(error: yaml.MarkedYAMLError) -> SpecError:
-    problem = error.problem or error.context or "it cannot be read"
-    mark = error.problem_mark or error.context_mark
-    line = mark.line + 1 if mark else None
-    if "'\\t'" in problem:
-        return SpecError("has a tab; indent and separate with spaces", line=line)
-    if "mapping values are not allowed here" in problem:
-        problem = "a colon where none can stand (is the line indented rightly, is a text in need of quotes?)"
-    if error.context and error.context_mark and error.context_mark.line + 1 != line:
-        problem += f" ({error.context} that starts in line {error.context_mark.line + 1})"
-    return SpecError(f"is not valid YAML: {problem}", line=line)

@@ -138,3 +138,15 @@ def test_no_text_gives_anything_but_a_mapping_or_one_line(text):
 def test_a_long_honest_file_is_read():
     words = random.Random(1).choices(string.ascii_lowercase, k=5000)
     assert value("[" + ",\n ".join(words) + "]") == words
+
+
+@pytest.mark.parametrize("prefix", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_line_ends_and_byte_order_marks_of_other_systems_change_neither_values_nor_lines(prefix, end):
+    text = decode(prefix + end.join(["study: s", "", "base:", "  task: xor", "  seed: two", ""]).encode())
+    root = parse(text)
+    assert root.plain() == {"study": "s", "base": {"task": "xor", "seed": "two"}}
+    assert root.mapping["base"].mapping["seed"].line == 5
+    with pytest.raises(SpecError) as caught:
+        parse(text.replace("seed: two", "seed:two"))
+    assert "could not" not in str(caught.value) and caught.value.line == 5
