@@ -11,6 +11,7 @@ import typer
 
 from rnnctl import __version__
 from rnnctl.cli import (
+    annotate,
     bench,
     corpus,
     effects,
@@ -86,6 +87,9 @@ app.command()(refine.refine)
 app.command()(export.export)
 app.command()(manage.retry)
 app.command()(manage.cancel)
+app.command()(annotate.archive)
+app.command()(annotate.tag)
+app.command()(annotate.note)
 app.command()(manage.delete)
 app.command()(manage.doctor)
 app.command()(manage.backup)

@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnctl.cli.manage import confirmed_deletion
-from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, YesOption, device_option, opened, parsed_seeds
-from rnnctl.cli.output import duration, out, out_json, say, table, warnings
+from rnnctl.cli.options import (
+    AllOption,
+    JsonOption,
+    SeedsOption,
+    WorkspaceOption,
+    YesOption,
+    device_option,
+    opened,
+    parsed_seeds,
+)
+from rnnctl.cli.output import UserError, duration, out, out_json, say, table, warnings
 from rnnctl.words import counted
 
 if TYPE_CHECKING:
@@ -86,8 +95,18 @@ def _tell_unnamed(study: RegisteredStudy) -> None:
         say(f"  and {len(study.unnamed) - MOST_UNNAMED:,} more")
 
 
-def studies(as_json: JsonOption = False) -> None:
-    """List the studies that come with rnnctl."""
+def studies(
+    here: Annotated[bool, typer.Option("--here", help="List the studies of the workspace instead.")] = False,
+    hidden: AllOption = False,
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """List the studies that come with rnnctl, or those that are registered here, with their notes."""
+    if here:
+        _print_registered(workspace, hidden, as_json)
+        return
+    if hidden:
+        raise UserError("--all applies to the studies of a workspace: add --here")
     from rnnctl.lab.studies import packaged
 
     listed = packaged()
@@ -98,6 +117,27 @@ def studies(as_json: JsonOption = False) -> None:
         [study.study, "-" if study.runs is None else study.runs, " ".join(study.about.split())] for study in listed
     ]
     out(*table(["study", "runs", "about"], cells))
+
+
+def _print_registered(workspace: Path | None, hidden: bool, as_json: bool) -> None:
+    from rnnctl.lab.studies import registered
+
+    with opened(workspace, readonly=True) as store:
+        listed = registered(store, hidden)
+    if as_json:
+        out_json(listed)
+        return
+    columns = ["study", "runs", *(["no longer named", "archived"] if hidden else []), "note"]
+    cells = [
+        [
+            study.study,
+            study.runs,
+            *([study.unnamed, "no" if study.archived is None else "yes"] if hidden else []),
+            study.note,
+        ]
+        for study in listed
+    ]
+    out(*table(columns, cells))
 
 
 def plan(

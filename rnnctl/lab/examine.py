@@ -15,7 +15,7 @@ from rnnctl.report.leaderboard import SORTABLE, Configuration, Spread, configura
 from rnnctl.report.parameters import complete_key
 from rnnctl.report.results import Result
 from rnnctl.report.units import best_measure
-from store import Store
+from store import Store, queries
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class Examination:
     configurations: list[ConfigurationResult]
     runs: list[Result]
     below: float | None
+    notes: dict[str, str]  # on studies, by name
     by: str = unrecorded()  # the measure of the threshold
     every_run: list[Result] = unrecorded()  # of these configurations
     more: int = unrecorded()  # configurations that `top` left out
@@ -79,12 +80,18 @@ def examine(
         configurations=[_result(group) for group in shown],
         runs=runs if below is None else _below(runs, below, by),
         below=below,
+        notes=_notes(store, {run.study for run in runs}),
         by=by,
         every_run=runs,
         more=len(ranked) - len(shown),
         title=title_of(study, runs),
         partial=bool(where) or top > 0,
     )
+
+
+def _notes(store: Store, studies: set[str]) -> dict[str, str]:
+    """Return the notes on these studies, by name."""
+    return {row.name: row.note for row in queries.studies(store) if row.note and row.name in studies}
 
 
 def _sort_key(sort: str, groups: Sequence[Configuration]) -> str:

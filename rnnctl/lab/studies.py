@@ -1,11 +1,15 @@
-"""The studies that come with rnnctl."""
+"""The studies that come with rnnctl, and those of a workspace."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rnnctl.study.errors import SpecError
 from rnnctl.study.loading import load_study, packaged_studies
+
+if TYPE_CHECKING:
+    from store import Store
 
 
 @dataclass(frozen=True)
@@ -29,3 +33,26 @@ def packaged() -> list[PackagedStudy]:
         else:
             studies.append(PackagedStudy(name, len(study.runs), study.about, study.file))
     return studies
+
+
+@dataclass(frozen=True)
+class StudyHere:
+    """A registered study. runs: that its file names. unnamed: that it named before. archived: when, or None."""
+
+    study: str
+    runs: int
+    unnamed: int
+    archived: float | None
+    note: str
+    about: str
+
+
+def registered(store: Store, hidden: bool = False) -> list[StudyHere]:
+    """Return the studies of a workspace. hidden: also those in the archive."""
+    from store import queries
+
+    return [
+        StudyHere(row.name, row.runs, row.unnamed, row.archived, row.note, row.about)
+        for row in queries.studies(store)
+        if hidden or row.archived is None
+    ]

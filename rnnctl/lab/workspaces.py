@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.report.parameters import complete_key, equal, parse_condition
@@ -15,6 +16,8 @@ from rnnctl.report.specs import read_parameters
 from rnnctl.words import did_you_mean, some
 from store import NotFound, Store, Workspace, queries, verification
 from store.queries import RunRow
+
+TAG = "tag"  # in a condition: one of the tags of a run
 
 
 def root_of(folder: Path | None = None) -> Path:
@@ -152,14 +155,16 @@ def _matching(rows: Sequence[RunRow], where: Sequence[str]) -> list[RunRow]:
     try:
         conditions = [parse_condition(text) for text in where]
         # Where a result and a hyper-parameter have the same name, the result counts.
-        values = [{**read_parameters(row.spec), **Result.of(row).as_dict()} for row in rows]
+        values = [{**read_parameters(row.spec), **Result.of(row).as_dict(), TAG: row.tags} for row in rows]
         known = list(dict.fromkeys(key for run in values for key in run))
         conditions = [(complete_key(key, known), wanted) for key, wanted in conditions]
     except ValueError as error:
         raise LabError(str(error), argument="where") from None
     for text, (key, wanted) in zip(where, conditions, strict=True):
-        if isinstance(wanted, str) and not any(equal(run.get(key), wanted) for run in values):
+        if isinstance(wanted, str) and not any(_meets(run, key, wanted) for run in values):
             known = [value for run in values if isinstance(value := run.get(key), str)]
+            if key == TAG:
+                known = [word for row in rows for word in row.tags]
             if key == "ended":
                 known += [*queries.OUTCOMES, *queries.STATUSES]
             hint = did_you_mean(wanted, known)
@@ -167,8 +172,13 @@ def _matching(rows: Sequence[RunRow], where: Sequence[str]) -> list[RunRow]:
     return [
         row
         for row, run in zip(rows, values, strict=True)
-        if all(equal(run.get(key), wanted) for key, wanted in conditions)
+        if all(_meets(run, key, wanted) for key, wanted in conditions)
     ]
+
+
+def _meets(run: Mapping[str, Any], key: str, wanted: Any) -> bool:
+    """Return whether a run has the value that a condition wants: one of its tags, or the value of any other key."""
+    return str(wanted) in run[TAG] if key == TAG else equal(run.get(key), wanted)
 
 
 def check_threshold(below: float | None) -> None:

@@ -63,6 +63,8 @@ class Result:
     samples: int | None  # samples on which the last validation rests
     seconds: float | None  # seconds of training
     exact: bool  # whether every attempt went on with the same bits
+    tags: str  # its tags, separated by spaces
+    note: str  # its note
     stored_spec: Mapping[str, Any] = field(repr=False, compare=False)  # plain JSON values; `spec` reads them
 
     @classmethod
@@ -98,6 +100,8 @@ class Result:
             (summary.get("last") or {}).get("valid_samples"),
             summary.get("seconds"),
             row.exact,
+            " ".join(row.tags),
+            row.note,
             row.spec,
         )
 

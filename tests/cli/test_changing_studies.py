@@ -63,3 +63,20 @@ def test_delete_says_what_it_would_delete_and_deletes_it(tmp_path):
     again = rnnctl("init", "study.yaml", cwd=folder, check=0).stderr
     assert "tiny: 4 new runs, 0 known" in again
     assert (folder / "study.yaml").read_text() == TINY
+
+
+def test_archive_tag_and_note(tmp_path):
+    folder = workspace(tmp_path / "w")
+    assert "1 run got the tag good" in rnnctl("tag", "omega=0.0 seed=1", "good", cwd=folder, check=0).stderr
+    assert "1 run lost the tag good" in rnnctl("tag", "tiny", "good", "--remove", cwd=folder, check=0).stderr
+    rnnctl("note", "tiny", "made for a test", cwd=folder, check=0)
+    rnnctl("note", "omega=0.0 seed=1", "odd", cwd=folder, check=0)
+    assert "note: odd" in rnnctl("show", "omega=0.0 seed=1", cwd=folder, check=0).stdout
+    assert "made for a test" in rnnctl("studies", "--here", cwd=folder, check=0).stdout
+    one_line(rnnctl("note", "tiny", cwd=folder, check=2), "give the text of the note, or --remove")
+    one_line(rnnctl("studies", "--all", cwd=folder, check=2), "add --here")
+    assert "archived; --undo takes it out" in rnnctl("archive", "tiny", cwd=folder, check=0).stderr
+    assert json.loads(rnnctl("studies", "--here", "--json", cwd=folder, check=0).stdout) == []
+    assert "yes" in rnnctl("studies", "--here", "--all", cwd=folder, check=0).stdout
+    rnnctl("archive", "tiny", "--undo", cwd=folder, check=0)
+    assert "tiny" in rnnctl("status", cwd=folder, check=0).stdout

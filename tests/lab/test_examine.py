@@ -35,7 +35,7 @@ def test_runs_below_a_threshold_are_listed_best_first(finished):
 
 def test_a_record_has_one_item_for_each_measure(finished):
     record = plain(examine(finished, where=["omega=1"], top=1))
-    assert set(record) == {"configurations", "runs", "below"}
+    assert set(record) == {"configurations", "runs", "below", "notes"}
     assert record["configurations"][0]["loss"] == {"mean": 0.5, "sd": None, "n": 1}
     assert [run["label"] for run in record["runs"]] == ["omega=1.0 seed=1", "omega=1.0 seed=2"]
     assert "stored_spec" not in record["runs"][0]

@@ -46,6 +46,8 @@ def row(
         total=100,
         summary=full if loss is not None else {},
         exact=True,
+        tags=(),
+        note="",
     )
 
 

@@ -26,4 +26,6 @@ def row(of: RunSpec, loss=None, label=None, status="done", last_loss=None, study
         total=100,
         summary=summary,
         exact=True,
+        tags=(),
+        note="",
     )
