@@ -194,7 +194,8 @@ class StoreLedger:
         self._store: Store
 
     def __enter__(self) -> Self:
-        self._store = Store.open(self._workspace, timeout=self._timeout)
+        # What is wrong with the names of one run must not stop the others: each run is verified when it is claimed.
+        self._store = Store.open(self._workspace, timeout=self._timeout, any_names=True)
         return self
 
     def __exit__(

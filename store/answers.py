@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from store.connection import Store
-from store.encoding import finite, from_json, to_json
-from store.verification import verify_runs
+from store.encoding import finite, to_json
+from store.verification import read_json, verify_runs
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ def of_runs(store: Store, run_ids: Iterable[str], probe: str | None = None) -> l
             ORDER BY run_id, probe, step, rowid""",
         {"run_ids": to_json(run_ids), "probe": probe},
     )
-    questions = from_json(row["asked"] for row in rows)
-    answers = from_json(row["answer"] for row in rows)
+    questions = read_json(store, "answers", (row["asked"] for row in rows))
+    answers = read_json(store, "answers", (row["answer"] for row in rows))
     return [
         Answer(row["run_id"], row["probe"], row["step"], asked, answer)
         for row, asked, answer in zip(rows, questions, answers, strict=True)

@@ -3,40 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from store.connection import Store
-from store.encoding import to_json
 from store.queue import CHECKPOINTED
+from store.row_copies import content_of_row
 from store.verification import DamagedRow, all_sound, bound, damaged_rows, printable, rows_of
 
 
 def set_aside(store: Store, rows: Iterable[DamagedRow], reason: str, now: float) -> None:
     """Move rows into the table `set_aside`, inside the caller's transaction."""
     for row in rows:
-        run_id = None if row.run_id is None else printable(row.run_id)
-        content = to_json({name: _content(value) for name, value in row.values.items()})
-        store.execute(
-            "INSERT INTO set_aside (name, run_id, content, reason, at) VALUES (?, ?, ?, ?, ?)",
-            (row.table, run_id, content, reason, now),
-        )
+        keep_copy(store, row, reason, now)
         # A text that is not UTF-8 can only be handed over as bytes.
         terms = [f"{name} = {'CAST(? AS TEXT)' if isinstance(value, str) else '?'}" for name, value in row.key.items()]
         store.execute(f"DELETE FROM {row.table} WHERE {' AND '.join(terms)}", [bound(v) for v in row.key.values()])
 
 
-def _content(value: Any) -> Any:
-    """Return a value as JSON can represent it."""
-    if isinstance(value, str):
-        content = value.encode(errors="surrogateescape")
-        return value if value.isprintable() or content.decode(errors="replace") == value else {"hex": content.hex()}
-    return {"hex": value.hex()} if isinstance(value, bytes) else value
+def keep_copy(store: Store, row: DamagedRow, reason: str, now: float) -> None:
+    """Copy a row into the table `set_aside`, inside the caller's transaction."""
+    run_id = None if row.run_id is None else printable(row.run_id)
+    store.execute(
+        "INSERT INTO set_aside (name, run_id, content, reason, at) VALUES (?, ?, ?, ?, ?)",
+        (row.table, run_id, content_of_row(row.values), reason, now),
+    )
 
 
 def take_back(store: Store, run_id: str, before: float, reason: str, now: float) -> int:
     """Take a run back to its newest checkpoint below a step, or to the beginning, and quarantine it. Return that step.
 
-    What it has beyond is set aside. A worker that holds the run loses it.
+    What it has beyond is set aside, and a copy of its job with the summary. A worker that holds the run loses it.
     """
     step = store.value(
         "SELECT max(step) FROM checkpoints WHERE run_id = ? AND status = 'live' AND step < ?", (run_id, before)
@@ -44,6 +39,8 @@ def take_back(store: Store, run_id: str, before: float, reason: str, now: float)
     for table in ("history", "checkpoints", "answers"):
         beyond = rows_of(store, table, "run_id = ? AND step > ?", (run_id, -1 if step is None else step))
         set_aside(store, beyond, reason, now)
+    for job in rows_of(store, "jobs", "run_id = ? AND summary IS NOT NULL", (run_id,)):
+        keep_copy(store, job, reason, now)
     store.execute(
         """UPDATE attempts SET ended = ?, ended_as = 'lost', end_step = start_step, error = ?
            WHERE run_id = ? AND ended IS NULL""",

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from store import journal, migrations, names, places, schema, sums
+from store import contents, journal, migrations, names, places, schema, sums
 from store.errors import (
     Corrupt,
     Foreign,
@@ -96,10 +96,10 @@ class Store:
         """Open the workspace in the folder `path`; an older schema is upgraded first, in one transaction.
 
         readonly: write nothing, upgrade nothing. timeout: seconds to wait for the locks of other processes before Busy
-        is raised. any_names: take names that are not allowed (see `store.names`), for whoever looks for damage and
-        makes no path of them. Raises NoWorkspace, NewerWorkspace, OlderWorkspace (only if readonly), UnusableEngine,
-        Unwritable, Busy, Corrupt (also if the database is empty), and Foreign if its schema or a name in it is not of
-        this program.
+        is raised. any_names: take names that are not allowed (see `store.names`), for whoever looks for damage, or
+        verifies each run before its id becomes part of a path. Raises NoWorkspace, NewerWorkspace, OlderWorkspace (only
+        if readonly), UnusableEngine, Unwritable, Busy, Corrupt (also if the database is empty), and Foreign if its
+        schema or a name in it is not of this program.
         """
         workspace = Workspace(Path(path))
         with translated(workspace.root):
@@ -141,6 +141,7 @@ class Store:
             self._pragma("query_only = ON")
         self._pragma("synchronous = FULL")
         sums.register(self._connection)
+        contents.register(self._connection)
         version = self._checked_version()
         if version == 0:
             if not may_create:

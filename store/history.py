@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from store.connection import Store
-from store.encoding import Array, finite, from_json, pack_arrays, to_json, unpack_arrays
+from store.encoding import Array, finite, pack_arrays, to_json, unpack_arrays
 from store.errors import REPAIR, Conflict, Damaged
 from store.sums import row_sum
-from store.verification import verify_runs
+from store.verification import read_json, verify_runs
 
 
 class HistoryRow(Protocol):
@@ -91,7 +91,7 @@ def read(store: Store, run_ids: Iterable[str], traces: bool = False) -> dict[str
     except Damaged:
         verify_runs(store, "history", ids)  # raises an error that names the row
         raise
-    return {run_id: _history(rows) for run_id, rows in by_run.items()}
+    return {run_id: _history(store, rows) for run_id, rows in by_run.items()}
 
 
 def _rows(store: Store, run_ids: Sequence[str], traces: bool) -> dict[str, list[sqlite3.Row]]:
@@ -118,8 +118,8 @@ def _rows(store: Store, run_ids: Sequence[str], traces: bool) -> dict[str, list[
     return by_run
 
 
-def _history(rows: list[sqlite3.Row]) -> History:
-    scalars = from_json(row["scalars"] for row in rows)
+def _history(store: Store, rows: list[sqlite3.Row]) -> History:
+    scalars = read_json(store, "history", (row["scalars"] for row in rows))
     traces = [unpack_arrays(row["traces"]) for row in rows]
     return History(
         steps=np.array([row["step"] for row in rows], dtype=np.int64),

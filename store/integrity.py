@@ -10,14 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from store import names, places
+from store import places
 from store.checkpoints import is_live, live, unsoundness
 from store.connection import Store
-from store.encoding import from_json
 from store.errors import Corrupt, StoreError, translated
 from store.registry import RunRecord
 from store.tables import COUNTS, TABLES
-from store.verification import ASIDE, advice, all_sound, damaged_rows, miscounts, printable, structure_faults
+from store.verification import (
+    ASIDE,
+    advice,
+    all_sound,
+    damaged_rows,
+    miscounts,
+    printable,
+    read_json,
+    structure_faults,
+)
 
 
 @dataclass(frozen=True)
@@ -73,23 +81,13 @@ def _row_findings(store: Store) -> list[Finding]:
 def _spec_findings(store: Store, described: Described) -> list[Finding]:
     """Return the runs whose specs are those of other runs."""
     rows = store.rows("SELECT run_id, spec FROM runs ORDER BY seq")
-    pairs = zip(rows, from_json(row["spec"] for row in rows), strict=True)
+    pairs = zip(rows, read_json(store, "runs", (row["spec"] for row in rows)), strict=True)
     runs = ((row["run_id"], described(spec)) for row, spec in pairs)
     return [
         Finding("database", store.workspace.database.name, f"the spec of run {run_id} is that of run {run.run_id}")
         for run_id, run in runs
         if run is not None and run.run_id != run_id
     ]
-
-
-def name_findings(store: Store) -> list[Finding]:
-    """Return the first name that is not allowed, because it would lead elsewhere as part of a path."""
-    name = names.wrong(store)
-    return (
-        []
-        if name is None
-        else [Finding("database", store.workspace.database.name, f"has {name}, which is not allowed")]
-    )
 
 
 def checkpoint_findings(store: Store) -> list[Finding]:

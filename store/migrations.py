@@ -1,6 +1,6 @@
 """The schema, step by step. A step that was released never changes; new steps are added at the end.
 
-A step is SQL statements, or a function where SQL is not enough. It depends on nothing but this module
+A step is SQL statements, or a function where SQL is not enough. It depends on nothing but this module, row_copies, sums
 and the modules store/*_tables.py: what it writes must not change with the rest of the program. Each step is recorded in
 the database, in the step's own transaction. The number of steps also stands in PRAGMA user_version, where a program
 that knows fewer steps can see it.
@@ -214,9 +214,14 @@ def answers_of_probes(connection: sqlite3.Connection) -> None:
 
     asked, answer = ("length", "samples", "seed"), ("loss", "error", "floor", "chance_error", "bytes_per_answer")
     connection.execute(ANSWERS)
-    rows = connection.execute("SELECT * FROM evaluations ORDER BY run_id, step, length, samples, seed").fetchall()
+    # The id of a run as bytes, because a damaged one may not be UTF-8.
+    rows = connection.execute(
+        f"""SELECT CAST(run_id AS BLOB) AS run_id, step, at, {", ".join(asked + answer)} FROM evaluations
+            ORDER BY run_id, step, length, samples, seed"""
+    ).fetchall()
     connection.executemany(
-        "INSERT INTO answers (run_id, probe, step, asked, answer, at) VALUES (?, 'lengths', ?, ?, ?, ?)",
+        """INSERT INTO answers (run_id, probe, step, asked, answer, at)
+           VALUES (CAST(? AS TEXT), 'lengths', ?, ?, ?, ?)""",
         [(row["run_id"], row["step"], text(row, asked), text(row, answer), row["at"]) for row in rows],
     )
     connection.execute("DROP TABLE evaluations")

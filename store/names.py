@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from store.errors import Foreign
+from store.errors import REPAIR, Foreign
 
 if TYPE_CHECKING:
     from store.connection import Store
@@ -19,11 +19,22 @@ LONGEST = 64  # characters of the name of a study
 _BEGINS_WELL = "{name} GLOB '[A-Za-z0-9]*'"
 _WHOLE = "instr(CAST({name} AS BLOB), x'00') = 0"  # SQLite's functions of texts stop at the character NUL
 _CONDITIONS = {
-    ("studies", "name"): f"{_BEGINS_WELL} AND {{name}} NOT GLOB '*[^A-Za-z0-9._+-]*' AND length({{name}}) <= {LONGEST}",
-    ("runs", "run_id"): f"{_BEGINS_WELL} AND instr({{name}}, '/') = 0 AND instr({{name}}, char(10)) = 0",
-    ("labels", "label"): _BEGINS_WELL,
+    "studies": (
+        "name",
+        f"{_BEGINS_WELL} AND {{name}} NOT GLOB '*[^A-Za-z0-9._+-]*' AND length({{name}}) <= {LONGEST}",
+    ),
+    "runs": ("run_id", f"{_BEGINS_WELL} AND instr({{name}}, '/') = 0 AND instr({{name}}, char(10)) = 0"),
+    "labels": ("label", _BEGINS_WELL),
 }
 _WHAT = {"studies": "study name", "runs": "run id", "labels": "label"}
+
+
+def conditions(table: str) -> dict[str, str]:
+    """Return the column of a table that has a name, with the SQL condition that the name is allowed; or nothing."""
+    if table not in _CONDITIONS:
+        return {}
+    column, condition = _CONDITIONS[table]
+    return {column: f"({condition.format(name=column)} AND {_WHOLE.format(name=column)})"}
 
 
 def wrong(store: Store) -> str | None:
@@ -32,12 +43,10 @@ def wrong(store: Store) -> str | None:
     Names of studies are letters, digits and . _ + -, at most LONGEST. Ids of runs are parts of paths. Both, and labels,
     begin with a letter or digit.
     """
-    for (table, column), condition in _CONDITIONS.items():
+    for table in _CONDITIONS:
+        ((column, condition),) = conditions(table).items()
         # As bytes, because a damaged text may not be UTF-8.
-        name = store.value(
-            f"""SELECT CAST({column} AS BLOB) FROM {table}
-                WHERE NOT ({condition.format(name=column)} AND {_WHOLE.format(name=column)}) LIMIT 1"""
-        )
+        name = store.value(f"SELECT CAST({column} AS BLOB) FROM {table} WHERE NOT {condition} LIMIT 1")
         if name is not None:
             return f"the {_WHAT[table]} {name.decode(errors='replace')!r}"
     return None
@@ -49,5 +58,5 @@ def check(store: Store) -> None:
     if name is not None:
         raise Foreign(
             f"{store.workspace.database} has {name}, which rnnctl never writes: it was damaged, or made to do harm; "
-            "`rnnctl doctor` tells more"
+            f"{REPAIR}"
         )

@@ -12,18 +12,24 @@ import re
 import secrets
 from pathlib import Path
 
-from store.errors import Foreign, Gone, Unwritable, translated
+from store.errors import REPAIR, Foreign, Gone, Unwritable, translated
 from store.files import UNFINISHED, sync_folder
-from store.workspace import Workspace
+from store.workspace import CHECKPOINTS, Workspace
 
 _MARK = ".uncommitted"
-_FILE = re.compile(r"attempt-(?P<attempt>\d+)-step-\d+-[0-9a-f]+\.ckpt")
+_FILE = re.compile(r"attempt-(?P<attempt>\d+)-step-(?P<step>\d+)-[0-9a-f]+\.ckpt")
 _RUN = re.compile(r"[A-Za-z0-9][^/\0]*")
 
 
 def new_name(attempt: int, step: int) -> str:
     """Return a name for a checkpoint file: the attempt, the step, and a random part, so that no name is used twice."""
     return f"attempt-{attempt:04d}-step-{step:09d}-{secrets.token_hex(4)}.ckpt"
+
+
+def numbers_of(path: Path) -> tuple[int, int] | None:
+    """Return the attempt and the step of a finished file, by its name; None if it is no finished checkpoint."""
+    match = _FILE.fullmatch(path.name)
+    return None if match is None else (int(match["attempt"]), int(match["step"]))
 
 
 def attempt_of(path: Path) -> int | None:
@@ -104,13 +110,19 @@ def file_of(workspace: Workspace, run_id: str, path: str) -> Path:
     Raises Foreign unless it is a name that `new_name` makes in the run's folder, and Unwritable for a symbolic link.
     """
     file = folder_of(workspace, run_id) / path.rpartition("/")[2]
-    if _FILE.fullmatch(file.name) is None or path != f"{workspace.checkpoints.name}/{run_id}/{file.name}":
+    if not is_ours(run_id, path):
         raise Foreign(
             f"{workspace.database} names {path!r} as a checkpoint of run {run_id}, which is not a file that rnnctl "
-            f"writes in {workspace.checkpoints.name}/{run_id}; it was neither read nor removed"
+            f"writes in {CHECKPOINTS}/{run_id}; it was neither read nor removed; {REPAIR}"
         )
     refuse_link(file)
     return file
+
+
+def is_ours(run_id: str, path: str) -> bool:
+    """Return whether a path, as the database has it, is a file that `new_name` names in the folder of a run."""
+    name = path.rpartition("/")[2]
+    return _FILE.fullmatch(name) is not None and path == f"{CHECKPOINTS}/{run_id}/{name}"
 
 
 def files(workspace: Workspace) -> list[Path]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from store.connection import Store
-from store.encoding import from_json, to_json
+from store.encoding import to_json
 from store.errors import NotFound
 from store.membership import NAMED, SHOWN, shown
-from store.verification import all_sound, damaged_rows, verify_runs
+from store.verification import all_sound, damaged_rows, read_json, verify_runs
 
 STATUSES = ("queued", "running", "done", "failed", "quarantined", "cancelled")
 
@@ -236,8 +236,8 @@ def runs_of(
             "run_ids": to_json(None if run_ids is None else list(run_ids)),
         },
     )
-    specs = from_json(row["spec"] for row in rows)
-    summaries = from_json(row["summary"] for row in rows)
+    specs = read_json(store, "runs", (row["spec"] for row in rows))
+    summaries = read_json(store, "jobs", (row["summary"] for row in rows))
     # The columns are in the order of RunRow's fields: by name, 20,000 rows take three times as long.
     values: Iterator[tuple[Any, ...]] = (
         (*row[:_BEFORE_EXACT], bool(row[_BEFORE_EXACT]), spec, summary, *_marks(row))
@@ -293,7 +293,7 @@ def keys_to_check(store: Store) -> list[KeyedRun]:
            WHERE status NOT IN ('running', 'done') AND seq NOT IN (SELECT value FROM json_each(?)) ORDER BY seq""",
         (to_json(damaged),),
     )
-    specs = from_json(row["spec"] for row in rows)
+    specs = read_json(store, "runs", (row["spec"] for row in rows))
     return [KeyedRun(row["run_id"], row["shape"], spec) for row, spec in zip(rows, specs, strict=True)]
 
 
@@ -307,9 +307,10 @@ def attempts(store: Store, run_id: str) -> list[AttemptRow]:
            WHERE run_id = ? ORDER BY attempt""",
         (run_id,),
     )
+    environments = read_json(store, "environments", (row["environment"] for row in rows))
     return [
-        AttemptRow(**{**row, "environment": from_json([row["environment"]])[0], "exact": bool(row["exact"])})
-        for row in map(dict, rows)
+        AttemptRow(**{**row, "environment": environment, "exact": bool(row["exact"])})
+        for row, environment in zip(map(dict, rows), environments, strict=True)
     ]
 
 

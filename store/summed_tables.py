@@ -1,13 +1,17 @@
 """The step of the schema that gives each row a checksum, and each run the numbers of its rows in the large tables.
 
-A damaged row cannot be changed, because it would get the sum of what it has become.
+A damaged row cannot be changed, because it would get the sum of what it has become. For the same reason, a row that is
+found to be damaged already gets sums that are not its own, so that it is told and set aside like any other.
 
 Tables are made anew because a generated column that is stored cannot be added to a table.
 """
 
 from __future__ import annotations
 
+import re
 import sqlite3
+
+from store.row_copies import copy_rows, wrong_sums
 
 STUDIES = """CREATE TABLE {name} (
     id INTEGER PRIMARY KEY,
@@ -185,16 +189,21 @@ TABLES = {
 COUNTS = {"history": "checks", "checkpoints": "checkpoints", "answers": "answers"}
 
 
+def json_columns(statement: str) -> list[str]:
+    """Return the columns of a table that are JSON objects, as the comments in its statement say."""
+    return re.findall(r"^ +(\w+) TEXT.*-- JSON object", statement, re.MULTILINE)
+
+
 def summed_tables(connection: sqlite3.Connection) -> None:
     """Make each table anew, with the same rows, indexes and triggers. Foreign keys must not be enforced meanwhile."""
+    connection.execute(SET_ASIDE)
     for table, statement in TABLES.items():
-        columns = ", ".join(_columns(connection, table))
         belongings = connection.execute(
             "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND type <> 'table' AND sql IS NOT NULL", (table,)
         ).fetchall()
-        order = "" if "WITHOUT ROWID" in statement else "ORDER BY rowid"
         connection.execute(statement.format(name="made_anew"))
-        connection.execute(f"INSERT INTO made_anew ({columns}) SELECT {columns} FROM {table} {order}")
+        order = "" if "WITHOUT ROWID" in statement else "ORDER BY rowid"
+        copy_rows(connection, table, "made_anew", _columns(connection, table), json_columns(statement), order)
         connection.execute(f"DROP TABLE {table}")
         connection.execute(f"ALTER TABLE made_anew RENAME TO {table}")
         for (sql,) in belongings:
@@ -205,15 +214,22 @@ def summed_tables(connection: sqlite3.Connection) -> None:
                 f"""CREATE TRIGGER {table}_stay_damaged BEFORE UPDATE ON {table} WHEN OLD.sum IS NOT row_sum({old})
                     BEGIN SELECT RAISE(ABORT, 'a damaged row'); END"""
             )
-    connection.execute(SET_ASIDE)
-    counts = (f"{count} = (SELECT count(*) FROM {table} WHERE run_id = jobs.run_id)" for table, count in COUNTS.items())
-    connection.execute(f"UPDATE jobs SET {', '.join(counts)}")
+    _count_rows(connection)
+    with wrong_sums(connection):  # for the jobs that have such sums, so that they keep them
+        _count_rows(connection)
     for table, count in COUNTS.items():
         for event, row, change in (("INSERT", "NEW", "+ 1"), ("DELETE", "OLD", "- 1")):
             connection.execute(
                 f"""CREATE TRIGGER {table}_counted_at_{event.lower()} AFTER {event} ON {table}
                     BEGIN UPDATE jobs SET {count} = {count} {change} WHERE run_id = {row}.run_id; END"""
             )
+
+
+def _count_rows(connection: sqlite3.Connection) -> None:
+    """Give each job that has its own sum the numbers of its run's rows."""
+    counts = (f"{count} = (SELECT count(*) FROM {table} WHERE run_id = jobs.run_id)" for table, count in COUNTS.items())
+    columns = ", ".join(_columns(connection, "jobs"))
+    connection.execute(f"UPDATE jobs SET {', '.join(counts)} WHERE sum = row_sum({columns})")
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> list[str]:

@@ -5,17 +5,22 @@ leads to rows, hides rows: SQLite's own check of a table finds that. It would ta
 these, the job of each run knows how many rows it has.
 
 The small tables are verified whole when a workspace is opened to be read (`verify`), the rows of a run in a large
-table when they are read (`verify_run`), and all that a claim needs of a run when it is claimed.
+table when they are read (`verify_runs`), and all that a claim needs of a run when it is claimed.
+
+A row that has its sum may still be one that this program never writes (store/contents.py). Doctor, repairs and claims
+look for such rows too. Readers notice them when they use what is in them (`read_json`, `places.file_of`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from store import contents
 from store.connection import Store
-from store.encoding import to_json
+from store.encoding import from_json, to_json
 from store.errors import REPAIR, Corrupt, Damaged
 from store.sums import row_sum, unsound
 from store.tables import COUNTS, TABLES
@@ -37,7 +42,10 @@ _ADVICE = {
     "checkpoints": _AGAIN,
 }
 
-_NAMING = ("run_id", "attempt", "step", "probe", "name")  # columns by which people know a row
+_CLAIMED = ("jobs", "runs", "labels", "attempts", "checkpoints")  # tables with rows that a claim needs
+_TRAINING = ("jobs", "runs", "labels", "attempts", "environments", "workers")  # small tables that training reads
+
+_NAMING = ("run_id", "attempt", "step", "probe", "name", "label")  # columns by which people know a row
 
 
 @dataclass(frozen=True)
@@ -47,6 +55,7 @@ class DamagedRow:
     table: str
     values: dict[str, Any]  # its columns
     key: dict[str, Any]  # what identifies it: the rowid, or the primary key
+    invalid: tuple[str, ...] = ()  # the columns with values that this program never writes
 
     @property
     def run_id(self) -> str | None:
@@ -58,7 +67,8 @@ class DamagedRow:
     def subject(self) -> str:
         """The row in words."""
         named = {name: self.values[name] for name in _NAMING if name in self.values} or self.key
-        return printable(f"{self.table}: {', '.join(f'{name} {value}' for name, value in named.items())}")
+        words = [f"{name} {value}" for name, value in named.items()] + [f"invalid {name}" for name in self.invalid]
+        return printable(f"{self.table}: {', '.join(words)}")
 
 
 def printable(text: str) -> str:
@@ -70,15 +80,15 @@ def verify(store: Store) -> None:
     """Raise Damaged unless each row of the small tables is as it was written, and SQLite finds no fault with them."""
     with store.snapshot():
         for table in SMALL:
-            if not _rows_are_sound(store, table):
+            if not _rows_are_sound(store, table, contents_too=False):
                 _refuse(store, table)
             _verify_structure(store, table)
 
 
 def verify_structure(store: Store) -> None:
-    """Raise Damaged if SQLite finds fault with a small table: rows that an index hides, for example."""
+    """Raise Damaged if SQLite finds fault with a small table that training reads: rows that an index hides, say."""
     with store.snapshot():
-        for table in SMALL:
+        for table in _TRAINING:
             _verify_structure(store, table)
 
 
@@ -98,7 +108,7 @@ def verify_runs(store: Store, table: str, run_ids: Iterable[str]) -> None:
     """
     ids = (to_json(list(run_ids)),)
     among = "run_id IN (SELECT value FROM json_each(?))"
-    if not _rows_are_sound(store, table, among, ids):
+    if not _rows_are_sound(store, table, among, ids, contents_too=False):
         _refuse(store, table, among, ids)
     for miscount in miscounts(store, table, among, ids):
         raise miscounted(store, table, *miscount)
@@ -118,7 +128,10 @@ def miscounts(
 
 
 def structure_faults(store: Store) -> list[str]:
-    """Return what SQLite's own check of the whole database finds: damaged pages, rows that an index hides."""
+    """Return what SQLite's own check of the whole database finds: damaged pages, rows that an index hides.
+
+    Also values that the schema does not allow, which are in damaged rows.
+    """
     try:
         return [row[0] for row in store.rows("PRAGMA integrity_check") if row[0] != "ok"]
     except Corrupt as error:
@@ -137,9 +150,22 @@ def miscounted(store: Store, table: str, run_id: str, expected: int, present: in
 
 def verify_claim(store: Store, run_id: str) -> None:
     """Raise Damaged unless all that a worker needs of a run is as it was written."""
-    for table in ("jobs", "runs", "labels", "attempts", "checkpoints"):
+    for table in _CLAIMED:
         if not _rows_are_sound(store, table, "run_id = ?", (run_id,)):
             _refuse(store, table, "run_id = ?", (run_id,), run_id)
+    if not store.value("SELECT EXISTS (SELECT 1 FROM labels WHERE run_id = ?)", (run_id,)):
+        raise Damaged(
+            f"{store.workspace.database} is damaged: run {run_id} has no label; {advice('labels', run_id)}", run_id
+        )
+
+
+def read_json(store: Store, table: str, texts: Iterable[str]) -> list[dict[str, Any]]:
+    """Return the values of JSON texts from a table. Raise Damaged, which names a row, if one is not an object."""
+    with suppress(ValueError):
+        values = from_json(texts)
+        if all(isinstance(value, dict) for value in values):
+            return values
+    return _refuse(store, table)
 
 
 def damaged_rows(store: Store, table: str, where: str = "true", parameters: Sequence[Any] = ()) -> list[DamagedRow]:
@@ -147,7 +173,9 @@ def damaged_rows(store: Store, table: str, where: str = "true", parameters: Sequ
     return [
         row
         for row, sums in _rows_and_sums(store, table, where, parameters)
-        if any(
+        if row.invalid
+        or any(isinstance(value, str) and printable(value) != value for value in row.values.values())
+        or any(
             sums[name] != row_sum(*(row.values[column] for column in covered))
             for name, covered in store.sums(table).items()
         )
@@ -166,11 +194,18 @@ def _rows_and_sums(
     sums = store.sums(table)
     keys = key_of(store, table)
     columns = list(dict.fromkeys(name for covered in sums.values() for name in covered))
-    selected = ", ".join([*(f"{name} AS key_{name}" for name in keys), *sums, *columns])
+    conditions = contents.conditions(table)
+    valid = [f"{condition} AS valid_{name}" for name, condition in conditions.items()]
+    selected = ", ".join([*(f"{name} AS key_{name}" for name in keys), *sums, *columns, *valid])
     rows = store.raw_rows(f"SELECT {selected} FROM {table} WHERE {where}", parameters)
     return [
         (
-            DamagedRow(table, {name: row[name] for name in columns}, {name: row[f"key_{name}"] for name in keys}),
+            DamagedRow(
+                table,
+                {name: row[name] for name in columns},
+                {name: row[f"key_{name}"] for name in keys},
+                tuple(name for name in conditions if not row[f"valid_{name}"]),
+            ),
             {name: row[name] for name in sums},
         )
         for row in rows
@@ -190,8 +225,12 @@ def all_sound(store: Store, table: str) -> bool:
     return _rows_are_sound(store, table)
 
 
-def _rows_are_sound(store: Store, table: str, where: str = "true", parameters: Sequence[Any] = ()) -> bool:
+def _rows_are_sound(
+    store: Store, table: str, where: str = "true", parameters: Sequence[Any] = (), *, contents_too: bool = True
+) -> bool:
     condition = unsound(store.sums(table))
+    if contents_too:
+        condition = " OR ".join([condition, *(f"NOT {valid}" for valid in contents.conditions(table).values())])
     try:
         return not store.value(f"SELECT EXISTS (SELECT 1 FROM {table} WHERE {where} AND ({condition}))", parameters)
     except Damaged:  # a text that is not UTF-8

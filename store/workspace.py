@@ -8,6 +8,7 @@ from pathlib import Path
 from store.errors import NoWorkspace
 
 DATABASE = "rnnctl.db"
+CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Workspace:
     @property
     def checkpoints(self) -> Path:
         """One folder for each run."""
-        return self.root / "checkpoints"
+        return self.root / CHECKPOINTS
 
     @property
     def set_aside(self) -> Path:

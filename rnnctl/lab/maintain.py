@@ -85,7 +85,7 @@ def diagnose(store: Store) -> Diagnosis:
     known = {row.run_id for row in queries.runs_of(store, run_ids={path.parent.name for path in orphans})}
     return Diagnosis(
         facts,
-        [*integrity.name_findings(store), *integrity.checkpoint_findings(store)],
+        integrity.checkpoint_findings(store),
         [str(path) for path in orphans],
         sum(path.parent.name not in known for path in orphans),
     )

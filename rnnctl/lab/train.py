@@ -66,7 +66,7 @@ def train(options: WorkerOptions, on_event: Emit = lambda event: None) -> TrainE
     def when_free(action: Callable[[], Answer]) -> Answer:
         return patiently(action, tell)
 
-    with when_free(lambda: Store.open(options.workspace, timeout=QUICK)) as store:
+    with when_free(lambda: Store.open(options.workspace, timeout=QUICK, any_names=True)) as store:
         when_free(lambda: _set_damaged_jobs_aside(store))
         statuses = when_free(lambda: _statuses(store))
         if not statuses.keys() & UNFINISHED:
@@ -105,7 +105,7 @@ def _set_damaged_jobs_aside(store: Store) -> None:
 def queued(workspace: Path) -> Queued | None:
     """Return how many runs and updates wait in the queue of a workspace; None if it cannot be read just now."""
     try:
-        with Store.open(workspace, readonly=True, timeout=QUICK) as store:
+        with Store.open(workspace, readonly=True, timeout=QUICK, any_names=True) as store:
             return queries.queued(store)
     except StoreError:
         return None

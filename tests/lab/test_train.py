@@ -18,6 +18,7 @@ from store import NoWorkspace, Store, Unwritable, queue, registry
 from store.registry import RunRecord, StudyRecord
 from tests.cards import RTX, pretend
 from tests.jobs.fakes import FakeLauncher
+from tests.store.damage import flip
 
 
 def spec(seed):
@@ -42,6 +43,13 @@ def workspace(tmp_path):
         registry.register(store, [StudyRecord("tiny", "", "", runs)], time.time())
         queue.cancel(store, [specs[2].run_id], 0.0)
     return tmp_path
+
+
+def test_damage_to_the_name_of_a_study_stops_no_run(workspace, capfd):
+    """Also where an index of the names is another one by now."""
+    flip(workspace, b"tiny", b"!iny")
+    end = train(WorkerOptions(workspace, "cpu"))
+    assert (end.statuses, end.errors) == ({"done": 2, "cancelled": 1}, [])
 
 
 def test_training_returns_how_every_run_ended(workspace, capfd):

@@ -73,8 +73,8 @@ def _history_and_checkpoints(store: Store) -> None:
     )
     store.execute(
         """INSERT INTO checkpoints (run_id, attempt, step, path, sha256, size, at)
-           VALUES (?, 1, 100, 'checkpoints/a.ckpt', 'abc', 7, 5.0)""",
-        (RUNS[0],),
+           VALUES (?, 1, 100, ?, 'abc', 7, 5.0)""",
+        (RUNS[0], f"checkpoints/{RUNS[0]}/attempt-0001-step-000000100-5f3a09bc.ckpt"),
     )
 
 

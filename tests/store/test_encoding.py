@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from store.encoding import digest, finite, from_json, pack_arrays, to_json, unpack_arrays
-from store.errors import Corrupt
 from tests.examples import examples
 
 dtypes = st.one_of(
@@ -79,6 +78,8 @@ def test_numbers_that_json_cannot_hold_are_refused_unless_made_finite():
     assert json.loads(to_json(finite(value))) == {"a": [None, 0.5], "b": {"c": None}, "d": [2, True, "x"]}
 
 
-def test_texts_that_are_not_json_are_told_in_one_line():
-    with pytest.raises(Corrupt, match="is not JSON .* restore the database from a backup"):
-        from_json(['{"a":1}', "{bad"])
+@pytest.mark.parametrize("texts", [['{"a":1}', "{bad"], ['{"a":1}', ""], ['{"a":1},{"a":2}', "{}"]])
+def test_each_text_is_one_value(texts):
+    assert from_json(['{"a":1}', "{}"]) == [{"a": 1}, {}]
+    with pytest.raises(ValueError, match=r"line|one JSON value"):
+        from_json(texts)

@@ -1,6 +1,7 @@
 """Workspaces that somebody else made or changed: they reach no file outside, and no change goes unnoticed."""
 
 import os
+import re
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
@@ -146,7 +147,11 @@ def test_a_name_that_cannot_be_registered_is_told_and_nothing_is_done(lab, state
     for readonly in (False, True):
         assert f"has the {name}, which rnnctl never writes" in refused(lab.folder, Foreign, readonly)
     with Store.open(lab.folder, any_names=True) as store:
-        assert [finding.text for finding in integrity.name_findings(store)] == [f"has the {name}, which is not allowed"]
+        (finding,) = integrity.database_findings(store)
+        table, column = {"study": ("studies", "name"), "run": ("runs", "run_id"), "label": ("labels", "label")}[
+            name.split()[0]
+        ]
+        assert re.match(rf"a damaged row in {table}: .*, invalid {column}; ", finding.text, re.DOTALL)
 
 
 @pytest.mark.parametrize(("study", "run", "label"), [("../x", "r1-a", "A"), ("a", "../r1", "A"), ("a", "r1-a", ".A")])
@@ -190,6 +195,10 @@ def test_a_path_that_leads_elsewhere_is_neither_resumed_from_nor_removed(lab, he
         checkpoints.newest_sound(lab.store, held.run_id)
     (finding,) = integrity.checkpoint_findings(lab.store)
     assert (finding.subject, "neither read nor removed" in finding.text) == (path, True)
+    (finding,) = integrity.database_findings(lab.store)
+    assert finding.text.startswith(
+        f"a damaged row in checkpoints: run_id {held.run_id}, attempt 1, step 10, invalid path"
+    )
     # As if it were an old one, which two newer ones replace.
     lab.commit(held, 20)
     before = lab.everything()[0]

@@ -1,6 +1,8 @@
 """The schema from every earlier state, and from states that are none of ours."""
 
+import json
 import math
+import re
 import sqlite3
 import sys
 from dataclasses import replace
@@ -9,23 +11,30 @@ import pytest
 
 from store import (
     Corrupt,
+    Damaged,
     NewerWorkspace,
     OlderWorkspace,
     Store,
     answers,
+    checkpoints,
+    history,
     integrity,
     lineage,
     migrations,
     queries,
     queue,
     registry,
+    verification,
 )
 from store.lineage import Descent
+from store.repair import repair
 from store.sums import row_sum, summed
 from store.tables import TABLES
+from tests.store.damage import flip
 from tests.store.older import BYTES_PER_ANSWER, EVALUATIONS, RUNS, SHAPE, build, query, tables
 
 PACK_KEYS = list(migrations.STEPS).index("pack_keys") + 1
+BEFORE_SUMS = list(migrations.STEPS).index("summed_tables")
 
 
 def schema(folder):
@@ -72,6 +81,83 @@ def test_rows_of_every_earlier_schema_get_their_sums_and_counts(tmp_path, steps)
         elif steps < 4:
             expected = {RUNS[0]: (3, 1, 0)} if steps == 3 else {}
         assert {row["run_id"]: tuple(row)[1:] for row in counted} == expected
+
+
+# The step that brought a table, bytes of one of its rows, what they are replaced by, and what doctor says of the row.
+DAMAGED_BEFORE_SUMS = [
+    (2, b'{"best_loss":0.25}', b'{"best_loss":0.2!}', r"jobs: run_id r1-old\d, attempt \d, step 0, invalid summary; "),
+    (
+        2,
+        b'{"best_loss":0.25}',
+        b'{"best_loss":\xff.25}',
+        r"jobs: run_id r1-old\d, attempt \d, step 0, invalid summary; ",
+    ),
+    (2, b"failed", b"fa\xffled", "jobs: run_id r1-old4, attempt 1, step 0; "),
+    (2, b"failed", b"fabled", "jobs: run_id r1-old4, attempt 1, step 0; "),
+    (1, b'{"seed":3}', b'{"seed"!3}', "runs: run_id r1-old2, invalid spec; "),
+    (1, b'{"seed":3}', b'["seed",3]', "runs: run_id r1-old2, invalid spec; "),
+    (1, b'{"seed":3}', b'\xff"seed":3}', "runs: run_id r1-old2, invalid spec; "),
+    (1, b"R1-OLD4", b"\xff1-OLD4", r"labels: run_id r1-old4, label \\xff1-OLD4, invalid label; "),
+    (1, b"R1-OLD4", b"R1-\xffLD4", r"labels: run_id r1-old4, label R1-\\xffLD4; "),
+    (1, b"abouttext", b"ab\xffuttext", "studies: name old; "),
+    (2, b"hostboot", b"h\xffstboot", "workers: rowid 1; "),
+    (2, b"e{}bits", b"e{)bits", "environments: rowid 1, invalid content; "),
+    (3, b'{"nll":0.3000', b'{"nll":0.3x00', r"history: run_id r1-old0, attempt 1, step \d+, invalid scalars; "),
+    (3, b"attempt-0001", b"attempt\xff0001", "checkpoints: run_id r1-old0, attempt 1, step 100, invalid path; "),
+    (8, b'{"loss":0.3', b'("loss":0.3', "answers: run_id r1-old0, step 100, probe memory, invalid answer; "),
+]
+
+
+@pytest.mark.parametrize(("since", "old", "new", "told"), DAMAGED_BEFORE_SUMS)
+def test_a_row_that_was_damaged_before_it_had_a_sum_is_told_and_set_aside(tmp_path, since, old, new, told):
+    for steps in sorted({since, BEFORE_SUMS}):
+        folder = build(tmp_path / f"after {steps}", steps)
+        flip(folder, old, new)
+        with Store.open(folder, any_names=True) as store:
+            with pytest.raises(Damaged):
+                read_all(store)
+            texts = [finding.text for finding in integrity.database_findings(store)]
+            assert any(re.match(f"a damaged row in {told}", text) for text in texts), texts
+            repair(store, lambda spec: None, 50.0)
+            assert integrity.database_findings(store) == []
+            assert told.split(":")[0] in {row["name"] for row in store.rows("SELECT name FROM set_aside")}
+        with Store.open(folder) as store:
+            read_all(store)
+
+
+def read_all(store):
+    verification.verify(store)
+    history.read(store, RUNS)
+    answers.of_runs(store, RUNS)
+    checkpoints.live(store, RUNS[0])
+
+
+def test_a_damaged_id_of_a_run_is_carried_through_all_steps(tmp_path):
+    folder = build(tmp_path / "old", 4)
+    root = query(folder, "SELECT rootpage FROM sqlite_schema WHERE name = 'evaluations'")[0][0]
+    content = bytearray((folder / "rnnctl.db").read_bytes())
+    content[content.index(b"r1-old0", (root - 1) * 4096, root * 4096) + 3] = 0xFF
+    (folder / "rnnctl.db").write_bytes(content)
+    with Store.open(folder, any_names=True) as store:
+        assert any("answers: run_id r1-\\xffld0" in finding.text for finding in integrity.database_findings(store))
+        repair(store, lambda spec: None, 50.0)
+        assert integrity.database_findings(store) == []
+
+
+def test_a_row_that_no_table_of_the_new_schema_can_take_is_set_aside(tmp_path):
+    """Its key is that of another row."""
+    folder = build(tmp_path / "old", BEFORE_SUMS)
+    root = query(folder, "SELECT rootpage FROM sqlite_schema WHERE name = 'runs'")[0][0]
+    content = bytearray((folder / "rnnctl.db").read_bytes())
+    place = content.index(b"r1-old4", (root - 1) * 4096, root * 4096)
+    content[place + 6] = ord("3")
+    (folder / "rnnctl.db").write_bytes(content)
+    with Store.open(folder) as store:
+        ((name, run_id, text),) = store.rows("SELECT name, run_id, content FROM set_aside")
+        assert (name, run_id, json.loads(text)["spec"]) == ("runs", "r1-old3", '{"seed":5}')
+        assert any("refers to no row of runs" in finding.text for finding in integrity.database_findings(store))
+        repair(store, lambda spec: None, 50.0)
+        assert integrity.database_findings(store) == []
 
 
 @pytest.mark.parametrize("steps", range(4, 8))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 
 import pytest
 
-from store import Corrupt, history, integrity, queries, queue, registry, verification
+from store import Corrupt, Store, checkpoints, history, integrity, queries, queue, registry, verification
 from store.registry import RunRecord, StudyRecord
 from store.repair import repair
 from tests.checks import CheckRow
-from tests.store.damage import CHANGES, CHANGES_OF_MARKS, RUN, damage, damage_text
+from tests.store.damage import CHANGES, CHANGES_OF_MARKS, RUN, damage, damage_text, flip
 
 
 def described(spec):
@@ -45,7 +46,7 @@ def test_each_table_is_whole_after_a_repair_and_keeps_its_damaged_row_aside(fill
     assert repaired(filled) == []
 
 
-@pytest.mark.parametrize(("table", "step"), [("history", 0), ("checkpoints", 10), ("jobs", 10), ("attempts", 0)])
+@pytest.mark.parametrize(("table", "step"), [("history", 0), ("checkpoints", 10), ("jobs", 10)])
 def test_a_run_goes_back_to_a_checkpoint_before_the_damage_and_retry_makes_it_again(filled, table, step):
     damage(filled.folder, table, *CHANGES[table])
     assert repaired(filled)[-1].endswith("`rnnctl retry a/S0` makes it again")
@@ -58,6 +59,94 @@ def test_a_run_goes_back_to_a_checkpoint_before_the_damage_and_retry_makes_it_ag
     assert (claim.run_id, claim.attempt, claim.step) == (RUN, 2, step)
     filled.commit(claim, 30, [CheckRow(30, {"nll": 0.1})], outcome="budget")
     assert integrity.database_findings(filled.store) == []
+
+
+@pytest.mark.parametrize("change", ["exact = 0", "attempt = 3", "run_id = 'r2'"])
+def test_a_done_run_whose_attempt_is_damaged_keeps_its_results(filled, change):
+    before = filled.job(RUN)
+    steps = history.read(filled.store, [RUN])[RUN].steps.tolist()
+    damage(filled.folder, "attempts", change, "true")
+    lines = repaired(filled)
+    assert "run a/S0: attempt 1 is made anew; its results are kept" in lines
+    assert filled.job(RUN) == before
+    assert history.read(filled.store, [RUN])[RUN].steps.tolist() == steps
+    assert [checkpoint.step for checkpoint in checkpoints.live(filled.store, RUN)] == [20, 10]
+    (attempt,) = queries.attempts(filled.store, RUN)
+    assert (attempt.ended_as, attempt.end_step, attempt.worker, attempt.exact) == ("done", 20, "unknown", False)
+    assert queries.runs_of(filled.store, run_ids=[RUN])[0].exact is False
+    assert repaired(filled) == []
+
+
+def test_a_value_that_the_schema_does_not_allow_is_no_fault_of_an_index(filled):
+    before = filled.job(RUN)
+    flip(filled.folder, b"\x14done", b"\x14tone")
+    with sqlite3.connect(filled.folder / "rnnctl.db") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("CHECK constraint failed in attempts",)]
+    assert "all indexes were made anew" not in repaired(filled)
+    assert filled.job(RUN) == before
+
+
+def test_an_unfinished_run_whose_attempt_is_damaged_begins_again(lab, held):
+    lab.commit(held, 10, [CheckRow(10, {"nll": 1.0})])
+    lab.rescue(1000.0, limit=1)
+    damage(lab.folder, "attempts", "exact = 0", "true")
+    assert repaired(lab)[-1] == "run a/S0: taken back to update 0; `rnnctl retry a/S0` makes it again"
+    assert lab.job(held.run_id)["step"] == 0
+
+
+@pytest.mark.parametrize("table", ["history", "checkpoints"])
+def test_the_summary_of_a_run_that_is_taken_back_is_set_aside(filled, table):
+    before = filled.job(RUN)
+    damage(filled.folder, table, *CHANGES[table])
+    repaired(filled)
+    assert filled.job(RUN)["summary"] is None
+    (job,) = [content for name, _, content in kept_aside(filled) if name == "jobs"]
+    assert {name: job[name] for name in ("summary", "outcome", "step")} == {
+        name: before[name] for name in ("summary", "outcome", "step")
+    }
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../thesis.tex", "", "checkpoints/r1-s00000/notes.txt"])
+def test_a_checkpoint_with_a_wrong_path_is_found_again_by_its_checksum(filled, path):
+    """The sum of the row is right: somebody else wrote it, or it was damaged before it had a sum."""
+    before, job = checkpoints.live(filled.store, RUN), filled.job(RUN)
+    with filled.store.transaction():
+        filled.store.execute("UPDATE checkpoints SET path = ? WHERE step = 20", (path,))
+    (finding,) = integrity.database_findings(filled.store)
+    assert "step 20, invalid path; " in finding.text
+    assert "run a/S0: its checkpoint of update 20 was found by its checksum" in repaired(filled)
+    assert (checkpoints.live(filled.store, RUN), filled.job(RUN)) == (before, job)
+    assert integrity.orphans(filled.store) == []
+
+
+def test_a_checkpoint_with_a_wrong_path_and_no_file_is_set_aside(filled):
+    (filled.folder / checkpoints.live(filled.store, RUN)[0].path).unlink()
+    with filled.store.transaction():
+        filled.store.execute("UPDATE checkpoints SET path = '/etc/passwd' WHERE step = 20")
+    assert repaired(filled)[-1] == "run a/S0: taken back to update 10; `rnnctl retry a/S0` makes it again"
+    assert queue.retry(filled.store) == [RUN]
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "line"),
+    [
+        ("studies", "name = '../x'", "study study-1: `rnnctl init STUDY` restores its text"),
+        ("studies", "name = 'a' || char(27) || 'b'", "study study-1: `rnnctl init STUDY` restores its text"),
+        ("labels", "label = '../x'", f"run {RUN}: called by its id; `rnnctl init STUDY` restores its label"),
+    ],
+)
+def test_a_name_that_is_not_allowed_is_set_aside(filled, table, change, line):
+    with filled.store.transaction():
+        filled.store.execute(f"UPDATE {table} SET {change} WHERE {CHANGES[table][1]}")
+    assert line in repaired(filled)
+    Store.open(filled.folder).close()
+    assert filled.job(RUN)["status"] == "done"
+
+
+def test_a_number_that_is_not_finite_is_set_aside(filled):
+    damage(filled.folder, "workers", "beat_at = 9e999", "true")
+    repaired(filled)
+    assert kept_aside(filled)[0][2]["beat_at"] == "inf"
 
 
 def test_damage_after_a_checkpoint_leaves_the_history_before_it(filled):
