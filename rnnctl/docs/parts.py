@@ -53,10 +53,23 @@ def families() -> str:
 
 def studies() -> str:
     """Return the table of the studies that come with rnnctl, with the first sentence of what each is about."""
-    from rnnctl.study.loading import load_study, packaged_studies
+    from rnnctl.study.packaged import indexed
 
     rows = []
+    for name, entry in indexed().items():
+        about = " ".join(entry.about.split()).split(". ")[0].rstrip(".") + "."
+        rows.append([code(name), str(entry.runs), about])
+    return table(["study", "runs", "about"], rows)
+
+
+def index_of_studies() -> str:
+    """Return the text of the index of the studies that come with rnnctl (see rnnctl.study.packaged)."""
+    from rnnctl.study.loading import load_study
+    from rnnctl.study.packaged import Entry, index_of, packaged_studies
+
+    entries = {}
     for name in packaged_studies():
         study = load_study(name)
-        rows.append([code(name), str(len(study.runs)), " ".join(study.about.split()).split(". ")[0].rstrip(".") + "."])
-    return table(["study", "runs", "about"], rows)
+        packages = {package for run in study.runs for package in run.spec.task.packages}
+        entries[name] = Entry(study.about, len(study.runs), tuple(sorted(packages)))
+    return index_of(entries)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rnnctl.study.errors import SpecError
-from rnnctl.study.loading import load_study, packaged_studies
+from rnnctl.study.packaged import indexed, packaged_studies
 
 if TYPE_CHECKING:
     from store import Store
@@ -23,16 +23,28 @@ class PackagedStudy:
 
 
 def packaged() -> list[PackagedStudy]:
-    """Return the packaged studies. One that cannot be read, because it needs an extra, says so in `about`."""
-    studies = []
-    for name, path in packaged_studies().items():
-        try:
-            study = load_study(name)
-        except SpecError as error:
-            studies.append(PackagedStudy(name, None, f"cannot be read here: {error}", str(path)))
-        else:
-            studies.append(PackagedStudy(name, len(study.runs), study.about, study.file))
-    return studies
+    """Return the packaged studies. One that cannot be read, because it needs an extra, says so in `about`.
+
+    They are listed from the index; a study is read only if its entry is missing, out of date or needs an extra.
+    """
+    entries = indexed()
+    return [
+        PackagedStudy(name, entries[name].runs, entries[name].about, str(path))
+        if name in entries
+        else _read(name, path)
+        for name, path in packaged_studies().items()
+    ]
+
+
+def _read(name: str, path: Path) -> PackagedStudy:
+    from rnnctl.study.errors import SpecError
+    from rnnctl.study.loading import load_study
+
+    try:
+        study = load_study(name)
+    except SpecError as error:
+        return PackagedStudy(name, None, f"cannot be read here: {error}", str(path))
+    return PackagedStudy(name, len(study.runs), study.about, study.file)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ lookup.py, slips.py          the key, the number or the list that was most likel
 values.py                    lists of values: ranges, random draws
 conditions.py                `exclude` and `when`
 expand.py, labels.py         the product of cases and axes, with labels and differences
-loading.py, replicates.py    a file as a whole, packaged studies, other seeds
+loading.py, replicates.py    a file as a whole, other seeds
+packaged.py                  the studies that come with rnnctl, and their index
 recipe.py                    `refine`: what becomes of the best configurations
 names.py                     the names that studies and cases can have
 """

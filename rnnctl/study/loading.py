@@ -1,4 +1,4 @@
-"""Read a study file, check it and expand it; find the studies that come with rnnctl.
+"""Read a study file, check it and expand it.
 
     study: temporal-order-ec          # required: letters, digits, - _ .
     about: What is claimed, by whom.
@@ -19,7 +19,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path as FilePath
 
 from rnnctl.section import Path
@@ -32,6 +31,7 @@ from rnnctl.study.labels import text
 from rnnctl.study.lookup import key_meant, reason_for_none
 from rnnctl.study.names import check_name
 from rnnctl.study.overlay import Overlay, Place, read_changes, read_key
+from rnnctl.study.packaged import packaged_studies
 from rnnctl.study.recipe import Recipe, read_recipe
 from rnnctl.study.replicates import with_seeds
 from rnnctl.study.schema import KEYS, Key, names_below, section_of_tag
@@ -163,12 +163,6 @@ def _text(path: str | FilePath) -> str:
         raise SpecError(f"cannot be read: {reason}", file=str(path)) from None
     except SpecError as error:
         raise error.at(file=str(path)) from None
-
-
-def packaged_studies() -> dict[str, FilePath]:
-    """Return the paths of the studies that come with rnnctl, by name."""
-    folder = FilePath(str(resources.files("rnnctl.studies")))
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem)}
 
 
 def read_study(

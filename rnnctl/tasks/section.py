@@ -82,6 +82,11 @@ class TaskSection(Section, ABC):
         return None
 
     @property
+    def packages(self) -> tuple[str, ...]:
+        """The Python packages that the task needs beyond those that rnnctl always needs."""
+        return ()
+
+    @property
     def data(self) -> tuple[str, str] | None:
         """Where the data lies that the task reads, and its hash; None for tasks that generate their data."""
         return None

@@ -132,6 +132,10 @@ class TextSection(TaskSection):
         return Sizes(self.window, symbols, symbols)
 
     @property
+    def packages(self) -> tuple[str, ...]:
+        return ("tokenizers",) if self.level == "bpe" else ()
+
+    @property
     def data(self) -> tuple[str, str]:
         return self.corpus, self.sha256 or ""
 

@@ -31,7 +31,10 @@ def loaded(code: str) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
-@pytest.mark.parametrize("code", ["import rnnctl", "import jobs", HELP])
+STUDIES = "import rnnctl.lab.studies\nassert all(study.runs for study in rnnctl.lab.studies.packaged())"
+
+
+@pytest.mark.parametrize("code", ["import rnnctl", "import jobs", HELP, STUDIES])
 def test_nothing_heavy_is_loaded_by(code):
     assert loaded(code) & HEAVY == set()
 

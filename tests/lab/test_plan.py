@@ -9,7 +9,7 @@ from rnnctl.lab.plan import plan
 from rnnctl.lab.records import plain
 from rnnctl.lab.studies import packaged
 from rnnctl.study.errors import SpecError
-from rnnctl.study.loading import packaged_studies
+from rnnctl.study.packaged import packaged_studies
 from tests.cards import RTX, pretend
 from tests.lab.studies import STUDY
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from rnnctl.study.errors import SpecError
-from rnnctl.study.loading import load_studies, load_study, packaged_studies
+from rnnctl.study.loading import load_studies, load_study
+from rnnctl.study.packaged import packaged_studies
 from rnnctl.words import nearest
 
 GOOD = "study: {name}\nbase: {{task: temporal_order}}\n"

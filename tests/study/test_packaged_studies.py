@@ -5,7 +5,8 @@ from functools import cache
 
 import pytest
 
-from rnnctl.study.loading import load_study, packaged_studies
+from rnnctl.study.loading import load_study
+from rnnctl.study.packaged import INDEX, indexed, packaged_studies
 
 
 @cache
@@ -53,6 +54,26 @@ def test_a_packaged_study_has_its_file_name_says_what_is_claimed_and_warns_of_no
     odd = {note for run in study.runs for note in run.spec.oddities}
     assert len(study.warnings) == len(odd) <= 2
     assert odd == set() or name.startswith("gated")
+
+
+@pytest.mark.parametrize("name", packaged_studies())
+def test_the_index_says_of_a_packaged_study_what_it_is(name):
+    study, entry = packaged(name), indexed().get(name)
+    assert entry is not None, "the index is out of date: run `python -m rnnctl.docs`"
+    assert (entry.about, entry.runs) == (study.about, len(study.runs))
+    assert set(entry.packages) == {package for run in study.runs for package in run.spec.task.packages}
+
+
+def test_an_entry_of_a_file_that_has_changed_does_not_count(tmp_path, monkeypatch):
+    for path in (INDEX, *packaged_studies().values()):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr("rnnctl.study.packaged.FOLDER", tmp_path)
+    with open(tmp_path / "quickstart.yaml", "a") as file:
+        file.write("# edited\n")
+    assert set(packaged_studies()) - set(indexed()) == {"quickstart"}
+    (tmp_path / "mine.yaml").write_text("study: mine\nbase: {task: xor}\nseeds: [1, 2]\n")
+    monkeypatch.setattr("rnnctl.study.packaged.INDEX", tmp_path / "none.json")
+    assert indexed() == {}
 
 
 def test_gated_exploration_has_the_432_configurations_of_its_author():
