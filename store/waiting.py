@@ -29,7 +29,8 @@ def tell_waits(tell: Callable[[str], object] | None) -> None:
 
 def is_busy(error: sqlite3.OperationalError) -> bool:
     """Return whether an error says that another connection holds a lock."""
-    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    code: int = getattr(error, "sqlite_errorcode", 0)  # an error of Python's own, about a text, has none
+    return code & 0xFF == sqlite3.SQLITE_BUSY
 
 
 class Waiting:
