@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-LONGEST_WAIT = 60.0  # seconds
+# Seconds. No run has to wait for longer, whatever the settings of the worker that made it wait. A longer wait comes
+# from a clock that was set back.
+LONGEST_WAIT = 60.0
+MEMORY_WAIT = 20.0  # seconds until a run that did not fit into the free memory is tried again
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,6 @@ class Settings:
     def alone_from(self) -> int:
         """The strikes with which a run is claimed alone: one more would end it."""
         return self.strike_limit - 1
-
-    @property
-    def longest_wait(self) -> float:
-        """The longest wait, in seconds, of a job with strikes that may still be claimed."""
-        return self.wait(self.strike_limit - 1)
 
     def wait(self, failures: int) -> float:
         """Return the seconds to wait after that many failures in a row: 0 after the first, then 2, 4, 8 ... units."""

@@ -22,7 +22,8 @@ and fields of its own:
 | notice | worker | line (for the user) |
 | failed | worker | run, error (traceback, or one line), status (queued, to be tried again, or failed) |
 | rescued | worker | run, from (worker id) |
-| quarantined | worker | run, from (worker id) |
+| quarantined | worker | run, and from (id of the worker that died) or error (one line: its rows are damaged) |
+| postponed | worker | run, error (one line: why it cannot be worked on now), seconds (until it is tried again) |
 | store_busy | worker, or `train` while it opens the store | error (one line); sent once, until the store is free |
 | draining | pool | |
 | crashed | pool | slot, pid, exit (negative: killed by that signal), tail (the end of its stderr) |
@@ -57,6 +58,7 @@ EVENTS = frozenset(
         "failed",
         "rescued",
         "quarantined",
+        "postponed",
         "store_busy",
         "draining",
         "crashed",

@@ -22,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Protocol, Self
 
-from jobs.config import Settings
+from jobs.config import LONGEST_WAIT, Settings
 from store import Busy, LeaseLost, Store, StoreError, aside, checkpoints, commits, extension, packs, queue, workers
 from store.checkpoints import Checkpoint, PassedOver
 from store.extension import Relative
@@ -83,8 +83,8 @@ class Ledger(Protocol):
 
         fair: how many workers, this one included, should get a share of the runs of that shape. A run that one more
         strike would end is claimed alone. shape: take a pack of this shape, without such runs. The leases last until
-        `now + settings.lease`. A run that has to wait for longer than `settings.longest_wait` is due: the clock was set
-        back. Raise Damaged, which names the run, if a row of one of them is damaged.
+        `now + settings.lease`. A run that has to wait for longer than LONGEST_WAIT is due: the clock was set back.
+        Raise Damaged, which names the run, if a row of one of them is damaged.
         """
         ...
 
@@ -164,6 +164,13 @@ class Ledger(Protocol):
         """Hand a run back: queued again, without a strike. Raise LeaseLost if it is no longer held."""
         ...
 
+    def postpone(self, claim: Holding, reason: str, now: float, wait: float) -> None:
+        """Hand a run back that cannot be worked on now: queued again, without a strike, to be claimed after the wait.
+
+        reason: one line, which is kept. wait: seconds, at most LONGEST_WAIT. Raise LeaseLost if it is no longer held.
+        """
+        ...
+
     def release_from(self, workers: Iterable[str], now: float) -> list[Holding]:
         """Hand back all runs of these workers and record that they ended; no strikes. Return what they held."""
         ...
@@ -219,14 +226,14 @@ class StoreLedger:
         self, worker: str, now: float, settings: Settings, max_pack: MaxPack, fair: int, shape: str | None = None
     ) -> list[Claim]:
         return queue.claim(
-            self._store, worker, now, settings.lease, max_pack, fair, settings.alone_from, shape, settings.longest_wait
+            self._store, worker, now, settings.lease, max_pack, fair, settings.alone_from, shape, LONGEST_WAIT
         )
 
     def quarantine(self, run_id: str, error: str, now: float) -> None:
         aside.quarantine(self._store, run_id, error, now)
 
     def due_shapes(self, now: float, settings: Settings, most: int) -> list[str]:
-        return packs.due_shapes(self._store, now, settings.alone_from, most, settings.longest_wait)
+        return packs.due_shapes(self._store, now, settings.alone_from, most, LONGEST_WAIT)
 
     def pending(self) -> bool:
         return queue.pending(self._store)
@@ -279,6 +286,9 @@ class StoreLedger:
 
     def release(self, claim: Holding, now: float) -> None:
         queue.release(self._store, claim, now)
+
+    def postpone(self, claim: Holding, reason: str, now: float, wait: float) -> None:
+        queue.postpone(self._store, claim, reason, now, wait)
 
     def release_from(self, workers: Iterable[str], now: float) -> list[Holding]:
         return queue.release_from(self._store, workers, now)

@@ -22,6 +22,13 @@ class OutOfMemory(Exception):
     """
 
 
+class FitsLater(Exception):
+    """Raised by `execute` if a run does not fit into the memory that is free now, and may fit later.
+
+    str() is one line that says what is needed and what there is.
+    """
+
+
 class NeverFits(Exception):
     """Raised by `execute` if a run needs more memory than its device has: it would fail each time.
 
@@ -32,7 +39,8 @@ class NeverFits(Exception):
 class PackFailed(Exception):
     """Raised by `execute`, from an error, if that error concerns only some runs of its session.
 
-    error: the exception, which may be OutOfMemory or NeverFits. run_ids: the runs that it concerns, all of one pack.
+    error: the exception, which may be OutOfMemory, FitsLater or NeverFits. run_ids: the runs that it concerns, all of
+    one pack.
     """
 
     def __init__(self, error: Exception, run_ids: Iterable[str]) -> None:

@@ -17,6 +17,7 @@ The policy of the queue stands here; its states, and the fence behind every chan
                                                shape are half as large
     it does so for one run beside other packs  likewise, and this worker's next sessions have half as many packs
     it does so for the only run                a strike, with its one line
+    it raises FitsLater                        its runs are postponed: released without a strike, to be tried again soon
     it raises NeverFits                        its runs fail at once, with its one line: they would fail each time
     it raises Damaged: the rows of one run     that run fails, and the others are released, without a strike
     it raises because the store fails          all runs are released, and the worker ends with that error
@@ -37,21 +38,22 @@ import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Literal
 
 from jobs import identity
-from jobs.config import Settings
+from jobs.config import MEMORY_WAIT, Settings
 from jobs.events import Emit, event
 from jobs.heartbeat import Heartbeat
 from jobs.holds import Holds
 from jobs.ledger import Ledger, MaxPack
 from jobs.patience import patiently
 from jobs.rescue import Rescuer, live_workers
-from jobs.session import NeverFits, OutOfMemory, PackFailed, Session
+from jobs.room import More, PackLimit, Room, packs_of
+from jobs.session import FitsLater, NeverFits, OutOfMemory, PackFailed, Session
 from store import Busy, Conflict, Damaged, LeaseLost, StoreError
 from store.queue import Claim
 from store.workers import WorkerRecord
@@ -65,8 +67,6 @@ MOST_SHAPES = 1024
 GLANCE = 0.1  # seconds after which an idle worker looks whether all runs have ended
 
 Execute = Callable[[Session], None]
-PackLimit = Callable[[str, Sequence[Claim]], int]
-More = Callable[[Sequence[Claim]], bool]
 Turn = Literal["worked", "idle", "empty"]
 
 
@@ -133,18 +133,15 @@ class Worker:
         self._ledger = ledger
         self._execute = execute
         self._settings = settings
-        self._max_pack = max_pack
         self._environment = environment
         self._device = device
         self._events = events
         self._stop = stop
         self._abandon = abandon
         self._peers = peers
-        self._more = more
         self._clock = clock
         self._rescuer = Rescuer(settings, self._say)
-        self._fitting: dict[str, int] = {}  # shape -> how many runs of it may fit into memory, where more did not
-        self._packs_fitting: int | None = None  # how many packs may fit into memory; None until they did not
+        self._room = Room(max_pack, more)
         self._beat_at = 0.0
         self._busy_told = False
         self._connection = ExitStack()
@@ -237,7 +234,7 @@ class Worker:
             if error.run_id is None:
                 raise
             self._ledger.quarantine(error.run_id, str(error), now)
-            self._say("failed", run=error.run_id, error=str(error), status="quarantined")
+            self._say("quarantined", run=error.run_id, error=str(error))
             return "worked"
         if claims:
             self._work(claims, now)
@@ -254,8 +251,8 @@ class Worker:
     def _claim(self, now: float) -> list[Claim]:
         """Claim a pack, and further packs if there is room."""
         fair = self._workers_wanting_runs(now)
-        claims = self._ledger.claim(self.id, now, self._settings, lambda shape: self._most(shape, []), fair)
-        if claims and claims[0].strikes < self._settings.alone_from and self._has_room(claims):
+        claims = self._ledger.claim(self.id, now, self._settings, lambda shape: self._room.most(shape, []), fair)
+        if claims and claims[0].strikes < self._settings.alone_from and self._room.has_room(claims):
             # The runs that are claimed already must be executed; if the store fails, their commits will show it.
             with suppress(StoreError):
                 self._claim_further_packs(claims, now, fair)
@@ -267,24 +264,13 @@ class Worker:
         others = [shape for shape in due if shape != claims[0].shape]
         share = -(-(1 + len(others)) // fair)
         for shape in others:
-            if _packs(claims) == share or not self._has_room(claims):
+            if packs_of(claims) == share or not self._room.has_room(claims):
                 return
-            most = self._most(shape, claims)
+            most = self._room.most(shape, claims)
             if most == 0:
                 return
             # No runs come if other workers have taken them meanwhile.
             claims += self._ledger.claim(self.id, now, self._settings, _always(most), fair, shape)
-
-    def _most(self, shape: str, claims: Sequence[Claim]) -> int:
-        """Return how many runs of a shape may be in a pack beside these runs."""
-        most = self._max_pack(shape, claims)
-        return min(most, self._fitting.get(shape, most))
-
-    def _has_room(self, claims: Sequence[Claim]) -> bool:
-        """Return whether another pack may be executed beside these runs."""
-        if self._packs_fitting is not None and _packs(claims) >= self._packs_fitting:
-            return False
-        return self._more(claims)
 
     def _workers_wanting_runs(self, now: float) -> int:
         """Return how many workers, this one included, may want runs now: those that hold none, and those still to come.
@@ -325,19 +311,10 @@ class Worker:
         for run_id, reason in holds.newly_lost():
             self._say("lease_lost", run=run_id, reason=reason)
         if failure is not None and isinstance(failure.error, OutOfMemory):
-            self._take_less(claims, failure)
+            concerned = [claim for claim in claims if claim.run_id in failure.run_ids]
+            if (less := self._room.take_less(claims, concerned)) is not None:
+                self._say("out_of_memory", **vars(less), error=str(failure.error))
         self._settle(session, holds, failure)
-
-    def _take_less(self, claims: Sequence[Claim], failure: _Failure) -> None:
-        """From now on, take fewer runs of the shape that did not fit, or fewer packs; unless it was the only run."""
-        error, packs = str(failure.error), _packs(claims)
-        concerned = [claim for claim in claims if claim.run_id in failure.run_ids]
-        if len(concerned) > 1 and _packs(concerned) == 1:
-            self._fitting[concerned[0].shape] = most = len(concerned) // 2
-            self._say("out_of_memory", unit="runs", size=len(concerned), most=most, error=error)
-        elif packs > 1:
-            self._packs_fitting = most = packs // 2
-            self._say("out_of_memory", unit="packs", size=packs, most=most, error=error)
 
     def _settle(self, session: Session, holds: Holds, failure: _Failure | None) -> None:
         """Let go of every run that is not finished, in the way that the module's table says.
@@ -377,6 +354,8 @@ class Worker:
                 self._release(claim)
             else:
                 self._fail(claim, str(failure.error))
+        elif failure is not None and isinstance(failure.error, FitsLater):
+            self._postpone(claim, str(failure.error))
         elif failure is not None and isinstance(failure.error, NeverFits | Damaged):
             self._fail(claim, str(failure.error), replace(self._settings, strike_limit=1))
         elif failure is not None:
@@ -390,6 +369,11 @@ class Worker:
         with suppress(LeaseLost):
             self._ledger.release(claim, self._clock())
             self._say("released", run=claim.run_id)
+
+    def _postpone(self, claim: Claim, reason: str) -> None:
+        with suppress(LeaseLost):
+            self._ledger.postpone(claim, reason, self._clock(), MEMORY_WAIT)
+            self._say("postponed", run=claim.run_id, error=reason, seconds=MEMORY_WAIT)
 
     def _fail(self, claim: Claim, error: str, settings: Settings | None = None) -> None:
         try:
@@ -405,8 +389,3 @@ class Worker:
 def _always(most: int) -> MaxPack:
     """Return a limit that is the same for all shapes."""
     return lambda shape: most
-
-
-def _packs(claims: Sequence[Claim]) -> int:
-    """Return how many packs these runs are."""
-    return len({claim.shape for claim in claims})

@@ -3,6 +3,7 @@
     queued                         -> running      claim          a worker takes it, as a new attempt
     running                        -> done         commits.commit with an outcome
     running                        -> queued       release        handed back: no strike
+    running                        -> queued       postpone       it cannot be worked on now: no strike, but a wait
     running                        -> queued       release_from   its worker was ended on purpose: no strike
     running                        -> queued       fail, rescue   a strike, below the limit
     running                        -> failed       fail           an exception was the last strike
@@ -229,6 +230,15 @@ def release(store: Store, held: Holding, now: float) -> None:
     """Put a run back into the queue without a strike, after a drain. Raises LeaseLost."""
     with store.transaction():
         _end_without_result(store, held, "released", None, now)
+
+
+def postpone(store: Store, held: Holding, reason: str, now: float, wait: float) -> None:
+    """Put a run back into the queue without a strike, to be claimed after `wait` seconds. Raises LeaseLost.
+
+    reason: why it cannot be worked on now, which is kept.
+    """
+    with store.transaction():
+        _end_without_result(store, held, "released", reason, now, not_before=now + wait)
 
 
 def release_from(store: Store, workers: Iterable[str], now: float) -> list[Holding]:

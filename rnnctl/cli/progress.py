@@ -58,6 +58,7 @@ class Progress:
         self.packs: dict[str, list[str]] = {}
         self.marks: list[tuple[float, int]] = []
         self.notices: set[str] = set()
+        self.postponed: set[str] = set()  # runs
         self.looked_at = 0.0
         self.waiting_runs = self.waiting_updates = 0  # in the queue
         self.waiting_told = False  # that the store is busy, since the last claim
@@ -195,7 +196,16 @@ class Progress:
         self.view.line(f"rescued {self._name(event)} from a dead worker")
 
     def _on_quarantined(self, event: Event) -> None:
-        self.view.line(f"quarantined {self._name(event)}: its workers keep dying; see rnnctl show {event['run']}")
+        why = event.get("error") or "its workers keep dying"
+        self.view.line(f"quarantined {self._name(event)}: {why}; see rnnctl show {event['run']}")
+
+    def _on_postponed(self, event: Event) -> None:
+        if event["run"] not in self.postponed:  # it may not fit for a long time
+            self.postponed.add(event["run"])
+            self.view.line(
+                f"waiting {self._name(event)}: {event['error']} (tried again every {event['seconds']:.0f} s)"
+            )
+        self._let_go(event["run"])
 
     def _on_lease_lost(self, event: Event) -> None:
         self.view.line(f"lost {self._name(event)}: {event['reason']}")

@@ -98,8 +98,8 @@ def _rendered(now: Status) -> list[str]:
         lines += ["", *_listed(columns, [_running(run) for run in now.running]), "", _time_left(now)]
     if now.waiting_to_be_tried_again:
         waiting = now.waiting_to_be_tried_again
-        cells = [[run.label, run.run, run.strikes, duration(max(0, run.seconds))] for run in waiting]
-        lines += ["", *_listed(["waiting to be tried again", "run", "strikes", "in"], cells)]
+        cells = [[run.label, run.run, run.strikes, duration(max(0, run.seconds)), run.error or "-"] for run in waiting]
+        lines += ["", *_listed(["waiting to be tried again", "run", "strikes", "in", "error"], cells)]
     if now.wrong:
         cells = [[run.label, run.run, run.status, run.error or "-"] for run in now.wrong]
         lines += ["", *_listed(["wrong", "run", "status", "error"], cells)]

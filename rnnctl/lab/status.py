@@ -51,6 +51,7 @@ class WaitingRun:
     run: str
     label: str
     strikes: int
+    error: str | None  # why it is not running: the headline of its last error
     seconds: float = named("in")
 
 
@@ -103,7 +104,7 @@ def status(store: Store, now: float, hidden: bool = False) -> Status:
         workers=_workers(store, now),
         running=[_running(row, now) for row in running],
         waiting_to_be_tried_again=[
-            WaitingRun(row.run_id, _name(row), row.strikes, row.not_before - now) for row in waiting
+            WaitingRun(row.run_id, _name(row), row.strikes, _headline(row), row.not_before - now) for row in waiting
         ],
         wrong=_wrong(sorted(ended, key=lambda row: row.status)),
     )
@@ -145,7 +146,11 @@ def _running(row: RunRow, now: float) -> RunningRun:
 
 
 def _wrong(rows: Sequence[RunRow]) -> list[WrongRun]:
-    return [WrongRun(row.run_id, _name(row), row.status, headline(row.error) if row.error else None) for row in rows]
+    return [WrongRun(row.run_id, _name(row), row.status, _headline(row)) for row in rows]
+
+
+def _headline(row: RunRow) -> str | None:
+    return headline(row.error) if row.error else None
 
 
 def _rate(store: Store, row: RunRow) -> float:

@@ -122,7 +122,7 @@ class _Watch:
     def take(self, event: Event) -> None:
         if event["event"] == "claimed":
             self.runs.update(run["run"] for run in event["runs"])
-        elif event["event"] == "failed":  # also a damaged run that could not be claimed
+        elif event["event"] in ("failed", "quarantined"):  # a damaged run is never claimed
             self.runs.add(event["run"])
         elif event["event"] == "worker_ended":
             self.drained |= event["reason"] == "drained"

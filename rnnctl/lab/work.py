@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from jobs.child import CannotWork, abandon
 from jobs.events import Emit, event
 from jobs.ledger import StoreLedger
-from jobs.session import NeverFits, OutOfMemory, PackFailed, Session
+from jobs.session import FitsLater, NeverFits, OutOfMemory, PackFailed, Session
 from jobs.worker import Worker
 from rnnctl import devices
 from rnnctl.determinism import bit_environment, kernel_compiler, settle_torch
@@ -29,7 +29,7 @@ from rnnctl.study.run import RunSpec
 from rnnctl.training.loop import Cadence, PackError, make_pack, train_packs
 from rnnctl.training.memory import needs, shortage
 from rnnctl.training.packing import has_room, most_in_a_pack
-from rnnctl.training.too_large import room_on, too_large
+from rnnctl.training.too_large import may_not_fit, room_on, too_large
 from store.queue import Claim
 
 
@@ -39,16 +39,19 @@ def execute(session: Session, *, device: str, cadence: Cadence, peers: int = 1) 
     peers: how many workers share the cores of this machine, this one included.
 
     Raise PackFailed if the runs of a pack cannot be trained. Its error is NeverFits if one of them needs more memory
-    than the device has, and OutOfMemory if they need more than is free, or if memory runs out while they train. End the
-    process if a card does not answer any more.
+    than the device has, FitsLater if a single run needs more than is free now, and OutOfMemory if several do, or if
+    memory runs out while they train. End the process if a card does not answer any more.
     """
     groups = _groups(session.claims)
     for specs in groups.values():
         one = next(iter(specs.values()))
-        if (problem := too_large(one, room_on(device))) is not None:
+        room = room_on(device)
+        if (problem := too_large(one, room)) is not None:
             raise PackFailed(NeverFits(problem.message), specs)
+        if (warning := may_not_fit(one, room)) is not None:
+            session.emit("notice", line=warning)
         if (reason := shortage(one, len(specs), device)) is not None:
-            raise PackFailed(OutOfMemory(reason), specs)
+            raise PackFailed(FitsLater(reason) if len(specs) == 1 else OutOfMemory(reason), specs)
     try:
         # Each pack of each worker has its share of the cores.
         factory = partial(make_pack, peers=peers * len(groups))

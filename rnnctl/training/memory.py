@@ -31,6 +31,10 @@ DRAWN_SYMBOL_BYTES, DRAWN_REAL_BYTES = 1, 4  # as tasks draw them
 # not count: temporary results, the validation set, each worker's CUDA context, and fragments.
 SHARE = 0.75
 
+# What runs of each cell and task took on a CPU was estimated at these multiples of it, which a slow test holds. So a
+# run may fit whose estimate is too large by the second.
+ESTIMATED_LEAST, ESTIMATED_MOST = 0.8, 1.5
+
 VALIDATED = 2**24  # numbers that the buffers of a validation hold for one run, at most
 
 
@@ -218,7 +222,8 @@ def shortage(spec: RunSpec, runs: int, device: str) -> str | None:
     if is_card(device):
         return None if bytes_of_run(spec) <= free_bytes(device) else f"a run {needs(spec, device)}"
     need, available = bytes_on_cpu(spec, runs), available_bytes()
-    if need <= available:
+    # A single run is tried if it may fit: there is no smaller pack.
+    if need <= (available if runs > 1 else available * ESTIMATED_MOST):
         return None
     who = "a run needs" if runs == 1 else f"{runs} runs need"
     return f"{who} about {size(need)} of memory, and {size(available)} is available; use fewer workers, or try later"

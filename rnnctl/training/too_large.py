@@ -12,7 +12,7 @@ from rnnctl.devices import card, cards, has_driver, is_card
 from rnnctl.section import PLACE, Path, Section, marks_of
 from rnnctl.study.explain import Problem, Refuse
 from rnnctl.study.run import RunSpec
-from rnnctl.training.memory import bytes_of_run, bytes_of_validation_set, bytes_on_cpu
+from rnnctl.training.memory import ESTIMATED_MOST, bytes_of_run, bytes_of_validation_set, bytes_on_cpu
 from rnnctl.words import size
 
 Estimate = Callable[[RunSpec], int]
@@ -62,9 +62,9 @@ class Choice(NamedTuple):
 
 
 def too_large(spec: RunSpec, room: Room) -> Problem | None:
-    """Return what makes a run too large for a room, None if it fits."""
+    """Return what makes a run too large for a room, None if it fits, or may fit: an estimate can be too high."""
     need = room.estimate(spec)
-    if need <= room.bytes:
+    if need <= room.bytes * ESTIMATED_MOST:
         return None
     choice = _to_blame(spec, room.estimate)
     value = f"{choice.value:,}" if isinstance(choice.value, int) else choice.value
@@ -73,6 +73,17 @@ def too_large(spec: RunSpec, room: Room) -> Problem | None:
         f"and {room.owner} has {size(room.bytes)}"
     )
     return Problem(choice.path, message, mentions=(choice.path,))
+
+
+def may_not_fit(spec: RunSpec, room: Room) -> str | None:
+    """Return a warning, in one line, if the estimate of a run is larger than a room that it may fit into.
+
+    Return None for other runs.
+    """
+    need = room.estimate(spec)
+    if not room.bytes < need <= room.bytes * ESTIMATED_MOST:
+        return None
+    return f"a run takes about {size(need)} of memory, and {room.owner} has {size(room.bytes)}: it may not fit"
 
 
 def refuse_here() -> Refuse:
@@ -86,7 +97,7 @@ def refuse_here() -> Refuse:
         problem = too_large(spec, room)
         if problem is not None and has_driver():
             need = bytes_on_card(spec)
-            if any(need <= each.memory_bytes for each in cards()):
+            if any(need <= each.memory_bytes * ESTIMATED_MOST for each in cards()):
                 return None
         return problem
 

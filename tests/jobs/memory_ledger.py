@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from jobs.config import LONGEST_WAIT
 from jobs.ledger import ResumePoint
 from store import Conflict, LeaseLost
 from store.checkpoints import Checkpoint, PassedOver
@@ -107,7 +108,7 @@ class MemoryLedger:
 
     def _due(self, now, settings):
         queued = [job for job in self.jobs.values() if job.status == "queued"]
-        return [job for job in queued if not now < job.not_before <= now + settings.longest_wait]
+        return [job for job in queued if not now < job.not_before <= now + LONGEST_WAIT]
 
     def _start_attempt(self, job, worker, now, lease):
         job.status, job.attempt, job.worker = "running", job.attempt + 1, worker
@@ -208,6 +209,12 @@ class MemoryLedger:
     def release(self, claim, now):
         with self._turn():
             self._end_attempt(self._held(claim), "released", "queued")
+
+    def postpone(self, claim, reason, now, wait):
+        with self._turn():
+            job = self._held(claim)
+            job.error, job.not_before = reason, now + wait
+            self._end_attempt(job, "released", "queued")
 
     def release_from(self, workers, now):
         with self._turn():

@@ -11,7 +11,7 @@ import pytest
 
 import jobs
 from jobs import identity
-from jobs.config import Settings
+from jobs.config import LONGEST_WAIT, Settings
 from jobs.ledger import StoreLedger
 from store import Conflict, LeaseLost, Store, queries, queue
 from store.workers import WorkerRecord
@@ -334,12 +334,24 @@ def test_a_wait_longer_than_any_comes_from_a_clock_that_was_set_back(opened):
     ledger, _ = opened(run_record("one", "a"))
     settings = Settings(strike_limit=4, backoff=5.0)
     for _ in range(2):
-        ledger.fail(claim(ledger, now=0.0)[0], "error", 0.0, settings)  # to wait until 10, and 20 is the longest wait
-    assert settings.longest_wait == 20.0
-    for now, due in ((9.0, False), (-10.0, False), (-10.1, True), (-3600.0, True)):
+        ledger.fail(claim(ledger, now=0.0)[0], "error", 0.0, settings)  # to wait until 10
+    # Its own settings would never make it wait for more than 20; those of another worker may.
+    for now, due in ((9.0, False), (10.0 - LONGEST_WAIT, False), (9.9 - LONGEST_WAIT, True), (-3600.0, True)):
         assert ledger.due_shapes(now, settings, 8) == (["a"] if due else [])
     assert ledger.claim("w", -5.0, settings, lambda shape: 1, 1, "a") == []
     assert [held.run_id for held in ledger.claim("w", -3600.0, settings, lambda shape: 1, 1)] == ["one"]
+
+
+def test_a_run_that_is_postponed_waits_without_a_strike_and_says_why(opened):
+    ledger, user = opened(run_record("one"))
+    [held] = claim(ledger, now=0.0)
+    ledger.postpone(held, "no room", 5.0, 20.0)
+    assert user.job("one") == ("queued", 0, 0, ["released"])
+    assert claim(ledger, now=24.0) == []
+    [again] = claim(ledger, now=25.0)
+    with pytest.raises(LeaseLost):
+        ledger.postpone(held, "no room", 26.0, 20.0)
+    ledger.release(again, 26.0)
 
 
 @pytest.mark.parametrize("back", [3600.0, 3.2e8])

@@ -60,7 +60,7 @@ def test_packs_of_other_shapes_are_added_while_there_is_room(bench, ledger_of):
 def test_the_limit_of_a_pack_knows_the_runs_before_it(bench, ledger_of):
     ledger_of(*records(a=2, b=4, c=4))
     with bench.worker(more=up_to(3)) as worker:
-        worker._max_pack = lambda shape, claims: 5 - len(claims)
+        worker._room._max_pack = lambda shape, claims: 5 - len(claims)
         worker.run_once(bench.now)
         worker.run_once(bench.now)
     assert claimed(bench) == [["a0", "a1", "b0", "b1", "b2"], ["b3", "c0", "c1", "c2", "c3"]]
@@ -69,7 +69,7 @@ def test_the_limit_of_a_pack_knows_the_runs_before_it(bench, ledger_of):
 def test_no_pack_is_added_where_none_of_its_runs_fits(bench, ledger_of):
     ledger_of(*records(a=1, b=1))
     with bench.worker(more=up_to(3)) as worker:
-        worker._max_pack = lambda shape, claims: 0 if claims else 1
+        worker._room._max_pack = lambda shape, claims: 0 if claims else 1
         worker.run_once(bench.now)
     assert claimed(bench) == [["a0"]]
 

@@ -1,6 +1,7 @@
 """A worker whose packs do not fit into memory."""
 
-from jobs.session import OutOfMemory
+from jobs.config import MEMORY_WAIT
+from jobs.session import FitsLater, OutOfMemory
 from tests.jobs import toy
 from tests.jobs.toy import add_runs, assert_finished_once, run_record, write_nothing
 
@@ -61,6 +62,27 @@ def test_a_run_that_does_not_fit_alone_fails_in_one_line_and_the_others_go_on(be
     assert [event["status"] for event in bench.heard("failed")] == ["queued", "queued", "failed"]
     assert bench.heard("out_of_memory") == []
     assert_finished_once(bench.workspace, good)
+
+
+def test_a_run_that_does_not_fit_now_waits_without_a_strike(bench):
+    add_runs(bench.workspace, run_record("big"), run_record("good", "b"))
+    short = [True]
+
+    def execute(session):
+        if session.claims[0].run_id == "big" and short:
+            short.pop()
+            raise FitsLater("a run needs 3 GiB, and 1 GiB is available")
+        room_for(1, [])(session)
+
+    with bench.worker(execute) as worker:
+        worker.run_once(bench.now)
+        run = bench.run("big")
+        assert (run.status, run.strikes, run.not_before) == ("queued", 0, bench.now + MEMORY_WAIT)
+        assert run.error == "a run needs 3 GiB, and 1 GiB is available"
+        (postponed,) = bench.heard("postponed")
+        assert (postponed["run"], postponed["error"]) == ("big", run.error)
+        bench.finish(worker)
+    assert_finished_once(bench.workspace, run_record("big"), run_record("good", "b"))
 
 
 def test_what_was_finished_before_memory_ran_out_stays_finished(bench):

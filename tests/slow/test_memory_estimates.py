@@ -15,10 +15,9 @@ from rnnctl.cells.catalogue import CELLS
 from rnnctl.determinism import worker_environment
 from rnnctl.study.run import RunSpec
 from rnnctl.tasks.catalogue import TASKS
-from rnnctl.training.memory import bytes_on_cpu
+from rnnctl.training.memory import ESTIMATED_LEAST, ESTIMATED_MOST, bytes_on_cpu
 
 ROOT = Path(__file__).parents[2]
-LEAST, MOST = 0.6, 1.7  # of the estimate, as a multiple of the peak
 
 
 def run(task: dict[str, Any], model: dict[str, Any], **sizes: dict[str, Any]) -> dict[str, Any]:
@@ -68,4 +67,4 @@ def test_the_estimate_is_near_what_each_run_takes(figure):
         estimate = bytes_on_cpu(RunSpec.model_validate(settings))
         ratios[name] = estimate / peak
         figure(f"{name}:", f"{peak / 2**20:.0f} MiB, estimated {ratios[name]:.2f} of it")
-    assert {name: ratio for name, ratio in ratios.items() if not LEAST <= ratio <= MOST} == {}
+    assert {name: ratio for name, ratio in ratios.items() if not ESTIMATED_LEAST <= ratio <= ESTIMATED_MOST} == {}
