@@ -32,6 +32,8 @@ SUFFIX = ".kernel"
 SUM_BYTES = hashlib.sha256().digest_size
 PROBE_BYTES = 2**20  # larger than any kernel: a full disk may have room for an empty file
 OLD_SECONDS = 3600.0  # age at which an unfinished file is taken for that of a killed process
+DAY = 86400.0  # seconds
+UNUSED_SECONDS = 30 * DAY  # after which a kernel is removed: it is probably one of older sources
 
 Kernel = TypeVar("Kernel")
 Tell = Callable[[str], object]
@@ -81,7 +83,9 @@ class KernelFiles:
             if not place.readable:
                 continue
             try:
-                return restored(read(path))
+                kernel = restored(read(path))
+                _mark_as_used(path)
+                return kernel
             except FileNotFoundError:
                 continue
             except (OSError, ValueError) as error:
@@ -208,12 +212,23 @@ def _refusal(folder: Path) -> str | None:
     return None
 
 
+def _mark_as_used(path: Path) -> None:
+    """Let the time of a file say that it is in use, to a day."""
+    with suppress(OSError):
+        if time.time() - path.stat().st_mtime > DAY:
+            os.utime(path)
+
+
 def _sweep(folder: Path) -> None:
-    """Remove what processes that were killed have left unfinished."""
-    for path in folder.glob(f"*{UNFINISHED}"):
-        with suppress(OSError):
-            if time.time() - path.stat().st_mtime > OLD_SECONDS:
-                path.unlink()
+    """Remove what processes that were killed have left unfinished, and kernels that nobody has used for long.
+
+    A process that wants a kernel just then compiles it again.
+    """
+    for ending, age in ((UNFINISHED, OLD_SECONDS), (SUFFIX, UNUSED_SECONDS)):
+        for path in folder.glob(f"*{ending}"):
+            with suppress(OSError):
+                if time.time() - path.stat().st_mtime > age:
+                    path.unlink()
 
 
 def _described(place: Place) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from rnnctl.kernels import compiled
-from rnnctl.kernels.files import OLD_SECONDS, KernelFiles, Place, places, read
+from rnnctl.kernels.files import OLD_SECONDS, UNUSED_SECONDS, KernelFiles, Place, places, read
 from tests.cli.command_line import environment
 
 NUMBERS = np.arange(5, dtype=np.float32)
@@ -122,6 +122,21 @@ def test_a_file_that_is_whole_but_no_kernel_is_told_and_replaced(tmp_path, use, 
     assert not as_new_process()
     assert lines[0].endswith("UnpicklingError: invalid load key, 'n'.")
     assert as_new_process()
+
+
+def test_a_kernel_that_nobody_has_used_for_long_is_removed(tmp_path, monkeypatch):
+    monkeypatch.setenv("RNNCTL_CACHE", str(tmp_path))
+    (place,) = places()
+    files = KernelFiles([place])
+    for name, age in (("new", 0.0), ("used", 0.9), ("unused", 1.1)):
+        files.save(f"{name}.kernel", b"code")
+        os.utime(place.folder / f"{name}.kernel", (0, time.time() - age * UNUSED_SECONDS))
+    assert files.load("used.kernel", bytes) == b"code"  # which is remembered
+    os.utime(place.folder / "new.kernel", (0, time.time() - 1.1 * UNUSED_SECONDS))
+    places()
+    assert only_file(place.folder).name == "used.kernel"
+    assert time.time() - only_file(place.folder).stat().st_mtime < OLD_SECONDS
+    assert files.load("unused.kernel", bytes) is None
 
 
 def test_a_folder_that_cannot_be_read_costs_time_only(tmp_path, use, lines):
