@@ -8,7 +8,7 @@ from plots.data import ENDS, Histogram, Point, Series, Trace
 from plots.distribution import distance_histogram, gradient_histogram
 from plots.images import distance_image, gradient_histogram_image, gradient_image
 from plots.panels import first_of_each
-from plots.scatter import hyperparameters
+from plots.scatter import Scatter, hyperparameters
 from plots.through_time import gradient_through_time, saturation_through_time
 from plots.training import Curves, curves, saturation, spectral
 
@@ -17,6 +17,7 @@ __all__ = [
     "Curves",
     "Histogram",
     "Point",
+    "Scatter",
     "Series",
     "Trace",
     "curves",

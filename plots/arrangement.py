@@ -52,6 +52,7 @@ class Entry(Generic[RecordT]):
     record: RecordT
     row: int  # index of the check in the record
     look: style.Look  # color, linestyle, label
+    points: style.Look = field(default_factory=dict)  # the marker of its group, where lines alone do not tell groups
 
     @property
     def update(self) -> float:
@@ -133,7 +134,8 @@ def _overlaid(
     figure: str, title: str, runs: list[list[RecordT]], selection: Selection, note: str
 ) -> Arrangement[RecordT]:
     groups = [run[0].group for run in runs]
-    looks = style.shared_looks(groups, selection.groups)
+    looks = style.looks(groups, selection.groups)
+    marked = style.need_markers(looks.values())
     quantities = list(dict.fromkeys(record.quantity for run in runs for record in run))
     updates = list(dict.fromkeys([np.inf] if selection.at is None else selection.at))
     shown = []
@@ -141,9 +143,10 @@ def _overlaid(
         for update in updates:
             entries = []
             for record in (record for run in runs for record in run if record.quantity == quantity):
-                colour, dash = looks[record.group]
-                look: style.Look = {"color": colour, "linestyle": dash, "label": record.label}
-                entries.append(Entry(record, nearest_check(figure, record.updates, update), look))
+                group = looks[record.group]
+                look: style.Look = {"color": group.colour, "linestyle": group.dash, "label": record.label}
+                points = style.point_marker(group) if marked else {}
+                entries.append(Entry(record, nearest_check(figure, record.updates, update), look, points))
             words = [quantity, _when(update, {entry.update for entry in entries})]
             shown.append((", ".join(word for word in words if word), entries))
     if len(updates) > 1 and len(quantities) > 1:

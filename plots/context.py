@@ -47,13 +47,14 @@ def by_context(
     *,
     floors: Sequence[marks.Level] = (),
     unit: str = "nats",
+    groups: Sequence[str] = (),
     title: str = "",
     note: str = "",
 ) -> Figure:
     """Draw the loss of each run, left against context length on a logarithmic axis from 0, right with each state.
 
     Replicates share colour and line style, bars are standard errors, floors are drawn across both panels. unit: of all
-    losses and floors.
+    losses and floors. groups: all groups of the study, so that a group looks the same in every figure.
     """
     if not runs:
         return style.text_figure(title, "No run was probed.")
@@ -62,13 +63,13 @@ def by_context(
     style.set_up_axes(left, xlabel="context length (symbols before the current one)", ylabel=f"loss ({unit})")
     style.set_up_axes(right, grid="y")
     states = list(dict.fromkeys(name for run in runs for name in run.states))
-    groups = [run.group for run in runs]
-    looks = style.looks(groups)
+    shown_groups = [run.group for run in runs]
+    looks = style.looks(shown_groups, groups)
     for i, run in enumerate(runs):
-        colour, dash = looks[run.group]
-        look: style.Look = {"color": colour, "linewidth": 1.6, "elinewidth": 1.0, "alpha": 0.9, "zorder": 2.5}
-        look |= {**_marker((colour, dash)), "label": run.label}
-        _points(left, run.contexts, run.losses, run.errors, look | {"linestyle": dash}, "run")
+        group = looks[run.group]
+        look: style.Look = {"color": group.colour, "linewidth": 1.6, "elinewidth": 1.0, "alpha": 0.9, "zorder": 2.5}
+        look |= {**style.point_marker(group), "label": run.label}
+        _points(left, run.contexts, run.losses, run.errors, look | {"linestyle": group.dash}, "run")
         # Side by side, because the points of equal runs would cover each other.
         places = np.array([states.index(name) for name in run.states]) + 0.5 * ((i + 0.5) / len(runs) - 0.5)
         losses, errors = np.array(list(run.states.values()), dtype=float).reshape(-1, 2).T
@@ -81,17 +82,8 @@ def by_context(
     left.autoscale_view(scalex=False)
     for axes in (left, right):
         marks.draw_levels(axes, floors, named=axes is right)
-    keys = style.group_keys(looks, groups)
-    for key, group_look in zip(keys, looks.values(), strict=True):
-        key.set(**_marker(group_look))
-    style.footer(figure, keys, [note])
+    style.footer(figure, style.group_keys(looks, shown_groups, points=True), [note])
     return figure
-
-
-def _marker(look: style.GroupLook) -> style.Look:
-    """Return the marker of a group, hollow if its lines are dashed: points without lines show no dashes."""
-    colour, dash = look
-    return {"marker": "o", "markersize": 4, "markerfacecolor": colour if dash == style.DASHES[0] else "white"}
 
 
 def _points(axes: Axes, x: np.ndarray, y: np.ndarray, errors: np.ndarray, look: style.Look, gid: str) -> None:

@@ -194,6 +194,11 @@ def _outline(axes: Axes, entry: Entry[Histogram]) -> None:
         first, last = occupied[0], occupied[-1] + 1
         edges = entry.record.edges[first : last + 1]
         axes.stairs(shares[first:last], edges, linewidth=1.5, gid="check", **entry.look)
+        if entry.points:
+            every = max(1, (last - first) // 6)
+            middles = (edges[1:] + edges[:-1]) / 2
+            look: style.Look = {"linestyle": "none", "color": entry.look["color"], "gid": "points"}
+            axes.plot(middles[::every], shares[first:last][::every], **look, **entry.points)
 
 
 def _separate_bars(axes: Axes, entry: Entry[Histogram], start: float, width: float, frame: _Frame) -> None:

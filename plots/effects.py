@@ -105,8 +105,9 @@ def _means(
     axes: Axes, rows: Sequence[tuple[float, Effect]], xlabel: str, floor: float | None, floor_label: str
 ) -> list[Line2D]:
     style.set_up_axes(axes, title="mean at each value", xlabel=xlabel, grid="x")
-    bar: style.Look = {"color": style.HUES[0], "linewidth": 1.4, "zorder": 2.2}
-    dot: style.Look = {"color": style.HUES[0], "marker": "o", "markersize": 4.5, "linestyle": "none", "zorder": 2.5}
+    # Not in colours of configurations: a mean is over several of them.
+    bar: style.Look = {"color": style.MUTED, "linewidth": 1.4, "zorder": 2.2}
+    dot: style.Look = {"color": style.INK, "marker": "o", "markersize": 4.5, "linestyle": "none", "zorder": 2.5}
     for place, effect in rows:
         if effect.error is not None:
             ends = [effect.mean - effect.error, effect.mean + effect.error]
@@ -133,7 +134,7 @@ def _means(
 def _bars(axes: Axes, importance: Importance, middles: Sequence[float]) -> None:
     style.set_up_axes(axes, title=importance.title, xlabel=importance.xlabel, grid="x")
     sizes = list(importance.sizes)[: len(middles)]
-    axes.barh(middles, sizes, height=0.8, color=style.HUES[2], alpha=0.75)
+    axes.barh(middles, sizes, height=0.8, color=style.MUTED, alpha=0.6)
     if importance.errors is not None:
         for middle, size, error in zip(middles, sizes, importance.errors, strict=False):
             ends = [size - error, size + error]

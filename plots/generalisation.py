@@ -44,9 +44,12 @@ def generalisation(
     trained: tuple[float, float] | None = None,
     without: tuple[float, str] | None = None,
     samples: int | None = None,
+    groups: Sequence[str] = (),
     title: str = "",
 ) -> Figure:
     """Draw `quantity` of each run against sequence length, on a logarithmic axis; replicates share a colour.
+
+    groups: all groups of the study, so that a group looks the same in every figure.
 
     samples: the number of answers, if the quantity is a share of them. The axis is then logarithmic down to one wrong
     answer and linear below, so that 0 is visible. trained: the shortest and longest training length, shaded. without:
@@ -58,12 +61,18 @@ def generalisation(
     axes = style.set_up_axes(figure.subplots(), xlabel="sequence length", ylabel=quantity)
     if trained is not None:
         axes.axvspan(*trained, color=style.STRIP, zorder=0, label="training lengths", gid="trained")
-    groups = [run.group for run in runs]
-    looks = style.looks(groups)
+    shown_groups = [run.group for run in runs]
+    looks = style.looks(shown_groups, groups)
     for run in runs:
-        colour, dash = looks[run.group]
-        look: style.Look = {"color": colour, "linestyle": dash, "linewidth": 1.6, "alpha": 0.9, "zorder": 2.5}
-        axes.plot(run.lengths, run.values, marker="o", markersize=4, label=run.label, gid="run", **look)
+        group = looks[run.group]
+        look: style.Look = {
+            "color": group.colour,
+            "linestyle": group.dash,
+            "linewidth": 1.6,
+            "alpha": 0.9,
+            "zorder": 2.5,
+        }
+        axes.plot(run.lengths, run.values, label=run.label, gid="run", **look, **style.point_marker(group))
     axes.set_xscale("log")
     lengths = np.unique(np.concatenate([run.lengths for run in runs]))
     if len(lengths) > TICKS:
@@ -86,5 +95,5 @@ def generalisation(
     if without is not None:
         marks.draw_levels(axes, [], floor=without)
     note = "" if trained is None else "shaded: training lengths"
-    style.footer(figure, style.group_keys(looks, groups), [note])
+    style.footer(figure, style.group_keys(looks, shown_groups, points=True), [note])
     return figure

@@ -45,16 +45,22 @@ def draw_levels(axes: Axes, levels: Sequence[Level], *, floor: Level | None = No
 
 
 def run_lines(axes: Axes, series: Sequence[Series], looks: Sequence[style.GroupLook]) -> None:
-    """Draw a line for each run in its colour and line style, with a marker where the run ended.
+    """Draw a line for each run in its colour and line style, with the marker of its ending where it ended.
+
+    Where colours and line styles do not tell all looks apart, lines have a few markers of their groups as well.
 
     A line breaks where a value is not finite. A single value between two gaps is a dot, since a line would not show it.
     A run that never had a finite value is a cross at the top edge.
     """
     count = len(series)
     width, alpha = (1.7, 0.9) if count <= 12 else (1.1, 0.9) if count <= 60 else (0.7, 0.6)
-    for run, (colour, dash) in zip(series, looks, strict=True):
+    marked = style.need_markers(looks)
+    for run, group in zip(series, looks, strict=True):
+        colour, dash, _ = group
         values = np.where(np.isfinite(run.values), run.values, np.nan)
         look: style.Look = {"color": colour, "linestyle": dash, "linewidth": width, "alpha": alpha, "zorder": 2.5}
+        if marked:
+            look |= style.point_marker(group) | {"markevery": max(1, len(values) // 8)}
         axes.plot(run.updates, values, label=run.label, gid="run", **look)
         isolated_dots(axes, run.updates, values, colour)
         _end(axes, run, values, colour, size=1.0 if count <= 60 else 0.7)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
+from matplotlib.typing import ColorType
 
 from plots import marks, panels, parameter_axis, scales, style
 from plots.data import Point
@@ -19,75 +21,128 @@ THRESHOLD: style.Look = {"color": style.EXPLODING, "linestyle": ":", "linewidth"
 MEAN: style.Look = {"linestyle": "none", "marker": "_", "color": style.INK, "markeredgewidth": 2.2}
 
 
+@dataclass(frozen=True)
+class Scatter:
+    """Runs whose losses can be compared with one another, and the lines that they are compared with.
+
+    parameters: the names to draw, in order; all names if None. ylabel: the name of the loss, with its unit. means: name
+    -> value (a float, or the category's label) -> the mean to mark, and its standard error over seeds or None. title:
+    what tells these runs from the others of the figure.
+    """
+
+    points: Sequence[Point]
+    parameters: Sequence[str] | None = None
+    floor: float | None = None
+    floor_label: str | None = None
+    ylabel: str = "loss"
+    means: Mapping[str, Mapping[float | str, tuple[float, float | None]]] = field(default_factory=dict)
+    title: str = ""
+
+    @property
+    def losses(self) -> np.ndarray:
+        return np.array([point.loss for point in self.points])
+
+    def lines(self, threshold: float | None) -> list[tuple[float, str, style.Look]]:
+        """Return value, text and look of the floor and the threshold. Raise ValueError for non-finite ones."""
+        lines: list[tuple[float, str, style.Look]] = []
+        if self.floor is not None:
+            label = self.floor_label or f"floor {style.number(self.floor)}"
+            lines.append((*marks.level(NAME, "floor", self.floor, label), FLOOR))
+        if threshold is not None:
+            text = f"threshold {style.number(threshold)}"
+            lines.append((*marks.level(NAME, "threshold", threshold, text), THRESHOLD))
+        return lines
+
+
 def hyperparameters(
-    points: Sequence[Point],
-    parameters: Sequence[str] | None = None,
+    shown: Sequence[Scatter],
     *,
-    floor: float | None = None,
-    floor_label: str | None = None,
     threshold: float | None = None,
-    ylabel: str = "loss",
     scale: str = "auto",
+    groups: Sequence[str] = (),
     title: str = "",
-    means: Mapping[str, Mapping[float | str, tuple[float, float | None]]] | None = None,
     notes: Sequence[str] = (),
 ) -> Figure:
-    """Draw the loss against each hyper-parameter that varies over the points, in a grid of panels.
+    """Draw the loss against each hyper-parameter that varies over the points, in a grid of panels for each of `shown`.
 
     Numbers that span a decade or are evenly spaced on a logarithmic scale get a log axis; strings, None, booleans and
     parameters that a run lacks are categories. Markers that would overlap are placed side by side, deterministically.
-    Runs without a finite loss are crosses at the top edge.
+    Runs without a finite loss are crosses at the top edge. Constant parameters get no panel, and a note lists them.
 
-    parameters: the names to draw, in order; all names if None. Constant ones get no panel, and a note lists them.
-    scale: as for `curves`. means: name -> value (a float, or the category's label) -> the mean to mark, and its
-    standard error over seeds or None. notes: further notes below the panels.
+    scale: as for `curves`. groups: all groups of the study. Points then have the colours of their groups, if up to 12
+    are shown, and the markers of their endings; else both stand for endings. notes: further notes below the panels.
     Raises ValueError for a parameter that no run has, a non-finite floor or threshold, and an unknown or unsuitable
     scale.
     """
-    lines: list[tuple[float, str, style.Look]] = []
-    if floor is not None:
-        lines.append((*marks.level(NAME, "floor", floor, floor_label or f"floor {style.number(floor)}"), FLOOR))
-    if threshold is not None:
-        text = f"threshold {style.number(threshold)}"
-        lines.append((*marks.level(NAME, "threshold", threshold, text), THRESHOLD))
+    lines = [scatter.lines(threshold) for scatter in shown]
+    points = [point for scatter in shown for point in scatter.points]
     if not points:
         return style.text_figure(title, "No runs to draw.")
-    columns = _columns(points, parameters)
-    varying = [name for name, values in columns.items() if len(set(values)) > 1]
-    if not varying:
+    columns = [_columns(scatter.points, scatter.parameters) for scatter in shown]
+    varying = [[name for name, values in of.items() if len(set(values)) > 1] for of in columns]
+    if not any(varying):
         runs = "one run" if len(points) == 1 else f"{len(points)} runs"
         return style.text_figure(
             title, f"No hyper-parameter varies over the {runs} shown: there is nothing to compare."
         )
 
-    losses = np.array([point.loss for point in points])
-    figure, places = panels.grid(title, len(varying))
+    figure, places = _panels(title, [len(names) for names in varying])
     ends = [point.ended for point in points]
     size = 1.0 if len(points) <= 60 else 0.75 if len(points) <= 300 else 0.5
     marker = _marker(figure, places, max(style.ENDINGS[ended].size for ended in ends) * size)
+    looks = style.looks([point.group for point in points], groups)
+    coloured = bool(groups) and len(looks) <= style.NAMED_GROUPS
+    colours = {group: look.colour for group, look in looks.items()} if coloured else {}
     averaged = False
-    for place, name in zip(places, varying, strict=True):
-        axes = style.set_up_axes(figure.add_subplot(place), title=style.shorten(name, 40), grid="y")
-        levels = [value for value, _, _ in lines]
-        # Not from zero, so that small differences between points and lines are visible.
-        scales.value_axis(axes, losses, figure=NAME, label=ylabel, levels=levels, scale=scale, from_zero=False)
-        if not panels.is_left(place):
-            axes.set_ylabel("")
-            axes.tick_params(labelleft=False)
-        for value, text, look in lines:
-            axes.axhline(value, zorder=1.5, label=text, **look)
-        x, middles = parameter_axis.place(axes, columns[name], _heights(axes, losses), marker)
-        _runs(axes, x, losses, ends, size)
-        averaged |= _means(axes, (means or {}).get(name, {}), middles)
+    remaining = iter(places)
+    for scatter, of, names, levels in zip(shown, columns, varying, lines, strict=True):
+        for name in names:
+            place = next(remaining)
+            words = f"{scatter.title}: {name}" if scatter.title else name
+            axes = style.set_up_axes(figure.add_subplot(place), title=style.shorten(words, 40), grid="y")
+            # Not from zero, so that small differences between points and lines are visible.
+            values = [value for value, _, _ in levels]
+            scales.value_axis(
+                axes, scatter.losses, figure=NAME, label=scatter.ylabel, levels=values, scale=scale, from_zero=False
+            )
+            if not panels.is_left(place):
+                axes.set_ylabel("")
+                axes.tick_params(labelleft=False)
+            for value, text, look in levels:
+                axes.axhline(value, zorder=1.5, label=text, **look)
+            x, middles = parameter_axis.place(axes, of[name], _heights(axes, scatter.losses), marker)
+            _runs(axes, x, scatter, colours, size)
+            averaged |= _means(axes, scatter.means.get(name, {}), middles)
 
     present = {point.ended for point in points}
-    handles = [style.ending_key(ended, coloured=True) for ended in style.ENDINGS if ended in present]
+    handles = style.group_keys(looks, [point.group for point in points], lines=False) if coloured else []
+    handles += [style.ending_key(ended, coloured=not coloured) for ended in style.ENDINGS if ended in present]
     if averaged:
         handles.append(Line2D([], [], markersize=14, label="mean ± standard error over seeds", **MEAN))
-    handles += [Line2D([], [], label=text, **look) for _, text, look in lines]
-    same = [name for name in columns if name not in varying]
-    style.footer(figure, handles, [*_notes(losses, same), *notes])
+    texts = {text: look for levels in lines for _, text, look in levels}
+    handles += [Line2D([], [], label=text, **look) for text, look in texts.items()]
+    losses = np.concatenate([scatter.losses for scatter in shown])
+    constant = [name for of, names in zip(columns, varying, strict=True) for name in of if name not in names]
+    style.footer(figure, handles, [*_notes(losses, list(dict.fromkeys(constant))), *_alone(shown, varying), *notes])
     return figure
+
+
+def _panels(title: str, counts: Sequence[int]) -> tuple[Figure, list[SubplotSpec]]:
+    """Return a figure with these numbers of panels, each of which begins a row, and the place of each panel."""
+    drawn = [count for count in counts if count]
+    if len(drawn) == 1:
+        return panels.grid(title, drawn[0])
+    most = panels.COLUMNS
+    return panels.table(title, [min(most, count - start) for count in drawn for start in range(0, count, most)])
+
+
+def _alone(shown: Sequence[Scatter], varying: Sequence[Sequence[str]]) -> list[str]:
+    """Return a note on each of several scatters in which nothing varies."""
+    return [
+        f"{scatter.title}: no hyper-parameter varies, no panel"
+        for scatter, names in zip(shown, varying, strict=True)
+        if not names
+    ]
 
 
 def _columns(points: Sequence[Point], parameters: Sequence[str] | None) -> dict[str, list[float | str]]:
@@ -125,20 +180,26 @@ def _heights(axes: Axes, losses: np.ndarray) -> np.ndarray:
     return heights
 
 
-def _runs(axes: Axes, x: np.ndarray, losses: np.ndarray, ends: Sequence[str | None], size: float) -> None:
-    """Draw a marker per run, in the colour of its ending; a cross at the top edge if its loss is not finite."""
+def _runs(axes: Axes, x: np.ndarray, scatter: Scatter, colours: Mapping[str, ColorType], size: float) -> None:
+    """Draw a marker per run, in the colour of its group, or else of its ending.
+
+    Runs whose loss is not finite are crosses at the top edge.
+    """
+    losses = scatter.losses
     finite = np.isfinite(losses)
+    edge = axes.get_xaxis_transform()
     for ended, ending in style.ENDINGS.items():
-        chosen = np.array([end == ended for end in ends])
-        look: style.Look = {"linestyle": "none", "color": ending.colour, "alpha": 0.75, "clip_on": False, "zorder": 2.5}
-        drawn, lost = chosen & finite, chosen & ~finite
-        if drawn.any():
-            look |= {"markeredgecolor": "white", "markeredgewidth": 0.5, "gid": f"runs:{ended}"}
-            axes.plot(x[drawn], losses[drawn], marker=ending.marker, markersize=ending.size * size, **look)
-        if lost.any():
-            look |= {"markeredgecolor": ending.colour, "markeredgewidth": 1.4, "gid": "no loss"}
-            edge = axes.get_xaxis_transform()
-            axes.plot(x[lost], np.ones(lost.sum()), marker="x", markersize=6 * size, transform=edge, **look)
+        for group in colours or [None]:
+            colour = ending.colour if group is None else colours[group]
+            chosen = np.array([point.ended == ended and group in (None, point.group) for point in scatter.points])
+            look: style.Look = {"linestyle": "none", "color": colour, "alpha": 0.75, "clip_on": False, "zorder": 2.5}
+            drawn, lost = chosen & finite, chosen & ~finite
+            if drawn.any():
+                look |= {"markeredgecolor": "white", "markeredgewidth": 0.5, "gid": f"runs:{ended}"}
+                axes.plot(x[drawn], losses[drawn], marker=ending.marker, markersize=ending.size * size, **look)
+            if lost.any():
+                look |= {"markeredgecolor": colour, "markeredgewidth": 1.4, "gid": "no loss"}
+                axes.plot(x[lost], np.ones(lost.sum()), marker="x", markersize=6 * size, transform=edge, **look)
 
 
 def _means(

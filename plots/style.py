@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
@@ -28,7 +28,15 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 from matplotlib.typing import ColorType, LineStyleType
 
 Look = dict[str, Any]  # keyword arguments of matplotlib's artists
-GroupLook = tuple[ColorType, LineStyleType]  # the colour and line style of a group's runs
+
+
+class GroupLook(NamedTuple):
+    """How the runs of a group are drawn in every figure: colour, line style, and the marker of single points."""
+
+    colour: ColorType
+    dash: LineStyleType
+    marker: str = "o"
+
 
 WIDTH = 9.5  # inches; at 100 dpi a figure fills the column of a README
 TITLE, TEXT, SMALL = 12.0, 10.0, 8.5  # points
@@ -36,8 +44,9 @@ INK, MUTED, GRID, STRIP = "#222222", "#666666", "#e4e4e4", "#f1f1f1"
 VANISHING, EXPLODING = "#56B4E9", "#D55E00"
 
 HUES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-DASHES: tuple[LineStyleType, ...] = ("-", (0, (4, 1.5)))
-NAMED_GROUPS = len(HUES) * len(DASHES)  # the greatest number of groups that colours can tell apart
+DASHES: tuple[LineStyleType, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)))
+MARKERS = ("o", "D", ">", "p", "<")  # none of an ending but the circle, which marks no end of a line
+NAMED_GROUPS = 12  # the greatest number of groups in a figure whose runs have the looks of their groups
 
 
 class Ending(NamedTuple):
@@ -110,7 +119,7 @@ def footer(figure: Figure, handles: Sequence[Artist], notes: Sequence[str] = ())
     One legend carries both, because constrained layout reserves space below the panels for one artist only. The figure
     grows by the height of a long legend, so that the panels keep their height.
     """
-    lines = [note for note in notes if note]
+    lines = [line for note in notes for line in textwrap.wrap(note, 140)]
     if not handles and not lines:
         return
     longest = max((len(str(handle.get_label())) for handle in handles), default=1)
@@ -133,16 +142,30 @@ def footer(figure: Figure, handles: Sequence[Artist], notes: Sequence[str] = ())
     legend.get_title().set_color(MUTED)
 
 
-def group_keys(looks: Mapping[str, GroupLook], groups: Sequence[str]) -> list[Line2D]:
+def group_keys(
+    looks: Mapping[str, GroupLook], groups: Sequence[str], *, lines: bool = True, points: bool = False
+) -> list[Line2D]:
     """Return the legend entries of the groups, with the number of their runs where it is not 1.
 
-    groups: the group of every run.
+    groups: the group of every run. lines: whether runs are lines; else a key is a bar of the group's colour. points:
+    whether lines have markers at their points.
     """
     sizes = Counter(groups)
-    return [
-        Line2D([], [], color=colour, linestyle=dash, linewidth=1.8, label=shorten(group) + counted(sizes[group]))
-        for group, (colour, dash) in looks.items()
-    ]
+    points = points or need_markers(looks.values())
+    keys = []
+    for group, look in looks.items():
+        shape: Look = {"linestyle": look.dash, "linewidth": 1.8} if lines else {"linewidth": 4}
+        if lines and points:
+            shape |= point_marker(look)
+        label = shorten(group) + counted(sizes[group])
+        keys.append(Line2D([], [], color=look.colour, label=label, **shape))
+    return keys
+
+
+def point_marker(look: GroupLook) -> Look:
+    """Return the marker of a group's points, hollow if its lines are not solid: single points show no dashes."""
+    face = look.colour if look.dash == DASHES[0] else "white"
+    return {"marker": look.marker, "markersize": 4, "markerfacecolor": face}
 
 
 def counted(runs: int) -> str:
@@ -254,17 +277,24 @@ def _code_points(families: tuple[str, ...], _sans_serif: tuple[str, ...]) -> fro
     return frozenset(weights[0]) & frozenset(weights[1])
 
 
-def shared_looks(groups: Sequence[str], known: Sequence[str]) -> dict[str, GroupLook]:
-    """Return `looks` of these groups, the same in all figures over the `known` groups if these can be told apart."""
-    all_groups = list(dict.fromkeys([*known, *groups]))
-    if len(all_groups) > NAMED_GROUPS:
-        return looks(groups)
-    return {group: look for group, look in looks(all_groups).items() if group in set(groups)}
+def looks(groups: Sequence[str], known: Sequence[str] = ()) -> dict[str, GroupLook]:
+    """Return group -> look of these groups, by their places among the known ones: the same in all figures of a study.
 
-
-def looks(groups: Sequence[str]) -> dict[str, GroupLook]:
-    """Return group -> (colour, line style) by first appearance: six hues solid, then dashed, then from the start."""
+    known: all groups of the study; groups that are not among them come after them. Of 24 groups in a row all differ in
+    colour or line style, and of 120 in one of these or the marker.
+    """
+    places = {group: place for place, group in enumerate(dict.fromkeys([*known, *groups]))}
     return {
-        group: (HUES[i % len(HUES)], DASHES[i // len(HUES) % len(DASHES)])
-        for i, group in enumerate(dict.fromkeys(groups))
+        group: GroupLook(
+            HUES[places[group] % len(HUES)],
+            DASHES[places[group] // len(HUES) % len(DASHES)],
+            MARKERS[places[group] % len(MARKERS)],
+        )
+        for group in sorted(dict.fromkeys(groups), key=places.__getitem__)
     }
+
+
+def need_markers(shown: Iterable[GroupLook]) -> bool:
+    """Return whether markers are needed to tell the lines of these looks apart."""
+    lines = [(look.colour, look.dash) for look in set(shown)]
+    return len(set(lines)) < len(lines)

@@ -169,7 +169,8 @@ def _limits(axes: Axes, frame: _Frame) -> None:
 def _line(axes: Axes, entry: Entry[Trace], values: np.ndarray) -> None:
     x = np.arange(1, len(values) + 1)
     colour = entry.look["color"]
-    axes.plot(x, np.where(np.isfinite(values), values, np.nan), linewidth=1.5, gid="check", **entry.look)
+    every = entry.points | {"markevery": max(1, len(values) // 8)} if entry.points else {}
+    axes.plot(x, np.where(np.isfinite(values), values, np.nan), linewidth=1.5, gid="check", **entry.look, **every)
     marks.isolated_dots(axes, x, values, colour)
     overflow = np.isinf(_raw(entry))
     if overflow.any():

@@ -62,7 +62,7 @@ def curves(
     given = [panel for panel in shown if panel.series]
     if not given:
         return style.text_figure(title, NOTHING)
-    looks = style.shared_looks([run.group for panel in given for run in panel.series], groups)
+    looks = style.looks([run.group for panel in given for run in panel.series], groups)
     contents, note = _separated(given) if separate else (given, "")
     figure, places = panels.grid(title, len(contents), columns)
     if len(contents) == 1:
@@ -185,7 +185,7 @@ def _bands_drawn(series: Sequence[Series]) -> list[tuple[Series, tuple[np.ndarra
 
 def _bands(axes: Axes, series: Sequence[Series], looks: Mapping[str, style.GroupLook]) -> None:
     for run, (low, high) in _bands_drawn(series):
-        colour, _ = looks[run.group]
+        colour = looks[run.group].colour
         axes.fill_between(run.updates, low, high, color=colour, alpha=0.13, linewidth=0, label=run.label)
 
 
@@ -194,7 +194,7 @@ def _by_last_value(figure: Figure, axes: Axes, series: Sequence[Series], what: s
     last = np.array([run.last for run in series])
     known = last[np.isfinite(last)]
     if not len(known):
-        marks.run_lines(axes, series, [(style.MUTED, "-")] * len(series))
+        marks.run_lines(axes, series, [style.GroupLook(style.MUTED, "-")] * len(series))
         return
     # The scale ends at the 95th percentile, so that a few diverged runs do not take all the colours.
     low, high = float(known.min()), float(np.percentile(known, 95))
@@ -202,7 +202,7 @@ def _by_last_value(figure: Figure, axes: Axes, series: Sequence[Series], what: s
     norm = Normalize(low, high, clip=True)
     cmap = style.RAMP.reversed()
     order = np.argsort(np.where(np.isfinite(last), -last, -np.inf), kind="stable")
-    looks: list[style.GroupLook] = [(cmap(norm(last[i])) if np.isfinite(last[i]) else style.MUTED, "-") for i in order]
+    looks = [style.GroupLook(cmap(norm(last[i])) if np.isfinite(last[i]) else style.MUTED, "-") for i in order]
     marks.run_lines(axes, [series[i] for i in order], looks)
     style.ramp_bar(figure, [axes], norm, f"last {what}", cmap=cmap, extend="max" if known.max() > high else "neither")
 

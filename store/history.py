@@ -94,6 +94,20 @@ def read(store: Store, run_ids: Iterable[str], traces: bool = False) -> dict[str
     return {run_id: _history(store, rows) for run_id, rows in by_run.items()}
 
 
+def shares_below(store: Store, name: str, limits: Mapping[str, float]) -> dict[str, float]:
+    """Return, by run, the share of its checks whose scalar of this name is below the run's limit.
+
+    limits: by run id. Runs without a check are left out. A check without a finite number is not below.
+    """
+    rows = store.rows(
+        """SELECT run_id, avg(CASE WHEN json_valid(scalars) THEN
+                                  coalesce(json_extract(scalars, '$.' || ?) < value, 0) ELSE 0 END) AS share
+           FROM json_each(?) AS limits JOIN history ON run_id = limits.key GROUP BY run_id""",
+        (name, to_json(dict(limits))),
+    )
+    return {row["run_id"]: row["share"] for row in rows}
+
+
 def _rows(store: Store, run_ids: Sequence[str], traces: bool) -> dict[str, list[sqlite3.Row]]:
     """Return the rows of each run, with all columns that `History` needs. Raises Damaged."""
     rows = store.rows(

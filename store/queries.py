@@ -276,6 +276,26 @@ def memberships(store: Store, run_ids: Iterable[str]) -> list[Membership]:
     return [Membership(run_id, study, label, bool(named)) for run_id, study, label, named in rows]
 
 
+class ConfigurationRow(NamedTuple):
+    """A configuration of a study, with the label of its first run."""
+
+    study: str
+    config_id: str
+    label: str
+
+
+def configurations(store: Store, studies: Iterable[str]) -> list[ConfigurationRow]:
+    """Return all configurations that these studies ever had, in the order of registration."""
+    rows = store.rows(
+        """SELECT studies.name AS study, config_id, label, min(seq)
+           FROM labels JOIN studies ON studies.id = labels.study JOIN runs USING (run_id)
+           WHERE studies.name IN (SELECT value FROM json_each(?))
+           GROUP BY studies.id, config_id ORDER BY studies.id, min(seq)""",
+        (to_json(list(studies)),),
+    )
+    return [ConfigurationRow(row["study"], row["config_id"], row["label"]) for row in rows]
+
+
 def keys_to_check(store: Store) -> list[KeyedRun]:
     """Return the runs that are neither done nor running, in the order of registration.
 

@@ -21,7 +21,7 @@ from rnnctl.measures import MEASURES
 from rnnctl.words import counted, number, with_se
 
 if TYPE_CHECKING:
-    from rnnctl.lab.examine import ConfigurationResult, Examination
+    from rnnctl.lab.examine import ConfigurationResult, Examination, TaskTable
     from rnnctl.lab.figures import DrawnFigures
     from rnnctl.report.leaderboard import Spread
 
@@ -33,8 +33,16 @@ def examine(
         typer.Option(
             "--below",
             metavar="X",
-            help="Also list and plot the runs with a best loss below X."
-            " For texts at several levels: with bits per byte below X.",
+            help="Also list and plot the runs whose measure (see --by) is below X, such as the floor.",
+        ),
+    ] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            "--by",
+            metavar="MEASURE",
+            help=f"The measure that ranks: {MEASURES.help()}.",
+            show_default="loss, or bits_per_byte of texts at several levels",
         ),
     ] = None,
     where: WhereOption = None,
@@ -44,11 +52,11 @@ def examine(
             "--sort",
             metavar="KEY",
             help="Order by loss, error, updates, label, ..., or a hyper-parameter.",
-            show_default="loss, or bits_per_byte of texts at several levels",
+            show_default="the measure of --by",
         ),
     ] = None,
     top: Annotated[
-        int, typer.Option("--top", min=0, metavar="N", help="Only the first N configurations; 0 for all.")
+        int, typer.Option("--top", min=0, metavar="N", help="Only the first N configurations of each task; 0 for all.")
     ] = 0,
     hidden: AllOption = False,
     as_json: JsonOption = False,
@@ -56,12 +64,13 @@ def examine(
     figures: Annotated[bool, typer.Option(help="Draw figures into the workspace's figures folder.")] = True,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Rank configurations by their results. Beside them stands what is reached without learning.
+    """Rank configurations by their results, beside the floor. Each task has a table of its own.
 
-    Losses are validation losses in nats (for text, nats per symbol), or mean squared errors for addition and
-    multiplication. ± is the standard deviation over replicates; of a floor, its standard error. A run breaks the floor
-    at the first check that is more than 1 % below it and, for text, clearly more than chance explains. The table shows
-    the median update over the replicates that broke it.
+    The floor is the loss that the best predictor without memory reaches on the same sequences. Losses are validation
+    losses, in the unit in the column's head. ± is the standard deviation over replicates; of a floor, its standard
+    error. A run breaks the floor at the first check that is more than 1 % below it and, for text, clearly more than
+    chance explains. The table shows the median update over the replicates that broke it, and the mean share of their
+    checks that are so far below the floor.
     """
     from rnnctl.lab import examine as lab
 
@@ -71,7 +80,9 @@ def examine(
     gc.disable()
     try:
         with opened(workspace) as store:
-            examination = lab.examine(store, study, where=where or [], below=below, sort=sort, top=top, hidden=hidden)
+            examination = lab.examine(
+                store, study, by=by, where=where or [], below=below, sort=sort, top=top, hidden=hidden
+            )
             if as_json:
                 out_json(examination)
             elif as_csv:
@@ -88,40 +99,60 @@ def examine(
 def _print_csv(examination: Examination) -> None:
     from rnnctl.report.results import COLUMNS
 
-    out_csv(COLUMNS, [run.as_dict() for run in examination.runs])
+    parameters = dict.fromkeys(name for each in examination.configurations for name in each.parameters)
+    columns = dict.fromkeys([*COLUMNS, "task", "loss_unit", *parameters])
+    out_csv(tuple(columns), examination.rows())
 
 
 def _print(examination: Examination) -> None:
-    groups = examination.configurations
-    several = len({group.study for group in groups}) > 1
-    text = any(group.spreads["bits_per_byte"] is not None for group in groups)
-    columns = [
-        *_if(several, "study"),
-        "configuration",
-        "runs",
-        MEASURES["loss"].heading,
-        *_if(text, MEASURES["bits_per_byte"].heading),
-        MEASURES["last_loss"].heading,
-        MEASURES["loss"].reference.heading,
-        MEASURES["error"].heading,
-        MEASURES["error"].reference.heading,
-        "broke floor at",
-        "ended",
-        "wall time",
-    ]
-    out(*table(columns, [[*_if(several, group.study), *_cells(group, text)] for group in groups]))
-    if examination.more:
-        out(f"... and {counted(examination.more, 'more configuration')} (--top 0 shows all)")
+    several = len({group.study for group in examination.configurations}) > 1
+    tables = examination.tables
+    for position, task in enumerate(tables):
+        if position:
+            out()
+        if len(tables) > 1:
+            out(f"{task.task} ({task.unit})")
+        _print_table(task, several)
     if not all(run.exact for run in examination.every_run):
         out("note: some runs went on in another environment than they began in; rnnctl show RUN says which")
     if any(run.has_former_floor for run in examination.every_run):
         out("note: floors of text without ± are those of an earlier version, which were too high for short texts")
-    if examination.below is not None:
+    if examination.below is None:
+        return
+    for task in tables:
         out()
-        every = counted(len(examination.every_run), "run")
-        out(f"{len(examination.runs)} of {every} below {examination.below:g}")
-        if examination.runs:
-            _print_below(examination, several)
+        of = f" of {task.task}" if len(tables) > 1 else ""
+        out(f"{len(task.below)} of {counted(len(task.runs), 'run')}{of} below {examination.below:g} ({task.unit})")
+        if task.below:
+            _print_below(task, examination.by, several)
+
+
+def _print_table(task: TaskTable, several: bool) -> None:
+    groups = task.configurations
+    text = any(group.spreads["bits_per_byte"] is not None for group in groups)
+    units = list(dict.fromkeys(group.loss_unit for group in groups))
+    # Texts at several levels have losses in several units, which are not to be compared: bits per byte are.
+    losses = len(units) == 1
+    unit = f" ({units[0].replace('mean squared error', 'MSE')})" if losses else ""
+    columns = [
+        *_if(several, "study"),
+        "configuration",
+        "runs",
+        *_if(losses, MEASURES["loss"].heading + unit),
+        *_if(text, MEASURES["bits_per_byte"].heading),
+        *_if(losses, MEASURES["last_loss"].heading + unit),
+        *_if(losses, MEASURES["loss"].reference.heading + unit),
+        *_if(not losses, MEASURES["bits_per_byte"].reference.heading),
+        MEASURES["error"].heading,
+        MEASURES["error"].reference.heading,
+        "broke floor at",
+        "checks below floor",
+        "ended",
+        "wall time",
+    ]
+    out(*table(columns, [[*_if(several, group.study), *_cells(group, text, losses)] for group in groups]))
+    if task.more:
+        out(f"... and {counted(task.more, 'more configuration')} (--top 0 shows all)")
 
 
 def _if(condition: bool, cell: str) -> list[str]:
@@ -129,40 +160,43 @@ def _if(condition: bool, cell: str) -> list[str]:
     return [cell] if condition else []
 
 
-def _cells(group: ConfigurationResult, text: bool) -> list[str]:
+def _cells(group: ConfigurationResult, text: bool, losses: bool) -> list[str]:
     spreads, broke, error = group.spreads, group.broke_floor_at, MEASURES["error"]
+    below = spreads["below_floor"]
     update = f"{round(statistics.median(broke)):,}" if broke else "-"
     seconds = spreads["seconds"]
     return [
         group.label,
         str(group.runs),
-        _spread(spreads["loss"]),
+        *_if(losses, _spread(spreads["loss"])),
         *_if(text, _spread(spreads["bits_per_byte"])),
-        _spread(spreads["last_loss"]),
-        with_se(group.floor, group.floor_se),
+        *_if(losses, _spread(spreads["last_loss"])),
+        *_if(losses, with_se(group.floor, group.floor_se)),
+        *_if(not losses, with_se(group.floor_bits_per_byte, group.floor_bits_per_byte_se)),
         _spread(spreads["error"], error.scale),
         number(error.scaled(group.chance_error)),
         f"{update} ({len(broke)} of {group.runs})" if group.runs > 1 else update,
+        "-" if below is None else f"{100 * below.mean:.0f} %",
         ", ".join(f"{n} {end}" if group.runs > 1 else end for end, n in group.ended.items()),
         duration(None if seconds is None else seconds.mean),
     ]
 
 
-def _print_below(examination: Examination, several: bool) -> None:
-    by, last_loss, error = (MEASURES[key] for key in (examination.by, "last_loss", "error"))
-    headings = [by.heading, "at update", last_loss.heading, error.heading]
+def _print_below(task: TaskTable, key: str, several: bool) -> None:
+    by, last_loss, error = (MEASURES[name] for name in (key, "last_loss", "error"))
+    others = [measure for measure in (last_loss, error) if measure is not by]
+    headings = [by.heading, "at update", *(measure.heading for measure in others)]
     cells = [
         [
             *_if(several, run.study),
             run.label,
             run.run,
-            number(run.value(by.key)),
-            f"{run.best_at:,}",
-            number(run.last_loss),
-            number(error.scaled(run.error)),
+            number(by.scaled(run.value(by.key))),
+            "-" if run.best_at is None else f"{run.best_at:,}",
+            *(number(measure.scaled(run.value(measure.key))) for measure in others),
             run.ended,
         ]
-        for run in examination.runs
+        for run in task.below
     ]
     out(*table([*_if(several, "study"), "run", "id", *headings, "ended"], cells))
 

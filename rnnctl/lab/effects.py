@@ -7,11 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from rnnctl.lab.errors import Code, LabError
-from rnnctl.lab.figures import DrawnFigures, folder_of, remove, save, title_of
+from rnnctl.lab.figures import DrawnFigures, folder_of, save, title_of
 from rnnctl.lab.importances import Importances, importances
 from rnnctl.lab.records import inlined, named, unrecorded
-from rnnctl.lab.workspaces import check_threshold, selected
-from rnnctl.lab.written import keys_of
+from rnnctl.lab.workspaces import check_measure, check_threshold, selected
+from rnnctl.lab.written import configurations_of, keys_of
 from rnnctl.measures import MEASURES
 from rnnctl.report.effects.analysis import Analysis, analyse
 from rnnctl.report.effects.factors import Factor, Follower
@@ -94,7 +94,7 @@ class Effects:
     floor: float | None = unrecorded()  # of the measure, if all runs have the same
     floor_label: str = unrecorded()
     title: str = unrecorded()  # of the runs together
-    partial: bool = unrecorded()  # whether conditions left out runs
+    selection: list[str] = unrecorded()  # the conditions that chose these runs
     several: bool = unrecorded()  # whether the runs are of several studies
     results: list[Result] = unrecorded()
     analysis: Analysis = unrecorded()
@@ -115,10 +115,7 @@ def effects(
     below: a threshold on the measure, to look at the runs below it as well. where: conditions `key=value` on runs.
     hidden: as `selected` takes it. Raises LabError, also if the measure has several units over these runs.
     """
-    try:
-        reference = MEASURES.named(by).reference
-    except ValueError as error:
-        raise LabError(str(error), argument="by", value=by) from None
+    check_measure(by)
     check_threshold(below)
     unique = {row.run_id: row for row in selected(store, study, where, hidden)}  # a run of several studies counts once
     finished = [row for row in unique.values() if row.outcome is not None]
@@ -133,7 +130,7 @@ def effects(
     keys = keys_of(store, {run.study for run in results})
     analysis = analyse(results, by, below, keys)
     trials = analysis.trials
-    floor, floor_label = reference_of(results, reference)
+    floor, floor_label = reference_of(results, MEASURES[by].reference)
     return Effects(
         result=by,
         runs=len(trials.values),
@@ -170,7 +167,7 @@ def effects(
         floor=floor,
         floor_label=floor_label,
         title=title_of(study, results),
-        partial=bool(where),
+        selection=[*where, *(["all"] if hidden else [])],
         several=len({run.study for run in results}) > 1,
         results=results,
         analysis=analysis,
@@ -192,12 +189,12 @@ def draw(store: Store, effects: Effects) -> DrawnFigures | None:
     Raises StoreError.
     """
     from rnnctl.report.effects.analysis import draw as draw_effects
-    from rnnctl.report.figures import KINDS, NothingToDraw, Runs
+    from rnnctl.report.figures import KINDS, NothingToDraw, Runs, file_name
 
     if not effects.main_effects:
         return None
-    folder = folder_of(store, effects.title)
-    title = f"{effects.title} (a selection)" if effects.partial else effects.title
+    folder = folder_of(store, effects.title, effects.selection)
+    title = ", ".join([effects.title, *effects.selection])
     figures = {
         "effects": draw_effects(
             effects.analysis,
@@ -214,14 +211,12 @@ def draw(store: Store, effects: Effects) -> DrawnFigures | None:
         by=effects.result,
         below=effects.below,
         keys=effects.keys,
+        configurations=configurations_of(store, {run.study for run in effects.results}),
     )
     for name in ("hyperparameters", "hyperparameters_below"):
         with suppress(NothingToDraw):
             figures[name] = KINDS[name].draw(runs)
-    # The figures by the best loss are those that an examination draws.
-    ending = "" if effects.result == "loss" else f"_{effects.result}"
-    if "hyperparameters_below" not in figures:
-        remove(folder, [f"hyperparameters_below{ending}"])
+    names = {name: file_name(name, by=effects.result, below=effects.below) for name in figures}
     for name, figure in figures.items():
-        save(figure, folder / f"{name}{ending}.png")
-    return DrawnFigures(folder, [f"{name}{ending}" for name in figures], runs.notes)
+        save(figure, folder / f"{names[name]}.png")
+    return DrawnFigures(folder, list(names.values()), runs.notes)

@@ -4,34 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rnnctl.lab.errors import LabError
 from rnnctl.lab.figures import DrawnFigures, folder_of, remove, save, title_of
 from rnnctl.lab.records import inlined, unrecorded
-from rnnctl.lab.workspaces import check_threshold, selected
-from rnnctl.lab.written import keys_of
+from rnnctl.lab.workspaces import check_measure, check_threshold, selected
+from rnnctl.lab.written import configurations_of, keys_of
 from rnnctl.measures import MEASURES
+from rnnctl.report.effects.trials import Trials
 from rnnctl.report.leaderboard import SORTABLE, Configuration, Spread, configurations, rank
 from rnnctl.report.parameters import complete_key
 from rnnctl.report.results import Result
-from rnnctl.report.units import best_measure
+from rnnctl.report.units import best_measure, by_task
+from rnnctl.study.written import WrittenKeys
 from store import Store, queries
+from store.history import shares_below
 
 
 @dataclass(frozen=True)
 class ConfigurationResult:
     """What the replicates of a configuration reached. ended: the number of runs by how they ended.
 
-    broke_floor_at: the updates at which replicates broke the floor, in ascending order. spreads: of each measure, and
-    of `seconds`, over the replicates that have it.
+    parameters: the hyper-parameters that vary over the examined runs. broke_floor_at: the updates at which replicates
+    broke the floor, in ascending order. spreads: of each measure, of `below_floor` and of `seconds`, over the
+    replicates that have it.
     """
 
     study: str
     label: str
     config: str
+    task: str
+    loss_unit: str
+    parameters: dict[str, float | str]
     runs: int
     floor: float | None
     floor_se: float | None
+    floor_bits_per_byte: float | None
+    floor_bits_per_byte_se: float | None
     chance_error: float | None
     ended: dict[str, int]
     broke_floor_at: list[int]
@@ -39,53 +49,117 @@ class ConfigurationResult:
 
 
 @dataclass(frozen=True)
+class TaskTable:
+    """The configurations of one task whose losses have one unit: they are ranked together, and with no others.
+
+    unit: of the measure by which they are ranked. more: how many configurations `top` left out.
+    """
+
+    task: str
+    unit: str
+    configurations: list[ConfigurationResult]
+    runs: list[Result]  # all of theirs
+    below: list[Result]  # those below the threshold, best first
+    more: int
+
+
+@dataclass(frozen=True)
 class Examination:
-    """The configurations, best first or as sorted. runs: all of theirs, or, best first, those below the threshold."""
+    """The configurations, task by task, best first or as sorted.
+
+    runs: all of theirs, or, best first, those below the threshold.
+    """
 
     configurations: list[ConfigurationResult]
     runs: list[Result]
     below: float | None
     notes: dict[str, str]  # on studies, by name
-    by: str = unrecorded()  # the measure of the threshold
+    by: str  # the measure that ranks
+    tables: list[TaskTable] = unrecorded()
     every_run: list[Result] = unrecorded()  # of these configurations
-    more: int = unrecorded()  # configurations that `top` left out
     title: str = unrecorded()  # of the runs together
-    partial: bool = unrecorded()  # whether conditions or `top` left out runs
+    selection: list[str] = unrecorded()  # the conditions that chose these runs
+    keys: WrittenKeys | None = unrecorded()  # that the studies of these runs set
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row for each of `runs`: its result, its task and the hyper-parameters that vary."""
+        of = {(each.study, each.config): each for each in self.configurations}
+        rows = []
+        for run in self.runs:
+            configuration = of[run.study, run.config]
+            task = {"task": configuration.task, "loss_unit": configuration.loss_unit}
+            rows.append({**run.as_dict(), **task, **configuration.parameters})
+        return rows
 
 
 def examine(
     store: Store,
     study: str | None = None,
     *,
+    by: str | None = None,
     where: Sequence[str] = (),
     below: float | None = None,
     sort: str | None = None,
     top: int = 0,
     hidden: bool = False,
 ) -> Examination:
-    """Rank the configurations of a study, or of all studies.
+    """Rank the configurations of a study, or of all studies, task by task.
 
-    where: conditions `key=value` on runs. below: a threshold on the best loss, or on bits per byte if losses have
-    several units. sort: a measure, another key of the leaderboard or a hyper-parameter instead of that measure. top: at
-    most so many configurations, 0 for all. hidden: as `selected` takes it. Raises LabError.
+    by: the measure that ranks; by default the best loss, or bits per byte if all is text and losses have several units.
+    where: conditions `key=value` on runs. below: a threshold on the measure. sort: a measure, another key of the
+    leaderboard or a hyper-parameter, to order by instead. top: at most so many configurations of each task, 0 for all.
+    hidden: as `selected` takes it. Raises LabError.
     """
     check_threshold(below)
-    results = [Result.of(row) for row in selected(store, study, where, hidden)]
-    by = best_measure(results)
+    if by is not None:
+        check_measure(by)
+    rows = selected(store, study, where, hidden)
+    limits = {row.run_id: limit for row in rows if (limit := Result.limit_of(row)) is not None}
+    shares = shares_below(store, "valid_loss", limits)
+    results = [Result.of(row, shares.get(row.run_id)) for row in rows]
+    by = by or best_measure(results)
+    keys = keys_of(store, {run.study for run in results})
     groups = configurations(results)
-    ranked = rank(groups, by if sort is None else _sort_key(sort, groups))
+    order = by if sort is None else _sort_key(sort, groups)
+    tables = [_table(*task, some, keys, by, order, below, top) for task, some in by_task(results, by).items()]
+    every_run = [run for table in tables for run in table.runs]
+    chosen = [f"top={top}", *([f"sort={sort}"] if sort else []), *([f"by={by}"] if by != "loss" else [])] if top else []
+    return Examination(
+        configurations=[each for table in tables for each in table.configurations],
+        runs=every_run if below is None else [run for table in tables for run in table.below],
+        below=below,
+        notes=_notes(store, {run.study for run in every_run}),
+        by=by,
+        tables=tables,
+        every_run=every_run,
+        title=title_of(study, every_run),
+        selection=[*where, *chosen, *(["all"] if hidden else [])],
+        keys=keys,
+    )
+
+
+def _table(
+    task: str,
+    unit: str,
+    results: Sequence[Result],
+    keys: WrittenKeys | None,
+    by: str,
+    order: str,
+    below: float | None,
+    top: int,
+) -> TaskTable:
+    """Return the configurations of one task, ranked."""
+    ranked = rank(configurations(results), order)
     shown = ranked[:top] if top else ranked
     runs = [run for group in shown for run in group.runs]
-    return Examination(
-        configurations=[_result(group) for group in shown],
-        runs=runs if below is None else _below(runs, below, by),
-        below=below,
-        notes=_notes(store, {run.study for run in runs}),
-        by=by,
-        every_run=runs,
+    parameters = Trials.of(results, by, keys=keys, empty=True).all_parameters
+    return TaskTable(
+        task=task,
+        unit=unit,
+        configurations=[_result(group, parameters[group.config]) for group in shown],
+        runs=runs,
+        below=[] if below is None else _below(runs, below, by),
         more=len(ranked) - len(shown),
-        title=title_of(study, runs),
-        partial=bool(where) or top > 0,
     )
 
 
@@ -108,41 +182,49 @@ def _below(runs: Sequence[Result], below: float, by: str) -> list[Result]:
     return sorted((run for run in runs if run.is_below(below, by)), key=lambda run: run.value(by) or 0.0)
 
 
-def _result(group: Configuration) -> ConfigurationResult:
+def _result(group: Configuration, parameters: dict[str, float | str]) -> ConfigurationResult:
     floor, floor_se = group.floor
     return ConfigurationResult(
         study=group.study,
         label=group.label,
         config=group.config,
+        task=group.runs[0].task.name,
+        loss_unit=group.runs[0].task.loss_unit,
+        parameters=parameters,
         runs=len(group.runs),
         floor=floor,
         floor_se=floor_se,
+        floor_bits_per_byte=group.first("floor_bits_per_byte"),
+        floor_bits_per_byte_se=group.first("floor_bits_per_byte_se"),
         chance_error=group.first("chance_error"),
         ended=group.ends,
         broke_floor_at=group.broke_floor,
-        spreads={key: group.spread(key) for key in (*MEASURES, "seconds")},
+        spreads={key: group.spread(key) for key in (*MEASURES, "below_floor", "seconds")},
     )
 
 
 def draw(store: Store, examination: Examination) -> DrawnFigures:
     """Draw the figures of an examination into the workspace's folder for figures. Raises StoreError."""
-    from rnnctl.report.figures import EXAMINED, Runs
+    from rnnctl.report.figures import EXAMINED, Runs, file_name
     from rnnctl.report.figures import examination as drawn
     from store import history
 
     title = examination.title
-    folder = folder_of(store, title)
+    folder = folder_of(store, title, examination.selection)
+    studies = {run.study for run in examination.every_run}
     runs = Runs(
         examination.every_run,
         lambda run_ids, traces: history.read(store, run_ids, traces),
-        title=f"{title} (a selection)" if examination.partial else title,
+        title=", ".join([title, *examination.selection]),
         by=examination.by,
         below=examination.below,
-        keys=keys_of(store, {run.study for run in examination.every_run}),
+        keys=examination.keys,
+        configurations=configurations_of(store, studies),
     )
     remove(folder, EXAMINED)
     names = []
-    for name, figure in drawn(runs):
+    for kind, figure in drawn(runs):
+        name = file_name(kind, by=examination.by, below=examination.below)
         save(figure, folder / f"{name}.png")
         names.append(name)
     return DrawnFigures(folder, names, runs.notes)

@@ -76,6 +76,18 @@ def figures_folder(store: Store, *names: str) -> Path:
     return places.own_folder(store.workspace, store.workspace.figures.name, *names)
 
 
-def folder_of(store: Store, title: str) -> Path:
-    """Return the folder for the figures of runs with this title. Raises StoreError."""
-    return figures_folder(store, title.replace(" ", "-"))
+def folder_of(store: Store, title: str, selection: Sequence[str] = ()) -> Path:
+    """Return the folder for the figures of runs with this title. Raises StoreError.
+
+    selection: the conditions that choose some of these runs. Their figures have a folder of their own, so that they
+    never replace those of all runs.
+    """
+    return figures_folder(store, title.replace(" ", "-"), *([selection_name(selection)] if selection else []))
+
+
+def selection_name(selection: Sequence[str]) -> str:
+    """Return the conditions of a selection as part of a file's name."""
+    words = "_".join(selection)
+    for sign, word in (("<", "-lt-"), (">", "-gt-"), ("!", "-not-")):
+        words = words.replace(sign, word)
+    return safe_name(words)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.figures import figures_folder, safe_name, save
 from rnnctl.lab.workspaces import NamedRuns
-from rnnctl.lab.written import keys_of
+from rnnctl.lab.written import configurations_of, keys_of
 from rnnctl.report.figures import KINDS, Kind, NothingToDraw, Runs
 from rnnctl.report.results import Result
 from rnnctl.words import did_you_mean
@@ -65,6 +65,7 @@ def plot(
         at=at,
         layout=layout,
         keys=keys_of(store, {named.study}),
+        configurations=configurations_of(store, {named.study}),
     )
     if not runs.checked:
         which = "no run of it has" if named.whole else "it has not"

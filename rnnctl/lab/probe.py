@@ -13,8 +13,8 @@ from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.figures import figures_folder, safe_name, save
 from rnnctl.lab.trained import NoBest, newest, none_has_best, why_no_best
 from rnnctl.lab.workspaces import runs_named
+from rnnctl.lab.written import configurations_of
 from rnnctl.probes.base import Answer, Asked, Probe, Question, QuestionError
-from rnnctl.report.results import group_label
 from rnnctl.report.specs import read_spec
 from rnnctl.study.run import RunSpec
 from rnnctl.words import counted, one_line, some
@@ -78,6 +78,7 @@ def ask(store: Store, name: str, probe: Probe, told: Callable[[str], None] | Non
         labels = some([row.label for row in rows])
         raise LabError(f"{name} has {len(rows)} runs, and {probe.name} is for one run: {labels}")
     questions = {row.run_id: _questions(probe, row, specs[row.run_id]) for row in rows}
+    names = configurations_of(store, {named.study})
     notes, asked, without = list(named.notes), [], {}
     for row in rows:
         state = newest(store, row)
@@ -85,7 +86,10 @@ def ask(store: Store, name: str, probe: Probe, told: Callable[[str], None] | Non
         if (why_not := why_no_best(row, state.trained)) is not None or state.trained is None:
             without[row.run_id] = why_not or NoBest.NO_CHECKPOINT
             continue
-        asked.append(_asked(store, probe, row, state.trained, questions[row.run_id], told))
+        pairs = _answered(store, probe, row, state.trained, questions[row.run_id], told)
+        group, step = names[row.study, row.config_id], state.trained.weights["best"].step
+        spec = state.trained.spec
+        asked.append(Asked(row.study, row.label, group, row.run_id, spec, step, pairs, tuple(names.values())))
     if not asked:
         raise LabError(none_has_best(name, without.values()), Code.NOTHING)
     notes += [f"{counted(n, 'run')} left out: {why}" for why, n in Counter(unfit.values()).items()]
@@ -115,14 +119,14 @@ def _questions(probe: Probe, row: RunRow, spec: RunSpec) -> list[Question]:
         raise LabError(f"{row.label}: {error}", argument=error.field) from error
 
 
-def _asked(
+def _answered(
     store: Store,
     probe: Probe,
     row: RunRow,
     trained: Trained,
     questions: Sequence[Question],
     told: Callable[[str], None] | None,
-) -> Asked:
+) -> list[tuple[Question, Answer]]:
     """Return the kept answers about a run's best weights, and those that had to be computed."""
     step = trained.weights["best"].step
     known = {
@@ -140,7 +144,7 @@ def _asked(
             if told is not None and sentence:
                 told(f"{row.label}: {sentence}")
         pairs.append((question, known[key]))
-    return Asked(row.study, row.label, group_label(row.label), row.run_id, trained.spec, step, pairs)
+    return pairs
 
 
 def _computed(probe: Probe, row: RunRow, trained: Trained, question: Question) -> Answer:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnctl.lab.errors import Code, LabError
+from rnnctl.measures import MEASURES
 from rnnctl.report.parameters import complete_key, equal, parse_condition
 from rnnctl.report.results import Result
 from rnnctl.report.specs import read_parameters
@@ -179,6 +180,14 @@ def _matching(rows: Sequence[RunRow], where: Sequence[str]) -> list[RunRow]:
 def _meets(run: Mapping[str, Any], key: str, wanted: Any) -> bool:
     """Return whether a run has the value that a condition wants: one of its tags, or the value of any other key."""
     return str(wanted) in run[TAG] if key == TAG else equal(run.get(key), wanted)
+
+
+def check_measure(key: str) -> None:
+    """Raise LabError, with the nearest key, if there is no such measure."""
+    try:
+        MEASURES.named(key)
+    except ValueError as error:
+        raise LabError(str(error), argument="by", value=key) from None
 
 
 def check_threshold(below: float | None) -> None:

@@ -1,9 +1,10 @@
-"""The keys that registered studies set, by which their runs are shown."""
+"""What decides how the runs of a study are shown: the keys that it sets, and all of its configurations."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rnnctl.report.results import group_label
 from rnnctl.study.errors import SpecError
 from rnnctl.study.loading import written_keys
 from rnnctl.study.written import WrittenKeys
@@ -23,3 +24,11 @@ def keys_of(store: Store, studies: Iterable[str]) -> WrittenKeys | None:
             except SpecError:
                 continue
     return WrittenKeys.together(keys) if keys else None
+
+
+def configurations_of(store: Store, studies: Iterable[str]) -> dict[tuple[str, str], str]:
+    """Return the names of all configurations of these studies, by study and id, in the order of registration."""
+    return {
+        (row.study, row.config_id): group_label(row.label)
+        for row in queries.configurations(store, dict.fromkeys(studies))
+    }

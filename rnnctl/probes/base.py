@@ -65,7 +65,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Asked:
-    """A run and its answers, in the order of its questions. step: the updates that its weights have had."""
+    """A run and its answers, in the order of its questions. step: the updates that its weights have had.
+
+    groups: those of all configurations of the study, so that a configuration looks the same in every figure.
+    """
 
     study: str
     label: str
@@ -74,6 +77,7 @@ class Asked:
     spec: RunSpec
     step: int
     answers: Sequence[tuple[Question, Answer]]
+    groups: Sequence[str] = ()
 
 
 class Probe(Section, ABC):

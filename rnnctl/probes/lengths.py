@@ -112,6 +112,7 @@ class Lengths(Probe):
             trained=trained if trained is not None and trained[0] < trained[1] else None,
             without=(fmean(without), measure.predictor) if shared else None,
             samples=self.samples if measure.is_share else None,
+            groups=runs[0].groups if runs else (),
             title=f"{title}: generalisation",
         )
 

@@ -128,6 +128,7 @@ class StateAblation(Probe):
             lines,
             floors=levels.pop() if len(levels) == 1 else (),
             unit=unit.replace("_", " "),
+            groups=runs[0].groups if runs else (),
             title=f"{title}: loss by context",
             note=note,
         )

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rnnctl.measures import MEASURES, Reference
-from rnnctl.report.specs import read_parameters, read_spec
+from rnnctl.report.specs import read_parameters, read_spec, read_task
 from rnnctl.words import with_se
 
 if TYPE_CHECKING:
     from rnnctl.study.run import RunSpec
+    from rnnctl.tasks.section import TaskSection
     from store.queries import RunRow
 
 LOSS, BITS, LAST_LOSS, ERROR, LAST_ERROR = (
@@ -61,6 +62,7 @@ class Result:
     best_at: int | None  # the update of the best validation loss
     broke_floor_at: int | None  # the update of the first check that was clearly below the floor
     samples: int | None  # samples on which the last validation rests
+    below_floor: float | None  # the share of checks more than 1 % below the floor and, for text, 2 standard errors
     seconds: float | None  # seconds of training
     exact: bool  # whether every attempt went on with the same bits
     tags: str  # its tags, separated by spaces
@@ -68,8 +70,8 @@ class Result:
     stored_spec: Mapping[str, Any] = field(repr=False, compare=False)  # plain JSON values; `spec` reads them
 
     @classmethod
-    def of(cls, row: RunRow) -> Result:
-        """Return the result of a run as the store has it."""
+    def of(cls, row: RunRow, below_floor: float | None = None) -> Result:
+        """Return the result of a run as the store has it. below_floor: from its history, if that was read."""
         summary = row.summary
         floor, floor_se, loss = summary.get("floor"), summary.get("floor_se"), LOSS.read(summary)
         bits = BITS.read(summary)
@@ -98,6 +100,7 @@ class Result:
             summary.get("best_step"),
             summary.get("broke_floor_at"),
             (summary.get("last") or {}).get("valid_samples"),
+            below_floor,
             summary.get("seconds"),
             row.exact,
             " ".join(row.tags),
@@ -111,9 +114,22 @@ class Result:
         return read_spec(self.stored_spec)
 
     @property
+    def task(self) -> TaskSection:
+        """The run's task. Raise SpecError if this version cannot read the spec."""
+        return read_task(self.stored_spec)
+
+    @property
     def parameters(self) -> Mapping[str, Any]:
         """The hyper-parameters by dotted key, without the seed (see rnnctl.report.parameters)."""
         return read_parameters(self.stored_spec)
+
+    @staticmethod
+    def limit_of(row: RunRow) -> float | None:
+        """Return the loss that a check has to be below to be clearly below the floor; None before the first check."""
+        from rnnctl.tasks.base import FLOOR_ERRORS, FLOOR_MARGIN
+
+        floor, se = row.summary.get("floor"), row.summary.get("floor_se")
+        return None if floor is None else (1 - FLOOR_MARGIN) * floor - FLOOR_ERRORS * (se or 0.0)
 
     @property
     def checked(self) -> bool:

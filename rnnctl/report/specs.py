@@ -15,13 +15,25 @@ from rnnctl.report.parameters import parameters
 
 if TYPE_CHECKING:
     from rnnctl.study.run import RunSpec
+    from rnnctl.tasks.section import TaskSection
 
 CONFIGURATIONS = 50_000  # kept in memory, a few kB each
+_TASKS: dict[str, TaskSection] = {}  # by their JSON: runs of thousands of configurations have few tasks
 
 
 def read_spec(stored: Mapping[str, Any]) -> RunSpec:
     """Return a spec that the store keeps as plain JSON values. Raise SpecError if this version cannot read it."""
     return _configuration(_settings(stored)).model_copy(update={"seed": stored["seed"]})
+
+
+def read_task(stored: Mapping[str, Any]) -> TaskSection:
+    """Return the task of a stored spec. Raise SpecError if this version cannot read the spec."""
+    text = json.dumps(stored["task"], sort_keys=True)
+    if text not in _TASKS:
+        if len(_TASKS) >= CONFIGURATIONS:
+            _TASKS.clear()
+        _TASKS[text] = read_spec(stored).task
+    return _TASKS[text]
 
 
 def read_parameters(stored: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,25 +1,39 @@
-"""The units of losses, as figures and tables name them, and whether runs can be compared by a measure."""
+"""The units of losses, as figures and tables name them, and which runs can be compared by a measure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rnnctl.measures import MEASURES
 
 if TYPE_CHECKING:
     from rnnctl.report.results import Result
-    from rnnctl.tasks.section import TaskSection
+
+
+class Comparable(NamedTuple):
+    """What runs have in common whose losses can be compared: the name of the task, and the unit of the losses."""
+
+    task: str
+    unit: str
+
+
+def by_task(results: Iterable[Result], key: str = "loss") -> dict[Comparable, list[Result]]:
+    """Return these runs by task and unit of a measure, in order of first appearance.
+
+    Losses of different tasks are never ranked together, nor averaged: they differ in what can be reached.
+    """
+    measure = MEASURES[key]
+    groups: dict[Comparable, list[Result]] = {}
+    for run in results:
+        unit = run.task.loss_unit if measure.unit == "loss" else measure.unit
+        groups.setdefault(Comparable(run.task.name, unit), []).append(run)
+    return groups
 
 
 def loss_units(results: Iterable[Result]) -> list[str]:
     """Return the different units of these runs' losses, in order of first appearance."""
-    return list(dict.fromkeys(task.loss_unit for task in _tasks(results)))
-
-
-def _tasks(results: Iterable[Result]) -> list[TaskSection]:
-    """Return the task of each configuration."""
-    return [run.spec.task for run in {run.config: run for run in results}.values()]
+    return list(dict.fromkeys(run.task.loss_unit for run in results))
 
 
 def best_measure(results: Iterable[Result]) -> str:
@@ -34,19 +48,22 @@ def best_measure(results: Iterable[Result]) -> str:
 
 
 def check_comparable(key: str, results: Iterable[Result]) -> None:
-    """Raise ValueError, in one line, if these runs have a measure in several units."""
-    tasks = _tasks(results) if MEASURES[key].unit == "loss" else []
-    units = dict.fromkeys(task.loss_unit for task in tasks)
+    """Raise ValueError, in one line, if these runs have a loss in several units, or of several tasks."""
+    if MEASURES[key].unit != "loss":
+        return
+    results = list(results)
+    units, tasks = loss_units(results), list(dict.fromkeys(run.task.name for run in results))
     if len(units) > 1:
-        instead = "bits_per_byte can" if all(task.symbol for task in tasks) else "errors can"
+        instead = "bits_per_byte can" if all(run.task.symbol for run in results) else "errors can"
         raise ValueError(f"losses in {' and '.join(units)} cannot be compared; {instead}")
+    if len(tasks) > 1:
+        raise ValueError(f"losses of {' and '.join(tasks)} cannot be compared; errors can")
 
 
 def with_loss_unit(label: str, results: Iterable[Result]) -> str:
-    """Return the label of a loss with its unit, `validation loss (nats)`; where runs have several units, with each."""
+    """Return the label of a loss with the unit that these runs share: `validation loss (nats)`."""
     units = loss_units(results)
-    between = "\n" if len(units) > 1 else " "
-    return f"{label}{between}({' or '.join(units)})" if units else label
+    return f"{label} ({', '.join(units)})" if units else label
 
 
 def measure_label(key: str, results: Iterable[Result]) -> str:

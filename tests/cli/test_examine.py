@@ -22,7 +22,7 @@ def test_examine_prints_a_leaderboard_with_floors_and_draws_figures(trained):
     assert "of 4 runs below 1.386" in done.stdout
     folder = trained / "figures" / "tiny"
     names = {path.stem for path in folder.glob("*.png")}
-    assert {"loss", "hyperparameters", "hyperparameters_below", "gradient", "gradient_histogram", "saturation",
+    assert {"loss", "hyperparameters", "hyperparameters_below_1.386", "gradient", "gradient_histogram", "saturation",
             "spectrum"} <= names  # fmt: skip
     assert str(folder) in done.stdout
 

@@ -24,7 +24,8 @@ def test_the_best_configuration_comes_first(finished):
     assert best.ended == {"budget": 1, "diverged": 1}
     assert (best.spreads["loss"].mean, best.spreads["loss"].n) == (0.5, 1)
     assert other.spreads["loss"].mean == pytest.approx(1.4)
-    assert (examination.title, examination.partial, examination.more) == ("tiny", False, 0)
+    (table,) = examination.tables
+    assert (examination.title, examination.selection, table.more) == ("tiny", [], 0)
 
 
 def test_runs_below_a_threshold_are_listed_best_first(finished):
@@ -35,7 +36,7 @@ def test_runs_below_a_threshold_are_listed_best_first(finished):
 
 def test_a_record_has_one_item_for_each_measure(finished):
     record = plain(examine(finished, where=["omega=1"], top=1))
-    assert set(record) == {"configurations", "runs", "below", "notes"}
+    assert set(record) == {"configurations", "runs", "below", "notes", "by"}
     assert record["configurations"][0]["loss"] == {"mean": 0.5, "sd": None, "n": 1}
     assert [run["label"] for run in record["runs"]] == ["omega=1.0 seed=1", "omega=1.0 seed=2"]
     assert "stored_spec" not in record["runs"][0]
@@ -45,7 +46,8 @@ def test_configurations_are_sorted_by_what_is_asked_for(finished):
     by_omega = examine(finished, sort="omega")
     assert [group.label for group in by_omega.configurations] == ["omega=0.0", "omega=1.0"]
     first = examine(finished, sort="label", top=1)
-    assert ([group.label for group in first.configurations], first.more, first.partial) == (["omega=0.0"], 1, True)
+    assert ([group.label for group in first.configurations], first.tables[0].more) == (["omega=0.0"], 1)
+    assert first.selection == ["top=1", "sort=label"]
     with pytest.raises(LabError, match="^sort: .*did you mean loss") as error:
         examine(finished, sort="los")
     assert error.value.code is Code.USAGE
@@ -60,3 +62,66 @@ def test_figures_of_an_earlier_examination_are_replaced(finished):
     assert {path.stem for path in folder.iterdir()} == set(drawn.names)
     assert "loss" in drawn.names
     assert "hyperparameters_below" not in drawn.names
+
+
+def test_the_measure_that_ranks_can_be_named(finished):
+    assert examine(finished, "tiny").by == "loss"
+    by_error = examine(finished, "tiny", by="error", below=0.6)
+    assert (by_error.by, len(by_error.runs)) == ("error", 3)
+    with pytest.raises(LabError, match="^by los: there is no such measure.*did you mean loss"):
+        examine(finished, "tiny", by="los")
+
+
+def test_a_row_says_what_varies_its_task_and_how_many_checks_were_below_the_floor(finished):
+    rows = {row["label"]: row for row in examine(finished, "tiny").rows()}
+    row = rows["omega=1.0 seed=1"]
+    assert (row["train.omega"], row["task"], row["loss_unit"], row["below_floor"]) == (1.0, "temporal_order", "nats", 1)
+    assert rows["omega=0.0 seed=1"]["below_floor"] == 0
+    assert rows["omega=1.0 seed=2"]["below_floor"] is None  # it has no check
+    best, other = examine(finished, "tiny").configurations
+    assert (best.parameters, best.spreads["below_floor"].mean) == ({"train.omega": 1.0}, 1)
+    assert other.spreads["below_floor"].mean == 0.5
+
+
+def test_figures_of_a_selection_never_replace_those_of_all(finished):
+    whole = draw(finished, examine(finished, "tiny"))
+    before = {path: path.read_bytes() for path in whole.folder.glob("*.png")}
+    for selection in ({"where": ["omega=1"]}, {"top": 1}, {"where": ["omega=0"], "below": 1.4}):
+        drawn = draw(finished, examine(finished, "tiny", **selection))
+        assert drawn.folder.parent == whole.folder
+    below = draw(finished, examine(finished, "tiny", below=1.4))
+    assert (below.folder, set(below.names) - set(whole.names)) == (whole.folder, {"hyperparameters_below_1.4"})
+    assert {path: path.read_bytes() for path in before} == before
+
+
+TWO_TASKS = """\
+study: two-tasks
+base:
+  model: {hidden: 12, init: orthogonal}
+  train: {updates: 120, batch: 10}
+  check: {every: 20, samples: 100, chunk: 50, diagnostic_batch: 5}
+grid:
+  train.lr: [0.1, 0.2]
+  task: [{name: temporal_order, min_length: 10, max_length: 20}, {name: addition, min_length: 10, max_length: 20}]
+seeds: [1]
+"""
+
+
+def test_tasks_are_ranked_apart(tmp_path):
+    from rnnctl.lab.register import register
+    from store import Store, queries
+
+    (tmp_path / "two.yaml").write_text(TWO_TASKS)
+    register(tmp_path, [tmp_path / "two.yaml"])
+    with Store.open(tmp_path) as store:
+        labels = [row.label for row in queries.runs_of(store)]
+        finish(store, {label: 0.1 + 0.1 * i for i, label in enumerate(labels)})
+        tables = examine(store, "two-tasks", top=1).tables
+        assert [(table.task, table.unit, len(table.configurations), table.more) for table in tables] == [
+            ("temporal_order", "nats", 1, 1),
+            ("addition", "mean squared error", 1, 1),
+        ]
+        from rnnctl.lab.effects import effects
+
+        with pytest.raises(LabError, match="cannot be compared"):
+            effects(store, "two-tasks")

@@ -97,8 +97,14 @@ def test_a_group_has_the_colour_that_it_has_among_all(read):
     both = read(gradient_through_time([trace("a 1", "a"), trace("b 1", "b")], overlay=True))
     assert alone.lines("check")[0].get_color() == both.lines("check")[1].get_color()
     many = [f"g{i}" for i in range(40)]
-    among_many = read(gradient_through_time([trace("b 1", "b")], overlay=True, groups=many))
-    assert among_many.lines("check")[0].get_color() == both.lines("check")[0].get_color(), "too many for one each"
+    few, more = (
+        read(gradient_through_time([trace(f"{group} 1", group) for group in shown], overlay=True, groups=many))
+        for shown in (["g31"], ["g7", "g31"])
+    )
+    assert few.lines("check")[0].get_color() == more.lines("check")[1].get_color()
+    assert few.lines("check")[0].get_color() != more.lines("check")[0].get_color() or (
+        few.lines("check")[0].get_marker() != more.lines("check")[0].get_marker()
+    )
 
 
 def test_distances_are_shares_in_their_bins_with_words_at_both_ends(read):

@@ -15,6 +15,7 @@ from plots import (
     Curves,
     Histogram,
     Point,
+    Scatter,
     Series,
     Trace,
     curves,
@@ -58,7 +59,8 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "distance histogram": lambda: distance_histogram([histogram()], xlabel="distance", title=ODD),
     "distance image": lambda: distance_image([histogram()], ylabel="distance", title=ODD),
     "hyper-parameters": lambda: hyperparameters(
-        [Point("a", "a", 1, 1.0, {ODD: ODD, "same": ODD}), Point("b", "b", 1, 2.0, {ODD: "b", "same": ODD})], title=ODD
+        [Scatter([Point("a", "a", 1, 1.0, {ODD: ODD, "same": ODD}), Point("b", "b", 1, 2.0, {ODD: "b", "same": ODD})])],
+        title=ODD,
     ),
     "effects": lambda: effects([Effect(ODD, "a", 1.0), Effect(ODD, ODD, 2.0)], title=ODD),
     "lengths": lambda: generalisation([ByLength(ODD, ODD, UPDATES + 1, UPDATES)], "loss", title=ODD),

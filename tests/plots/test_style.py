@@ -35,3 +35,20 @@ def test_every_ending_has_a_look_and_a_word_of_its_own():
     assert set(style.ENDINGS) == {*ENDS, None}
     assert len({ending.word for ending in style.ENDINGS.values()}) == len(style.ENDINGS)
     assert len({(ending.marker, ending.colour) for ending in style.ENDINGS.values()}) == len(style.ENDINGS)
+
+
+def test_a_group_looks_the_same_whatever_others_are_shown():
+    study = [f"g{i}" for i in range(40)]
+    whole = style.looks(study, study)
+    for shown in (["g3"], ["g39", "g17"], study[20:25]):
+        assert style.looks(shown, study) == {group: whole[group] for group in sorted(shown, key=study.index)}
+    assert style.looks(["new"], study)["new"] == style.looks([*study, "new"])["new"]
+
+
+def test_looks_of_a_large_study_differ_and_lines_have_markers_only_where_they_must():
+    looks = list(style.looks([f"g{i}" for i in range(120)]).values())
+    assert len(set(looks)) == 120
+    assert len({(look.colour, look.dash) for look in looks[:24]}) == 24
+    assert not style.need_markers(looks[:24])
+    assert style.need_markers([looks[0], looks[24]])
+    assert not {look.marker for look in looks} & ({ending.marker for ending in style.ENDINGS.values()} - {"o"})

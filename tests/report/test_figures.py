@@ -271,7 +271,7 @@ def test_chosen_checks_and_layouts_reach_the_figures():
 
 def test_runs_that_cannot_be_compared_have_panels_with_their_own_floor_and_unit():
     rows = [row("A1", "a", floor=0.096), row("B1", "b", floor=0.0486), row("A2", "c", floor=0.096)]
-    specs = [spec(task="memorization"), spec(task="multiplication"), spec(task="memorization")]
+    specs = [spec(task="memorization"), spec(task="multiplication"), spec(task="memorization", train={"lr": 0.5})]
     of_three = runs(rows, {one.run_id: history() for one in rows}, specs)
     drawn = KINDS["loss"].draw(of_three)
     assert titles(drawn) == ["memorization", "multiplication"]
@@ -282,8 +282,10 @@ def test_runs_that_cannot_be_compared_have_panels_with_their_own_floor_and_unit(
     assert floors == [[0.096], [0.0486]]
     assert [len(lines(drawn, panel)) for panel in (0, 1)] == [2, 1]
     scatter = KINDS["hyperparameters"].draw(of_three)
-    assert scatter.axes[0].get_ylabel() == "best validation loss\n(nats or mean squared error)"
-    assert not any(line.get_label().startswith("floor") for line in scatter.axes[0].get_lines())
+    assert titles(scatter) == ["memorization: train.lr"]  # nothing varies within multiplication
+    assert scatter.axes[0].get_ylabel().startswith("best validation loss (nats")
+    floors = [line.get_ydata()[0] for line in scatter.axes[0].get_lines() if line.get_label().startswith("floor")]
+    assert floors == [0.096]
 
 
 def test_too_many_floors_leave_a_panel_for_each_unit_and_no_floor():

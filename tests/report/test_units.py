@@ -4,6 +4,7 @@ import pytest
 
 from rnnctl.report.units import (
     best_measure,
+    by_task,
     check_comparable,
     measure_label,
     with_loss_unit,
@@ -57,6 +58,8 @@ def test_texts_at_several_levels_compare_in_bits_per_byte_alone():
         check_comparable("last_loss", [bytes_, bpe])
     with pytest.raises(ValueError, match="mean squared error cannot be compared; errors can"):
         check_comparable("loss", [bytes_, PRODUCT])
+    with pytest.raises(ValueError, match="losses of temporal_order and xor cannot be compared; errors can"):
+        check_comparable("loss", [ORDER, result("xor")])
     assert [best_measure(some) for some in ([bytes_, bytes_], [bytes_, bpe], [bytes_, PRODUCT])] == [
         "loss",
         "bits_per_byte",
@@ -65,9 +68,21 @@ def test_texts_at_several_levels_compare_in_bits_per_byte_alone():
     assert measure_label("bits_per_byte", [bytes_, bpe]) == "best bits per byte"
 
 
+def test_runs_are_told_apart_by_task_and_by_the_unit_of_the_measure():
+    runs = [ORDER, PRODUCT, text("bytes"), text("bpe", 512), ORDER, result("xor")]
+    assert {task: len(some) for task, some in by_task(runs).items()} == {
+        ("temporal_order", "nats"): 2,
+        ("multiplication", "mean squared error"): 1,
+        ("text", "nats per byte"): 1,
+        ("text", "nats per token of 512"): 1,
+        ("xor", "nats"): 1,
+    }
+    assert list(by_task(runs[2:4], "bits_per_byte")) == [("text", "bits per byte")]
+
+
 def test_an_axis_says_what_it_shows():
     assert with_loss_unit("validation loss", [ORDER, ORDER]) == "validation loss (nats)"
     assert with_loss_unit("training loss", [PRODUCT]) == "training loss (mean squared error)"
-    assert measure_label("loss", [PRODUCT, ORDER]) == "best validation loss\n(mean squared error or nats)"
+    assert measure_label("loss", [PRODUCT]) == "best validation loss (mean squared error)"
     assert measure_label("last_loss", []) == "last validation loss"
     assert measure_label("error", [PRODUCT, ORDER]) == "best validation error"

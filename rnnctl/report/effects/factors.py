@@ -105,10 +105,12 @@ class Factor:
 class Varied:
     """The hyper-parameters that vary over configurations and whose effects can be told apart.
 
-    together: those that follow from several of these together, and from none of them alone.
+    together: those that follow from several of these together, and from none of them alone. written: the values of
+    each configuration at the keys that the study sets and that vary.
     """
 
     factors: list[Factor]
+    written: dict[str, list[float | str]] = field(default_factory=dict)
     together: list[Follower] = field(default_factory=list)
 
     @property
@@ -155,11 +157,12 @@ def varied(
         if leaders_of_it := _determined_together(columns, [other for other in leading if other in ours], name):
             together += [Follower(follower, leaders_of_it) for follower in (name, *leading.pop(name))]
     return Varied(
-        [
+        factors=[
             Factor(leader, columns[leader], tuple(_follower(columns, leader, name) for name in names))
             for leader, names in leading.items()
         ],
-        together,
+        written={name: columns[name] for name in columns if name in ours},
+        together=together,
     )
 
 

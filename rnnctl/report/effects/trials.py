@@ -83,6 +83,16 @@ class Trials:
         }
 
     @cached_property
+    def all_parameters(self) -> dict[str, dict[str, float | str]]:
+        """The same with written keys that follow from others, in the order in which the study sets them."""
+        columns = self.varied.written or {factor.name: factor.values for factor in self.factors}
+        more = {factor.name: factor.values for factor in self.factors if factor.name not in columns}
+        return {
+            config: {name: values[i] for name, values in (columns | more).items()}
+            for i, config in enumerate(self.configs)
+        }
+
+    @cached_property
     def counts(self) -> np.ndarray:
         """The number of runs of each configuration, (configurations,)."""
         return np.bincount(self.config, minlength=len(self.labels))

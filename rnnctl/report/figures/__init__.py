@@ -24,13 +24,25 @@ from rnnctl.report.figures.runs import NothingToDraw, Runs, choose
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["EXAMINED", "KINDS", "Kind", "NothingToDraw", "Runs", "choose", "examination"]
+__all__ = ["EXAMINED", "KINDS", "Kind", "NothingToDraw", "Runs", "choose", "examination", "file_name"]
 
 EXAMINED = tuple(name for name, each in KINDS.items() if each.examined)
 
 
+def file_name(kind: str, *, by: str = "loss", below: float | None = None) -> str:
+    """Return the name of a figure's file, without suffix.
+
+    by: the measure of figures that show one: those by another than the loss are told apart. below: the threshold of
+    figures of the runs below it.
+    """
+    words = [kind, *([f"{below:g}"] if kind == "hyperparameters_below" else [])]
+    if by != "loss" and kind in ("effects", "hyperparameters", "hyperparameters_below"):
+        words.append(by)
+    return "_".join(words)
+
+
 def examination(runs: Runs) -> Iterator[tuple[str, Figure]]:
-    """Yield name and figure of each kind that an examination draws and that applies to these runs."""
+    """Yield kind and figure of each kind that an examination draws and that applies to these runs."""
     if not runs.checked:
         return
     for name in EXAMINED:

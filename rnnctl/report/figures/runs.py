@@ -27,6 +27,7 @@ MOST_OVERLAID = 12  # runs in a panel that shows them at one check
 MOST_GROUPS = 6  # panels for runs that cannot be compared with one another
 
 Histories = Callable[[Sequence[str], bool], Mapping[str, "History"]]  # run ids, traces wanted -> histories
+Configurations = Mapping[tuple[str, str], str]  # study and id of each configuration -> its name
 Layout = Literal["overlay", "panels"]
 
 
@@ -52,6 +53,7 @@ class Runs:
     compared. below: a threshold on it. at: the updates whose checks are wanted, inf for the last, instead of a few from
     early to late. layout: all runs in one panel, or a panel for each run, instead of the figure's usual layout.
     keys: those that the studies of these runs set, by which hyper-parameters are named.
+    configurations: the names of all configurations of these studies, by study and id, whose order decides their looks.
 
     notes: what figures had to leave out, a line each; filled while they are drawn.
     """
@@ -67,9 +69,20 @@ class Runs:
         at: Sequence[float] | None = None,
         layout: Layout | None = None,
         keys: WrittenKeys | None = None,
+        configurations: Configurations | None = None,
     ) -> None:
         several = len({run.study for run in results}) > 1
-        self.all = [_with_study(run) for run in results] if several else list(results)
+        names = dict(configurations or {})
+        for run in results:
+            names.setdefault((run.study, run.config), run.group)
+        if several:
+            names = {(study, config): f"{study}/{group}" for (study, config), group in names.items()}
+        self.all = [
+            run.named(label=f"{run.study}/{run.label}" if several else run.label, group=names[run.study, run.config])
+            for run in results
+        ]
+        # All configurations of the studies, so that each looks the same in every figure.
+        self.groups = list(names.values())
         self.title, self.by, self.below, self.at, self.layout, self.keys = title, by, below, at, layout, keys
         self._read = read
         self.checked = [run for run in self.all if run.checked]
@@ -93,11 +106,6 @@ class Runs:
         """The arguments that all figures at a few checks have in common."""
         most = MOST_OVERLAID if self.overlay else MOST_PANELS
         return {"most": most, "overlay": self.overlay, "groups": self.groups, "at": self.at}
-
-    @cached_property
-    def groups(self) -> list[str]:
-        """All configurations, so that a configuration has the same colour in every figure."""
-        return list(dict.fromkeys(run.group for run in self.checked))
 
     # --- figures with a line for each run
 
@@ -130,10 +138,10 @@ class Runs:
         return series
 
     def comparable(self) -> list[Comparable]:
-        """Return the checked runs by task, floor and chance error; by the unit of the loss if those are too many."""
-        groups = self._grouped(lambda run: (run.spec.task.name, run.floor, run.chance_error))
+        """Return the checked runs by task, floor and chance error; by task and unit of the loss if those are many."""
+        groups = self._grouped(lambda run: (run.task.name, run.floor, run.chance_error))
         if len(groups) > MOST_GROUPS:
-            groups = self._grouped(lambda run: run.spec.task.loss_unit)
+            groups = self._grouped(lambda run: (run.task.name, run.task.loss_unit))
         return groups
 
     def plateaus(self, group: Comparable) -> tuple[tuple[float, str], ...]:
@@ -142,7 +150,7 @@ class Runs:
         If the data that they are computed from cannot be read any more, there are none, and a note: the runs have
         ended, and everything else about them is known.
         """
-        sections = {run.spec.task for run in group.runs}
+        sections = {run.task for run in group.runs}
         if len(sections) > 1:
             return ()
         (section,) = sections
@@ -203,8 +211,4 @@ def choose(results: Sequence[Result], most: int) -> list[Result]:
 
 
 def _task_names(runs: Sequence[Result]) -> str:
-    return ", ".join(dict.fromkeys(run.spec.task.name for run in runs))
-
-
-def _with_study(run: Result) -> Result:
-    return run.named(label=f"{run.study}/{run.label}", group=f"{run.study}/{run.group}")
+    return ", ".join(dict.fromkeys(run.task.name for run in runs))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
 
 import plots
-from plots import Curves, Point, Series
+from plots import Curves, Point, Scatter, Series
 from rnnctl.measures import MEASURES
 from rnnctl.report.effects.levels import at
 from rnnctl.report.effects.trials import Trials
@@ -17,7 +18,7 @@ from rnnctl.report.figures.kind import kind
 from rnnctl.report.figures.records import end
 from rnnctl.report.figures.runs import NothingToDraw, Runs
 from rnnctl.report.results import Result, reference_of
-from rnnctl.report.units import measure_label, with_loss_unit
+from rnnctl.report.units import by_task, measure_label, with_loss_unit
 
 
 @kind("validation loss, with the floor", examined=True, layouts=True)
@@ -71,23 +72,39 @@ def hyperparameters_below(runs: Runs) -> Figure:
     if runs.below is None:
         raise NothingToDraw("no threshold was given")
     chosen = [run for run in runs.all if run.is_below(runs.below, runs.by)]
-    return _scatter(runs, chosen, f"{runs.title}: the {len(chosen)} of {len(runs.all)} runs below {runs.below:g}")
+    title = f"{runs.title}: the {len(chosen)} of {len(runs.all)} runs below {runs.below:g}"
+    return _scatter(runs, chosen, title, threshold=runs.below)
 
 
-def _scatter(runs: Runs, chosen: Sequence[Result], title: str) -> Figure:
-    """Draw a measure against hyper-parameters. Those that follow from others have no panel; a note names them."""
+def _scatter(runs: Runs, chosen: Sequence[Result], title: str, threshold: float | None = None) -> Figure:
+    """Draw a measure against hyper-parameters, task by task.
+
+    Hyper-parameters that follow from others have no panel; a note names them.
+    """
     if len(runs.all) < 2:
         raise NothingToDraw("there is only one run, and nothing to compare it with")
-    reference = MEASURES[runs.by].reference
-    floor, floor_label = reference_of(runs.checked, reference)
-    trials = Trials.of(chosen, runs.by, keys=runs.keys, empty=True)
+    tasks = by_task(chosen, runs.by)
+    names = Counter(task for task, _ in tasks)
+    shown, notes = [], []
+    for (task, unit), some in tasks.items():
+        trials = Trials.of(some, runs.by, keys=runs.keys, empty=True)
+        words = (f"{task}, {unit}" if names[task] > 1 else task) if len(tasks) > 1 else ""
+        shown.append(_compared(some, runs.by, trials, words))
+        notes += _following(trials)
     return plots.hyperparameters(
-        [_point(run, runs.by, trials.parameters[run.config]) for run in chosen],
+        shown, threshold=threshold, groups=runs.groups, title=title, notes=list(dict.fromkeys(notes))
+    )
+
+
+def _compared(some: Sequence[Result], by: str, trials: Trials, title: str) -> Scatter:
+    """Return what is drawn of runs whose losses can be compared."""
+    checked = [run for run in some if run.checked]
+    floor, floor_label = reference_of(checked, MEASURES[by].reference)
+    return Scatter(
+        [_point(run, by, trials.parameters[run.config]) for run in some],
         floor=floor,
         floor_label=None if floor is None else floor_label,
-        threshold=runs.below,
-        ylabel=measure_label(runs.by, runs.checked),
-        title=title,
+        ylabel=measure_label(by, checked),
         means={
             factor.name: {
                 level.value: (estimate.mean, estimate.error)
@@ -97,7 +114,7 @@ def _scatter(runs: Runs, chosen: Sequence[Result], title: str) -> Figure:
             for factor in trials.factors
             if not factor.drawn
         },
-        notes=_following(trials),
+        title=title,
     )
 
 
