@@ -14,7 +14,18 @@ from typing import Any
 import psutil
 
 from store import Store, checkpoints, queries, workers
-from tests.cli.command_line import PATIENCE, TINY, bits, counts, rnnctl, rows, start_train, wait_until, workspace
+from tests.cli.command_line import (
+    PATIENCE,
+    TINY,
+    bits,
+    counts,
+    rnnctl,
+    rows,
+    start_train,
+    train_here,
+    wait_until,
+    workspace,
+)
 
 Bits = dict[str, dict[str, Any]]
 
@@ -33,10 +44,10 @@ def slow_study(updates: int) -> str:
     return text
 
 
-def trained_in_one_go(folder: Path, text: str, *options: str) -> Bits:
-    """Return the bits of a study that was trained by workers that nobody disturbed. options: of `train`."""
+def trained_in_one_go(folder: Path, text: str) -> Bits:
+    """Return the bits of a study that was trained by one worker that nobody disturbed."""
     workspace(folder, text)
-    rnnctl("train", "--workers", 2, *options, cwd=folder, check=0)
+    train_here(folder)
     return bits(folder)
 
 

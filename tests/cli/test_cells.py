@@ -3,7 +3,7 @@
 import json
 
 from store import Store, history, queries
-from tests.cli.command_line import rnnctl, workspace
+from tests.cli.command_line import rnnctl, train_here, workspace
 from tests.cli.studies import CELLS_CHECKS
 
 TASKS = """\
@@ -52,7 +52,7 @@ def test_a_cell_can_be_selected(cells):
 
 def test_every_task_on_every_cell_from_study_to_result(tmp_path):
     folder = workspace(tmp_path / "w", TASKS)
-    rnnctl("train", "--workers", 2, cwd=folder, check=0)
+    train_here(folder)
     actual = json.loads(rnnctl("examine", "--json", "--no-figures", cwd=folder, check=0).stdout)
     assert len(actual["runs"]) == 21
     for run in actual["runs"]:

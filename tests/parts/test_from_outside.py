@@ -4,6 +4,7 @@ from YAML through training, an interruption, examination, figures and export.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from rnnctl.determinism import worker_environment
 
 ROOT = Path(__file__).parents[2]
 OUTSIDE = Path(__file__).parent / "outside"
+PATH = os.pathsep.join([str(OUTSIDE), str(ROOT)])
 STUDY = """\
 study: outside
 base:
@@ -30,22 +32,46 @@ seeds: [1, 2]
 PATIENCE = 600  # seconds that end a test that hangs
 
 
-def rnnctl(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(OUTSIDE), str(ROOT)])
-    return subprocess.run(
-        [sys.executable, "-P", "-m", "rnnctl", *arguments],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=True,
-    )
+# Runs commands, one a line of stdin, in one process that knows the parts from outside.
+COMMANDS = """
+import json, sys
+from pathlib import Path
+from tests.cli.command_line import rnnctl
+
+answers, sys.stdout = sys.stdout, sys.stderr
+for line in sys.stdin:
+    words, folder = json.loads(line)
+    done = rnnctl(*words, cwd=Path(folder))
+    print(json.dumps([done.returncode, done.stdout, done.stderr]), file=answers, flush=True)
+"""
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A workspace with the study trained, saved often enough to be resumed, one run at a time."""
+def rnnctl():
+    """Return a function that runs a command and returns what it wrote to stdout, or to stderr where it must fail."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", COMMANDS],
+        env={**worker_environment(), "PYTHONPATH": PATH},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def run(*words: str, cwd: Path, check: int = 0) -> str:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        print(json.dumps([words, str(cwd)]), file=process.stdin, flush=True)
+        status, said, complained = json.loads(process.stdout.readline())
+        assert status == check, complained
+        return complained if check else said
+
+    yield run
+    process.communicate(timeout=PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory, rnnctl):
+    """A workspace with the study, trained by `rnnctl train`, whose worker is a process of its own."""
     folder = tmp_path_factory.mktemp("outside")
     (folder / "outside.yaml").write_text(STUDY)
     rnnctl("init", "outside.yaml", cwd=folder)
@@ -53,17 +79,15 @@ def trained(tmp_path_factory):
     return folder
 
 
-def test_it_is_planned_with_its_cost_and_explained_where_it_is_wrong(tmp_path):
+def test_it_is_planned_with_its_cost_and_explained_where_it_is_wrong(rnnctl, tmp_path):
     (tmp_path / "s.yaml").write_text(STUDY)
-    assert "4 runs of 2 configurations" in rnnctl("plan", "s.yaml", cwd=tmp_path).stdout
+    assert "4 runs of 2 configurations" in rnnctl("plan", "s.yaml", cwd=tmp_path)
     (tmp_path / "s.yaml").write_text(STUDY.replace("leak: 0.7", "leek: 0.7"))
-    with pytest.raises(subprocess.CalledProcessError) as caught:
-        rnnctl("plan", "s.yaml", cwd=tmp_path)
-    assert "did you mean leak?" in caught.value.stderr
+    assert "did you mean leak?" in rnnctl("plan", "s.yaml", cwd=tmp_path, check=2)
 
 
-def test_it_learns_and_is_ranked_beside_its_floor(trained):
-    lines = rnnctl("examine", "outside", "--csv", cwd=trained).stdout.splitlines()
+def test_it_learns_and_is_ranked_beside_its_floor(rnnctl, trained):
+    lines = rnnctl("examine", "outside", "--csv", cwd=trained).splitlines()
     names, *runs = (line.split(",") for line in lines)
     assert len(runs) == 4
     for values in runs:
@@ -72,14 +96,14 @@ def test_it_learns_and_is_ranked_beside_its_floor(trained):
         assert float(run["loss"]) < 0.9 * np.log(2)
 
 
-def test_its_keys_are_hyper_parameters(trained):
+def test_its_keys_are_hyper_parameters(rnnctl, trained):
     shown = rnnctl("examine", "outside", "--where", "optimizer=signs", "--where", "alpha=0.9", "--csv", cwd=trained)
-    assert len(shown.stdout.splitlines()) == 1 + 2
-    assert "train.optimizer.alpha" in rnnctl("effects", "outside", "--json", cwd=trained).stdout
+    assert len(shown.splitlines()) == 1 + 2
+    assert "train.optimizer.alpha" in rnnctl("effects", "outside", "--json", cwd=trained)
 
 
-def test_figures_and_exports_are_made(trained, tmp_path):
-    made = rnnctl("plot", "outside", "all", "--out", f"{tmp_path}/", cwd=trained).stdout.split()
+def test_figures_and_exports_are_made(rnnctl, trained, tmp_path):
+    made = rnnctl("plot", "outside", "all", "--out", f"{tmp_path}/", cwd=trained).split()
     assert any(name.endswith("gradient.png") for name in made)
     rnnctl("export", "outside", "--format", "npz", "--out", f"{tmp_path}/", cwd=trained)
     (first, *_) = sorted(tmp_path.glob("*_final_state.npz"))
@@ -88,9 +112,9 @@ def test_figures_and_exports_are_made(trained, tmp_path):
         assert arrays["W_hh"].shape == (12, 12)
 
 
-def test_its_probe_is_a_command_with_options(trained):
-    assert "--threshold" in rnnctl("probe", "outside", "parameter-count", "--help", cwd=trained).stdout
-    shown = rnnctl("probe", "outside", "parameter-count", "--threshold", "0.001", cwd=trained).stdout
+def test_its_probe_is_a_command_with_options(rnnctl, trained):
+    assert "--threshold" in rnnctl("probe", "outside", "parameter-count", "--help", cwd=trained)
+    shown = rnnctl("probe", "outside", "parameter-count", "--threshold", "0.001", cwd=trained)
     assert str(2 * 12 + 12 * 12 + 12 * 2 + 12 + 2) in shown
     assert "parameter-count.png" in shown
 
@@ -132,11 +156,10 @@ def test_alone_packed_and_resumed_have_the_same_bits_and_gradients_are_autograds
         STUDY.replace("updates: 600", "updates: 30").replace("every: 50", "every: 10")
     )
 
-    path = os.pathsep.join([str(OUTSIDE), str(ROOT)])
     subprocess.run(
         [sys.executable, "-P", "-c", IN_PROCESS],
         cwd=tmp_path,
-        env={**worker_environment(), "PYTHONPATH": path},
+        env={**worker_environment(), "PYTHONPATH": PATH},
         timeout=PATIENCE,
         check=True,
     )

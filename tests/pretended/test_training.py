@@ -26,7 +26,7 @@ def _torch_alone(monkeypatch):
 @each_combination
 @pytest.mark.usefixtures("_torch_alone")
 def test_the_weights_are_those_of_the_cpu(names, tmp_path, monkeypatch):
-    runs = drawn_runs(names, a_text(tmp_path, monkeypatch))
+    runs = drawn_runs(names, a_text(tmp_path, monkeypatch), updates=4)
     by_torch = partial(train, runs, pack_factory=Pack)
     expected = by_torch()
     with pretended_device() as device:

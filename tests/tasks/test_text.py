@@ -269,15 +269,14 @@ def test_a_run_is_not_trained_on_another_corpus_than_its_own(poem):
 def test_alone_packed_and_resumed_have_the_same_bits(poem, cell, task, more):
     specs = {name: spec(poem, seed, cell, task=task, **more) for seed, name in enumerate("abc")}
     together = train(specs)
-    for name, one in specs.items():
+    for (name, one), stop in zip(specs.items(), (2, 3, 7), strict=True):
         assert_same(train({name: one}), together, name)
-        for stop in (2, 3, 7):
-            memory = Memory()
-            memory.drain_after = stop
-            train({name: one}, memory)
-            assert memory.state(name)["step"] == stop
-            memory.drain_after = None
-            assert_same(train({name: one}, memory), together, name)
+        memory = Memory()
+        memory.drain_after = stop
+        train({name: one}, memory)
+        assert memory.state(name)["step"] == stop
+        memory.drain_after = None
+        assert_same(train({name: one}, memory), together, name)
     # Runs that are not at the same place of their windows: one that goes on, the others new.
     memory = Memory()
     memory.drain_after = 3

@@ -22,7 +22,7 @@ def four(**common):
 @pytest.mark.parametrize("hidden", [1, 13, 50])
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "relu", "identity"])
 def test_a_run_alone_has_the_same_bits_as_in_a_pack_of_four(activation, hidden):
-    specs = four(activation=activation, hidden=hidden, updates=25)
+    specs = four(activation=activation, hidden=hidden, updates=12)
     pack = train(specs)
     for run_id, alone in specs.items():
         assert_same(train({run_id: alone}), pack, run_id)
@@ -132,7 +132,7 @@ def gru_or_lstm_four(cell, **common):
 @pytest.mark.parametrize("hidden", [1, 13, 50])
 @pytest.mark.parametrize("cell", ["gru", "lstm"])
 def test_a_gru_or_lstm_alone_has_the_same_bits_as_in_a_pack_of_four(cell, hidden):
-    specs = gru_or_lstm_four(cell, hidden=hidden)
+    specs = gru_or_lstm_four(cell, hidden=hidden, updates=12)
     pack = train(specs)
     for run_id, alone in specs.items():
         assert_same(train({run_id: alone}), pack, run_id)
@@ -141,7 +141,7 @@ def test_a_gru_or_lstm_alone_has_the_same_bits_as_in_a_pack_of_four(cell, hidden
 @pytest.mark.usefixtures("code_path")
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "relu", "identity"])
 def test_a_run_alone_has_the_same_bits_as_in_a_pack_whatever_goes_through_time(activation):
-    specs = four(activation=activation, updates=15)
+    specs = four(activation=activation, updates=11)
     pack = train(specs)
     for run_id, alone in specs.items():
         assert_same(train({run_id: alone}), pack, run_id)
@@ -173,7 +173,7 @@ def test_a_head_with_one_output_has_the_same_bits_alone_and_in_a_pack_of_four(ce
 
 
 def addition(seed, cell, batch):
-    data = gru_or_lstm(seed, cell, hidden=50, updates=12, lr=0.01, init="orthogonal").canonical()
+    data = gru_or_lstm(seed, cell, hidden=50, updates=6, lr=0.01, init="orthogonal").canonical()
     data["task"] = {"name": "addition", "min_length": 12, "max_length": 20}
     return RunSpec.model_validate({**data, "train": {**data["train"], "batch": batch}})
 
@@ -188,6 +188,6 @@ def test_layers_of_one_unit_have_the_same_bits_alone_and_in_a_pack_of_four(cell)
 
 
 def one_unit(seed, cell):
-    data = spec(seed, updates=12, omega=0, samples=400, chunk=200).canonical()
+    data = spec(seed, updates=5, omega=0, every=5, samples=200, chunk=200).canonical()
     model = {"name": cell, "hidden": 1, **({"init": "orthogonal"} if cell != "gated" else {})}
     return RunSpec.model_validate({**data, "model": model, "train": {**data["train"], "batch": 120}})
