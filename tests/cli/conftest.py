@@ -6,6 +6,7 @@ import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -52,6 +53,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = workspace(tmp_path_factory.mktemp("trained") / "w")
     train_here(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def unbroken(once: Callable[[str, Callable[[Path], None]], Path]) -> dict[str, dict[str, Any]]:
+    """The bits of the study of `survival`, trained by a worker that nobody disturbed."""
+    from tests.cli.command_line import bits
+    from tests.cli.survival import STUDY, trained_in_one_go
+
+    return bits(once("unbroken", lambda folder: trained_in_one_go(folder, STUDY)))
 
 
 @pytest.fixture

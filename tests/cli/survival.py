@@ -44,6 +44,10 @@ def slow_study(updates: int) -> str:
     return text
 
 
+UPDATES = 3000
+STUDY = slow_study(UPDATES)
+
+
 def trained_in_one_go(folder: Path, text: str) -> Bits:
     """Return the bits of a study that was trained by one worker that nobody disturbed."""
     workspace(folder, text)
