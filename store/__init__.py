@@ -41,6 +41,8 @@ seconds since the epoch, durations are seconds; both are floats, and the caller 
     membership    conditions of SQL: which runs studies name and show
     marks         tag, untag, tags, note_run, note_study, archive, unarchive
     removal       planned, delete(store, studies, members) -> Removal
+    merging       check(other, described), planned(store, other, described) -> Plan,
+                  merge(store, other, plan, now, apart) -> Merged
     integrity     database_findings, checkpoint_findings, orphans, set_orphans_aside; Finding
     backup        backup(store, destination, checkpoints=False) -> BackedUp
 """

@@ -126,7 +126,7 @@ def _register_study(store: Store, study: StudyRecord, now: float, apart: Apart) 
     }
     labelled = {row[0] for row in store.rows(f"SELECT run_id FROM labels WHERE study = ? AND {NAMED}", (study_id,))}
     new = [run for run in study.runs if run.run_id not in specs]
-    _add_runs(store, new, now)
+    add_runs(store, new, now)
     respecified = [run for run in study.runs if run.run_id in specs and specs[run.run_id] != to_json(run.spec)]
     store.execute_many(
         "UPDATE runs SET spec = ? WHERE run_id = ?", [(to_json(run.spec), run.run_id) for run in respecified]
@@ -157,15 +157,18 @@ def _take_names(store: Store, study: int, ids: list[str], now: float, apart: Apa
     store.execute_many(
         "INSERT INTO unnamed (run_id, study, at) VALUES (?, ?, ?)", [(run_id, study, now) for run_id in sorted(lost)]
     )
-    _tell_apart(store, study, apart)
+    tell_apart(store, study, apart)
     labels = store.rows(
         "SELECT run_id, label FROM labels JOIN runs USING (run_id) WHERE study = ? ORDER BY seq", (study,)
     )
     return [Unnamed(run_id, label) for run_id, label in labels if run_id in lost]
 
 
-def _tell_apart(store: Store, study: int, apart: Apart) -> None:
-    """Give the runs that a study no longer names other labels where another run of the study has the same."""
+def tell_apart(store: Store, study: int, apart: Apart) -> None:
+    """Give the runs that a study no longer names other labels where another run of the study has the same.
+
+    study: the id of its row. This happens inside the caller's transaction.
+    """
     clashing = store.rows(
         f"""SELECT run_id, label, spec, {NAMED} AS named FROM labels JOIN runs USING (run_id)
             WHERE study = :study AND label IN (SELECT label FROM labels WHERE study = :study
@@ -190,7 +193,8 @@ def _tell_apart(store: Store, study: int, apart: Apart) -> None:
         store.execute("UPDATE labels SET label = ? WHERE run_id = ? AND study = ?", (other, row["run_id"], study))
 
 
-def _add_runs(store: Store, runs: list[RunRecord], now: float) -> None:
+def add_runs(store: Store, runs: list[RunRecord], now: float) -> None:
+    """Add new runs, which are queued, inside the caller's transaction."""
     store.execute_many(
         "INSERT INTO runs (run_id, config_id, shape, spec, total, created) VALUES (?, ?, ?, ?, ?, ?)",
         [(run.run_id, run.config_id, run.shape, to_json(run.spec), run.total, now) for run in runs],

@@ -1,4 +1,4 @@
-"""`retry`, `cancel`, `delete`, `doctor` and `backup`: keeping a workspace in order."""
+"""`retry`, `cancel`, `delete`, `merge`, `doctor` and `backup`: keeping a workspace in order."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnctl.cli.options import JsonOption, WorkspaceOption, YesOption, a_path, opened
-from rnnctl.cli.output import FAILURE, NOTHING, UserError, confirmed, out, out_json, say, table
+from rnnctl.cli.output import FAILURE, NOTHING, UserError, confirmed, notes, out, out_json, say, table
 from rnnctl.words import counted, size
 
 if TYPE_CHECKING:
@@ -124,6 +124,41 @@ def _of_deletion(deletion: Deletion, verb: str) -> list[str]:
         f"{size(deletion.file_bytes)} of files, {size(deletion.database_bytes)} in the database"
     )
     return lines
+
+
+def merge(
+    other: Annotated[Path, typer.Argument(metavar="DIR", help="The other workspace. It is only read.")],
+    keep_texts: Annotated[
+        bool,
+        typer.Option(
+            "--keep-texts",
+            help="A study that has another text there keeps the text that it has here. Runs that only the other text "
+            "names are then runs that the study no longer names.",
+        ),
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be merged. Merge nothing.")] = False,
+    as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Bring the studies and runs of another workspace into this one, with all that was trained.
+
+    The other database is checked whole first. What is named alike is alike: of a run that both have, the state that is
+    further is kept, done before not done, then the one with more updates. Tags and notes are added to those of here.
+    """
+    from rnnctl.lab import merge as lab
+
+    with opened(workspace) as store:
+        merged = lab.merge(store, other, keep_texts=keep_texts, dry_run=dry_run)
+    notes(merged.notes)
+    if as_json:
+        out_json(merged)
+    else:
+        runs = f"{counted(len(merged.new), 'new run')}, {len(merged.replaced):,} further there, {merged.kept:,} kept"
+        studies = f"{counted(len(merged.studies), 'new study')}"
+        would = "would be merged: " if dry_run else ""
+        out(f"{would}{studies}, {runs}; checkpoint files: {size(merged.file_bytes)}")
+    if merged.empty:
+        raise typer.Exit(NOTHING)
 
 
 def doctor(

@@ -77,7 +77,7 @@ def diagnose(store: Store) -> Diagnosis:
     """Check the database and all checkpoints, and tell which versions of everything are in use. Loads torch."""
     from store import integrity
 
-    wrong = integrity.database_findings(store, _described)
+    wrong = integrity.database_findings(store, described)
     if wrong:  # what is in the database cannot be trusted
         return Diagnosis(_facts(store), wrong, [], 0)
     facts = _facts(store) | _workers(store)
@@ -98,10 +98,10 @@ def repair(store: Store) -> list[str]:
     """
     from store import repair as repairing
 
-    return repairing.repair(store, _described, time.time())
+    return repairing.repair(store, described, time.time())
 
 
-def _described(stored: dict[str, Any]) -> RunRecord | None:
+def described(stored: dict[str, Any]) -> RunRecord | None:
     """Return the run that a stored spec describes, without a label; None if this version cannot read it."""
     from rnnctl.lab.register import run_record
     from rnnctl.report.specs import read_spec

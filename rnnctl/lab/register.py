@@ -71,7 +71,7 @@ def register(
             whole = [_with_replicates(store, *pair) for pair in zip(loaded, studies, strict=True)]
         warnings = [line for study in loaded for line in _changed_texts(store, study)]
         place_trajectories(store)
-        results = registry.register(store, [study_record(study) for study in whole], time.time(), _apart)
+        results = registry.register(store, [study_record(study) for study in whole], time.time(), apart)
     return Registration(
         folder.resolve(),
         [
@@ -103,7 +103,7 @@ def _with_replicates(store: Store, study: Study, reference: str | Path) -> Study
     return together if {run.spec.run_id for run in together.runs} == known else study
 
 
-def _apart(unnamed: Mapping[str, Any], named: Mapping[str, Any]) -> str:
+def apart(unnamed: Mapping[str, Any], named: Mapping[str, Any]) -> str:
     """Return how a run differs from another one, as labels say it; an empty text if that would be long."""
     try:
         before, now = ({**read_parameters(spec), "seed": spec["seed"]} for spec in (unnamed, named))

@@ -80,3 +80,16 @@ def test_archive_tag_and_note(tmp_path):
     assert "yes" in rnnctl("studies", "--here", "--all", cwd=folder, check=0).stdout
     rnnctl("archive", "tiny", "--undo", cwd=folder, check=0)
     assert "tiny" in rnnctl("status", cwd=folder, check=0).stdout
+
+
+def test_merge_brings_in_another_workspace(tmp_path):
+    here = workspace(tmp_path / "here")
+    workspace(tmp_path / "there", TINY.replace("[1, 2]", "[1, 2, 3]"))
+    one_line(rnnctl("merge", "../there", cwd=here, check=2), "tiny: registered here and in ../there", "--keep-texts")
+    planned = rnnctl("merge", "../there", "--keep-texts", "--dry-run", cwd=here, check=0).stdout
+    assert "would be merged: 0 new studies, 2 new runs, 0 further there, 4 kept" in planned
+    merged = json.loads(rnnctl("merge", "../there", "--keep-texts", "--json", cwd=here, check=0).stdout)
+    assert (len(merged["new"]), merged["kept"]) == (2, 4)
+    assert (len(labels(here)), len(labels(here, hidden=True))) == (4, 6)
+    rnnctl("merge", "../there", "--keep-texts", cwd=here, check=3)
+    one_line(rnnctl("merge", "nowhere", cwd=here, check=3), "no workspace in")
