@@ -79,17 +79,21 @@ class Section(BaseModel):
         """Return the section as plain JSON values with all keys, also those marked LATER that have their defaults."""
         return self.model_dump(mode="json")
 
-    def identity(self) -> dict[str, Any]:
-        """Return what distinguishes the section from others: its canonical form without the keys marked PLACE."""
-        return self._plain(without=PLACE)
+    def without(self, mark: Mark) -> dict[str, Any]:
+        """Return the canonical form without the keys that have a mark, or the mark PLACE.
 
-    def common(self) -> dict[str, Any]:
-        """Return what all runs of a pack must have in common: the identity without the keys marked PER_RUN."""
-        return self._plain(without=PER_RUN)
+        PLACE: what distinguishes the section from others. PER_RUN: what all runs of a pack must have in common. ENDING:
+        what decides what a run computes until it ends.
+        """
+        return self._plain(without=mark)
 
-    def trajectory(self) -> dict[str, Any]:
-        """Return what decides what a run computes until it ends: the identity without the keys marked ENDING."""
-        return self._plain(without=ENDING)
+    def names_without(self, mark: Mark) -> list[str]:
+        """Return the keys that `without` returns."""
+        return [
+            name
+            for name, later, default in _keys_without(type(self), mark)
+            if not (later and getattr(self, name) == default)
+        ]
 
     @property
     def ending_keys_used(self) -> tuple[Path, ...]:
@@ -106,14 +110,25 @@ class Section(BaseModel):
 
     def _plain(self, without: Mark | None) -> dict[str, Any]:
         plain: dict[str, Any] = {}
-        for name, marks, default in _keys(type(self)):
+        for name, later, default in _keys_without(type(self), without):
             value = getattr(self, name)
-            if LATER in marks and value == default:
-                continue
-            if without is not None and (without in marks or PLACE in marks):
+            if later and value == default:
                 continue
             plain[name] = value._plain(without) if isinstance(value, Section) else value
         return plain
+
+
+@cache
+def _keys_without(section: type[Section], without: Mark | None) -> tuple[tuple[str, bool, Any], ...]:
+    """Return the name of every key without a mark, whether it is marked LATER, and its default.
+
+    Keys marked PLACE are left out with those of any mark; all keys are returned for None.
+    """
+    return tuple(
+        (name, LATER in marks, default)
+        for name, marks, default in _keys(section)
+        if without is None or not marks & {without, PLACE}
+    )
 
 
 @cache

@@ -163,7 +163,7 @@ class _Crossing:
                     error.remedy = self._remedy(error)
                     raise
                 self.dropping.update(rule.path for rule in dropped)
-                if self._is_excluded(spec.written_out()):
+                if self.plan.exclude and self._is_excluded(spec.written_out()):
                     continue
                 gone = [rule.path for rule in dropped]
                 self.used.update(enumerate(picked))

@@ -8,8 +8,10 @@ keys nearer to the top of the tree are laid down first.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -200,11 +202,21 @@ class Overlay:
     def resolve(self) -> RunSpec:
         """Return the run that these settings make. Raise SpecError at the place of what is wrong."""
         try:
-            spec = RunSpec.model_validate(self.values)
+            return self._checked(
+                RunSpec.model_validate({key: _section(key, value) for key, value in self.values.items()})
+            )
+        except ValidationError:
+            pass
+        # Again, with settings instead of sections: errors name the keys as a study writes them.
+        try:
+            return self._checked(RunSpec.model_validate(self.values))
         except ValidationError as error:
             located = [(self._place(problem), problem) for problem in problems(error)]
             place, problem = min(located, key=lambda pair: pair[0].line)
             raise InvalidRun(problem, place) from None
+
+    def _checked(self, spec: RunSpec) -> RunSpec:
+        """Return a run. Raise SpecError if its dtype cannot hold one of its numbers."""
         if (unfit := unrepresentable(spec)) is not None:
             raise self.error(unfit)
         return spec
@@ -274,6 +286,23 @@ class Overlay:
     def _written(self, path: Path) -> Path:
         """Return the path if it was written, or else the nearest section above it that was."""
         return next(path[:length] for length in range(len(path), -1, -1) if path[:length] in self.places)
+
+
+def _section(name: str, settings: Any) -> Any:
+    """Return the section that settings make; the settings themselves if they are none, or invalid.
+
+    Runs with equal settings share the section. Equal is their JSON, in which 1, 1.0 and true differ.
+    """
+    return _shared_section(name, json.dumps(settings)) if KEYS[name,].is_section else settings
+
+
+@lru_cache(maxsize=4096)
+def _shared_section(name: str, text: str) -> Any:
+    settings = json.loads(text)
+    try:
+        return KEYS[name,].read(settings)
+    except ValidationError:
+        return settings
 
 
 def _completed(path: Path, value: Any) -> Any:

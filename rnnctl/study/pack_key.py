@@ -40,7 +40,7 @@ class PackKey:
     @classmethod
     def of(cls, spec: RunSpec) -> PackKey:
         """Return the pack key of a run."""
-        return cls.read(json.dumps(spec.common(), sort_keys=True, separators=(",", ":")))
+        return cls.read(spec.common_text())
 
     @classmethod
     def read(cls, text: str) -> PackKey:

@@ -19,7 +19,19 @@ from pydantic import BeforeValidator, Field, model_validator
 from rnnctl.cells.catalogue import CELLS
 from rnnctl.cells.rnn.section import RnnSection
 from rnnctl.parts import names_of
-from rnnctl.section import PER_RUN, HasNoMeaning, Needs, Path, Section, also_called, default_name, named
+from rnnctl.section import (
+    ENDING,
+    PER_RUN,
+    PLACE,
+    HasNoMeaning,
+    Mark,
+    Needs,
+    Path,
+    Section,
+    also_called,
+    default_name,
+    named,
+)
 from rnnctl.study.check import Check, Stop
 from rnnctl.study.former import with_current_names, with_former_names
 from rnnctl.study.train import Train
@@ -118,19 +130,34 @@ class RunSpec(Section):
         task = self.task.identified()
         return self if task is self.task else self.model_copy(update={"task": task})
 
-    def _identity(self) -> dict[str, Any]:
-        """Return the identity of the run, with keys under the names that they had when the first ids were made."""
-        return with_former_names(self.identity())
-
     @property
     def run_id(self) -> str:
         """The id of the run: a hash of all that decides its bits."""
-        return f"{ID_VERSION}-{_digest(self._identity())}"
+        return f"{ID_VERSION}-{_digest(self._text(PLACE))}"
 
     @property
     def config_id(self) -> str:
         """The id of the configuration: the run without its seed."""
-        return f"c1-{_digest({key: value for key, value in self._identity().items() if key != 'seed'})}"
+        return f"c1-{_digest(self._text(PLACE, leave_out='seed'))}"
+
+    def common_text(self) -> str:
+        """Return what all runs of a pack must have in common (see Section.without) as canonical JSON."""
+        return self._text(PER_RUN, former=False)
+
+    def _text(self, without: Mark, *, leave_out: str = "", former: bool = True) -> str:
+        """Return the run without the keys that have a mark, or the mark PLACE, as canonical JSON.
+
+        leave_out: another key of the run. former: whether keys have the names that they had when the first ids were
+        made. The JSON of a section is made once, however many runs share the section.
+        """
+        texts = {}
+        for name in sorted(self.names_without(without)):
+            value = getattr(self, name)
+            if name != leave_out:
+                texts[name] = (
+                    _section_text(name, value, without, former) if isinstance(value, Section) else _json(value)
+                )
+        return "{" + ",".join(f'"{name}":{text}' for name, text in texts.items()) + "}"
 
     @property
     def oddities(self) -> tuple[tuple[Path, str], ...]:
@@ -149,8 +176,7 @@ class RunSpec(Section):
         Runs of one trajectory compute the same, update by update and check by check, as long as none of them has ended.
         """
         used = {path: self._value(path) for section in self.sections() for path in section.ending_keys_used}
-        plain = [with_former_names(self.trajectory()), sorted(used.items())]
-        return f"{TRAJECTORY_VERSION}-{_digest(plain)}"
+        return f"{TRAJECTORY_VERSION}-{_digest(f'[{self._text(ENDING)},{_json(sorted(used.items()))}]')}"
 
     def _value(self, path: Path) -> Any:
         value: Any = self
@@ -164,5 +190,28 @@ class RunSpec(Section):
         return None if self.train.bptt == "full" else self.train.bptt
 
 
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:12]
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+# JSON of sections by the id of the section, which is kept so that no other section gets its id.
+_TEXTS: dict[int, tuple[Section, dict[tuple[str, Mark, bool], str]]] = {}
+_MOST_TEXTS = 10_000
+
+
+def _section_text(name: str, section: Section, without: Mark, former: bool) -> str:
+    """Return the canonical JSON of a section of a run. See RunSpec._text."""
+    if id(section) not in _TEXTS:
+        if len(_TEXTS) >= _MOST_TEXTS:
+            _TEXTS.clear()
+        _TEXTS[id(section)] = (section, {})
+    texts = _TEXTS[id(section)][1]
+    key = (name, without, former)
+    if key not in texts:
+        plain = {name: section.without(without)}
+        texts[key] = _json((with_former_names(plain) if former else plain)[name])
+    return texts[key]

@@ -238,6 +238,7 @@ def section_of_tag(path: Path) -> Path | None:
     return above.path if above is not None and above.tag == path[-1] else None
 
 
+@cache
 def short_name(path: Path) -> str:
     """Return the shortest dotted tail of a path that no other key ends with: `lr`, `check.seed`, `seed`."""
     for length in range(1, len(path)):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rnnctl.section import PER_RUN, PLACE
+from rnnctl.study.errors import SpecError
+from rnnctl.study.former import with_former_names
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
 from tests.study.studies import specs, study
@@ -181,3 +185,25 @@ def test_exclude_and_its_complement_share_out_the_runs(axes, pick):
     left = {run.spec.run_id for run in without.runs} if without else set()
     assert left | only == everything
     assert not left & only
+
+
+@given(SETTINGS)
+def test_ids_are_hashes_of_the_whole_run_although_sections_are_hashed_once(settings):
+    (spec,) = specs(f"cases: {{A: {json.dumps(settings)}}}\n")
+    identity = with_former_names(spec.without(PLACE))
+    assert spec.run_id == f"r1-{_hash(identity)}"
+    assert spec.config_id == f"c1-{_hash({key: value for key, value in identity.items() if key != 'seed'})}"
+    assert spec.common_text() == json.dumps(spec.without(PER_RUN), sort_keys=True, separators=(",", ":"))
+
+
+def _hash(value) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def test_whole_numbers_decimals_and_truth_values_are_not_one_setting():
+    one, other = (specs(base=f"model: {{init: {{connections: {value}}}}}")[0] for value in ("1", "1.0"))
+    assert type(one.model.init.connections) is int
+    assert type(other.model.init.connections) is float
+    with pytest.raises(SpecError, match="must be a number, not true"):
+        specs(base="model: {init: {connections: true}}")
