@@ -7,16 +7,19 @@ terminals. What libraries print passes `Escaping`.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any, TextIO, cast
 
 from rnnctl.words import escaped, one_line
+
+LINES_AT_ONCE = 10_000
 
 OK, FAILURE, USAGE, NOTHING, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -129,11 +132,39 @@ def flush() -> None:
 
 
 def out_json(value: Any) -> None:
-    """Print a value, or a dataclass as its record, as JSON in printable ASCII. Non-finite numbers become null."""
-    from rnnctl.lab.records import plain
+    """Print a value, or a dataclass as its record, as JSON in printable ASCII. Non-finite numbers become null.
+
+    A long list is printed as it is encoded: its text is never held as a whole.
+    """
+    lines = json_lines(value)
+    while some := list(itertools.islice(lines, LINES_AT_ONCE)):
+        out(*some)
+
+
+def json_lines(value: Any, levels: int = 4) -> Iterator[str]:
+    """Iterate over the lines of the JSON of a value with an indent of two spaces.
+
+    levels: how many levels of lists and dataclasses are encoded item by item.
+    """
+    from rnnctl.lab.records import parts, plain
     from store.encoding import finite
 
-    out(*json.dumps(finite(plain(value)), indent=2, allow_nan=False).split("\n"))
+    items = parts(value) if levels else None
+    if not items:
+        yield from json.dumps(finite(plain(value)), indent=2, allow_nan=False).split("\n")
+        return
+    opening, closing = "{}" if isinstance(items, dict) else "[]"
+    pairs = items.items() if isinstance(items, dict) else ((None, item) for item in items)
+    yield opening
+    for number, (key, item) in enumerate(pairs, start=1):
+        head = "  " if key is None else f"  {json.dumps(key)}: "
+        lines = json_lines(item, levels - 1)
+        line = head + next(lines)
+        for following in lines:
+            yield line
+            line = "  " + following
+        yield line if number == len(items) else line + ","
+    yield closing
 
 
 def out_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -63,12 +63,28 @@ def plain(value: Any) -> Any:
     return str(value) if isinstance(value, PurePath) else value
 
 
-def _of_dataclass(value: DataclassInstance) -> dict[str, Any]:
+def parts(value: Any) -> dict[str, Any] | list[Any] | None:
+    """Return the items of a list, or the fields of a dataclass as its record has them, not yet plain.
+
+    None for anything else. A long record can be written part by part.
+    """
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    if is_dataclass(value) and not isinstance(value, type | _Record | _Spec):
+        return _fields(value)
+    return None
+
+
+def _fields(value: DataclassInstance) -> dict[str, Any]:
     record: dict[str, Any] = {}
     for item in fields(value):
         key = item.metadata.get(_KEY, item.name)
         if key is _INLINED:
             record |= plain(getattr(value, item.name))
         elif key is not None:
-            record[key] = plain(getattr(value, item.name))
+            record[key] = getattr(value, item.name)
     return record
+
+
+def _of_dataclass(value: DataclassInstance) -> dict[str, Any]:
+    return {key: plain(item) for key, item in _fields(value).items()}

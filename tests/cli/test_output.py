@@ -11,8 +11,11 @@ from unittest import mock
 
 import pytest
 
+from rnnctl.cli import output
 from rnnctl.cli.output import Escaping, OutputClosed, duration, out, out_csv, out_json, out_script, say, table
+from rnnctl.lab import records
 from rnnctl.words import counted, lines_of, number, one_line, shell_word, shortened, shown
+from store.encoding import finite
 
 # An order to a terminal, DEL, a C1 control, a line break, a mark that turns the direction of writing, a surrogate.
 ODD = "\x1b[31m\x7f\x9b2J\n\u202e\udcff"
@@ -129,3 +132,47 @@ def test_a_word_for_a_shell_can_be_shown_and_pasted(text):
     assert one_line(word) == word
     done = subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True)
     assert done.stdout == text.encode(errors="surrogateescape")
+
+
+@dataclass(frozen=True)
+class _Row:
+    name: str
+    values: list[float]
+    hidden: int = records.unrecorded(default=0)
+
+
+@dataclass(frozen=True)
+class _Table:
+    title: str
+    rows: list[_Row]
+    extra: dict[str, float] = records.inlined()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        [],
+        {},
+        [[]],
+        "a\nb",
+        float("nan"),
+        [1, [2, [3, [4, [5, [6]]]]]],
+        _Table("t", [], {}),
+        [_Table("t", [_Row("a", [1.0, float("inf")]), _Row("b", [])], {"x": 1.0}), {"k": [_Row("c", [0.5])]}],
+    ],
+)
+def test_json_that_is_printed_part_by_part_is_the_json_of_the_whole(value):
+    whole = json.dumps(finite(records.plain(value)), indent=2, allow_nan=False)
+    assert "\n".join(output.json_lines(value)) == whole
+
+
+def test_a_long_list_is_printed_before_its_end_is_encoded():
+    class Unfinished:
+        def as_dict(self):
+            raise RuntimeError("encoded")
+
+    lines = output.json_lines([_Row("a", [1.0]), Unfinished()])
+    assert [next(lines) for _ in range(3)] == ["[", "  {", '    "name": "a",']
+    with pytest.raises(RuntimeError, match="encoded"):
+        list(lines)
