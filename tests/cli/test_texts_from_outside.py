@@ -15,22 +15,12 @@ import pytest
 from rnnctl.cli.progress import Progress
 from rnnctl.cli.screen import Bars, replaced
 from tests.cli.command_line import PATIENCE, environment, rnnctl, rows, workspace
+from tests.cli.studies import write_study_of_folders
 
 # Markup of rich, an order to a terminal, an emoji's name; mathtext, XML, no glyph, a turn of direction, a line break.
 FOLDERS = ["a[/b]\x1b[31m:smile:", '$x^2$ $ & <c>"模\u202e\n\x7f\x9b2J --x']
 SHOWN = [r"a[/b]\x1b[31m:smile:", r'$x^2$ $ & <c>"模\u202e\n\x7f\x9b2J --x']
 NAMES = list(zip(FOLDERS, SHOWN, strict=True))
-STUDY = f"""\
-study: odd
-about: "red \\e[31m text\\nsecond \\u202e line [/b]"
-base:
-  task: {{name: text, level: chars, window: 12}}
-  model: {{hidden: 16}}
-  train: {{updates: 20, batch: 10, lr: 0.05}}
-  check: {{every: 10, samples: 50, chunk: 50, diagnostic_batch: 5}}
-  stop: {{solved: never}}
-grid: {{task.corpus: {json.dumps(FOLDERS)}}}
-"""
 FAILURE = "Traceback\x1b[31m\n  [/b]\x07\nValueError: \x9b2J[/b]\rx"
 
 
@@ -38,10 +28,7 @@ FAILURE = "Traceback\x1b[31m\n  [/b]\x07\nValueError: \x9b2J[/b]\rx"
 def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trained workspace whose labels are made of such names."""
     folder = tmp_path_factory.mktemp("odd") / "w"
-    for i, name in enumerate(FOLDERS):
-        (folder / name).mkdir(parents=True)
-        (folder / name / "text").write_text("".join(f"{n * n + i} is \u202e\x07 {n}; " for n in range(300)))
-    (folder / "odd.yaml").write_text(STUDY)
+    write_study_of_folders(folder, "odd", r"red \e[31m text\nsecond \u202e line [/b]", FOLDERS)
     told = [rnnctl("init", "odd.yaml", cwd=folder, check=0), rnnctl("train", cwd=folder, check=0)]
     assert_harmless(*(done.stdout + done.stderr for done in told))
     assert all(name in told[1].stderr for name in SHOWN)

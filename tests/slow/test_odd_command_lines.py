@@ -6,7 +6,6 @@ UTF-8. Nothing that a command prints may be obeyed by a terminal.
 
 from __future__ import annotations
 
-import json
 import random
 import shlex
 import shutil
@@ -21,6 +20,7 @@ import typer
 
 from rnnctl.cli.app import app
 from tests.cli.command_line import TINY, Done, rnnctl, workspace
+from tests.cli.studies import write_study_of_folders
 from tests.slow.bounds import bounded
 
 LINES = 500
@@ -34,16 +34,6 @@ base:
   check: {every: 20, samples: 50, chunk: 50, diagnostic_batch: 5}
   stop: {solved: never}
 cases: {rnn: {model.init: orthogonal}, gru: {model.name: gru}}
-"""
-FROM_OUTSIDE = f"""\
-study: outside
-about: "\\e[31m\\n[/b]"
-base:
-  task: {{name: text, level: chars, window: 12}}
-  model: {{hidden: 16}}
-  train: {{updates: 20, batch: 10}}
-  check: {{every: 10, samples: 50, chunk: 50, diagnostic_batch: 5}}
-grid: {{task.corpus: {json.dumps(FOLDERS)}}}
 """
 # `bench` measures for minutes.
 LEFT_OUT = {"bench"}
@@ -130,10 +120,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = workspace(tmp_path_factory.mktemp("odd") / "w", TINY)
     (folder / "corpus.txt").write_text("".join(f"{n} cafés, {n * n} más; " for n in range(400)))
     (folder / "letters.yaml").write_text(LETTERS)
-    for name in FOLDERS:
-        (folder / name).mkdir(parents=True)
-        (folder / name / "text").write_text("".join(f"{n * n} is \u202e\x07 {n}; {name}" for n in range(200)))
-    (folder / "outside.yaml").write_text(FROM_OUTSIDE)
+    write_study_of_folders(folder, "outside", r"\e[31m\n[/b]", FOLDERS)
     rnnctl("init", "letters.yaml", "outside.yaml", cwd=folder, check=0)
     rnnctl("train", cwd=folder, check=0)
     return folder
