@@ -66,6 +66,12 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout."
 SeedsOption = Annotated[
     str | None, typer.Option("--seeds", metavar="S,S,...", help="Seeds instead of the study's.", show_default=False)
 ]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Lay a value such as train.lr=0.1 over the base of the studies. Repeatable."
+    ),
+]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 

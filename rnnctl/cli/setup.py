@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,6 +14,7 @@ from rnnctl.cli.options import (
     AllOption,
     JsonOption,
     SeedsOption,
+    SetOption,
     WorkspaceOption,
     YesOption,
     device_option,
@@ -37,6 +39,7 @@ StudyNames = Annotated[
 def init(
     studies: StudyNames = None,
     seeds: SeedsOption = None,
+    settings: SetOption = None,
     replace: Annotated[
         bool,
         typer.Option(
@@ -58,7 +61,9 @@ def init(
     """
     from rnnctl.lab.register import QUICKSTART, register
 
-    registration = register(workspace or Path.cwd(), studies or [QUICKSTART], parsed_seeds(seeds), replace=replace)
+    registration = register(
+        workspace or Path.cwd(), studies or [QUICKSTART], parsed_seeds(seeds), replace=replace, settings=settings or []
+    )
     say(f"workspace {registration.workspace}")
     warnings(registration.warnings)
     for study in registration.studies:
@@ -96,12 +101,38 @@ def _tell_unnamed(study: RegisteredStudy) -> None:
 
 
 def studies(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FILE]", help="With --copy: the new file. Default: NAME.yaml here.", show_default=False
+        ),
+    ] = None,
+    copy: Annotated[
+        str | None,
+        typer.Option(
+            "--copy", metavar="NAME", help="Copy a study that comes with rnnctl, to be edited.", show_default=False
+        ),
+    ] = None,
     here: Annotated[bool, typer.Option("--here", help="List the studies of the workspace instead.")] = False,
     hidden: AllOption = False,
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """List the studies that come with rnnctl, or those that are registered here, with their notes."""
+    """List the studies that come with rnnctl, or those that are registered here, with their notes.
+
+    --copy NAME writes one of them into a file, which must not exist.
+    """
+    if copy is not None and (here or hidden or as_json):
+        raise UserError("--copy writes a file: --here, --all and --json do not apply")
+    if copy is None and file is not None:
+        raise UserError("a file is for --copy NAME")
+    if copy is not None:
+        from rnnctl.lab.studies import copied
+
+        path = copied(copy, file)
+        out(str(path))
+        say(f"next: edit it, with another name after study:, and rnnctl init {quote(_as_file(path))}")
+        return
     if here:
         _print_registered(workspace, hidden, as_json)
         return
@@ -117,6 +148,11 @@ def studies(
         [study.study, "-" if study.runs is None else study.runs, " ".join(study.about.split())] for study in listed
     ]
     out(*table(["study", "runs", "about"], cells))
+
+
+def _as_file(path: Path) -> str:
+    """Return a path as init takes it for a file: a name without a folder could be that of a packaged study."""
+    return str(path) if path.is_absolute() or path.parent != Path() else f"./{path}"
 
 
 def _print_registered(workspace: Path | None, hidden: bool, as_json: bool) -> None:
@@ -145,6 +181,7 @@ def plan(
         list[str], typer.Argument(metavar="STUDY...", help="Study files, or names of packaged studies.")
     ],
     seeds: SeedsOption = None,
+    settings: SetOption = None,
     device: Annotated[
         str | None,
         device_option(
@@ -158,7 +195,7 @@ def plan(
     """Show what a study would register, and roughly its cost. Registers nothing."""
     from rnnctl.lab import plan as lab
 
-    plans = lab.plan(studies, parsed_seeds(seeds), device)
+    plans = lab.plan(studies, parsed_seeds(seeds), device, settings or [])
     if as_json:
         out_json(plans)
         return

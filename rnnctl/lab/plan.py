@@ -15,6 +15,7 @@ from rnnctl.report.cost import core_seconds
 from rnnctl.study.loading import Study, load_studies
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
+from rnnctl.study.settings import read_settings
 from rnnctl.training.too_large import refuse_here, room_on_card, too_large
 
 if TYPE_CHECKING:
@@ -87,16 +88,21 @@ class Plan:
     on_card: PlanOnCard | None = None
 
 
-def plan(studies: Sequence[str | Path], seeds: Sequence[int] | None = None, device: str | None = None) -> list[Plan]:
+def plan(
+    studies: Sequence[str | Path],
+    seeds: Sequence[int] | None = None,
+    device: str | None = None,
+    settings: Sequence[str] = (),
+) -> list[Plan]:
     """Plan studies, given as files or names of packaged studies.
 
     seeds: instead of their own. device: as rnnctl.devices.parse_one reads it; for a GPU, its costs are estimated too.
-    Raises SpecError, also for a run that is too large for the memory of the card, or else of this machine, and LabError
-    if the device is not there.
+    settings: such as `train.lr=0.1`, laid over the base of each study. Raises SpecError, also for a run that is too
+    large for the memory of the card, or else of this machine, and LabError if the device is not there.
     """
     card = None if device is None else _card(device)
     refuse = refuse_here() if card is None else partial(too_large, room=room_on_card(card.name, card.total_bytes))
-    return [_plan(study, card) for study in load_studies(studies, seeds, refuse=refuse)]
+    return [_plan(study, card) for study in load_studies(studies, seeds, read_settings(settings), refuse=refuse)]
 
 
 def _card(device: str) -> CardSpeed | None:

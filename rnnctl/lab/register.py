@@ -17,6 +17,7 @@ from rnnctl.study.loading import Study, load_studies, load_study
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
 from rnnctl.study.schema import short_name
+from rnnctl.study.settings import Setting, read_settings
 from rnnctl.training.too_large import refuse_here
 from store import Store, queries, registry, verification
 from store.lineage import Descent
@@ -53,22 +54,25 @@ def register(
     seeds: Sequence[int] | None = None,
     *,
     replace: bool = False,
+    settings: Sequence[str] = (),
 ) -> Registration:
     """Register studies in the workspace `folder`, which is made if there is none. If one is wrong, none is registered.
 
     studies: files, or names of packaged studies. seeds: instead of each study's own. A study that is registered with
     other seeds, and is otherwise the same, then has both. Runs that are registered already stay as they are, also those
     that the file of their study no longer names (see `rnnctl.lab.delete.unnamed`). replace: take these seeds only, even
-    if a study is registered with others. Raises SpecError, also for a run that is too large for this machine,
-    LabError if a corpus folder contains the workspace, and StoreError.
+    if a study is registered with others. settings: such as `train.lr=0.1`, laid over the base of each study, whose
+    registered text says so. Raises SpecError, also for a run that is too large for this machine, LabError if a corpus
+    folder contains the workspace, and StoreError.
     """
-    loaded = load_studies(studies, seeds, refuse=refuse_here())
+    overlay = read_settings(settings)
+    loaded = load_studies(studies, seeds, overlay, refuse=refuse_here())
     check_corpora(folder, loaded)
     with Store.create(folder) as store:
         verification.verify(store)
         whole = loaded
         if seeds is not None and not replace:
-            whole = [_with_replicates(store, *pair) for pair in zip(loaded, studies, strict=True)]
+            whole = [_with_replicates(store, *pair, overlay) for pair in zip(loaded, studies, strict=True)]
         warnings = [line for study in loaded for line in _changed_texts(store, study)]
         place_trajectories(store)
         results = registry.register(store, [study_record(study) for study in whole], time.time(), apart)
@@ -89,7 +93,7 @@ def register(
     )
 
 
-def _with_replicates(store: Store, study: Study, reference: str | Path) -> Study:
+def _with_replicates(store: Store, study: Study, reference: str | Path, settings: Sequence[Setting]) -> Study:
     """Return a study with other seeds together with the seeds that it is registered with.
 
     A study that has changed otherwise is returned as it is. reference: its file, or the name of a packaged study.
@@ -98,7 +102,7 @@ def _with_replicates(store: Store, study: Study, reference: str | Path) -> Study
     seeds = dict.fromkeys([*(row.spec["seed"] for row in before), *(run.spec.seed for run in study.runs)])
     if len(seeds) == len({run.spec.seed for run in study.runs}):
         return study
-    together = load_study(reference, list(seeds), refuse=refuse_here())
+    together = load_study(reference, list(seeds), settings, refuse=refuse_here())
     known = {row.run_id for row in before} | {run.spec.run_id for run in study.runs}
     return together if {run.spec.run_id for run in together.runs} == known else study
 

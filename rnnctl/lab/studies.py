@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rnnctl.lab.errors import Code, LabError
 from rnnctl.study.packaged import indexed, packaged_studies
+from rnnctl.words import did_you_mean
 
 if TYPE_CHECKING:
     from store import Store
@@ -45,6 +47,27 @@ def _read(name: str, path: Path) -> PackagedStudy:
     except SpecError as error:
         return PackagedStudy(name, None, f"cannot be read here: {error}", str(path))
     return PackagedStudy(name, len(study.runs), study.about, study.file)
+
+
+def copied(name: str, file: Path | None = None) -> Path:
+    """Copy a packaged study into a file, by default NAME.yaml in the current folder; return its path.
+
+    file: a folder takes NAME.yaml. Raises LabError if there is no such study, and if the file exists or cannot be
+    written.
+    """
+    studies = packaged_studies()
+    if name not in studies:
+        raise LabError(f"no study {name!r} comes with rnnctl{did_you_mean(name, studies)}", Code.NOTHING)
+    path = Path(f"{name}.yaml") if file is None else file / f"{name}.yaml" if file.is_dir() else file
+    text = studies[name].read_bytes()
+    try:
+        with path.open("xb") as copy:
+            copy.write(text)
+    except FileExistsError:
+        raise LabError(f"{path} exists; name another file") from None
+    except OSError as error:
+        raise LabError(f"{path} cannot be written: {error.strerror or error}", Code.FAILURE) from None
+    return path
 
 
 @dataclass(frozen=True)

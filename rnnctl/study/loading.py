@@ -18,7 +18,7 @@ A run is base, then its case, then what the axes (zip, grid, random, seeds) set.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 
 from rnnctl.section import Path
@@ -35,6 +35,7 @@ from rnnctl.study.packaged import packaged_studies
 from rnnctl.study.recipe import Recipe, read_recipe
 from rnnctl.study.replicates import with_seeds
 from rnnctl.study.schema import KEYS, Key, names_below, section_of_tag
+from rnnctl.study.settings import Setting, blamed, changed_base, with_settings
 from rnnctl.study.slips import number_meant, pair_meant
 from rnnctl.study.values import DrawnRows, Option, is_spacing, read_draws, read_list, written
 from rnnctl.study.written import WrittenKeys
@@ -63,16 +64,20 @@ class Study:
 
 
 def load_studies(
-    references: Iterable[str | FilePath], seeds: Sequence[int] | None = None, *, refuse: Refuse | None = None
+    references: Iterable[str | FilePath],
+    seeds: Sequence[int] | None = None,
+    settings: Sequence[Setting] = (),
+    *,
+    refuse: Refuse | None = None,
 ) -> list[Study]:
     """Return the studies at paths or with names of packaged studies.
 
-    seeds: replace the seeds of all studies. refuse: as `expand` takes it. Raise SpecError for the first study that is
-    wrong, and if two files have the same study name.
+    seeds: replace the seeds of all studies. settings: laid over the base of each. refuse: as `expand` takes it. Raise
+    SpecError for the first study that is wrong, and if two files have the same study name.
     """
     studies: dict[str, Study] = {}
     for reference in references:
-        study = load_study(reference, seeds, refuse=refuse)
+        study = load_study(reference, seeds, settings, refuse=refuse)
         if study.name in studies:
             what = f'the study "{study.name}" is also in {studies[study.name].file}; give one of them another name'
             raise SpecError(what, file=study.file, key="study")
@@ -83,14 +88,15 @@ def load_studies(
 def load_study(
     reference: str | FilePath,
     seeds: Sequence[int] | None = None,
+    settings: Sequence[Setting] = (),
     *,
     identify: bool = True,
     refuse: Refuse | None = None,
 ) -> Study:
     """Return the study at a path, or a packaged study by its name (write ./NAME for a file of the same name).
 
-    seeds: replace the seeds of the study. identify, refuse: as `expand` takes them. Raise SpecError if the file cannot
-    be read or is wrong.
+    seeds: replace the seeds of the study. settings: are laid over its base (see `rnnctl.study.settings`). identify,
+    refuse: as `expand` takes them. Raise SpecError if the file cannot be read or is wrong.
     """
     packaged = packaged_studies()
     if isinstance(reference, str):
@@ -105,7 +111,20 @@ def load_study(
         raise SpecError(what, file=str(reference), allowed=packaged, meant=meant) from None
     except SpecError as error:
         raise error.at(file=str(reference)) from None
-    return read_study(text, str(reference), identify=identify, refuse=refuse, own_seeds=seeds is None)
+    own_seeds = seeds is None
+    if not settings:
+        return read_study(text, str(reference), identify=identify, refuse=refuse, own_seeds=own_seeds)
+    before = read_study(text, str(reference), identify=False, own_seeds=own_seeds)  # what is wrong with the file itself
+    try:
+        changed = with_settings(text, settings)
+        study = read_study(changed, str(reference), identify=identify, refuse=refuse, own_seeds=own_seeds)
+    except SpecError as error:
+        raise blamed(error.at(file=str(reference)), settings) from None
+    unchanged = all(other.spec == run.spec for other, run in zip(before.runs, study.runs, strict=False))
+    if unchanged and changed_base(text, changed):
+        places = " ".join(setting.place for setting in settings)
+        before = replace(before, warnings=(*before.warnings, f"{study.file}: {places} changes no run: all set it anew"))
+    return replace(study, warnings=before.warnings)
 
 
 def load_recipe(path: str | FilePath) -> Recipe:

@@ -15,8 +15,10 @@ and aliases work, with limits on size and depth that stop a small file from expa
 
 from __future__ import annotations
 
+import json
 import math
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -258,3 +260,18 @@ class _Builder:
             return number
         digits = text if len(text) <= 40 else f"{text[:37]}..."
         raise SpecError(f"{digits} is too large a number", line=line, key=self._path())
+
+
+def flow(value: Any) -> str:
+    """Return a value as strict YAML on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {flow(below)}" for key, below in value.items()) + "}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    if not isinstance(value, str):
+        return json.dumps(value)
+    if value.isidentifier() and value.isascii() and value.lower() not in ("true", "false", "null"):
+        return value
+    # Within quotation marks JSON is YAML, except for characters that are not printable, and pairs of surrogates.
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted)

@@ -93,3 +93,29 @@ def test_merge_brings_in_another_workspace(tmp_path):
     assert (len(labels(here)), len(labels(here, hidden=True))) == (4, 6)
     rnnctl("merge", "../there", "--keep-texts", cwd=here, check=3)
     one_line(rnnctl("merge", "nowhere", cwd=here, check=3), "no workspace in")
+
+
+def test_set_lays_a_value_over_the_base(tmp_path):
+    folder = workspace(tmp_path / "w")
+    (planned,) = json.loads(rnnctl("plan", "study.yaml", "--set", "train.lr=0.1", "--json", cwd=folder, check=0).stdout)
+    assert {run["spec"]["train"]["lr"] for run in planned["runs"]} == {0.1}
+    said = rnnctl("init", "study.yaml", "--set", "train.lr=0.1", "--set", "model.hidden=13", cwd=folder, check=0).stderr
+    assert "tiny: 4 new runs, 0 known" in said
+    assert "tiny no longer names 4 runs" in said
+    script = rnnctl("export", "--commands", "tiny", cwd=folder, check=0).stdout
+    assert "base:  # with --set train.lr=0.1 --set model.hidden=13" in script
+    wrong = rnnctl("init", "study.yaml", "--set", "train.lrr=1", cwd=folder, check=2)
+    one_line(wrong, "--set train.lrr=1: there is no key lrr under train", "did you mean lr?")
+
+
+def test_a_packaged_study_is_copied_and_never_over_a_file(tmp_path):
+    done = rnnctl("studies", "--copy", "quickstart", cwd=tmp_path, check=0)
+    assert done.stdout == "quickstart.yaml\n"
+    assert "rnnctl init ./quickstart.yaml" in done.stderr
+    assert "study: quickstart" in (tmp_path / "quickstart.yaml").read_text()
+    one_line(rnnctl("studies", "--copy", "quickstart", cwd=tmp_path, check=2), "quickstart.yaml exists")
+    rnnctl("studies", "mine.yaml", "--copy", "quickstart", cwd=tmp_path, check=0)
+    assert (tmp_path / "mine.yaml").exists()
+    one_line(rnnctl("studies", "--copy", "quikstart", cwd=tmp_path, check=3), "did you mean quickstart?")
+    one_line(rnnctl("studies", "mine.yaml", cwd=tmp_path, check=2), "a file is for --copy NAME")
+    one_line(rnnctl("studies", "no/such/mine.yaml", "--copy", "quickstart", cwd=tmp_path, check=1), "cannot be written")

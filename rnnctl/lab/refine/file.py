@@ -6,12 +6,12 @@ alone registers the same runs in any workspace. The lineage of the runs is kept 
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rnnctl.lab.refine.offspring import Offspring, RefinedCase
+from rnnctl.study.yaml import flow
 from rnnctl.words import one_line
 
 WIDTH = 88
@@ -33,9 +33,9 @@ def written(name: str, about: str, cases: Sequence[RefinedCase]) -> str:
     for case, leaves in zip(cases, settings, strict=True):
         lines += [f"  # {one_line(line)}" for line in _origins(case.child)]
         different = {".".join(path): value for path, value in leaves.items() if path not in shared}
-        lines.append(f"  {case.name}: {_flow(different)}")
+        lines.append(f"  {case.name}: {flow(different)}")
     if cases[0].seed is None:
-        lines.append(f"seeds: {_flow(cases[0].child.seeds)}")
+        lines.append(f"seeds: {flow(cases[0].child.seeds)}")
     return "\n".join(lines) + "\n"
 
 
@@ -74,19 +74,4 @@ def _sections(shared: Leaves) -> Iterator[str]:
             section = section.setdefault(name, {})
         section[path[-1]] = value
     for name, value in nested.items():
-        yield f"  {name}: {_flow(value)}"
-
-
-def _flow(value: Any) -> str:
-    """Return a value as strict YAML on one line."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {_flow(below)}" for key, below in value.items()) + "}"
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return "[" + ", ".join(map(_flow, value)) + "]"
-    if not isinstance(value, str):
-        return json.dumps(value)
-    if value.isidentifier() and value.isascii() and value.lower() not in ("true", "false", "null"):
-        return value
-    # Within quotation marks JSON is YAML, except for characters that are not printable, and pairs of surrogates.
-    quoted = json.dumps(value, ensure_ascii=False)
-    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in quoted)
+        yield f"  {name}: {flow(value)}"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rnnctl.lab.refine.file import _flow, written
+from rnnctl.lab.refine.file import written
 from rnnctl.lab.refine.offspring import cases, offspring
 from rnnctl.lab.refine.selection import select
 from rnnctl.study import yaml
@@ -100,7 +100,7 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_any_value_is_read_back_as_it_was(value):
-    text = yaml.decode(f"x: {_flow(value)}\n".encode())
+    text = yaml.decode(f"x: {yaml.flow(value)}\n".encode())
     assert json.dumps(yaml.parse(text).plain()["x"]) == json.dumps(value)
 
 
