@@ -178,7 +178,9 @@ def _gradient_axes(axes: Axes, frame: _Frame) -> None:
     space = 0.6 * frame.aside  # free space next to the labels at both sides
     decades = decades[(decades > frame.low + space) & (decades < frame.high - space)]
     ticks = [frame.low - frame.aside / 2, *decades]
-    names = ["zero", *(style.whole(decade) for decade in decades)]
+    # A narrow range has ticks between whole decades, which would otherwise have equal labels.
+    word = style.whole if np.all(decades == np.round(decades)) else style.decimal
+    names = ["zero", *(word(decade) for decade in decades)]
     if frame.overflow:
         ticks, names = [*ticks, frame.high + frame.aside / 2], [*names, r"$\infty$"]
     for edge in (frame.low, frame.high)[: 1 + frame.overflow]:

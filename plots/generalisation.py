@@ -53,7 +53,7 @@ def generalisation(
 
     samples: the number of answers, if the quantity is a share of them. The axis is then logarithmic down to one wrong
     answer and linear below, so that 0 is visible. trained: the shortest and longest training length, shaded. without:
-    value and name of a predictor without memory, drawn as a line. Raises ValueError if that value is not finite.
+    value and name of the floor or chance, drawn as a line. Raises ValueError if that value is not finite.
     """
     if not runs:
         return style.text_figure(title, "No run was evaluated.")

@@ -219,6 +219,11 @@ def whole(value: float) -> str:
     return f"{value:.0f}".replace("-", "\N{MINUS SIGN}")
 
 
+def decimal(value: float) -> str:
+    """Format a number with up to three decimals and a true minus sign."""
+    return f"{round(value, 3) + 0.0:g}".replace("-", "\N{MINUS SIGN}")
+
+
 def number(value: float) -> str:
     """Format a number in a short readable form: 0.01, 16, 2,000, and 3e7 as a power of ten in mathtext."""
     if value == 0 or not np.isfinite(value) or 1e-4 <= abs(value) < 1e5:

@@ -14,7 +14,7 @@ from rnnctl.words import did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a measure is shown beside: what is reached without memory."""
+    """What a measure is shown beside: a loss beside the floor, an error beside the chance error."""
 
     field: str  # of a result
     label: str  # in sentences and figures

@@ -58,7 +58,7 @@ def _print(effects: Effects) -> None:
     compared = "" if effects.floor is None else f", {effects.floor_label}"
     runs = f"{counted(effects.runs, 'finished run')} of {counted(effects.configurations, 'configuration')}"
     several = " of several studies" if effects.several else ""
-    out(f"{effects.label}, less is better{compared}; {runs}{several}")
+    out(f"{effects.label}, lower is better{compared}; {runs}{several}")
     if effects.unfinished or effects.without_result:
         out(f"left out: {effects.unfinished} not finished, {effects.without_result} without a finite result")
     if not effects.hyperparameters:
@@ -81,9 +81,9 @@ def _print(effects: Effects) -> None:
 
 def _print_main_effects(effects: Effects) -> None:
     columns = ["hyper-parameter", "value", "runs", "configurations", "seeds", "mean"]
-    columns += ["sd of configurations", "sd over seeds"]
+    columns += ["sd over configurations", "sd over seeds"]
     if effects.below is not None:
-        columns += [f"below {effects.below:g}", "share %", "mean of these"]
+        columns += [f"runs below {effects.below:g}", "share %", "mean of these"]
     rows = []
     for effect in effects.main_effects:
         of_all = effect.all
@@ -98,8 +98,8 @@ def _print_main_effects(effects: Effects) -> None:
 
 
 def _print_comparisons(effects: Effects) -> None:
-    columns = ["hyper-parameter", "from", "to", "pairs", "no partner", "seeds", "difference", "lowest", "highest"]
-    columns += ["pairs better", "runs better"]
+    columns = ["hyper-parameter", "from", "to", "pairs", "unpaired", "seeds", "difference", "lowest", "highest"]
+    columns += ["better pairs", "better runs"]
     rows = [
         [
             each.name,
@@ -140,17 +140,17 @@ def _print_importance(importance: Importances, missing: Mapping[str, str]) -> No
     if importance.left_out:
         out(f"left out of the fits: {counted(importance.left_out, 'run')} whose seed no other configuration has")
     if linear is None:
-        out(f"linear fit: not made, {missing['linear']}")
+        out(f"linear fit: none, {missing['linear']}")
     else:
         out(f"linear fit: {_r2(linear)}: {linear.worth}")
         if not linear.determined:
             out("linear fit: some hyper-parameters change together, so their importances cannot be told apart")
     if forest is None:
-        out(f"random forest: not made, {missing['forest']}")
+        out(f"random forest: none, {missing['forest']}")
     else:
         out(f"random forest: {_r2(forest)}: {forest.worth}")
     if importance.ceiling is not None:
-        out(f"seeds leave about R² {importance.ceiling:.2f} to be reached")
+        out(f"highest R² that the noise of seeds allows: about {importance.ceiling:.2f}")
     _print_sizes(linear, forest)
 
 
@@ -165,10 +165,10 @@ def _print_sizes(linear: LinearFit | None, forest: ForestFit | None) -> None:
     columns = ["hyper-parameter"]
     sizes: dict[str, float] = {}
     if linear is not None:
-        columns += ["linear: its part", "coefficients"]
+        columns += ["linear: contribution, sd", "linear: coefficients"]
         sizes = linear.size
     if forest is not None:
-        columns.append("forest: R² lost" if forest.error is None else "forest: R² lost ± over seeds")
+        columns.append("forest: drop in R²" if forest.error is None else "forest: drop in R² ± over seeds")
         sizes = forest.importance
     rows = []
     for name in sorted(sizes, key=lambda name: -sizes[name]):
@@ -189,8 +189,8 @@ def _print_ranks(ranks: Ranks) -> None:
     stability = ranks.stability
     seeds = ", ".join(map(str, stability.seeds))
     compared = f"{counted(stability.configurations, 'configuration')} with the seeds {seeds}"
-    least = f"(least {number(stability.lowest, 3)})"
-    rho = f"Spearman {number(stability.spearman, 3)} between two seeds, a mean {least}"
+    lowest = f"lowest {number(stability.lowest, 3)}"
+    rho = f"Spearman {number(stability.spearman, 3)} between two seeds on average, {lowest}"
     others = f"; {stability.left_out} with others left out" if stability.left_out else ""
     out(f"Ranks over seeds: {rho}, over {compared}{others}")
     if ranks.same_best:

@@ -244,7 +244,7 @@ def _print_plan_on_card(plan: PlanOnCard) -> None:
         f"launches an update: {_range(launches, 'd') if launches else 'unknown'}"
     )
     out(
-        f"  figures used for the card: {card.teraflops:g} TFLOP/s in float32, {card.gigabytes_per_second:,g} GB/s "
+        f"  numbers used for the card: {card.teraflops:g} TFLOP/s in float32, {card.gigabytes_per_second:,g} GB/s "
         f"({card.figures}), {card.free_bytes / 2**30:.1f} GiB free"
     )
     for why in dict.fromkeys(each.why for each in packs if each.why is not None):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rnnctl.training.trained import Trained
 
 LONGEST = 1_000_000  # the states of a few longer sequences would not fit into memory
-SAME = 0.03  # what a predictor without memory reaches differs a little from one sample of sequences to the next
+SAME = 0.03  # floors differ a little from one sample of sequences to the next
 
 
 class Lengths(Probe):
@@ -34,7 +34,7 @@ class Lengths(Probe):
     about: ClassVar[str] = """Put fresh sequences of given lengths to the best weights of runs.
 
     A length is what min_length and max_length mean in the task, and in text the window; text is that of the test split.
-    Shown are errors, and what the best predictor without memory has; of text bits per byte, and the bigram's.
+    Shown are errors beside the chance error; of text bits per byte beside the floor, which is a bigram's.
     """
     figure: ClassVar[str | None] = "generalisation"
 
@@ -77,7 +77,7 @@ class Lengths(Probe):
         }
 
     def tabulate(self, runs: Sequence[Asked]) -> list[Table | str]:
-        """Return one table: a row for each run, and for each task a row of the predictor without memory, by length."""
+        """Return one table: a row for each run, and for each task a row of the floor or chance, by length."""
         measure = measure_of([answer for run in runs for _, answer in run.answers])
         heads = ["label", "best weights of", *(f"{measure.heading} at {length:,}" for length in self.lengths)]
         rows: list[list[str | None]] = []
@@ -94,7 +94,7 @@ class Lengths(Probe):
         return [Table(heads, rows)]
 
     def draw(self, runs: Sequence[Asked], title: str) -> Figure | None:
-        """Draw what is shown against length. One predictor without memory is drawn if all runs share it."""
+        """Draw what is shown against length, with the floor or chance if all runs share it."""
         from plots.generalisation import ByLength, generalisation
 
         answers = [answer for run in runs for _, answer in run.answers]
@@ -130,7 +130,7 @@ class Lengths(Probe):
 
 @dataclass(frozen=True)
 class Shown:
-    """What answers are compared by, and what a predictor without memory reaches of it on the same sequences."""
+    """What answers are compared by, and the floor or chance on the same sequences."""
 
     axis: str
     heading: str  # above a column of a table
@@ -161,7 +161,7 @@ BITS = Shown(
     scale=1,
     is_share=False,
     value=lambda answer: _bits(answer, "loss"),
-    predictor="bigram",
+    predictor="floor",
     without=lambda answer: _bits(answer, "floor"),
 )
 
@@ -183,7 +183,7 @@ def kinds_of_sequences(specs: Sequence[RunSpec]) -> list[str]:
 
 @dataclass(frozen=True)
 class AtLength:
-    """Mean loss, share of wrong answers, and what a predictor without memory reaches on the same sequences."""
+    """Mean loss, share of wrong answers, and floor and chance on the same sequences."""
 
     loss: float
     error: float

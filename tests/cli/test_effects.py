@@ -108,7 +108,7 @@ def test_other_results_are_told_by_name(grid):
 def test_tables_and_figures(grid):
     done = rnnctl("effects", "--below", "0.6", cwd=grid, check=0)
     text = done.stdout
-    assert "best validation loss (nats), less is better, floor 1.386; 54 finished runs of 18 configurations" in text
+    assert "best validation loss (nats), lower is better, floor 1.386; 54 finished runs of 18 configurations" in text
     assert "Main effects" in text
     assert "share %" in text
     assert "6 of 6" in text

@@ -122,8 +122,8 @@ def test_text_is_judged_in_bits_per_byte_on_the_test_split(tmp_path):
     done = rnnctl(*args, "6,30", cwd=folder, check=0)
     header, *rows = done.stdout.splitlines()
     assert header.index("bits per byte at 6") < header.index("bits per byte at 30")
-    floors = {row.split(")")[0]: row.split(")")[1].split() for row in rows if row.startswith("bigram")}
-    assert set(floors) == {"bigram (character", "bigram (byte"}
+    floors = {row.split(")")[0]: row.split(")")[1].split() for row in rows if row.startswith("floor")}
+    assert set(floors) == {"floor (character", "floor (byte"}
     assert (folder / "figures" / "letters-generalisation.png").stat().st_size > 10_000
     chars, letters = json.loads(rnnctl(*args, "30", "--json", cwd=folder, check=0).stdout)
     assert chars["bytes_per_answer"] > 1 == letters["bytes_per_answer"]
@@ -132,5 +132,5 @@ def test_text_is_judged_in_bits_per_byte_on_the_test_split(tmp_path):
         assert actual["bits_per_byte"] == pytest.approx(bits, rel=1e-12)
     for actual, symbol in ((chars, "character"), (letters, "byte")):
         floor = actual["floor"] / math.log(2) / actual["bytes_per_answer"]
-        assert float(floors[f"bigram ({symbol}"][1]) == pytest.approx(floor, rel=5e-3)
+        assert float(floors[f"floor ({symbol}"][1]) == pytest.approx(floor, rel=5e-3)
     one_line(rnnctl(*args, "500", cwd=folder, check=2), "--lengths: the test split has")

@@ -100,3 +100,11 @@ def test_a_check_with_nothing_to_count_makes_a_figure(read):
 def test_fewer_than_one_check_or_run_is_refused(name):
     with pytest.raises(ValueError, match=f"gradient_histogram: {name} is 0, allowed: 1 or more"):
         gradient_histogram([Trace("a", "g", [0], [[1.0]])], **{name: 0})
+
+
+def test_ticks_of_a_narrow_range_have_labels_of_their_own(read):
+    edges = -2.0 + 0.1 * np.arange(9)
+    runs = [Histogram("a", "a", [0.0], edges, np.ones((1, 8)))]
+    labels = [text.get_text() for text in read(gradient_histogram(runs)).panels[0].get_xticklabels()]
+    assert len(labels) > 3
+    assert len(set(labels)) == len(labels)

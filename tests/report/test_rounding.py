@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from rnnctl.report.effects.importance import Table, linear
 from rnnctl.report.effects.levels import main_effects
 from rnnctl.report.effects.pairs import comparisons
 from rnnctl.report.effects.trials import Trials
@@ -50,3 +51,13 @@ def test_pairs_whose_differences_are_equal_but_for_rounding_have_no_spread() -> 
     assert (a.difference.error, a.difference.sd, a.difference.sd_seeds) == (0, 0, 0)
     assert a.difference.mean == pytest.approx(0.1)
     assert (c.runs.equal, c.lowest, c.highest) == (24, 0, 0)
+
+
+def test_a_hyper_parameter_that_changes_nothing_has_no_size_in_the_linear_fit() -> None:
+    def result(seed: int, a: float, b: float, c: float) -> float:
+        return 0.1 + 0.7 * a + 0.3 * c + seed / 3
+
+    fit = linear(Table.of(Trials.of(study(result, {"a": [0, 1, 2], "b": [1, 2, 5], "c": [0, 1]}), "loss")))
+    assert fit.size[0] > 0.1
+    assert fit.size[1] == 0
+    assert fit.coefficients[1] == 0

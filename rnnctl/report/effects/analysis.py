@@ -88,7 +88,7 @@ def draw(analysis: Analysis, *, xlabel: str, floor: float | None, floor_label: s
     if forest_fit is not None:
         head = f"forest, R² {forest_fit.validation.r2:.2f}"
         errors = None if forest_fit.error is None else forest_fit.error.tolist()
-        importances.append(Importance(head, "R² lost without it", forest_fit.importance.tolist(), errors))
+        importances.append(Importance(head, "drop in R² when permuted", forest_fit.importance.tolist(), errors))
         notes.append(f"forest: {worth(forest_fit.validation)}")
         if errors is not None:
             notes.append("bars of the forest: ± standard error over seeds")

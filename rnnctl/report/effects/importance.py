@@ -149,9 +149,11 @@ def linear(table: Table) -> Linear:
         predicted = design @ np.linalg.lstsq(design[fold.configs], fold.y, rcond=None)[0]
         run_gains[fold.held] += gains(table.design, fold.held, predicted[table.design.config[fold.held]])
     residuals = y / y.std() - design @ solution
+    # In units of the standard deviation of y: what rounding leaves of a coefficient of 0 is not an effect.
+    coefficients = np.array([beyond_rounding(value, 1.0, n * (k + 1)) for value in solution[1:].tolist()])
     return Linear(
-        solution[1:],
-        np.array([(z[:, group] @ solution[1:][group]).std() for group in table.groups]),
+        coefficients,
+        np.array([(z[:, group] @ coefficients[group]).std() for group in table.groups]),
         float(1 - np.mean(residuals**2)),
         Validation.of(table.design, run_gains / repeats(table.design)),
         bool(rank == k + 1),
