@@ -15,10 +15,10 @@ others, but never trains a run wrongly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -143,6 +143,29 @@ def _keys(section: type[Section]) -> tuple[tuple[str, frozenset[Mark], Any], ...
 def marks_of(section: type[Section], key: str) -> frozenset[Mark]:
     """Return the marks of a key of a section. Raise KeyError if it has no such key."""
     return {name: marks for name, marks, _ in _keys(section)}[key]
+
+
+T = TypeVar("T")
+
+
+class OncePerSection(Generic[T]):
+    """What follows from a section alone, computed once for each: sections are immutable, and the runs of a study share
+    them. A section is kept with its value, so that no other section gets its id.
+    """
+
+    MOST: ClassVar[int] = 10_000
+
+    def __init__(self, compute: Callable[[Section], T]) -> None:
+        self._compute = compute
+        self._kept: dict[int, tuple[Section, T]] = {}
+
+    def __getitem__(self, section: Section) -> T:
+        kept = self._kept.get(id(section))
+        if kept is None:
+            if len(self._kept) >= self.MOST:
+                self._kept.clear()
+            kept = self._kept[id(section)] = (section, self._compute(section))
+        return kept[1]
 
 
 def with_default(section: Section, key: str, about: str = "") -> str:

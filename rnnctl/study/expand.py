@@ -168,10 +168,11 @@ class _Crossing:
                 gone = [rule.path for rule in dropped]
                 self.used.update(enumerate(picked))
                 self.effective.update(path for path in self.axis_paths if not below(path, gone))
-                if spec.run_id in seen:
-                    self.repeats[case_number] += not (dropped or seen[spec.run_id])
+                run_id = spec.run_id
+                if run_id in seen:
+                    self.repeats[case_number] += not (dropped or seen[run_id])
                     continue
-                seen[spec.run_id] = bool(dropped)
+                seen[run_id] = bool(dropped)
                 self.cases_with_runs.add(case_number)
                 self.odd.update((settings.place_of(path, what), what) for path, what in spec.oddities)
                 yield _Candidate(spec, case, self.keys.values(spec, without=gone))

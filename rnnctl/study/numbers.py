@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
-from rnnctl.section import HOST, Dtype, Path, Section, marks_of
+from rnnctl.section import HOST, Dtype, OncePerSection, Path, Section, marks_of
 from rnnctl.study.explain import Problem
 from rnnctl.study.run import RunSpec
 
@@ -46,11 +46,22 @@ def _names_in_dtype(section: type[Section]) -> tuple[str, ...]:
     return tuple(name for name in section.model_fields if HOST not in marks_of(section, name))
 
 
+_NUMBERS = OncePerSection(lambda section: tuple(numbers_in_dtype(section)))
+
+
+def _numbers_of_run(spec: RunSpec) -> Iterator[tuple[Path, float]]:
+    """Iterate over what `numbers_in_dtype` yields for a run, of which only sections have such numbers."""
+    for name in _names_in_dtype(RunSpec):
+        value = getattr(spec, name)
+        if isinstance(value, Section):
+            yield from (((name, *path), number) for path, number in _NUMBERS[value])
+
+
 def unrepresentable(spec: RunSpec) -> Problem | None:
     """Return the first number of a run that its dtype cannot hold, as a problem; None if there is none."""
     dtype = spec.train.dtype
     smallest, largest = LIMITS[dtype]
-    for path, value in numbers_in_dtype(spec):
+    for path, value in _numbers_of_run(spec):
         if abs(value) > largest:
             limit = f"above the largest {dtype}, {largest:.6g}"
         elif 0 < abs(value) < smallest:

@@ -26,6 +26,7 @@ from rnnctl.section import (
     HasNoMeaning,
     Mark,
     Needs,
+    OncePerSection,
     Path,
     Section,
     also_called,
@@ -175,7 +176,8 @@ class RunSpec(Section):
 
         Runs of one trajectory compute the same, update by update and check by check, as long as none of them has ended.
         """
-        used = {path: self._value(path) for section in self.sections() for path in section.ending_keys_used}
+        sections = [value for name in type(self).model_fields if isinstance(value := getattr(self, name), Section)]
+        used = {path: self._value(path) for section in sections for path in _ENDING_KEYS_USED[section]}
         return f"{TRAJECTORY_VERSION}-{_digest(f'[{self._text(ENDING)},{_json(sorted(used.items()))}]')}"
 
     def _value(self, path: Path) -> Any:
@@ -198,19 +200,16 @@ def _json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
-# JSON of sections by the id of the section, which is kept so that no other section gets its id.
-_TEXTS: dict[int, tuple[Section, dict[tuple[str, Mark, bool], str]]] = {}
-_MOST_TEXTS = 10_000
+# The canonical JSON of a section, by its key in a run, by the mark that is left out and by whether names are former.
+_TEXTS: OncePerSection[dict[tuple[str, Mark, bool], str]] = OncePerSection(lambda section: {})
+_ENDING_KEYS_USED = OncePerSection(
+    lambda section: tuple(path for each in section.sections() for path in each.ending_keys_used)
+)
 
 
 def _section_text(name: str, section: Section, without: Mark, former: bool) -> str:
     """Return the canonical JSON of a section of a run. See RunSpec._text."""
-    if id(section) not in _TEXTS:
-        if len(_TEXTS) >= _MOST_TEXTS:
-            _TEXTS.clear()
-        _TEXTS[id(section)] = (section, {})
-    texts = _TEXTS[id(section)][1]
-    key = (name, without, former)
+    texts, key = _TEXTS[section], (name, without, former)
     if key not in texts:
         plain = {name: section.without(without)}
         texts[key] = _json((with_former_names(plain) if former else plain)[name])
