@@ -18,7 +18,7 @@ from tests.slow.kinds import study_of_every_cell
 from tests.slow.undisturbed import assert_as_undisturbed, assert_sound
 
 UPDATES, EVERY = 900, 100
-ROUNDS, AT_ONCE = 4, 5
+ZOMBIES, MOST_ROUNDS, AT_ONCE = 20, 10, 5
 OPTIONS = {"lease": 3.0, "checkpoint_seconds": 0.3, "pack": 1, "peers": AT_ONCE}
 KEPT = ("runs", "jobs", "attempts", "checkpoints", "history", "answers")  # tables of what is kept of runs
 
@@ -84,37 +84,43 @@ def test_twenty_zombies_write_nothing(tmp_path, figure):
         Path(quiet.folder).mkdir()
         server.warm_up(quiet)
         undisturbed = bits(Path(quiet.folder))
-        for round in range(ROUNDS):
-            folder = tmp_path / f"round {round}"
+        rounds = 0
+        while zombies < ZOMBIES and rounds < MOST_ROUNDS:
+            rounds += 1
+            folder = tmp_path / f"round {rounds}"
             folder.mkdir()
             task = Task(str(folder), None, OPTIONS)
             assert server.run(Task(str(folder), str(study))) == 0
             with bounded():
                 zombies += one_round(server, task, undisturbed)
     figure("zombies:", zombies)
-    assert zombies >= 20
+    figure("rounds:", rounds)
+    assert zombies >= ZOMBIES
 
 
 def one_round(server, task: Task, undisturbed) -> int:
     """Stop workers, let others finish their runs, and let them go on. Return how many were overtaken."""
     folder = Path(task.folder)
-    logs = [Path(f"{folder}.{number}.events") for number in range(AT_ONCE)]
-    pids = [server.start(replace(task, events=str(log))) for log in logs]
-    stopped = [stop_while_it_holds_a_run(folder, pid) for pid in pids]
-    assert all(stopped), "the runs are too short"
-    before = [events_of(log) for log in logs]
+    workers = {}
+    for number in range(AT_ONCE):
+        log = Path(f"{folder}.{number}.events")
+        workers[server.start(replace(task, events=str(log)))] = log
+    # On a busy machine a worker can come to its end before it is stopped.
+    stopped = {pid: log for pid, log in workers.items() if stop_while_it_holds_a_run(folder, pid)}
+    assert [server.wait(pid) for pid in workers.keys() - stopped.keys()] == [0] * (len(workers) - len(stopped))
+    before = {pid: events_of(log) for pid, log in stopped.items()}
     while unfinished(folder):
         rnnctl("retry", "--failed", cwd=folder)  # where a busy machine let leases end
         others = [server.start(task) for _ in range(2)]
         assert [server.wait(pid) for pid in others] == [0, 0]
     kept = everything(folder)
-    for pid in pids:
+    for pid in stopped:
         os.kill(pid, signal.SIGCONT)
-    assert [server.wait(pid) for pid in pids] == [0] * AT_ONCE
+    assert [server.wait(pid) for pid in stopped] == [0] * len(stopped)
     assert everything(folder) == kept
     overtaken = 0
-    for log, earlier in zip(logs, before, strict=True):
-        later = [event["event"] for event in events_of(log)[len(earlier) :]]
+    for pid, log in stopped.items():
+        later = [event["event"] for event in events_of(log)[len(before[pid]) :]]
         overtaken += "lease_lost" in later
         assert not {"finished", "released", "failed"} & set(later), later
     assert_as_undisturbed(folder, undisturbed, UPDATES, EVERY)
