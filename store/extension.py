@@ -1,4 +1,4 @@
-"""Runs that go on from others: where a run can begin, and where it began.
+"""Let runs go on from others. Where a run began is read by `store.origins`.
 
 Runs of one trajectory compute the same until they end; what that means is the caller's knowledge. A run that has no
 checkpoint yet can take over one of another run, with the history up to it. It gets copies of its own, so that it does
@@ -38,15 +38,6 @@ class Relative:
     def run_id(self) -> str:
         """The id of the other run."""
         return self.source.run_id
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where a run began, if not at its own beginning: at a checkpoint of another run."""
-
-    run_id: str
-    name: str  # of that run in the first study that has it; its id if it was deleted
-    step: int
 
 
 def relatives(store: Store, claim: Claim, trajectory: str) -> list[Relative]:
@@ -153,18 +144,3 @@ def _is_as_it_was(store: Store, relative: Relative) -> bool:
     except Damaged:
         return False
     return checkpoints.is_live(store, relative.source)
-
-
-def origin(store: Store, run_id: str) -> Origin | None:
-    """Return where a run began if it goes on from another one.
-
-    That is decided by its last attempt that had no checkpoint of its own to resume from.
-    """
-    row = store.row(
-        """SELECT parent, step FROM attempts LEFT JOIN extensions USING (run_id, attempt)
-           WHERE run_id = ? AND (start_step = 0 OR parent IS NOT NULL) ORDER BY attempt DESC LIMIT 1""",
-        (run_id,),
-    )
-    if row is None or row["parent"] is None:
-        return None
-    return Origin(row["parent"], name_of(store, row["parent"]), row["step"])

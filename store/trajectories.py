@@ -5,11 +5,11 @@ Runs of one trajectory compute the same until they end. The caller says which on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from store.connection import Store
-from store.encoding import from_json
+from store.encoding import from_json, to_json
 
 
 def place(store: Store, trajectories: Mapping[str, str]) -> None:
@@ -33,3 +33,26 @@ def without_trajectory(store: Store) -> dict[str, dict[str, Any]]:
                AND run_id NOT IN (SELECT run_id FROM trajectories) ORDER BY seq"""
     )
     return dict(zip((row["run_id"] for row in rows), from_json(row["spec"] for row in rows), strict=True))
+
+
+class Reached(NamedTuple):
+    """The newest checkpoint of a run, for runs of its trajectory."""
+
+    trajectory: str
+    run_id: str
+    step: int
+    spec: dict[str, Any]
+
+
+def reached(store: Store, trajectories: Iterable[str]) -> list[Reached]:
+    """Return the runs of these trajectories that have a checkpoint, and whose attempts all had the same bits."""
+    rows = store.rows(
+        """SELECT trajectory, run_id, max(checkpoints.step) AS step, spec
+           FROM trajectories JOIN checkpoints USING (run_id) JOIN runs USING (run_id)
+           WHERE trajectory IN (SELECT value FROM json_each(?)) AND status = 'live'
+               AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.run_id = runs.run_id AND NOT exact)
+           GROUP BY run_id ORDER BY seq""",
+        (to_json(sorted(set(trajectories))),),
+    )
+    specs = from_json(row["spec"] for row in rows)
+    return [Reached(row["trajectory"], row["run_id"], row["step"], spec) for row, spec in zip(rows, specs, strict=True)]

@@ -27,6 +27,7 @@ from rnnctl.words import counted
 if TYPE_CHECKING:
     from rnnctl.lab.plan import Plan, PlanOnCard
     from rnnctl.lab.register import RegisteredStudy, Registration
+    from rnnctl.lab.trajectories import Extensions
 
 MOST_UNNAMED = 20  # runs that init lists
 
@@ -71,10 +72,20 @@ def init(
         shared = f", {study.shared} shared with other studies" if study.shared else ""
         say(f"{study.study}: {counted(study.new, 'new run')}, {study.known} known{shared}")
         _tell_unnamed(study)
+        if study.extensions.runs:
+            say(f"{study.study}: {_going_on(study.extensions)}")
     if any(study.new for study in registration.studies):
         say("next: rnnctl train --workers 2")
     if replace:
         _delete_unnamed(registration, yes)
+
+
+def _going_on(extensions: Extensions) -> str:
+    goes = "goes" if extensions.runs == 1 else "go"
+    return (
+        f"{counted(extensions.runs, 'run')} {goes} on from others: "
+        f"{extensions.done:,} of {extensions.updates:,} updates are done already"
+    )
 
 
 def _delete_unnamed(registration: Registration, yes: bool) -> None:
@@ -191,11 +202,15 @@ def plan(
     ] = None,
     rows: Annotated[int, typer.Option("--rows", min=0, help="Number of runs to show; 0 for all.")] = 20,
     as_json: JsonOption = False,
+    workspace: WorkspaceOption = None,
 ) -> None:
-    """Show what a study would register, and roughly its cost. Registers nothing."""
+    """Show what a study would register, and roughly its cost. Registers nothing.
+
+    In a workspace, also show how many runs can go on from runs there that differ from them only in when they end.
+    """
     from rnnctl.lab import plan as lab
 
-    plans = lab.plan(studies, parsed_seeds(seeds), device, settings or [])
+    plans = lab.plan(studies, parsed_seeds(seeds), device, settings or [], workspace or Path.cwd())
     if as_json:
         out_json(plans)
         return
@@ -213,6 +228,8 @@ def _print_plan(plan: Plan, rows: int) -> None:
         f"{counted(plan.pack_keys, 'pack key')}, {plan.updates:,} updates, "
         f"roughly {duration(plan.core_seconds_at_most)} on one core if none ends early"
     )
+    if plan.extensions.runs:
+        out(_going_on(plan.extensions))
     if plan.on_card is not None:
         _print_plan_on_card(plan.on_card)
     if plan.refine is not None:

@@ -165,6 +165,8 @@ def _print(run: RunDetails) -> None:
     out(f"{progress}, {counted(run.attempt, 'attempt')}, {counted(run.strikes, 'strike')}")
     if run.summary:
         out(_in_words(run.summary))
+    if run.origin is not None:
+        out(f"goes on from {run.origin.name} ({run.origin.run}) at update {run.origin.step:,}")
     for word, relatives in (("from", run.refined_from), ("into", run.refined_into)):
         for relative in relatives:
             name = f"{relative.name} ({relative.run_id})"

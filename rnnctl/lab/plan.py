@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,15 +12,19 @@ from typing import TYPE_CHECKING, Any
 from rnnctl.devices import gpu_kernel_compiler
 from rnnctl.lab.errors import LabError
 from rnnctl.lab.records import unrecorded
+from rnnctl.lab.trajectories import Extensions, extensions_of
 from rnnctl.report.cost import core_seconds
 from rnnctl.study.loading import Study, load_studies
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
 from rnnctl.study.settings import read_settings
 from rnnctl.training.too_large import refuse_here, room_on_card, too_large
+from store import Store, StoreError, Workspace
 
 if TYPE_CHECKING:
     from rnnctl.training.roofline import CardSpeed, Cost
+
+PATIENCE = 1.0  # seconds that a look into a workspace waits for another program
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ class Plan:
     updates: int = unrecorded()
     varied: list[str] = unrecorded()  # keys
     on_card: PlanOnCard | None = None
+    extensions: Extensions = Extensions()  # of its runs that can go on from runs of the workspace
 
 
 def plan(
@@ -93,16 +99,28 @@ def plan(
     seeds: Sequence[int] | None = None,
     device: str | None = None,
     settings: Sequence[str] = (),
+    workspace: Path | None = None,
 ) -> list[Plan]:
     """Plan studies, given as files or names of packaged studies.
 
     seeds: instead of their own. device: as rnnctl.devices.parse_one reads it; for a GPU, its costs are estimated too.
-    settings: such as `train.lr=0.1`, laid over the base of each study. Raises SpecError, also for a run that is too
-    large for the memory of the card, or else of this machine, and LabError if the device is not there.
+    settings: such as `train.lr=0.1`, laid over the base of each study. workspace: a folder; runs that can go on from
+    runs of the workspace there, or above it, are counted. Raises SpecError, also for a run that is too large for the
+    memory of the card, or else of this machine, and LabError if the device is not there.
     """
     card = None if device is None else _card(device)
     refuse = refuse_here() if card is None else partial(too_large, room=room_on_card(card.name, card.total_bytes))
-    return [_plan(study, card) for study in load_studies(studies, seeds, read_settings(settings), refuse=refuse)]
+    loaded = load_studies(studies, seeds, read_settings(settings), refuse=refuse)
+    extensions = _extensions(loaded, workspace)
+    return [_plan(study, card, of_study) for study, of_study in zip(loaded, extensions, strict=True)]
+
+
+def _extensions(studies: Sequence[Study], folder: Path | None) -> list[Extensions]:
+    """Return, for each study, which of its runs can go on from runs of a workspace; none if it cannot be read."""
+    if folder is not None:
+        with suppress(StoreError), Store.open(Workspace.find(folder).root, readonly=True, timeout=PATIENCE) as store:
+            return [extensions_of(store, [run.spec for run in study.runs]) for study in studies]
+    return [Extensions() for _ in studies]
 
 
 def _card(device: str) -> CardSpeed | None:
@@ -114,7 +132,7 @@ def _card(device: str) -> CardSpeed | None:
         raise LabError(str(error)) from None
 
 
-def _plan(study: Study, card: CardSpeed | None) -> Plan:
+def _plan(study: Study, card: CardSpeed | None, extensions: Extensions) -> Plan:
     specs = [run.spec for run in study.runs]
     recipe = study.recipe
     return Plan(
@@ -133,6 +151,7 @@ def _plan(study: Study, card: CardSpeed | None) -> Plan:
         updates=sum(spec.train.updates for spec in specs),
         varied=list(study.varied),
         on_card=None if card is None else _on_card(specs, card),
+        extensions=extensions,
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnctl.lab.errors import LabError
-from rnnctl.lab.trajectories import place_trajectories
+from rnnctl.lab.trajectories import Extensions, extensions_of, place_trajectories
 from rnnctl.report.specs import read_parameters, read_spec
 from rnnctl.study.errors import SpecError
 from rnnctl.study.labels import text
@@ -36,6 +36,7 @@ class RegisteredStudy:
     known: int  # part of this study before
     shared: int  # part of other studies before, and now of this one too
     unnamed: list[Unnamed]  # part of it before, and not named by its file any more
+    extensions: Extensions  # of its runs that can go on from other runs
     warnings: list[str]  # about its file
 
 
@@ -76,6 +77,7 @@ def register(
         warnings = [line for study in loaded for line in _changed_texts(store, study)]
         place_trajectories(store)
         results = registry.register(store, [study_record(study) for study in whole], time.time(), apart)
+        extensions = [extensions_of(store, [run.spec for run in study.runs]) for study in loaded]
     return Registration(
         folder.resolve(),
         [
@@ -85,9 +87,10 @@ def register(
                 result.known - (len(registered.runs) - len(study.runs)),
                 result.shared,
                 result.unnamed,
+                part,
                 list(study.warnings),
             )
-            for study, registered, result in zip(loaded, whole, results, strict=True)
+            for study, registered, result, part in zip(loaded, whole, results, extensions, strict=True)
         ],
         warnings,
     )

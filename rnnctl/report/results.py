@@ -65,6 +65,8 @@ class Result:
     below_floor: float | None  # the share of checks more than 1 % below the floor and, for text, 2 standard errors
     seconds: float | None  # seconds of training
     exact: bool  # whether every attempt went on with the same bits
+    extended_from: str | None  # the id of the run that it goes on from; None if it was trained from the start
+    extended_at: int | None  # the update at which it goes on from that run
     tags: str  # its tags, separated by spaces
     note: str  # its note
     stored_spec: Mapping[str, Any] = field(repr=False, compare=False)  # plain JSON values; `spec` reads them
@@ -103,6 +105,8 @@ class Result:
             below_floor,
             summary.get("seconds"),
             row.exact,
+            None if row.origin is None else row.origin.run,
+            None if row.origin is None else row.origin.step,
             " ".join(row.tags),
             row.note,
             row.spec,

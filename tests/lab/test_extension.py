@@ -5,11 +5,16 @@ import threading
 import pytest
 import torch
 
+from rnnctl.lab.plan import plan
+from rnnctl.lab.records import plain
 from rnnctl.lab.register import register
-from rnnctl.lab.trajectories import place_trajectories
+from rnnctl.lab.show import show
+from rnnctl.lab.trajectories import Extensions, place_trajectories
 from rnnctl.lab.work import build_worker
 from rnnctl.lab.worker_options import WorkerOptions
-from store import Store, checkpoints, extension, history, queries
+from rnnctl.report.results import Result
+from store import Store, checkpoints, history, queries
+from store.origins import Origin, origins
 
 STUDY = """\
 study: tiny
@@ -72,12 +77,40 @@ def test_a_study_with_more_updates_goes_on_with_the_same_bits(extended, tmp_path
     assert [event["step"] for event in heard] == [25, 25]
     with Store.open(folder) as store:
         for event in heard:
-            began = extension.origin(store, event["run"])
-            assert (began.run_id, began.name, began.step) == (event["parent"], event["parent_name"], 25)
+            began = origins(store).get(event["run"])
+            assert (began.run, began.name, began.step) == (event["parent"], event["parent_name"], 25)
     anew = tmp_path / "anew"
     anew.mkdir()
     work(anew, 40)
     assert everything(folder) == everything(anew)
+
+
+def test_plan_and_registration_tell_what_is_done_already(tmp_path):
+    work(tmp_path, 25)
+    file = tmp_path / "longer.yaml"
+    longer = STUDY.replace("study: tiny", "study: longer").replace("UPDATES", "40")
+    file.write_text(longer.replace("[1, 2]", "[1, 2, 3]"))
+    (planned,) = plan([file], workspace=tmp_path)
+    assert planned.extensions == Extensions(runs=2, done=50, updates=80)
+    assert plan([file], workspace=tmp_path.parent)[0].extensions == Extensions()
+    (registered,) = register(tmp_path, [file]).studies
+    assert registered.extensions == planned.extensions
+    trained(tmp_path)
+    (registered,) = register(tmp_path, [file]).studies
+    assert registered.extensions == Extensions()
+    file.write_text(longer.replace("solved: never", "solved: never, patience: 1"))
+    assert plan([file], workspace=tmp_path)[0].extensions == Extensions()
+
+
+def test_show_and_export_tell_where_a_run_began(extended):
+    folder, events = extended
+    event = next(event for event in events if event["event"] == "extended")
+    with Store.open(folder) as store:
+        details = show(store, event["run"])
+        assert details.origin == Origin(event["parent"], event["parent_name"], 25)
+        assert plain(details)["origin"] == {"run": event["parent"], "name": event["parent_name"], "step": 25}
+        result = Result.of(queries.runs_of(store, run_ids=[event["run"]])[0])
+        assert (result.extended_from, result.extended_at) == (event["parent"], 25)
 
 
 def test_runs_that_an_earlier_version_has_trained_are_gone_on_from(tmp_path):

@@ -19,7 +19,7 @@ from store import (
     trajectories,
     verification,
 )
-from store.extension import Origin
+from store.origins import Origin, origins
 from store.registry import StudyRecord
 from store.repair import repair
 from tests.checks import CheckRow
@@ -93,10 +93,10 @@ def test_a_run_takes_over_a_checkpoint_and_the_history_before_it(family, heir):
     assert attempt.start_step == 20
     (checkpoint,) = checkpoints.live(family.store, RUN)
     assert checkpoints.unsoundness(family.store.workspace, checkpoint) is None
-    assert extension.origin(family.store, RUN) == Origin(PARENT, "a/S0", 20)
-    assert extension.origin(family.store, PARENT) is None
+    assert origins(family.store).get(RUN) == Origin(PARENT, "a/S0", 20)
+    assert origins(family.store).get(PARENT) is None
     family.commit(heir, 30, [CheckRow(20, {"nll": 0.25}), CheckRow(30, {"nll": 0.1})], outcome="budget")
-    assert extension.origin(family.store, RUN) == Origin(PARENT, "a/S0", 20)
+    assert origins(family.store).get(RUN) == Origin(PARENT, "a/S0", 20)
 
 
 def test_the_run_does_not_depend_on_the_other_one_afterwards(family, heir):
@@ -119,10 +119,10 @@ def test_where_a_run_began_is_that_of_its_newest_beginning(family, heir):
     queue.release(family.store, heir, 50.0)
     (again,) = family.claim("w", now=60.0)
     commits.rewind(family.store, again, checkpoints.newest_sound(family.store, RUN))
-    assert extension.origin(family.store, RUN) is None
+    assert origins(family.store).get(RUN) is None
     assert history.read(family.store, [RUN]) == {}
     assert go_on(family, again, PARENT, checked=19)
-    assert extension.origin(family.store, RUN) == Origin(PARENT, "a/S0", 20)
+    assert origins(family.store).get(RUN) == Origin(PARENT, "a/S0", 20)
 
 
 def test_a_run_that_was_lost_or_a_relative_that_has_changed_leaves_nothing(family, heir):

@@ -18,9 +18,14 @@ def drawn_extension(rng: random.Random, places: list[str], chosen: Mapping[str, 
     """Draw two runs of one trajectory. chosen: as `drawn_spec` takes it."""
     while True:
         run = drawn_spec(rng, places, chosen)
-        other = _with_ends_of(run, drawn_companion(rng, run, places))
+        other = drawn_relative(rng, run, places)
         if other.trajectory_id == run.trajectory_id and other.run_id != run.run_id:
             return other, run
+
+
+def drawn_relative(rng: random.Random, run: RunSpec, places: list[str]) -> RunSpec:
+    """Draw a run that differs from another one only in when it ends."""
+    return _with_ends_of(run, drawn_companion(rng, run, places))
 
 
 def _with_ends_of(run: RunSpec, other: RunSpec) -> RunSpec:
