@@ -46,6 +46,7 @@ def row(
         total=100,
         summary=full if loss is not None else {},
         exact=True,
+        origin=None,
         tags=(),
         note="",
     )

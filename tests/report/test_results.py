@@ -19,7 +19,8 @@ def test_a_record_has_these_columns_in_this_order():
     assert list(record) == list(COLUMNS) == [
         "study", "label", "group", "run", "config", "seed", "ended", "updates", "budget", "loss", "bits_per_byte",
         "last_loss", "floor", "floor_se", "floor_bits_per_byte", "floor_bits_per_byte_se", "error", "last_error",
-        "chance_error", "best_at", "broke_floor_at", "samples", "below_floor", "seconds", "exact",
+        "chance_error", "best_at", "broke_floor_at", "samples", "below_floor", "seconds", "exact", "extended_from",
+        "extended_at",
         "tags", "note",
     ]  # fmt: skip
     assert record == {

@@ -234,7 +234,7 @@ def test_the_best_check_keeps_the_bits_of_its_own_samples(poem):
     assert (summary["best_loss"], summary["best_bits_per_byte"]) == (2.0, 1.4)
     row = SimpleNamespace(
         study="s", label="a", run_id="r", config_id="c", spec={"seed": 1}, outcome=None, status="running",
-        step=0, total=12, exact=True, tags=(), note="", summary=summary,
+        step=0, total=12, exact=True, origin=None, tags=(), note="", summary=summary,
     )  # fmt: skip
     result = Result.of(row)
     assert (result.bits_per_byte, result.floor_bits_per_byte) == (1.4, pytest.approx(3.0 * 1.4 / 2.0))

@@ -48,10 +48,11 @@ def check_extension(rng: random.Random, parents: Mapping[str, RunSpec], runs: Ma
     anew = train(runs)
     memory = Memory()
     memory.specs = {**parents, **runs}
-    if rng.random() < 0.4:
-        memory.drain_after = rng.randint(1, sum(run.train.updates for run in parents.values()))
-    train(parents, memory)
-    memory.drain_after = None
+    if parents:
+        if rng.random() < 0.4:
+            memory.drain_after = rng.randint(1, sum(run.train.updates for run in parents.values()))
+        train(parents, memory)
+        memory.drain_after = None
     if rng.random() < 0.4:
         memory.drain_after = memory.updates + rng.randint(0, sum(run.train.updates for run in runs.values()))
         train(runs, memory)

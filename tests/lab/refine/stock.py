@@ -26,6 +26,7 @@ def row(of: RunSpec, loss=None, label=None, status="done", last_loss=None, study
         total=100,
         summary=summary,
         exact=True,
+        origin=None,
         tags=(),
         note="",
     )
