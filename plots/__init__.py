@@ -9,11 +9,13 @@ from plots.distribution import distance_histogram, gradient_histogram
 from plots.images import distance_image, gradient_histogram_image, gradient_image
 from plots.panels import first_of_each
 from plots.scatter import Scatter, hyperparameters
+from plots.style import NAMED_GROUPS as MOST_SEPARATE
 from plots.through_time import gradient_through_time, saturation_through_time
 from plots.training import Curves, curves, saturation, spectral
 
 __all__ = [
     "ENDS",
+    "MOST_SEPARATE",
     "Curves",
     "Histogram",
     "Point",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,9 @@ from plots.data import Series
 Level = tuple[float, str]  # value and label of a horizontal line
 GAP = 0.05  # least distance between the labels of two levels, as a share of the panel's height
 UNMARKED = (None, "budget")  # endings without a marker, since they are the usual ones
+# Up to so many lines in a panel have this width in points and this opacity.
+WIDTHS = ((12, 1.7, 0.9), (60, 1.1, 0.9), (150, 0.7, 0.6), (math.inf, 0.5, 0.4))
+MOST_VECTORS = 150  # lines of a panel that are vectors in files of vector graphics
 
 
 def level(figure: str, name: str, value: float, text: str) -> Level:
@@ -50,20 +54,23 @@ def run_lines(axes: Axes, series: Sequence[Series], looks: Sequence[style.GroupL
     Where colours and line styles do not tell all looks apart, lines have a few markers of their groups as well.
 
     A line breaks where a value is not finite. A single value between two gaps is a dot, since a line would not show it.
-    A run that never had a finite value is a cross at the top edge.
+    A run that never had a finite value is a cross at the top edge. Many lines are thin and translucent, and pixels in
+    files of vector graphics, which they would make large and slow.
     """
     count = len(series)
-    width, alpha = (1.7, 0.9) if count <= 12 else (1.1, 0.9) if count <= 60 else (0.7, 0.6)
+    width, alpha = next((width, alpha) for most, width, alpha in WIDTHS if count <= most)
+    pixels = count > MOST_VECTORS
     marked = style.need_markers(looks)
     for run, group in zip(series, looks, strict=True):
         colour, dash, _ = group
         values = np.where(np.isfinite(run.values), run.values, np.nan)
         look: style.Look = {"color": colour, "linestyle": dash, "linewidth": width, "alpha": alpha, "zorder": 2.5}
+        look["rasterized"] = pixels
         if marked:
             look |= style.point_marker(group) | {"markevery": max(1, len(values) // 8)}
         axes.plot(run.updates, values, label=run.label, gid="run", **look)
-        isolated_dots(axes, run.updates, values, colour)
-        _end(axes, run, values, colour, size=1.0 if count <= 60 else 0.7)
+        isolated_dots(axes, run.updates, values, colour, pixels)
+    run_ends(axes, series, looks)
     ends = [run.updates[i] for run in series if len(run.updates) for i in (0, -1)]
     first, last = min([0.0, *ends]), max([0.0, *ends])
     span = (last - first) or 1.0
@@ -71,12 +78,26 @@ def run_lines(axes: Axes, series: Sequence[Series], looks: Sequence[style.GroupL
     style.count_axis(axes.xaxis)
 
 
-def isolated_dots(axes: Axes, x: np.ndarray, y: np.ndarray, colour: ColorType) -> None:
+def run_ends(axes: Axes, series: Sequence[Series], looks: Sequence[style.GroupLook]) -> None:
+    """Draw the marker of its ending where each run ended."""
+    size = 1.0 if len(series) <= 60 else 0.7 if len(series) <= MOST_VECTORS else 0.45
+    for run, look in zip(series, looks, strict=True):
+        values = np.where(np.isfinite(run.values), run.values, np.nan)
+        _end(axes, run, values, look.colour, size)
+
+
+def isolated_dots(axes: Axes, x: np.ndarray, y: np.ndarray, colour: ColorType, rasterized: bool = False) -> None:
     """Draw dots for the finite values of y without a finite neighbour, which a line does not show."""
     finite = np.isfinite(y)
     alone = finite & ~np.r_[False, finite[:-1]] & ~np.r_[finite[1:], False]
     if alone.any():
-        look: style.Look = {"linestyle": "none", "marker": ".", "markersize": 6, "zorder": 2.6}
+        look: style.Look = {
+            "linestyle": "none",
+            "marker": ".",
+            "markersize": 6,
+            "zorder": 2.6,
+            "rasterized": rasterized,
+        }
         axes.plot(x[alone], y[alone], color=colour, gid="lone", **look)
 
 

@@ -29,6 +29,10 @@ def plot(
     ] = None,
     overlay: Annotated[bool, typer.Option("--overlay", help="Draw all runs in one panel.")] = False,
     panels: Annotated[bool, typer.Option("--panels", help="Draw a panel for each run or configuration.")] = False,
+    each: Annotated[
+        bool, typer.Option("--each", help="Draw each run's own curve. Default: means over seeds above 8 runs.")
+    ] = False,
+    linear: Annotated[bool, typer.Option("--linear", help="Make the value axis of curves linear.")] = False,
     width: Annotated[
         float | None, typer.Option("--width", min=2, max=40, help="Width of the figure in inches.")
     ] = None,
@@ -56,7 +60,7 @@ def plot(
     from rnnctl.lab import plot as lab
 
     if list_kinds:
-        out(*table(["kind", "shows"], [[name, each.about] for name, each in lab.kinds().items()]))
+        out(*table(["kind", "shows"], [[name, kind_.about] for name, kind_ in lab.kinds().items()]))
         return
     if what is None or kind is None:
         raise UserError("name a study or a run, and a kind of figure (rnnctl plot --kinds lists them)")
@@ -66,7 +70,18 @@ def plot(
     layout: Layout | None = "overlay" if overlay else "panels" if panels else None
     with opened(workspace, readonly=True) as store:
         runs = named(store, what, hidden)
-        plotted = lab.plot(store, runs, kind, at=updates, layout=layout, width=width, height=height, out=out_)
+        plotted = lab.plot(
+            store,
+            runs,
+            kind,
+            at=updates,
+            layout=layout,
+            each=each,
+            linear=linear,
+            width=width,
+            height=height,
+            out=out_,
+        )
     for path in plotted.files:
         out(str(path))
     notes(plotted.notes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -45,6 +45,8 @@ def plot(
     *,
     at: Sequence[float] | None = None,
     layout: Layout | None = None,
+    each: bool = False,
+    linear: bool = False,
     width: float | None = None,
     height: float | None = None,
     out: str | None = None,
@@ -52,11 +54,12 @@ def plot(
     """Draw one kind of figure, or `all` that apply, of some runs together, and write them.
 
     at: the checks nearest to these updates, inf for the last one, instead of a few from early to late. layout: all runs
-    in one panel, or a panel for each. width, height: in inches. out: a file, or a folder if it exists or ends with /;
+    in one panel, or a panel for each. each: the curve of each run, even where means over seeds are clearer. linear:
+    linear value axes of curves. width, height: in inches. out: a file, or a folder if it exists or ends with /;
     by default the workspace's folder for figures. Raises LabError, and StoreError if a file cannot be written.
     """
     chosen = list(kinds().values()) if kind == ALL else [_kind(kind)]
-    _check_options(chosen, at is not None, layout)
+    _check_options(chosen, at is not None, layout, {"each": each, "linear": linear})
     folder, file = _destination(out, kind)
     runs = Runs(
         [Result.of(row) for row in named.runs],
@@ -64,6 +67,8 @@ def plot(
         title=named.title,
         at=at,
         layout=layout,
+        each=each,
+        linear=linear,
         keys=keys_of(store, {named.study}),
         configurations=configurations_of(store, {named.study}),
     )
@@ -71,16 +76,16 @@ def plot(
         which = "no run of it has" if named.whole else "it has not"
         raise LabError(f"{named.title}: {which} been checked yet: there is nothing to draw", Code.NOTHING)
     files, omitted = [], []
-    for each in chosen:
+    for wanted in chosen:
         try:
-            figure = each.draw(runs)
+            figure = wanted.draw(runs)
         except NothingToDraw as reason:
             if kind != ALL:
-                raise LabError(f"{named.title}: no {each.name}: {reason}", Code.NOTHING) from None
-            omitted.append(f"no {each.name}: {reason}")
+                raise LabError(f"{named.title}: no {wanted.name}: {reason}", Code.NOTHING) from None
+            omitted.append(f"no {wanted.name}: {reason}")
             continue
-        _resize(figure, each.name, width, height)
-        path = file or (folder or figures_folder(store)) / f"{safe_name(named.name)}-{each.name}.png"
+        _resize(figure, wanted.name, width, height)
+        path = file or (folder or figures_folder(store)) / f"{safe_name(named.name)}-{wanted.name}.png"
         save(figure, path, follow=file is not None or folder is not None)
         files.append(path)
     if not files:
@@ -97,7 +102,7 @@ def _kind(name: str) -> Kind:
     return offered[name]
 
 
-def _check_options(chosen: Sequence[Kind], at: bool, layout: Layout | None) -> None:
+def _check_options(chosen: Sequence[Kind], at: bool, layout: Layout | None, of_curves: Mapping[str, bool]) -> None:
     """Raise LabError for an option that has no effect on any of the kinds."""
     first = chosen[0].name
     if at and not any(kind.at for kind in chosen):
@@ -106,6 +111,10 @@ def _check_options(chosen: Sequence[Kind], at: bool, layout: Layout | None) -> N
     if layout is not None and not any(kind.layouts for kind in chosen):
         others = ", ".join(name for name, kind in KINDS.items() if kind.layouts)
         raise LabError(f"{first} has one layout; there are two of {others}", argument=layout)
+    for option in (name for name, given in of_curves.items() if given):
+        if not any(kind.curves for kind in chosen):
+            others = ", ".join(name for name, kind in KINDS.items() if kind.curves)
+            raise LabError(f"{first} has no curves of runs over updates; these are {others}", argument=option)
 
 
 def _destination(out: str | None, kind: str) -> tuple[Path | None, Path | None]:

@@ -36,6 +36,8 @@ def test_all_figures_leave_out_what_does_not_apply(finished, tmp_path):
         ({"kind": "gates"}, Code.NOTHING, "tiny: no gates: "),
         ({"kind": "loss", "at": [0]}, Code.USAGE, "^at: loss shows all checks"),
         ({"kind": "gate_image", "layout": "panels"}, Code.USAGE, "^panels: gate_image has one layout"),
+        ({"kind": "gradient", "each": True}, Code.USAGE, "^each: gradient has no curves of runs"),
+        ({"kind": "gradient", "linear": True}, Code.USAGE, "^linear: gradient has no curves of runs"),
         ({"kind": "all", "out": "f.png"}, Code.USAGE, "^out f.png: all figures need a folder"),
         ({"kind": "loss", "out": "f.jpeg"}, Code.USAGE, "^out f.jpeg: figures are .png"),
     ],

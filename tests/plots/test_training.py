@@ -110,7 +110,7 @@ def test_twelve_groups_are_told_apart_by_colour_and_dash(read):
 
 def test_sixty_groups_have_a_colour_bar_of_the_last_value_instead_of_names(read):
     series = [run(f"g{i}", seed, [2, 1 + i / 60], "solved") for i in range(60) for seed in (1, 2)]
-    seen = read(curves(series, "NLL"))
+    seen = read(draw([Curves(series, "NLL")], each=True))
     assert len(seen.lines("run")) == 120
     assert seen.legend == ["solved"]
     (bar,) = seen.bars
@@ -119,6 +119,56 @@ def test_sixty_groups_have_a_colour_bar_of_the_last_value_instead_of_names(read)
     assert colour["g0 seed 1"] == colour["g0 seed 2"] != colour["g30 seed 1"]
     # The best is drawn last, on top.
     assert seen.lines("run")[-1].get_label().startswith("g0 ")
+
+
+def test_more_than_eight_runs_are_means_over_seeds_with_bands_and_the_ends_of_all_runs(read):
+    series = [run(f"g{i}", seed, [2, 2 - seed / 10]) for i in range(3) for seed in (1, 2, 3)]
+    series[0] = run("g0", 1, [1, 0.1], "solved")
+    series[1] = run("g0", 2, [2, 3, 4])
+    series[2] = run("g0", 3, [np.nan, np.inf, np.nan], "diverged")
+    seen = read(curves(series, "NLL"))
+    means = {line.get_label(): line.get_ydata() for line in seen.lines("run")}
+    assert list(means) == ["g0", "g1", "g2"]
+    # The solved run keeps its last value, the diverged one has none.
+    np.testing.assert_allclose(means["g0"], [1.5, 1.55, 2.05])
+    np.testing.assert_allclose(means["g1"], [2, 1.8])
+    assert len(seen.panels[0].collections) == 3
+    assert seen.points("end:solved").tolist() == [[20, 0.1]]
+    assert len(seen.lines("never finite")) == 1
+    assert "bands: lowest to highest seed" in seen.notes
+    assert "means over seeds" in seen.notes
+    assert seen.legend[:3] == ["g0 (3 runs)", "g1 (3 runs)", "g2 (3 runs)"]
+
+
+def test_each_run_is_drawn_if_asked_for_or_if_no_run_is_a_replicate(read):
+    replicates = [run(f"g{i}", seed, [2, 1]) for i in range(3) for seed in (1, 2, 3)]
+    assert len(read(draw([Curves(replicates, "NLL")], each=True)).lines("run")) == 9
+    alone = [run(f"g{i}", 1, [2, 1]) for i in range(9)]
+    assert len(read(curves(alone, "NLL")).lines("run")) == 9
+
+
+def test_hundreds_of_lines_are_pixels_in_files_of_vectors(read):
+    for count, pixels in ((150, False), (432, True)):
+        seen = read(curves([run(f"g{i}", 1, [2, 1]) for i in range(count)], "NLL"))
+        assert len(seen.lines("run")) == count
+        assert {bool(line.get_rasterized()) for line in seen.lines("run")} == {pixels}
+
+
+def test_a_linear_axis_can_be_asked_for(read):
+    hot = Curves([run("hot", 1, [1.4, 50, 1e6])], "NLL", floor=FLOOR)
+    assert read(draw([hot])).panels[0].get_yscale() == "symlog"
+    seen = read(draw([hot], linear=True)).panels[0]
+    assert seen.get_yscale() == "linear"
+    assert seen.get_ylim()[1] > 1e6
+
+
+def test_of_many_groups_the_chosen_ones_have_panels(read):
+    series = [run(f"g{i}", 1, [2, 1]) for i in range(40)]
+    seen = read(draw([Curves(series, "NLL")], separate=True, chosen=["g39", "g20"]))
+    titles = [axes.get_title(loc="left") for axes in seen.panels]
+    assert len(titles) == 12
+    assert {"g39", "g20", "g0"} <= set(titles)
+    assert "12 of 40 panels shown, 28 left out" in seen.notes
 
 
 def test_a_blown_up_run_does_not_take_all_the_colours(read):

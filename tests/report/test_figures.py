@@ -179,6 +179,25 @@ def test_the_first_replicate_of_each_configuration_is_chosen_first():
     assert [run.label for run in chosen] == ["a seed=1", "a seed=2", "b seed=1", "c seed=1"]
 
 
+def test_panels_cover_the_hyper_parameters_of_more_configurations_than_fit():
+    grid = [(size, rate) for size in (16, 32, 64) for rate in (0.1, 0.2, 0.3)]
+    rows = [row(f"{size} {rate}", f"{size} {rate}") for size, rate in grid]
+    for one, (size, rate) in zip(rows, grid, strict=True):
+        one.spec = spec(train={"lr": rate})
+        one.spec["model"]["hidden"] = size
+    shown = [run.label.split() for run in choose([Result.of(one) for one in rows], 3)]
+    assert sorted(size for size, _ in shown) == ["16", "32", "64"]
+    assert sorted(rate for _, rate in shown) == ["0.1", "0.2", "0.3"]
+
+
+def test_all_432_curves_are_drawn():
+    rows = [row(f"run{i}", f"c{i}") for i in range(432)]
+    past = history()
+    drawn = KINDS["train_loss"].draw(runs(rows, {one.run_id: past for one in rows}))
+    assert sum(line.get_gid() == "run" for line in drawn.axes[0].get_lines()) == 432
+    assert "of" not in drawn.get_suptitle()
+
+
 def test_gates_are_those_of_gated_runs_a_row_a_run():
     drawn = KINDS["gate_histogram"].draw(one_of_each())
     assert titles(drawn) == [

@@ -2,6 +2,7 @@
 
 kind.py          what a kind of figure is, and all of them: KINDS
 runs.py          the runs of a figure, and which of them it shows
+choice.py        which runs are shown where not all can be
 records.py       from histories to the tidy records that figures are drawn from
 training.py      kinds with a line or a point for each run, of up to MOST_CURVES runs
 through_time.py  kinds made from traces, with a panel for each of up to MOST_PANELS runs
@@ -18,8 +19,9 @@ from typing import TYPE_CHECKING
 
 # The order of these modules is the order of the kinds, in lists and in an examination.
 from rnnctl.report.figures import gates, through_time, training  # noqa: F401, I001
+from rnnctl.report.figures.choice import choose
 from rnnctl.report.figures.kind import KINDS, Kind
-from rnnctl.report.figures.runs import NothingToDraw, Runs, choose
+from rnnctl.report.figures.runs import NothingToDraw, Runs
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,7 +13,7 @@ from rnnctl.diagnostics.histogram import GATE_LIMIT
 from rnnctl.report.figures.kind import kind
 from rnnctl.report.figures.records import distances, trace
 from rnnctl.report.figures.runs import NothingToDraw, Runs
-from rnnctl.report.figures.training import layout, threshold
+from rnnctl.report.figures.training import threshold
 from rnnctl.report.results import Result
 
 if TYPE_CHECKING:
@@ -27,21 +27,21 @@ MOST_GATED = 4  # runs of a figure with a panel for each gate
 # --- a line for each run
 
 
-@kind("mean value of each gate", layouts=True)
+@kind("mean value of each gate", curves=True)
 def gates(runs: Runs) -> Figure:
     by_gate = _series(runs, [""])
     shown = [Curves(series, "mean value", title=f"gate {gate}") for gate, (series,) in by_gate.items()]
-    return plots.curves(shown, **layout(runs), same_scale=True, title=runs.heading("gates"))
+    return plots.curves(shown, **runs.curves, same_scale=True, title=runs.heading("gates"))
 
 
-@kind("gate distance min(v, 1 - v): mean, 10th to 90th percentile", examined=True, layouts=True)
+@kind("gate distance min(v, 1 - v): mean, 10th to 90th percentile", examined=True, curves=True)
 def gate_saturation(runs: Runs) -> Figure:
     by_gate = _series(runs, ["_distance"], bands=True)
     shown = [Curves(series, "mean gate distance", title=f"gate {gate}") for gate, (series,) in by_gate.items()]
-    return plots.saturation(shown, threshold=threshold(runs), **layout(runs), title=runs.heading("gate saturation"))
+    return plots.saturation(shown, threshold=threshold(runs), **runs.curves, title=runs.heading("gate saturation"))
 
 
-@kind("share of saturated units of each gate, and of steps", layouts=True)
+@kind("share of saturated units of each gate, and of steps", curves=True)
 def gate_saturated(runs: Runs) -> Figure:
     by_gate = _series(runs, ["_saturated_units", "_saturated_steps"])
     shown = [
@@ -50,7 +50,7 @@ def gate_saturated(runs: Runs) -> Figure:
         for gate, series in by_gate.items()
     ]
     title = runs.heading("saturated gates")
-    return plots.curves(shown, **layout(runs), same_scale=True, columns=len(by_gate), title=title)
+    return plots.curves(shown, **runs.curves, same_scale=True, columns=len(by_gate), title=title)
 
 
 def _series(runs: Runs, endings: Sequence[str], bands: bool = False) -> dict[str, list[list[Series]]]:

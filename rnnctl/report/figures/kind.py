@@ -23,20 +23,30 @@ class Kind:
     plotted: bool  # whether `plot` draws it
     at: bool  # whether it shows single checks, which can be chosen
     layouts: bool  # whether runs can share a panel or have a panel each
+    curves: bool  # whether it shows curves over updates, which can be means over seeds
 
 
 KINDS: dict[str, Kind] = {}
 
 
 def kind(
-    about: str, *, examined: bool = False, plotted: bool = True, at: bool = False, layouts: bool = False
+    about: str,
+    *,
+    examined: bool = False,
+    plotted: bool = True,
+    at: bool = False,
+    layouts: bool = False,
+    curves: bool = False,
 ) -> Callable[[Callable[[Runs], Figure]], Callable[[Runs], Figure]]:
-    """Return a decorator that enters a function from runs to a figure into KINDS, under the name of the function."""
+    """Return a decorator that enters a function from runs to a figure into KINDS, under the name of the function.
+
+    Curves have layouts.
+    """
 
     def enter(draw: Callable[[Runs], Figure]) -> Callable[[Runs], Figure]:
         name = draw.__name__
         assert name not in KINDS
-        KINDS[name] = Kind(name, about, draw, examined, plotted, at, layouts)
+        KINDS[name] = Kind(name, about, draw, examined, plotted, at, layouts or curves, curves)
         return draw
 
     return enter

@@ -12,6 +12,7 @@ import numpy as np
 import plots
 from plots import Series
 from rnnctl.measures import FLOOR
+from rnnctl.report.figures.choice import choose, covering
 from rnnctl.report.figures.records import end
 from rnnctl.report.results import Result, common_value, reference_of
 from rnnctl.words import one_line
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from rnnctl.tasks.section import TaskSection
     from store.history import History
 
-MOST_CURVES = 300
+MOST_CURVES = 2000  # runs with a line each: what fits into memory with thousands of checks
 MOST_PANELS = 6
 MOST_OVERLAID = 12  # runs in a panel that shows them at one check
 MOST_GROUPS = 6  # panels for runs that cannot be compared with one another
@@ -52,6 +53,7 @@ class Runs:
     read: returns histories by run id. title: the name of these runs together. by: the measure by which they are
     compared. below: a threshold on it. at: the updates whose checks are wanted, inf for the last, instead of a few from
     early to late. layout: all runs in one panel, or a panel for each run, instead of the figure's usual layout.
+    each: curves are those of runs, even where means over seeds are clearer. linear: value axes of curves are linear.
     keys: those that the studies of these runs set, by which hyper-parameters are named.
     configurations: the names of all configurations of these studies, by study and id, whose order decides their looks.
 
@@ -68,6 +70,8 @@ class Runs:
         below: float | None = None,
         at: Sequence[float] | None = None,
         layout: Layout | None = None,
+        each: bool = False,
+        linear: bool = False,
         keys: WrittenKeys | None = None,
         configurations: Configurations | None = None,
     ) -> None:
@@ -84,6 +88,7 @@ class Runs:
         # All configurations of the studies, so that each looks the same in every figure.
         self.groups = list(names.values())
         self.title, self.by, self.below, self.at, self.layout, self.keys = title, by, below, at, layout, keys
+        self.each, self.linear = each, linear
         self._read = read
         self.checked = [run for run in self.all if run.checked]
         self._scalars: dict[str, History] | None = None
@@ -112,7 +117,18 @@ class Runs:
     @cached_property
     def drawn(self) -> list[Result]:
         """The runs of figures with a line for each run."""
-        return choose(self.checked, MOST_CURVES)
+        positions = plots.first_of_each([(run.study, run.config) for run in self.checked], MOST_CURVES)
+        return [self.checked[position] for position in positions]
+
+    @cached_property
+    def curves(self) -> dict[str, Any]:
+        """The arguments that all figures with a line for each run have in common."""
+        chosen: list[str] = []
+        if self.separate:
+            names = {(run.study, run.config): run.group for run in self.drawn}
+            chosen = [names[identity] for identity in covering(self.drawn, plots.MOST_SEPARATE)]
+        options = {"separate": self.separate, "chosen": chosen, "each": self.each, "linear": self.linear}
+        return {**options, "groups": self.groups}
 
     def heading(self, words: str) -> str:
         """Return the title of a figure with a line for each run."""
@@ -202,12 +218,6 @@ class Runs:
 
     def _heading(self, words: str, shown: int, total: int) -> str:
         return f"{self.title}: {words}" + ("" if shown == total else f" ({shown} of {total} runs)")
-
-
-def choose(results: Sequence[Result], most: int) -> list[Result]:
-    """Return at most `most` runs: the first replicate of every configuration before the second of any, order kept."""
-    positions = plots.first_of_each([(run.study, run.config) for run in results], most)
-    return [results[position] for position in positions]
 
 
 def _task_names(runs: Sequence[Result]) -> str:

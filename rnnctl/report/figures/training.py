@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -21,12 +20,12 @@ from rnnctl.report.results import Result, reference_of
 from rnnctl.report.units import by_task, measure_label, with_loss_unit
 
 
-@kind("validation loss, with the floor", examined=True, layouts=True)
+@kind("validation loss, with the floor", examined=True, curves=True)
 def loss(runs: Runs) -> Figure:
     return _losses(runs, "valid_loss", "validation")
 
 
-@kind("validation error, with the chance error", examined=True, layouts=True)
+@kind("validation error, with the chance error", examined=True, curves=True)
 def error(runs: Runs) -> Figure:
     shown = [
         Curves(
@@ -37,10 +36,10 @@ def error(runs: Runs) -> Figure:
         )
         for group in runs.comparable()
     ]
-    return plots.curves(shown, **layout(runs), title=runs.heading("validation error"))
+    return plots.curves(shown, **runs.curves, title=runs.heading("validation error"))
 
 
-@kind("training loss, a mean since the last check, with the floor", examined=True, layouts=True)
+@kind("training loss, a mean since the last check, with the floor", examined=True, curves=True)
 def train_loss(runs: Runs) -> Figure:
     return _losses(runs, "train_loss", "training")
 
@@ -59,7 +58,7 @@ def _losses(runs: Runs, key: str, which: str) -> Figure:
         )
         for group in groups
     ]
-    return plots.curves(shown, **layout(runs), title=runs.heading(f"{which} loss"))
+    return plots.curves(shown, **runs.curves, title=runs.heading(f"{which} loss"))
 
 
 @kind("best loss against each hyper-parameter that varies", examined=True)
@@ -118,24 +117,24 @@ def _compared(some: Sequence[Result], by: str, trials: Trials, title: str) -> Sc
     )
 
 
-@kind("gradient norm before and after clipping, means since the last check", layouts=True)
+@kind("gradient norm before and after clipping, means since the last check", curves=True)
 def gradient_norm(runs: Runs) -> Figure:
     words = {"grad_norm": "gradient norm before clipping", "grad_norm_clipped": "gradient norm after clipping"}
     shown = [Curves(runs.series(key), label, scale="log") for key, label in words.items()]
-    return plots.curves(shown, **layout(runs), same_scale=True, title=runs.heading("gradient norm"))
+    return plots.curves(shown, **runs.curves, same_scale=True, title=runs.heading("gradient norm"))
 
 
-@kind("share of updates that were clipped, and share that the guard replaced", examined=True, layouts=True)
+@kind("share of updates that were clipped, and share that the guard replaced", examined=True, curves=True)
 def clip_share(runs: Runs) -> Figure:
     clipping = [run for run in runs.drawn if run.spec.train.clip.style != "none"]
     if not clipping:
         raise NothingToDraw("train.clip is none: no update is clipped")
     words = {"clip_share": "share of updates clipped", "guard_share": "share of updates guarded"}
     shown = [Curves(runs.series(key, among=clipping), label) for key, label in words.items()]
-    return plots.curves(shown, **layout(runs), title=runs.heading("clipping"))
+    return plots.curves(shown, **runs.curves, title=runs.heading("clipping"))
 
 
-@kind("the regulariser Omega: in training, if it has a weight, and on the diagnostic batch", layouts=True)
+@kind("the regulariser Omega: in training, if it has a weight, and on the diagnostic batch", curves=True)
 def omega(runs: Runs) -> Figure:
     shown = [
         Curves(runs.series("train_omega"), "Omega in training"),
@@ -143,23 +142,23 @@ def omega(runs: Runs) -> Figure:
     ]
     if not any(curves.series for curves in shown):
         raise NothingToDraw("Omega is not defined for the cells of these runs")
-    return plots.curves(shown, **layout(runs), title=runs.heading("the regulariser Omega"))
+    return plots.curves(shown, **runs.curves, title=runs.heading("the regulariser Omega"))
 
 
-@kind("hidden saturation: mean distance to the limits, 10th to 90th percentile", examined=True, layouts=True)
+@kind("hidden saturation: mean distance to the limits, 10th to 90th percentile", examined=True, curves=True)
 def saturation(runs: Runs) -> Figure:
     series = _measured(runs, "saturation", "saturation_p10", "saturation_p90")
     shown = [Curves(series, "mean saturation distance")]
-    return plots.saturation(shown, threshold=threshold(runs), **layout(runs), title=runs.heading("hidden saturation"))
+    return plots.saturation(shown, threshold=threshold(runs), **runs.curves, title=runs.heading("hidden saturation"))
 
 
-@kind("share of saturated units, and of steps whose mean unit is saturated", layouts=True)
+@kind("share of saturated units, and of steps whose mean unit is saturated", curves=True)
 def saturated(runs: Runs) -> Figure:
     shown = [
         Curves(_measured(runs, "saturated_units"), "share of saturated units"),
         Curves(_measured(runs, "saturated_steps"), "share of saturated steps"),
     ]
-    return plots.curves(shown, **layout(runs), title=runs.heading("saturated units and steps"))
+    return plots.curves(shown, **runs.curves, title=runs.heading("saturated units and steps"))
 
 
 def _measured(runs: Runs, *keys: str) -> list[Series]:
@@ -169,27 +168,22 @@ def _measured(runs: Runs, *keys: str) -> list[Series]:
     return series
 
 
-def layout(runs: Runs) -> dict[str, Any]:
-    """Return the arguments that all curves have in common."""
-    return {"separate": runs.separate, "groups": runs.groups}
-
-
 def threshold(runs: Runs) -> float | None:
     """Return the distance below which a value counts as saturated, if all runs have the same."""
     thresholds = {run.spec.check.saturation for run in runs.checked}
     return thresholds.pop() if len(thresholds) == 1 else None
 
 
-@kind("spectral radius and largest singular value of W_hh", examined=True, layouts=True)
+@kind("spectral radius and largest singular value of W_hh", examined=True, curves=True)
 def spectrum(runs: Runs) -> Figure:
     rho, sigma_max = (_diagnosed(runs, name) for name in ("rho", "sigma_max"))
-    return plots.spectral(rho, sigma_max, **layout(runs), title=runs.heading("spectrum of W_hh"))
+    return plots.spectral(rho, sigma_max, **runs.curves, title=runs.heading("spectrum of W_hh"))
 
 
-@kind("share of time steps that the gradient reaches", examined=True, layouts=True)
+@kind("share of time steps that the gradient reaches", examined=True, curves=True)
 def reach(runs: Runs) -> Figure:
     shown = Curves(_diagnosed(runs, "reach"), "share of steps that the gradient reaches")
-    return plots.curves([shown], **layout(runs), title=runs.heading("reach of the gradient"))
+    return plots.curves([shown], **runs.curves, title=runs.heading("reach of the gradient"))
 
 
 def _diagnosed(runs: Runs, key: str) -> list[Series]:
