@@ -76,6 +76,12 @@ def register(
             whole = [_with_replicates(store, *pair, overlay) for pair in zip(loaded, studies, strict=True)]
         warnings = [line for study in loaded for line in _changed_texts(store, study)]
         place_trajectories(store)
+        archived = {row.name for row in queries.studies(store) if row.archived is not None}
+        warnings += [
+            f"{study.name} is in the archive and not trained; rnnctl archive {study.name} --undo takes it out"
+            for study in loaded
+            if study.name in archived
+        ]
         results = registry.register(store, [study_record(study) for study in whole], time.time(), apart)
         extensions = [extensions_of(store, [run.spec for run in study.runs]) for study in loaded]
     return Registration(

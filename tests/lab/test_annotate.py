@@ -6,6 +6,7 @@ from rnnctl.lab.annotate import LONGEST_NOTE, archive, note, tag
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.examine import examine
 from rnnctl.lab.records import plain
+from rnnctl.lab.register import register
 from rnnctl.lab.show import show
 from rnnctl.lab.status import status
 from rnnctl.lab.studies import registered
@@ -61,6 +62,8 @@ def test_an_archived_study_is_listed_where_it_is_named(store):
     assert error.value.code is Code.NOTHING
     with pytest.raises(LabError, match="there is no study 'tinny'; did you mean tiny?"):
         archive(store, ["tinny"])
+    (warning,) = register(store.workspace.root, [store.workspace.root / "tiny.yaml"]).warnings
+    assert warning == "tiny is in the archive and not trained; rnnctl archive tiny --undo takes it out"
     assert archive(store, ["tiny"], undo=True) == ["tiny"]
     with pytest.raises(LabError, match="tiny: not archived"):
         archive(store, ["tiny"], undo=True)

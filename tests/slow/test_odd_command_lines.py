@@ -56,8 +56,10 @@ FITTING = {
     "[STUDY]": STUDIES, "[STUDY]...": FILES, "STUDY": STUDIES, "STUDY...": FILES, "RUN": RUNS, "[RUN]...": RUNS,
     "RUN|STUDY": RUNS + STUDIES, "STUDY|RUN": RUNS + STUDIES, "KIND": ["loss", "gradient", "hyperparameters"],
     "FILE|FOLDER|stdlib": ["corpus.txt", *FOLDERS], "DIR": ["copy"],
+    "STUDY|RUN...": RUNS + STUDIES, "TAG": ["good"], "[TEXT]": ["a note"], "[FILE]": ["copy.yaml"],
     "--at": ["0,end", "20"], "--below": ["2", "0"], "--best": ["1", "50%"], "--by": ["loss", "error"],
-    "--context": ["0,1"], "--device": ["cpu"], "--format": ["npz", "csv", "jsonl"], "--height": ["5"],
+    "--context": ["0,1"], "--copy": ["quickstart"], "--set": ["train.lr=0.1", "model.hidden=9"],
+    "--device": ["cpu"], "--format": ["npz", "csv", "jsonl"], "--height": ["5"],
     "--lengths": ["8,12"], "--level": ["bytes", "chars"], "--name": ["new"], "--out": OUT, "--pack": ["2"],
     "--prompt": ["1", "\x07\u202e"], "--rows": ["2", "0"], "--samples": ["10"], "--seed": ["3"], "--seeds": ["1,2"],
     "--sort": ["loss", "omega"], "--split": ["0.8,0.1,0.1", "test"], "--study": STUDIES, "--symbols": ["5"],
@@ -145,7 +147,9 @@ def only_reads(line: list[str]) -> bool:
     """Whether a command line promises to leave the workspace as it is."""
     if line[0] == "doctor":
         return "--repair" not in line
-    return line[0] in READ or (line[0] == "refine" and "--dry-run" in line)
+    if line[0] == "studies":
+        return "--copy" not in line
+    return line[0] in READ or (line[0] in ("refine", "delete", "merge") and "--dry-run" in line)
 
 
 def complaints(line: list[str], done: Done) -> Iterator[str]:
