@@ -14,8 +14,9 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from store.arrays import Array, pack_arrays, unpack_arrays
 from store.connection import Store
-from store.encoding import Array, finite, pack_arrays, to_json, unpack_arrays
+from store.encoding import finite, to_json
 from store.errors import REPAIR, Conflict, Damaged
 from store.sums import row_sum
 from store.verification import read_json, verify_runs

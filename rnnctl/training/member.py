@@ -13,6 +13,7 @@ import torch
 from rnnctl import seeds
 from rnnctl.cells.base.cell import Cell
 from rnnctl.cells.base.section import CellSection
+from rnnctl.diagnostics.precision import as_drawn
 from rnnctl.study.run import RunSpec
 from rnnctl.tasks.base import Baseline, Task
 from rnnctl.training.feed import Feed, feed_of
@@ -194,7 +195,8 @@ class Member:
     def record(self, diagnosis: dict[str, float], traces: dict[str, np.ndarray]) -> None:
         """Close a check: append its history row, with a diagnosis or without, and begin a new window."""
         self.last |= diagnosis
-        self.unsaved.append(HistoryRow(self.step, self.last, traces))
+        drawn = {name: as_drawn(trace) for name, trace in traces.items()}
+        self.unsaved.append(HistoryRow(self.step, self.last, drawn))
         self.window = Window()
         self.unchecked = self.diverged = False
 
