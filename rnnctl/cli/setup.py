@@ -22,7 +22,7 @@ from rnnctl.cli.options import (
     parsed_seeds,
 )
 from rnnctl.cli.output import UserError, duration, out, out_json, say, table, warnings
-from rnnctl.words import counted
+from rnnctl.words import counted, size
 
 if TYPE_CHECKING:
     from rnnctl.lab.plan import Plan, PlanOnCard
@@ -226,7 +226,8 @@ def _print_plan(plan: Plan, rows: int) -> None:
     out(
         f"{counted(len(plan.runs), 'run')} of {counted(plan.configurations, 'configuration')}, "
         f"{counted(plan.pack_keys, 'pack key')}, {plan.updates:,} updates, "
-        f"roughly {duration(plan.core_seconds_at_most)} on one core if none ends early"
+        f"roughly {duration(plan.core_seconds_at_most)} on one core and {size(plan.bytes_at_most)} on the disk if none "
+        "ends early"
     )
     if plan.extensions.runs:
         out(_going_on(plan.extensions))
@@ -249,10 +250,10 @@ def _print_plan_on_card(plan: PlanOnCard) -> None:
     card, packs = plan.card, plan.by_pack_key
     seconds = plan.seconds_at_most
     guess = "time unknown" if seconds is None else f"roughly {duration(seconds)} if none ends early"
-    size = counted(max(each.runs_in_a_pack for each in packs), "run")
+    runs = counted(max(each.runs_in_a_pack for each in packs), "run")
     out(
         f"on {card.name}: {guess} (an estimate that tells minutes from hours), "
-        f"in {counted(sum(each.packs for each in packs), 'pack')} of up to {size}, {plan.packs_at_once} at once"
+        f"in {counted(sum(each.packs for each in packs), 'pack')} of up to {runs}, {plan.packs_at_once} at once"
     )
     launches = [each.launches_of_update for each in packs if each.launches_of_update is not None]
     out(

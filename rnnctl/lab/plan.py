@@ -13,7 +13,7 @@ from rnnctl.devices import gpu_kernel_compiler
 from rnnctl.lab.errors import LabError
 from rnnctl.lab.records import unrecorded
 from rnnctl.lab.trajectories import Extensions, extensions_of
-from rnnctl.report.cost import core_seconds
+from rnnctl.report.cost import core_seconds, kept_bytes
 from rnnctl.study.loading import Study, load_studies
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
@@ -84,6 +84,7 @@ class Plan:
     about: str
     warnings: list[str]
     core_seconds_at_most: float
+    bytes_at_most: int  # on the disk: history and checkpoints
     refine: PlannedRefinement | None
     runs: list[PlannedRun]
     configurations: int = unrecorded()
@@ -140,6 +141,7 @@ def _plan(study: Study, card: CardSpeed | None, extensions: Extensions) -> Plan:
         about=study.about,
         warnings=list(study.warnings),
         core_seconds_at_most=sum(map(core_seconds, specs)),
+        bytes_at_most=sum(map(kept_bytes, specs)),
         refine=None
         if recipe is None
         else PlannedRefinement(

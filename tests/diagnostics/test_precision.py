@@ -7,12 +7,12 @@ from rnnctl.diagnostics.precision import as_drawn
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_curves_are_right_to_two_thousandths_over_the_whole_range(dtype):
+def test_curves_are_right_to_four_thousandths_over_the_whole_range(dtype):
     info = np.finfo(dtype)
     exact = np.logspace(np.log10(info.tiny) + 1, np.log10(info.max) - 1, 1000, dtype=dtype)
     drawn = as_drawn(np.concatenate([exact, -exact]))
     assert drawn.dtype == dtype
-    np.testing.assert_allclose(drawn, np.concatenate([exact, -exact]), rtol=0.002)
+    np.testing.assert_allclose(drawn, np.concatenate([exact, -exact]), rtol=0.004)
     assert not np.array_equal(drawn[:1000], exact)
     assert np.array_equal(as_drawn(drawn), drawn)
 

@@ -8,6 +8,7 @@ from rnnctl.lab.errors import LabError
 from rnnctl.lab.plan import plan
 from rnnctl.lab.records import plain
 from rnnctl.lab.studies import packaged
+from rnnctl.report.cost import kept_bytes
 from rnnctl.study.errors import SpecError
 from rnnctl.study.packaged import packaged_studies
 from tests.cards import RTX, pretend
@@ -25,6 +26,7 @@ def test_a_plan_tells_runs_and_costs(file):
     (tiny,) = plan([file], seeds=[1, 2, 3])
     assert (len(tiny.runs), tiny.configurations, tiny.pack_keys, tiny.updates) == (6, 2, 1, 720)
     assert tiny.core_seconds_at_most > 0
+    assert tiny.bytes_at_most == sum(kept_bytes(run.spec) for run in tiny.runs) > 6 * 20_000
     assert tiny.varied == ["train.omega", "seed"]
     assert (tiny.refine.cut, tiny.refine.by) == ("best 50%", "loss")
     record = plain(tiny)
