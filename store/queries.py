@@ -128,17 +128,19 @@ def counts(store: Store, hidden: bool = False) -> dict[str, int]:
 
 
 class Queued(NamedTuple):
-    """The size of the queue."""
+    """The size of the queue, and how many runs workers hold."""
 
     runs: int
     updates: int  # at most
+    running: int
 
 
 def queued(store: Store) -> Queued:
-    """Return how many runs and updates wait in the queue, of all studies that show them."""
+    """Return how many runs and updates wait in the queue, and how many runs workers hold, of studies that show them."""
     row = store.rows(
-        f"""SELECT count(*), coalesce(sum(total - step), 0) FROM jobs JOIN runs USING (seq)
-            WHERE status = 'queued' AND {shown("jobs.run_id")}"""
+        f"""SELECT coalesce(sum(status = 'queued'), 0), coalesce(sum((total - step) * (status = 'queued')), 0),
+                   coalesce(sum(status = 'running'), 0)
+            FROM jobs JOIN runs USING (seq) WHERE status IN ('queued', 'running') AND {shown("jobs.run_id")}"""
     )[0]
     return Queued(*row)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from rnnctl.cli.output import duration, say
-from rnnctl.cli.screen import Bars, Packs
+from rnnctl.cli.screen import Bars, Going, Packs
 from rnnctl.words import counted, headline, number
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PLAIN_EVERY = 10.0  # seconds between progress lines where there is no terminal
 LOOK_EVERY = 5.0  # seconds between looks at the queue
 RATE_WINDOW = 30.0  # seconds over which the rate of updates is taken
+RATE_LEAST = 5.0  # seconds after which it is known: the first updates come in a burst
 
 
 class View(Protocol):
@@ -53,6 +54,7 @@ class Progress:
         self.step: dict[str, int] = {}
         self.start: dict[str, int] = {}
         self.last_check: dict[str, Event] = {}
+        self.best_loss: dict[str, float] = {}  # of runs that have a finite one, since they were claimed
         self.done = 0  # updates, of runs that this pool has let go of
         self.ended = 0
         self.packs: dict[str, list[str]] = {}
@@ -61,6 +63,7 @@ class Progress:
         self.postponed: set[str] = set()  # runs
         self.looked_at = 0.0
         self.waiting_runs = self.waiting_updates = 0  # in the queue
+        self.running_runs = 0  # in the workspace, those of other pools included
         self.waiting_told = False  # that the store is busy, since the last claim
         self.view: View = Bars() if sys.stderr.isatty() else _Lines()
 
@@ -86,7 +89,7 @@ class Progress:
         if len(self.marks) < 2:
             return 0.0
         (first, updates), (last, more) = self.marks[0], self.marks[-1]
-        return (more - updates) / (last - first) if last > first else 0.0
+        return (more - updates) / (last - first) if last - first >= RATE_LEAST else 0.0
 
     def take(self, event: Event) -> None:
         """Show one event of the pool; see jobs.events."""
@@ -121,7 +124,7 @@ class Progress:
         self.looked_at = time.monotonic()
         queued = self._queued()
         if queued is not None:
-            self.waiting_runs, self.waiting_updates = queued
+            self.waiting_runs, self.waiting_updates, self.running_runs = queued
 
     def _let_go(self, run: str) -> None:
         """Stop counting a run as this pool's. The updates that it did still count; those that it had left do not."""
@@ -140,7 +143,16 @@ class Progress:
         self._draw()
 
     def _on_check(self, event: Event) -> None:
-        self.last_check[event["run"]] = event
+        run, loss = event["run"], event.get("valid_loss")
+        self.last_check[run] = event
+        if loss is not None:
+            self.best_loss[run] = min(loss, self.best_loss.get(run, loss))
+        self._draw()
+
+    def _on_idle(self, event: Event) -> None:
+        if time.monotonic() - self.looked_at > LOOK_EVERY:
+            self._look()
+        self._draw()
 
     def _on_resumed(self, event: Event) -> None:
         self.view.line(f"resumed {self._name(event)} at update {event['step']:,}")
@@ -233,22 +245,37 @@ class Progress:
     def _draw(self) -> None:
         left, rate = self.updates_left, self.rate
         text = f"{self.ended} ended, {len(self.total)} running, {self.waiting_runs} queued"
-        if rate > 0:
+        if not self.total and not self.waiting_runs and self.running_runs:
+            text = f"nothing to claim, waiting for {counted(self.running_runs, 'run')} that other workers hold"
+        elif rate > 0:
             text += f", {rate:,.0f} updates/s, at most {duration(left / rate)} left"
         packs: Packs = {}
         for worker, runs in self.packs.items():
             going = [run for run in runs if run in self.total]
             if going:
                 name = self.labels[going[0]] + (f" +{len(going) - 1}" if len(going) > 1 else "")
-                packs[worker] = (name, sum(self.step[r] for r in going), sum(self.total[r] for r in going))
+                done, total = sum(self.step[run] for run in going), sum(self.total[run] for run in going)
+                packs[worker] = Going(name, done, total, self._losses(going))
         self.view.draw(text, self.updates_done, self.updates_done + left, packs)
+
+    def _losses(self, runs: Sequence[str]) -> str:
+        """Return the losses of the run that is lowest relative to its floor; empty before there is a check."""
+        checked = [run for run in runs if run in self.best_loss]
+        if not checked:
+            return ""
+        best = min(checked, key=lambda run: self.best_loss[run] - (self.last_check[run].get("valid_floor") or 0.0))
+        last = self.last_check[best]
+        figures = f"loss {number(last.get('valid_loss'))}, best {number(self.best_loss[best])}"
+        if last.get("valid_floor") is not None:
+            figures += f", floor {number(last['valid_floor'])}"
+        return figures if len(runs) == 1 else f"{self.labels[best]}: {figures}"
 
 
 class _Lines:
     """Plain lines, for logs and pipes."""
 
     def __init__(self) -> None:
-        self.said_at = 0.0
+        self.said, self.said_at = "", 0.0
 
     def start(self, text: str) -> None:
         say(text)
@@ -261,6 +288,13 @@ class _Lines:
 
     def draw(self, text: str, done: int, total: int, packs: Packs) -> None:
         now = time.monotonic()
-        if packs and now - self.said_at >= PLAIN_EVERY:
-            self.said_at = now
-            say(f"{done:,} of {total:,} updates, {text}")
+        if now - self.said_at < PLAIN_EVERY:
+            return
+        if packs:
+            losses = "".join(f"; {pack.losses}" for pack in packs.values() if pack.losses)
+            say(f"{done:,} of {total:,} updates, {text}{losses}")
+        elif text != self.said:
+            say(text)
+        else:
+            return
+        self.said, self.said_at = text, now

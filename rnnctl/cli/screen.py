@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from rnnctl.cli.output import terminal
 from rnnctl.words import one_line
@@ -19,7 +19,17 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
     from rich.text import Text
 
-Packs = dict[str, tuple[str, int, int]]  # worker -> name of its pack, updates done, and updates in all
+
+class Going(NamedTuple):
+    """A pack that is trained."""
+
+    name: str
+    done: int  # updates
+    total: int
+    losses: str  # empty before the first check
+
+
+Packs = dict[str, Going]  # by worker
 
 
 class Replaced(Protocol):
@@ -84,10 +94,16 @@ class Bars:
         self.rich.update(self.all, completed=done, total=total, note=one_line(text))
         for worker in [worker for worker in self.tasks if worker not in packs]:
             self.rich.remove_task(self.tasks.pop(worker))
-        for worker, (name, done, total) in packs.items():
+        for worker, pack in packs.items():
             if worker not in self.tasks:
                 self.tasks[worker] = self.rich.add_task("", note="")
-            self.rich.update(self.tasks[worker], description=one_line(name), completed=done, total=total)
+            self.rich.update(
+                self.tasks[worker],
+                description=one_line(pack.name),
+                completed=pack.done,
+                total=pack.total,
+                note=one_line(pack.losses),
+            )
 
 
 def _console(*, stderr: bool) -> Console:

@@ -256,7 +256,7 @@ class _Loop:
                 self._drop([member])
 
     def _tell(self, member: Member) -> None:
-        figures = {key: member.last[key] for key in ("valid_loss", "valid_error", "train_loss")}
+        figures = {key: member.last[key] for key in ("valid_loss", "valid_error", "valid_floor", "train_loss")}
         self.recorder.emit("check", run=member.run_id, step=member.step, **figures)
 
     def _save_if_due(self) -> None:

@@ -12,7 +12,7 @@ class Queue:
     """What waits, as the test sets it; None while it cannot be read."""
 
     def __init__(self):
-        self.waiting = Queued(4, 4 * 120)
+        self.waiting = Queued(4, 4 * 120, 0)
 
     def __call__(self):
         return self.waiting
@@ -54,7 +54,7 @@ def test_the_first_line_says_what_waits(capsys, progress):
 
 
 def test_a_queue_that_cannot_be_read_leaves_what_was_known(progress, queue):
-    queue.waiting = Queued(2, 240)
+    queue.waiting = Queued(2, 240, 2)
     progress.take(claimed("a", "b"))
     assert progress.updates_left == 240 + 200
     queue.waiting = None
@@ -138,3 +138,42 @@ def test_a_notice_of_all_workers_is_one_line(progress, capsys):
         progress.take({"event": "notice", "worker": worker, "line": "kernels are compiled anew"})
     progress.take({"event": "notice", "worker": "a", "line": "something else"})
     assert capsys.readouterr().err.splitlines() == ["kernels are compiled anew", "something else"]
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The seconds that the progress sees, which only the test moves."""
+    seconds = [1000.0]
+    monkeypatch.setattr("rnnctl.cli.progress.time.monotonic", lambda: seconds[0])
+    return seconds
+
+
+def test_the_rate_is_not_told_from_the_first_burst(clock, progress):
+    progress.take(claimed("a"))
+    for later, step, rate in (
+        (0.0, 20, 0.0),
+        (0.001, 60, 0.0),
+        (4.0, 62, 0.0),
+        (2.0, 80, pytest.approx(60 / 6, rel=0.01)),
+    ):
+        clock[0] += later
+        progress.take({"event": "progress", "worker": "w", "steps": {"a": step}})
+        assert progress.rate == rate
+
+
+def test_losses_are_shown_beside_the_floor(clock, progress, capsys):
+    progress.take(claimed("a", "b"))
+    for run, loss in (("a", 0.5), ("a", 0.9), ("b", 1.25), ("b", None)):
+        check = {"event": "check", "worker": "w", "run": run, "step": 20, "valid_loss": loss, "valid_floor": 1.5}
+        progress.take(check)
+    clock[0] += 60.0
+    progress.take({"event": "progress", "worker": "w", "steps": {"a": 60}})
+    assert capsys.readouterr().err.splitlines()[-1].endswith("; A: loss 0.9, best 0.5, floor 1.5")
+
+
+def test_a_pool_without_runs_says_what_it_waits_for_once(clock, progress, queue, capsys):
+    queue.waiting = Queued(0, 0, 6)
+    for _ in range(5):
+        clock[0] += 60.0
+        progress.take({"event": "idle", "worker": "w"})
+    assert capsys.readouterr().err.splitlines() == ["nothing to claim, waiting for 6 runs that other workers hold"]

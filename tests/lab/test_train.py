@@ -54,7 +54,7 @@ def test_damage_to_the_name_of_a_study_stops_no_run(workspace, capfd):
 
 def test_training_returns_how_every_run_ended(workspace, capfd):
     events = []
-    assert queued(workspace) == (2, 40)
+    assert queued(workspace) == (2, 40, 0)
     end = train(WorkerOptions(workspace, "cpu"), events.append)
     assert (end.started, end.drained, end.failed, end.errors) == (True, False, 0, [])
     assert end.statuses == {"done": 2, "cancelled": 1}
@@ -63,7 +63,7 @@ def test_training_returns_how_every_run_ended(workspace, capfd):
         "pool_started",
         "worker_ended",
     ]
-    assert queued(workspace) == (0, 0)
+    assert queued(workspace) == (0, 0, 0)
 
     again = train(WorkerOptions(workspace, "cpu"))
     assert (again.started, again.statuses, again.runs) == (False, {"done": 2, "cancelled": 1}, {})
