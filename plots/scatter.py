@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.lines import Line2D
-from matplotlib.typing import ColorType
 
 from plots import marks, panels, parameter_axis, scales, style
 from plots.data import Point
@@ -70,7 +69,8 @@ def hyperparameters(
     Runs without a finite loss are crosses at the top edge. Constant parameters get no panel, and a note lists them.
 
     scale: as for `curves`. groups: all groups of the study. Points then have the colours of their groups, if up to 12
-    are shown, and the markers of their endings; else both stand for endings. notes: further notes below the panels.
+    are shown and colours tell them apart, and the markers of their endings; else both stand for endings. notes: further
+    notes below the panels.
     Raises ValueError for a parameter that no run has, a non-finite floor or threshold, and an unknown or unsuitable
     scale.
     """
@@ -91,8 +91,8 @@ def hyperparameters(
     size = 1.0 if len(points) <= 60 else 0.75 if len(points) <= 300 else 0.5
     marker = _marker(figure, places, max(style.ENDINGS[ended].size for ended in ends) * size)
     looks = style.looks([point.group for point in points], groups)
-    coloured = bool(groups) and len(looks) <= style.NAMED_GROUPS
-    colours = {group: look.colour for group, look in looks.items()} if coloured else {}
+    told_apart = len({(look.colour, style.face(look)) for look in looks.values()}) == len(looks)
+    coloured = bool(groups) and told_apart and len(looks) <= style.NAMED_GROUPS
     averaged = False
     remaining = iter(places)
     for scatter, of, names, levels in zip(shown, columns, varying, lines, strict=True):
@@ -111,7 +111,7 @@ def hyperparameters(
             for value, text, look in levels:
                 axes.axhline(value, zorder=1.5, label=text, **look)
             x, middles = parameter_axis.place(axes, of[name], _heights(axes, scatter.losses), marker)
-            _runs(axes, x, scatter, colours, size)
+            _runs(axes, x, scatter, looks if coloured else {}, size)
             averaged |= _means(axes, scatter.means.get(name, {}), middles)
 
     present = {point.ended for point in points}
@@ -180,7 +180,7 @@ def _heights(axes: Axes, losses: np.ndarray) -> np.ndarray:
     return heights
 
 
-def _runs(axes: Axes, x: np.ndarray, scatter: Scatter, colours: Mapping[str, ColorType], size: float) -> None:
+def _runs(axes: Axes, x: np.ndarray, scatter: Scatter, looks: Mapping[str, style.GroupLook], size: float) -> None:
     """Draw a marker per run, in the colour of its group, or else of its ending.
 
     Runs whose loss is not finite are crosses at the top edge.
@@ -189,13 +189,16 @@ def _runs(axes: Axes, x: np.ndarray, scatter: Scatter, colours: Mapping[str, Col
     finite = np.isfinite(losses)
     edge = axes.get_xaxis_transform()
     for ended, ending in style.ENDINGS.items():
-        for group in colours or [None]:
-            colour = ending.colour if group is None else colours[group]
+        for group in looks or [None]:
+            colour = ending.colour if group is None else looks[group].colour
+            inside = ending.colour if group is None else style.face(looks[group])
             chosen = np.array([point.ended == ended and group in (None, point.group) for point in scatter.points])
             look: style.Look = {"linestyle": "none", "color": colour, "alpha": 0.75, "clip_on": False, "zorder": 2.5}
             drawn, lost = chosen & finite, chosen & ~finite
             if drawn.any():
-                look |= {"markeredgecolor": "white", "markeredgewidth": 0.5, "gid": f"runs:{ended}"}
+                look |= {"markerfacecolor": inside, "gid": f"runs:{ended}"}
+                edge_look: style.Look = {"markeredgecolor": "white", "markeredgewidth": 0.5}
+                look |= edge_look if inside == colour else {"markeredgecolor": colour, "markeredgewidth": 1.2}
                 axes.plot(x[drawn], losses[drawn], marker=ending.marker, markersize=ending.size * size, **look)
             if lost.any():
                 look |= {"markeredgecolor": colour, "markeredgewidth": 1.4, "gid": "no loss"}

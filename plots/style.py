@@ -147,14 +147,16 @@ def group_keys(
 ) -> list[Line2D]:
     """Return the legend entries of the groups, with the number of their runs where it is not 1.
 
-    groups: the group of every run. lines: whether runs are lines; else a key is a bar of the group's colour. points:
-    whether lines have markers at their points.
+    groups: the group of every run. lines: whether runs are lines; else they are points, whose markers do not stand for
+    groups. points: whether lines have markers at their points.
     """
     sizes = Counter(groups)
     points = points or need_markers(looks.values())
     keys = []
     for group, look in looks.items():
-        shape: Look = {"linestyle": look.dash, "linewidth": 1.8} if lines else {"linewidth": 4}
+        shape: Look = {"linestyle": look.dash, "linewidth": 1.8}
+        if not lines:
+            shape = {"linestyle": "none", "marker": "o", "markersize": 6, "markerfacecolor": face(look)}
         if lines and points:
             shape |= point_marker(look)
         label = shorten(group) + counted(sizes[group])
@@ -164,8 +166,12 @@ def group_keys(
 
 def point_marker(look: GroupLook) -> Look:
     """Return the marker of a group's points, hollow if its lines are not solid: single points show no dashes."""
-    face = look.colour if look.dash == DASHES[0] else "white"
-    return {"marker": look.marker, "markersize": 4, "markerfacecolor": face}
+    return {"marker": look.marker, "markersize": 4, "markerfacecolor": face(look)}
+
+
+def face(look: GroupLook) -> ColorType:
+    """Return the colour inside the markers of a group: white if its lines are not solid."""
+    return look.colour if look.dash == DASHES[0] else "white"
 
 
 def counted(runs: int) -> str:

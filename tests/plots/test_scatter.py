@@ -262,3 +262,14 @@ def test_runs_that_cannot_be_compared_have_rows_of_panels_with_axes_of_their_own
     assert [seen.level("floor 1.4", 0), seen.level("floor 0.2", 1)] == [1.4, 0.2]
     alone = Scatter([Point("a", "g", 1, 1.0, {"lr": 1})], title="xor")
     assert "xor: no hyper-parameter varies" in read(hyperparameters([order, alone])).notes
+
+
+def test_points_whose_groups_cannot_be_told_apart_stand_for_endings(read):
+    study = [f"g{i}" for i in range(20)]
+    runs = [Point(f"r{i}", group, i, 1.0 + i, {"x": i}, "budget") for i, group in enumerate(["g7", "g13"])]
+    seen = read(hyperparameters([Scatter(runs)], groups=study))  # both are orange and hollow
+    assert seen.legend == ["budget used up"]
+    hollow = read(hyperparameters([Scatter([*runs[:1], Point("r", "g1", 3, 2.0, {"x": 3}, "budget")])], groups=study))
+    faces = {line.get_label(): line.get_markerfacecolor() for line in hollow.lines("runs:budget")}
+    assert hollow.legend == ["g1", "g7", "budget used up"]
+    assert len(set(faces.values())) == 2

@@ -302,7 +302,7 @@ def test_runs_that_cannot_be_compared_have_panels_with_their_own_floor_and_unit(
     assert [len(lines(drawn, panel)) for panel in (0, 1)] == [2, 1]
     scatter = KINDS["hyperparameters"].draw(of_three)
     assert titles(scatter) == ["memorization: train.lr"]  # nothing varies within multiplication
-    assert scatter.axes[0].get_ylabel().startswith("best validation loss (nats")
+    assert scatter.axes[0].get_ylabel().startswith("best validation loss\n(nats")
     floors = [line.get_ydata()[0] for line in scatter.axes[0].get_lines() if line.get_label().startswith("floor")]
     assert floors == [0.096]
 

@@ -1,6 +1,7 @@
 import pytest
 
-from store import NotFound, Store, packs, queries, queue, workers
+from store import NotFound, Store, history, packs, queries, queue, workers
+from tests.checks import CheckRow
 
 
 @pytest.fixture
@@ -150,3 +151,26 @@ def test_whether_anything_is_left_is_answered_without_reading_the_finished_runs(
     read = [step for step in plans if "jobs" in step]
     assert len(read) == 2
     assert all("INDEX jobs_queued" in step or "INDEX jobs_running" in step for step in read)
+
+
+def test_the_share_of_checks_below_a_limit_counts_all_checks(lab):
+    lab.register("a", *lab.runs(2))
+    lab.start("w")
+    first, second = lab.claim("w", pack=2)
+    losses = [0.5, None, 1.5, 0.9]  # None: not finite
+    lab.commit(first, 40, [CheckRow(10 * (i + 1), {"valid_loss": loss}) for i, loss in enumerate(losses)])
+    lab.commit(second, 10, [])
+    shares = history.shares_below(lab.store, "valid_loss", {first.run_id: 1.0, second.run_id: 1.0, "unknown": 1.0})
+    assert shares == {first.run_id: 0.5}
+
+
+def test_configurations_are_listed_in_the_order_of_registration_once_for_each_study(shared):
+    rows = queries.configurations(shared.store, ["a", "b"])
+    first = {
+        (run.study, run.config_id): run.label
+        for study in "ba"
+        for run in reversed(queries.runs_of(shared.store, study))
+    }
+    assert [(row.study, row.config_id) for row in rows] == list(reversed(first))
+    assert {(row.study, row.config_id): row.label for row in rows} == first
+    assert queries.configurations(shared.store, ["none"]) == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from matplotlib.figure import Figure
 
@@ -88,7 +89,9 @@ def _scatter(runs: Runs, chosen: Sequence[Result], title: str, threshold: float 
     for (task, unit), some in tasks.items():
         trials = Trials.of(some, runs.by, keys=runs.keys, empty=True)
         words = (f"{task}, {unit}" if names[task] > 1 else task) if len(tasks) > 1 else ""
-        shown.append(_compared(some, runs.by, trials, words))
+        scatter = _compared(some, runs.by, trials, words)
+        # Several rows of panels have no room for a long unit beside the word.
+        shown.append(replace(scatter, ylabel=scatter.ylabel.replace(" (", "\n(")) if len(tasks) > 1 else scatter)
         notes += _following(trials)
     return plots.hyperparameters(
         shown, threshold=threshold, groups=runs.groups, title=title, notes=list(dict.fromkeys(notes))
