@@ -1,12 +1,18 @@
-"""The memory of this machine: what there is, and what is free now. A limit of the container counts as its size."""
+"""The memory and the cores of this machine. A limit of the container counts as its size."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 _GROUP = Path("/sys/fs/cgroup")
 # Files of versions 2 and 1 of control groups, as a container sees them: its limit, and what it uses.
 _LIMITS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def total_bytes() -> int:

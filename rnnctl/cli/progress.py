@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rnnctl.cli.output import duration, say
 from rnnctl.cli.screen import Bars, Going, Packs
+from rnnctl.host import cores
 from rnnctl.words import counted, headline, number
 
 if TYPE_CHECKING:
@@ -104,6 +105,11 @@ class Progress:
     def _on_pool_started(self, event: Event) -> None:
         self._look()
         self.view.start(f"{counted(self.waiting_runs, 'run')} queued, {self.waiting_updates:,} updates at most")
+        if event["workers"] > cores():
+            self.view.line(
+                f"{event['workers']} workers share {counted(cores(), 'core')}: on a CPU, more workers than cores do "
+                "not train faster"
+            )
 
     def _on_claimed(self, event: Event) -> None:
         self.waiting_told = False

@@ -7,8 +7,6 @@ many time steps.
 
 from __future__ import annotations
 
-import os
-
 import numpy as np
 
 from rnnctl.cells.base.inits import spectral_radius
@@ -23,8 +21,3 @@ def spectrum(w_HH: np.ndarray) -> dict[str, float]:
         return {"rho": float("nan"), "sigma_max": float("nan")}
     w = w_HH.astype(np.float64)
     return {"rho": spectral_radius(w), "sigma_max": float(np.linalg.norm(w, 2))}
-
-
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -14,7 +14,8 @@ from rnnctl.cells.base.cell import Cell
 from rnnctl.cells.base.kernel_tape import Inputs, KernelTape
 from rnnctl.diagnostics.many_runs import MANY_RUNS, Figures, on_host, through_time
 from rnnctl.diagnostics.saturation import gate_saturation, saturation
-from rnnctl.diagnostics.spectrum import spectrum, usable_cores
+from rnnctl.diagnostics.spectrum import spectrum
+from rnnctl.host import cores
 from rnnctl.kernels.gpu.launch import blocks
 from rnnctl.question import Question
 from rnnctl.study.pack_key import PackKey
@@ -113,7 +114,7 @@ def _threads() -> ThreadPoolExecutor:
     LAPACK lets other threads of Python work. Each thread calls it for one matrix after the other, and LAPACK itself
     uses one thread, so bits are those of a matrix alone.
     """
-    return ThreadPoolExecutor(usable_cores(), "spectrum")
+    return ThreadPoolExecutor(cores(), "spectrum")
 
 
 class DeviceChecker(Checker):

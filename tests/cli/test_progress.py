@@ -24,7 +24,8 @@ def queue():
 
 
 @pytest.fixture
-def progress(queue):
+def progress(queue, monkeypatch):
+    monkeypatch.setattr("rnnctl.cli.progress.cores", lambda: 2)
     progress = Progress(queue)
     progress.take(STARTED)
     return progress
@@ -177,3 +178,8 @@ def test_a_pool_without_runs_says_what_it_waits_for_once(clock, progress, queue,
         clock[0] += 60.0
         progress.take({"event": "idle", "worker": "w"})
     assert capsys.readouterr().err.splitlines() == ["nothing to claim, waiting for 6 runs that other workers hold"]
+
+
+def test_more_workers_than_cores_are_told(progress, capsys):
+    progress.take({"event": "pool_started", "worker": None, "workers": 8})
+    assert capsys.readouterr().err.splitlines()[-1].startswith("8 workers share 2 cores: ")

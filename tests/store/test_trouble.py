@@ -288,5 +288,5 @@ def test_every_error_of_the_store_is_a_store_error():
     from store import errors
 
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
-    assert len(kinds) == 15
+    assert len(kinds) == 16
     assert all(issubclass(kind, StoreError) for kind in kinds)
