@@ -187,6 +187,13 @@ def _print(run: RunDetails) -> None:
         out("", "last error", *lines_of(run.error))
 
 
+def _time(summary: dict[str, Any]) -> str:
+    """Return the run's share of the wall time of its packs, and theirs if that is another one."""
+    whole = duration(summary["seconds"])
+    share = duration(summary.get("share_seconds", summary["seconds"]))
+    return whole if share == whole else f"{share} (its share of the {whole} of its packs)"
+
+
 def _in_words(summary: dict[str, Any]) -> str:
     broke = summary["broke_floor_at"]
     level = with_se(summary["floor"], summary.get("floor_se"))
@@ -195,7 +202,7 @@ def _in_words(summary: dict[str, Any]) -> str:
     return (
         f"best loss {number(summary['best_loss'])} at update {summary['best_step']:,} ({floor}), "
         f"best error {number(_percent(summary['best_error']))} % ({chance}), "
-        f"trained for {duration(summary['seconds'])}"
+        f"trained for {_time(summary)}"
     )
 
 

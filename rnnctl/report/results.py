@@ -63,7 +63,8 @@ class Result:
     broke_floor_at: int | None  # the update of the first check that was clearly below the floor
     samples: int | None  # samples on which the last validation rests
     below_floor: float | None  # the share of checks more than 1 % below the floor and, for text, 2 standard errors
-    seconds: float | None  # seconds of training
+    seconds: float | None  # seconds of training, of the packs that it was in
+    share_seconds: float | None  # of these seconds its share: a pack's time is divided among its runs
     exact: bool  # whether every attempt went on with the same bits
     extended_from: str | None  # the id of the run that it goes on from; None if it was trained from the start
     extended_at: int | None  # the update at which it goes on from that run
@@ -104,6 +105,7 @@ class Result:
             (summary.get("last") or {}).get("valid_samples"),
             below_floor,
             summary.get("seconds"),
+            summary.get("share_seconds", summary.get("seconds")),
             row.exact,
             None if row.origin is None else row.origin.run,
             None if row.origin is None else row.origin.step,

@@ -287,6 +287,7 @@ class _Loop:
         now = self.clock()
         for member in self.pack.members:
             member.seconds += now - self.counted_at
+            member.share_seconds += (now - self.counted_at) / len(self.pack.members)
         self.counted_at = now
 
     def _drop(self, leaving: Sequence[Member]) -> None:

@@ -131,7 +131,8 @@ class Member:
     carried: torch.Tensor | None = None  # (B, C) on the device: the initial state of the next batch
     kept: torch.Tensor | None = None  # (S, N) on the device: the optimizer's state, if it has any
     step: int = 0
-    seconds: float = 0.0  # wall time spent training, over all attempts
+    seconds: float = 0.0  # wall time spent training, of its packs and over all attempts
+    share_seconds: float = 0.0  # of it, its share: a pack's time is divided among its runs
     window: Window = field(default_factory=Window)
     best: Best = field(default_factory=Best)
     last: dict[str, float] = field(default_factory=dict)  # scalars of the last check
@@ -226,6 +227,7 @@ class Member:
             "best_step": self.best.step,
             "broke_floor_at": self.best.broke_floor_at,
             "seconds": self.seconds,
+            "share_seconds": self.share_seconds,
             "last": {key: _finite(value) for key, value in self.last.items()},
         }
 
@@ -241,6 +243,7 @@ class Member:
             "run_id": self.run_id,
             "step": self.step,
             "seconds": self.seconds,
+            "share_seconds": self.share_seconds,
             "weights": weights,
             # The file has equal tensors once, if they are the same object.
             "best_weights": weights if self.best.step == self.step else self.best_weights,
@@ -297,6 +300,7 @@ def restore(state: dict[str, Any], run_id: str, spec: RunSpec, task: Task) -> tu
         best_weights=state["best_weights"],
         step=state["step"],
         seconds=state["seconds"],
+        share_seconds=state.get("share_seconds", state["seconds"]),  # earlier versions recorded the time of packs alone
         window=Window(**state["window"]),
         best=Best(**state["best"]),
         last=state["last"],

@@ -196,7 +196,7 @@ def bits(folder):
                 "state": {
                     key: value.numpy().tobytes() if isinstance(value, torch.Tensor) else repr(value)
                     for key, value in state.items()
-                    if key != "seconds"
+                    if not key.endswith("seconds")
                 },
                 "steps": past.steps.tolist(),
                 "scalars": {name: values.tobytes() for name, values in past.scalars.items()},

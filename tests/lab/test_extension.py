@@ -52,7 +52,9 @@ def everything(folder):
             newest = checkpoints.newest_sound(store, row.run_id).checkpoint
             state = torch.load(checkpoints.file_of(store.workspace, newest), weights_only=True)
             weights = {name: state.pop(name).numpy().tobytes() for name in ("weights", "best_weights")}
-            del state["before_check"]["best_weights"], state["seconds"], row.summary["seconds"]
+            del state["before_check"]["best_weights"]
+            for kept in (state, row.summary):
+                del kept["seconds"], kept["share_seconds"]
             arrays = {name: [array.tobytes() for array in arrays] for name, arrays in past.traces.items()}
             scalars = {name: values.tolist() for name, values in past.scalars.items()}
             what = repr((row.outcome, row.summary, past.steps.tolist(), scalars, state))

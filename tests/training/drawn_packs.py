@@ -61,5 +61,5 @@ def check_pack(rng: random.Random, runs: dict[str, RunSpec], device: str = "cpu"
 
 def told(memory: Memory, run_id: str) -> str:
     """What is kept of a run beside its checkpoint and history, without its wall time. As text: nan equals nan."""
-    summary = {key: value for key, value in memory.summaries[run_id].items() if key != "seconds"}
+    summary = {key: value for key, value in memory.summaries[run_id].items() if not key.endswith("seconds")}
     return repr((summary, memory.outcomes.get(run_id)))

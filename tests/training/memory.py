@@ -89,7 +89,7 @@ class Memory:
     def state(self, run_id):
         """The newest checkpoint without its wall time, which is the one thing that may differ."""
         state = torch.load(io.BytesIO(self.files[run_id]), weights_only=True)
-        return {key: value for key, value in state.items() if key != "seconds"}
+        return {key: value for key, value in state.items() if not key.endswith("seconds")}
 
 
 def train(specs, memory=None, device="cpu", pack_factory=None, **cadence):

@@ -249,3 +249,23 @@ def test_a_decaying_rate_is_that_of_its_formula_and_moves_the_weights_by_it(deca
         moves[name] = [states[0], states[1] - states[0]]
     assert torch.equal(moves["constant"][0], moves["decaying"][0])
     assert (0.5 * moves["constant"][1] - moves["decaying"][1]).abs().max() < 1e-7
+
+
+def test_the_time_of_a_pack_is_divided_among_its_runs():
+    specs = {run: RunSpec.model_validate(tiny_of(seed)) for seed, run in enumerate("ab")}
+    memory, ticks = Memory(), iter(range(1000))
+    train_pack(specs, memory, device="cpu", cadence=Cadence(), clock=lambda: float(next(ticks)))
+    first, last = (memory.summaries[run] for run in "ab")
+    assert first["share_seconds"] == first["seconds"] / 2 > 0
+    assert last["seconds"] / 2 < last["share_seconds"] < last["seconds"], "it was alone at its end"
+
+
+def tiny_of(seed):
+    return {
+        "task": {"name": "temporal_order", "min_length": 10, "max_length": 10},
+        "model": {"hidden": 5, "init": "orthogonal"},
+        "train": {"updates": 3, "batch": 4},
+        "check": {"every": 3, "samples": 20, "chunk": 20, "diagnostic_batch": 5},
+        "stop": {"solved": "never"},
+        "seed": seed,
+    }
