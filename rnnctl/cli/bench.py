@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rnnctl import devices
+from rnnctl.cli.layout import table
 from rnnctl.cli.options import JsonOption, device_option
-from rnnctl.cli.output import FAILURE, UserError, out, out_json, say, table
+from rnnctl.cli.output import FAILURE, UserError, out, out_json, say
 
 if TYPE_CHECKING:
     from rnnctl.bench.timing import Comparison
@@ -118,7 +119,7 @@ def _print_comparisons(measured: list[Comparison]) -> None:
         ]
         for row in (comparison.as_json() for comparison in measured)
     ]
-    out(*table(["what", "ms", "baseline", "its ms", "ratio", "spread"], cells))
+    out(*table(["what", "ms", "baseline", "its ms", "ratio", "spread"], cells, drop=["spread", "its ms", "ms"]))
 
 
 def _print_environment(environment: dict[str, Any]) -> None:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnnctl.cli.layout import table
 from rnnctl.cli.options import JsonOption
-from rnnctl.cli.output import UserError, out, out_json, table
+from rnnctl.cli.output import UserError, out, out_json
 from rnnctl.words import counted, cut, number, with_se
 
 if TYPE_CHECKING:
@@ -76,4 +77,10 @@ def _print(facts: CorpusFacts) -> None:
             ("bigram", split.bigram, split.bigram_entropy),
         )
     ]
-    out(*table(["split", "symbols", "predictor", "nats", "bits per byte", "error %", "entropy"], cells))
+    out(
+        *table(
+            ["split", "symbols", "predictor", "nats", "bits per byte", "error %", "entropy"],
+            cells,
+            drop=["error %", "entropy"],
+        )
+    )

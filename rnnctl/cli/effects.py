@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnnctl.cli.layout import table
 from rnnctl.cli.options import AllOption, JsonOption, StudyArgument, WhereOption, WorkspaceOption, opened
-from rnnctl.cli.output import out, out_json, table
+from rnnctl.cli.output import out, out_json
 from rnnctl.measures import MEASURES
 from rnnctl.words import counted, number
 
@@ -94,7 +95,8 @@ def _print_main_effects(effects: Effects) -> None:
             row += [str(0 if below is None else below.runs), f"{100 * effect.share_below:.0f}"]
             row.append(number(None if below is None else below.mean))
         rows.append(row)
-    _print_grouped("Main effects", columns, rows)
+    drop = ["seeds", "configurations", "runs", "sd over configurations", "sd over seeds", "mean of these"]
+    _print_grouped("Main effects", columns, rows, drop)
 
 
 def _print_comparisons(effects: Effects) -> None:
@@ -117,7 +119,8 @@ def _print_comparisons(effects: Effects) -> None:
         for each in effects.comparisons
     ]
     if rows:
-        _print_grouped("Pairs of configurations that are equal in everything else, same seeds", columns, rows)
+        drop = ["unpaired", "seeds", "better runs", "pairs", "lowest", "highest"]
+        _print_grouped("Pairs of configurations that are equal in everything else, same seeds", columns, rows, drop)
         out("lowest, highest: a pair's mean over seeds; what a hyper-parameter does depends on the others")
     for parameter in effects.hyperparameters:
         if parameter.values is not None:
@@ -207,12 +210,13 @@ def _print_ranks(ranks: Ranks) -> None:
         out(f"best with {word} {', '.join(names)}: {label}")
 
 
-def _print_grouped(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+def _print_grouped(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], drop: Sequence[str]) -> None:
     """Print a table whose first cell stays empty where it repeats the one above."""
     out()
     out(title)
     names = [row[0] for row in rows]
-    out(*table(columns, [["" if i and names[i - 1] == row[0] else row[0], *row[1:]] for i, row in enumerate(rows)]))
+    cells = [["" if i and names[i - 1] == row[0] else row[0], *row[1:]] for i, row in enumerate(rows)]
+    out(*table(columns, cells, drop))
 
 
 def _text(value: float | str) -> str:

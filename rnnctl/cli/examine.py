@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnnctl.cli.layout import table
 from rnnctl.cli.options import (
     AllOption,
     JsonOption,
@@ -16,7 +17,7 @@ from rnnctl.cli.options import (
     WorkspaceOption,
     opened,
 )
-from rnnctl.cli.output import UserError, duration, notes, out, out_csv, out_json, table
+from rnnctl.cli.output import UserError, duration, notes, out, out_csv, out_json
 from rnnctl.measures import MEASURES
 from rnnctl.words import counted, number, with_se
 
@@ -150,7 +151,17 @@ def _print_table(task: TaskTable, several: bool) -> None:
         "ended",
         "wall time",
     ]
-    out(*table(columns, [[*_if(several, group.study), *_cells(group, text, losses)] for group in groups]))
+    drop = [
+        "wall time",
+        "checks below floor",
+        MEASURES["error"].reference.heading,
+        MEASURES["last_loss"].heading + unit,
+        "runs",
+        "broke floor at",
+        MEASURES["error"].heading,
+        "ended",
+    ]
+    out(*table(columns, [[*_if(several, group.study), *_cells(group, text, losses)] for group in groups], drop))
     if task.more:
         out(f"... and {counted(task.more, 'more configuration')} (--top 0 shows all)")
 
@@ -198,7 +209,8 @@ def _print_below(task: TaskTable, key: str, several: bool) -> None:
         ]
         for run in task.below
     ]
-    out(*table([*_if(several, "study"), "run", "id", *headings, "ended"], cells))
+    drop = ["ended", *(measure.heading for measure in reversed(others)), "at update"]
+    out(*table([*_if(several, "study"), "run", "id", *headings, "ended"], cells, drop))
 
 
 def _spread(spread: Spread | None, scale: float = 1.0) -> str:

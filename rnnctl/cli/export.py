@@ -108,7 +108,7 @@ def _print_text(export: TextExport, out_: str | None) -> None:
     if out_ is None:
         out_script(export.lines)
     elif (path := export.write(out_)) is not None:
-        out(str(path))
+        out(str(path), whole=True)
 
 
 def _print_paths(export: FileExport) -> None:
@@ -116,4 +116,4 @@ def _print_paths(export: FileExport) -> None:
     for file in export.files:
         notes(file.notes)
         if file.path is not None:
-            out(str(file.path))
+            out(str(file.path), whole=True)

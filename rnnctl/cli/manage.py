@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnnctl.cli.layout import table
 from rnnctl.cli.options import JsonOption, WorkspaceOption, YesOption, a_path, opened
-from rnnctl.cli.output import FAILURE, NOTHING, UserError, confirmed, notes, out, out_json, say, table
+from rnnctl.cli.output import FAILURE, NOTHING, UserError, confirmed, notes, out, out_json, say
 from rnnctl.words import counted, size
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ def _print(diagnosis: Diagnosis) -> None:
     for finding in diagnosis.wrong:
         out(f"wrong: {finding.kind} {finding.subject}: {finding.text}")
     for path in diagnosis.orphans:
-        out(f"orphan: {path}")
+        out(f"orphan: {path}", whole=True)
     if diagnosis.orphans:
         out("a lost or restored database leaves orphans, and so do killed attempts; doctor --repair sets them aside")
     if diagnosis.unknown:

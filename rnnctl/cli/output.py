@@ -1,4 +1,4 @@
-"""Print for users: data on stdout, messages and errors, a line each, on stderr. A pipe gets tables whole.
+"""Print for users: data on stdout, messages and errors, a line each, on stderr.
 
 Texts from outside (names, paths, labels, errors that were kept) are escaped here, so that none of them can give orders
 to a terminal or break a line. Nothing else in the package prints, except for `rnnctl.cli.screen`, which draws on
@@ -10,16 +10,14 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any, TextIO, cast
 
+from rnnctl.cli.layout import room, wrapped
 from rnnctl.words import escaped, one_line
-
-LINES_AT_ONCE = 10_000
 
 OK, FAILURE, USAGE, NOTHING, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -103,9 +101,13 @@ def confirmed(question: str) -> bool:
     return typer.confirm(one_line(question), err=True)
 
 
-def out(*lines: str) -> None:
-    """Print lines of data; without any, an empty one. A line break inside of a line is escaped."""
-    _print([one_line(line) for line in lines or [""]])
+def out(*lines: str, whole: bool = False) -> None:
+    """Print lines of data; without any, an empty one. A line break inside of a line is escaped.
+
+    On a terminal, lines that are too long are broken between words. whole: not these, such as paths and JSON.
+    """
+    width = None if whole else room()
+    _print([text for line in lines or [""] for text in wrapped(one_line(line), width)])
 
 
 def out_script(lines: Iterable[str]) -> None:
@@ -138,7 +140,7 @@ def out_json(value: Any) -> None:
     """
     lines = json_lines(value)
     while some := list(itertools.islice(lines, LINES_AT_ONCE)):
-        out(*some)
+        out(*some, whole=True)
 
 
 def json_lines(value: Any, levels: int = 4) -> Iterator[str]:
@@ -172,28 +174,7 @@ def out_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     from rnnctl.report.export.table import csv_lines
     from store.encoding import finite
 
-    out(*csv_lines(columns, map(finite, rows)))
-
-
-_NUMBER = re.compile(r"[-+]?[\d.,:]+(e[-+]?\d+)?( ±.*)?( s| %)?|(-|[\d,]+) \(\d+ of \d+\)")
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
-    """Return the lines of a table, as wide as it needs to be. Columns of numbers are aligned to the right."""
-    heads = [one_line(name) for name in columns]
-    cells = [["" if cell is None else one_line(str(cell)) for cell in row] for row in rows]
-    widths = [max(len(name), *(len(row[i]) for row in cells)) if cells else len(name) for i, name in enumerate(heads)]
-    right = [bool(cells) and all(_is_number(row[i]) for row in cells) for i in range(len(heads))]
-
-    def line(row: Sequence[str]) -> str:
-        aligned = (cell.rjust(w) if r else cell.ljust(w) for cell, w, r in zip(row, widths, right, strict=True))
-        return "  ".join(aligned).rstrip()
-
-    return [line(heads), line(["-" * width for width in widths]), *map(line, cells)]
-
-
-def _is_number(cell: str) -> bool:
-    return cell in ("", "-") or _NUMBER.fullmatch(cell) is not None
+    out(*csv_lines(columns, map(finite, rows)), whole=True)
 
 
 def duration(seconds: float | None) -> str:

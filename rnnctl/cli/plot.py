@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnnctl.cli.layout import table
 from rnnctl.cli.options import AllOption, WorkspaceOption, named, opened, path_text
-from rnnctl.cli.output import UserError, notes, out, table
+from rnnctl.cli.output import UserError, notes, out
 from rnnctl.words import cut
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def plot(
             out=out_,
         )
     for path in plotted.files:
-        out(str(path))
+        out(str(path), whole=True)
     notes(plotted.notes)
 
 

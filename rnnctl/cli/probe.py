@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from rnnctl.cli.layout import table
 from rnnctl.cli.options import JsonOption, WorkspaceOption, opened
-from rnnctl.cli.output import UserError, notes, out, out_json, say, table
+from rnnctl.cli.output import UserError, notes, out, out_json, say
 from rnnctl.cli.sections import options_of, section_of
 
 if TYPE_CHECKING:
@@ -132,4 +133,7 @@ def _print(probed: Probed) -> None:
     for i, block in enumerate(blocks):
         if i:
             out()
-        out(*(block.split("\n") if isinstance(block, str) else table(block.heads, block.rows)))
+        if isinstance(block, str):
+            out(*block.split("\n"), whole=True)  # what a network wrote keeps its spaces
+        else:
+            out(*table(block.heads, block.rows, drop=block.heads[:1:-1]))

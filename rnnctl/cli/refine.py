@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnnctl.cli.layout import table
 from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, a_path, opened, parsed_seeds
-from rnnctl.cli.output import notes, out, out_json, say, table
+from rnnctl.cli.output import notes, out, out_json, say
 from rnnctl.measures import MEASURES
 from rnnctl.words import counted, number
 
@@ -89,7 +90,7 @@ def _print(refinement: Refinement) -> None:
         sd = "" if chosen.sd is None else f" ± {number(chosen.sd, 2)}"
         variants = ", ".join(chosen.variants) or "-"
         cells.append([rank, chosen.label, chosen.runs, f"{number(chosen.mean)}{sd}", variants])
-    out(*table(["", "chosen", "runs", refinement.by, "becomes"], cells))
+    out(*table(["", "chosen", "runs", refinement.by, "becomes"], cells, drop=["runs"]))
     out()
     for new in refinement.configurations:
         if len(new.origins) > 1:

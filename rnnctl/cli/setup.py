@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnnctl.cli.layout import table
 from rnnctl.cli.manage import confirmed_deletion
 from rnnctl.cli.options import (
     AllOption,
@@ -21,7 +22,7 @@ from rnnctl.cli.options import (
     opened,
     parsed_seeds,
 )
-from rnnctl.cli.output import UserError, duration, out, out_json, say, table, warnings
+from rnnctl.cli.output import UserError, duration, out, out_json, say, warnings
 from rnnctl.words import counted, size
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def studies(
         from rnnctl.lab.studies import copied
 
         path = copied(copy, file)
-        out(str(path))
+        out(str(path), whole=True)
         say(f"next: edit it, with another name after study:, and rnnctl init {quote(_as_file(path))}")
         return
     if here:
@@ -241,7 +242,7 @@ def _print_plan(plan: Plan, rows: int) -> None:
         [run.label, run.run, *(text(run.differences[key]) if key in run.differences else "-" for key in plan.varied)]
         for run in shown
     ]
-    out(*table(["label", "run", *plan.varied], cells))
+    out(*table(["label", "run", *plan.varied], cells, drop=plan.varied[::-1]))
     if len(shown) < len(plan.runs):
         out(f"... and {counted(len(plan.runs) - len(shown), 'more run')} (--rows 0 shows all)")
 

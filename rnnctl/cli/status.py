@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rnnctl.cli.layout import table
 from rnnctl.cli.options import AllOption, JsonOption, WorkspaceOption, opened
-from rnnctl.cli.output import UserError, duration, flush, notes, out, out_json, table
+from rnnctl.cli.output import UserError, duration, flush, notes, out, out_json
 from rnnctl.words import counted, lines_of, number, with_se
 
 if TYPE_CHECKING:
@@ -92,14 +93,15 @@ def _rendered(now: Status) -> list[str]:
             [w.worker[:8], w.host, w.pid, w.device, w.process, duration(w.beat_seconds_ago), w.running]
             for w in now.workers
         ]
-        lines += ["", *table(columns, cells)]
+        lines += ["", *table(columns, cells, drop=["process", "host", "pid", "device"])]
     if now.running:
         columns = ["running", "run", "worker", "updates", "done", "moved ago", "best loss", "floor"]
-        lines += ["", *_listed(columns, [_running(run) for run in now.running]), "", _time_left(now)]
+        drop = ["moved ago", "done", "worker", "floor", "run"]
+        lines += ["", *_listed(columns, [_running(run) for run in now.running], drop), "", _time_left(now)]
     if now.waiting_to_be_tried_again:
         waiting = now.waiting_to_be_tried_again
         cells = [[run.label, run.run, run.strikes, duration(max(0, run.seconds)), run.error or "-"] for run in waiting]
-        lines += ["", *_listed(["waiting to be tried again", "run", "strikes", "in", "error"], cells)]
+        lines += ["", *_listed(["waiting to be tried again", "run", "strikes", "in", "error"], cells, ["strikes"])]
     if now.wrong:
         cells = [[run.label, run.run, run.status, run.error or "-"] for run in now.wrong]
         lines += ["", *_listed(["wrong", "run", "status", "error"], cells)]
@@ -120,11 +122,11 @@ def _running(run: RunningRun) -> list[str]:
     ]
 
 
-def _listed(columns: Sequence[str], cells: Sequence[Sequence[Any]]) -> list[str]:
+def _listed(columns: Sequence[str], cells: Sequence[Sequence[Any]], drop: Sequence[str] = ()) -> list[str]:
     """Return a table, shortened on a terminal so that the overview stays in sight; a pipe gets all of it."""
     most = LISTED if sys.stdout.isatty() else len(cells)
     more = [f"... and {len(cells) - most} more"] if len(cells) > most else []
-    return table(columns, cells[:most]) + more
+    return table(columns, cells[:most], drop) + more
 
 
 def _time_left(now: Status) -> str:
@@ -180,7 +182,11 @@ def _print(run: RunDetails) -> None:
     live = [checkpoint for checkpoint in run.checkpoints if checkpoint.status != "removed"]
     if live:
         cells = [[c.step, c.attempt, c.status, c.size, c.path, c.reason or ""] for c in live]
-        out("", "checkpoints", *table(["update", "attempt", "status", "bytes", "file", ""], cells))
+        out(
+            "",
+            "checkpoints",
+            *table(["update", "attempt", "status", "bytes", "file", ""], cells, drop=["attempt", "bytes"]),
+        )
     if run.checks:
         _print_checks(run.checks)
     if run.error:
@@ -227,7 +233,7 @@ def _print_attempts(attempts: Sequence[AttemptRow]) -> None:
         for attempt in attempts
     ]
     columns = ["", "started", "took", "ended as", "from", "to", "host", "pid", "device", "same bits"]
-    out("", "attempts", *table(columns, cells))
+    out("", "attempts", *table(columns, cells, drop=["pid", "host", "device", "same bits", "started"]))
     out("", "environment of the last attempt")
     out_json(attempts[-1].environment)
 
@@ -238,4 +244,4 @@ def _print_checks(checks: Sequence[dict[str, float]]) -> None:
     names = [name for name in shown[-1] if name != "step"]
     columns = ["", *(f"@{check['step']}" for check in shown)]
     cells = [[name, *(number(check[name]) for check in shown)] for name in names]
-    out("", f"last {counted(len(shown), 'check')} of {len(checks)}", *table(columns, cells))
+    out("", f"last {counted(len(shown), 'check')} of {len(checks)}", *table(columns, cells, drop=columns[1:-1]))

@@ -12,7 +12,8 @@ from unittest import mock
 import pytest
 
 from rnnctl.cli import output
-from rnnctl.cli.output import Escaping, OutputClosed, duration, out, out_csv, out_json, out_script, say, table
+from rnnctl.cli.layout import table
+from rnnctl.cli.output import Escaping, OutputClosed, duration, out, out_csv, out_json, out_script, say
 from rnnctl.lab import records
 from rnnctl.words import counted, lines_of, number, one_line, shell_word, shortened, shown
 from store.encoding import finite
