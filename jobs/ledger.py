@@ -28,6 +28,7 @@ from store.checkpoints import Checkpoint, PassedOver
 from store.extension import Relative
 from store.history import HistoryRow
 from store.queue import Claim, Holding, Rescued
+from store.wanted import ALL, Wanted
 from store.workers import WorkerRecord, WorkerRow
 
 OPEN_TIMEOUT = 30.0  # seconds that a worker waits for the store before it counts as busy
@@ -97,7 +98,7 @@ class Ledger(Protocol):
         ...
 
     def pending(self) -> bool:
-        """Return whether any run is queued or running."""
+        """Return whether any run that may be claimed here is queued or running."""
         ...
 
     def beat(
@@ -194,10 +195,14 @@ class Ledger(Protocol):
 class StoreLedger:
     """The ledger of a workspace on this machine: an SQLite connection of its own, and the checkpoint files."""
 
-    def __init__(self, workspace: Path, timeout: float = OPEN_TIMEOUT) -> None:
-        """workspace: its folder. timeout: seconds to wait for other processes' locks before Busy."""
+    def __init__(self, workspace: Path, timeout: float = OPEN_TIMEOUT, wanted: Wanted = ALL) -> None:
+        """workspace: its folder. timeout: seconds to wait for other processes' locks before Busy.
+
+        wanted: the only runs that are claimed, and waited for.
+        """
         self._workspace = workspace
         self._timeout = timeout
+        self._wanted = wanted
         self._store: Store
 
     def __enter__(self) -> Self:
@@ -211,7 +216,7 @@ class StoreLedger:
         self._store.close()
 
     def another(self, timeout: float) -> StoreLedger:
-        return StoreLedger(self._workspace, timeout)
+        return StoreLedger(self._workspace, timeout, self._wanted)
 
     def start(self, worker: WorkerRecord, environment: Mapping[str, Any], now: float) -> None:
         workers.start(self._store, worker, dict(environment), now)
@@ -226,17 +231,26 @@ class StoreLedger:
         self, worker: str, now: float, settings: Settings, max_pack: MaxPack, fair: int, shape: str | None = None
     ) -> list[Claim]:
         return queue.claim(
-            self._store, worker, now, settings.lease, max_pack, fair, settings.alone_from, shape, LONGEST_WAIT
+            self._store,
+            worker,
+            now,
+            settings.lease,
+            max_pack,
+            fair,
+            settings.alone_from,
+            shape,
+            LONGEST_WAIT,
+            self._wanted,
         )
 
     def quarantine(self, run_id: str, error: str, now: float) -> None:
         aside.quarantine(self._store, run_id, error, now)
 
     def due_shapes(self, now: float, settings: Settings, most: int) -> list[str]:
-        return packs.due_shapes(self._store, now, settings.alone_from, most, LONGEST_WAIT)
+        return packs.due_shapes(self._store, now, settings.alone_from, most, LONGEST_WAIT, self._wanted)
 
     def pending(self) -> bool:
-        return queue.pending(self._store)
+        return queue.pending(self._store, self._wanted)
 
     def beat(
         self, worker: str, held: Sequence[tuple[Holding, int]], now: float, lease: float, extend: bool

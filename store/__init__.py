@@ -19,7 +19,7 @@ seconds since the epoch, durations are seconds; both are floats, and the caller 
                   current(store) -> [WorkerRow]
     queue         claim(store, worker, now, lease, max_pack, fair, alone_from, shape=None) -> [Claim]
                   beat(store, worker, held=[(claim, step)], now, lease, extend) -> {run_id still held}
-                  pending(store) -> bool
+                  pending(store, wanted=ALL) -> bool
                   release(store, claim, now), release_from(store, workers, now) -> [Holding]
                   fail(store, claim, error, now, limit, backoff) -> status
                   rescue(store, now, dead_workers, limit, backoff) -> [Rescued]
@@ -39,6 +39,7 @@ seconds since the epoch, durations are seconds; both are floats, and the caller 
     queries       studies, counts, counts_by_study, runs_of, keys_to_check, attempts, checkpoints_of,
                   resolve_runs, resolve_study, memberships
     membership    conditions of SQL: which runs studies name and show
+    wanted        Wanted(studies, runs): the runs that a worker takes
     marks         tag, untag, tags, note_run, note_study, archive, unarchive
     removal       planned, delete(store, studies, members) -> Removal
     merging       check(other, described), planned(store, other, described) -> Plan,

@@ -12,6 +12,7 @@ from store.errors import NotFound
 from store.membership import NAMED, SHOWN, shown
 from store.origins import Origin, origins
 from store.verification import all_sound, damaged_rows, read_json, verify_runs
+from store.wanted import ALL, Wanted
 
 STATUSES = ("queued", "running", "done", "failed", "quarantined", "cancelled")
 
@@ -116,13 +117,17 @@ def studies(store: Store) -> list[StudyRow]:
     return [StudyRow(**row) for row in rows]
 
 
-def counts(store: Store, hidden: bool = False) -> dict[str, int]:
-    """Return how many runs have each status; every status is a key.
+def counts(store: Store, hidden: bool = False, wanted: Wanted = ALL) -> dict[str, int]:
+    """Return how many of the wanted runs have each status; every status is a key.
 
     hidden: also the runs that no study shows (see `store.membership`).
     """
     condition = "true" if hidden else shown("jobs.run_id")
-    rows = store.rows(f"SELECT status, count(*) AS runs FROM jobs WHERE {condition} GROUP BY status")
+    rows = store.rows(
+        f"""SELECT status, count(*) AS runs FROM jobs WHERE {condition} AND {wanted.condition("jobs.run_id")}
+            GROUP BY status""",
+        wanted.values,
+    )
     runs = {row["status"]: row["runs"] for row in rows}
     return {status: runs.get(status, 0) for status in STATUSES}
 
@@ -135,12 +140,16 @@ class Queued(NamedTuple):
     running: int
 
 
-def queued(store: Store) -> Queued:
-    """Return how many runs and updates wait in the queue, and how many runs workers hold, of studies that show them."""
+def queued(store: Store, wanted: Wanted = ALL) -> Queued:
+    """Return how many wanted runs and updates wait in the queue, and how many runs workers hold, of studies that show
+    them.
+    """
     row = store.rows(
         f"""SELECT coalesce(sum(status = 'queued'), 0), coalesce(sum((total - step) * (status = 'queued')), 0),
                    coalesce(sum(status = 'running'), 0)
-            FROM jobs JOIN runs USING (seq) WHERE status IN ('queued', 'running') AND {shown("jobs.run_id")}"""
+            FROM jobs JOIN runs USING (seq)
+            WHERE status IN ('queued', 'running') AND {shown("jobs.run_id")} AND {wanted.condition("jobs.run_id")}""",
+        wanted.values,
     )[0]
     return Queued(*row)
 

@@ -35,6 +35,7 @@ from store.connection import Store
 from store.encoding import to_json
 from store.errors import LeaseLost
 from store.verification import verify_claim
+from store.wanted import ALL, Wanted
 
 Backoff = Callable[[int], float]  # strikes -> seconds until the job may be claimed again
 
@@ -88,15 +89,17 @@ def claim(
     alone_from: int,
     shape: str | None = None,
     longest_wait: float = math.inf,
+    wanted: Wanted = ALL,
 ) -> list[Claim]:
     """Take the first job that is due and more jobs of its shape: a pack of at most max_pack(shape) runs.
 
     Jobs are taken in the order of registration. fair: number of workers (1 or more) among which the due jobs of a shape
     are divided; a pack takes no more than its share. alone_from: a job with this many strikes or more is taken alone.
     shape: take jobs of this shape only, and none that would be taken alone. longest_wait: seconds; a job that has to
-    wait for longer is due, since only a clock that was set back can have done that. Return an empty list if no such job
-    is due, or if the worker is marked as ended. Raise Conflict if the worker is not registered (`workers.start`). Raise
-    Damaged, which names the run, if a row of one of these runs is not what was written: then nothing is taken.
+    wait for longer is due, since only a clock that was set back can have done that. wanted: take only jobs of these
+    runs. Return an empty list if no such job is due, or if the worker is marked as ended. Raise Conflict if the worker
+    is not registered (`workers.start`). Raise Damaged, which names the run, if a row of one of these runs is not what
+    was written: then nothing is taken.
     """
     with store.transaction():
         # A pool that kills its workers marks all of them as ended and hands back their runs. A worker that is killed a
@@ -104,9 +107,9 @@ def claim(
         if store.value("SELECT ended FROM workers WHERE id = ?", (worker,)) is not None:
             return []
         if shape is not None:
-            run_ids = packs.of_shape(store, shape, max_pack(shape), fair, alone_from, now, longest_wait)
+            run_ids = packs.of_shape(store, shape, max_pack(shape), fair, alone_from, now, longest_wait, wanted)
         else:
-            run_ids = packs.first(store, max_pack, fair, alone_from, now, longest_wait)
+            run_ids = packs.first(store, max_pack, fair, alone_from, now, longest_wait, wanted)
         return [_start_attempt(store, run_id, worker, now, lease) for run_id in run_ids]
 
 
@@ -216,12 +219,14 @@ def beat(
     return still
 
 
-def pending(store: Store) -> bool:
-    """Return whether any job is running, or queued to be taken (due or not). Fast for any number of jobs."""
+def pending(store: Store, wanted: Wanted = ALL) -> bool:
+    """Return whether any wanted job is running, or queued to be taken (due or not). Fast for any number of jobs."""
+    condition = wanted.condition("jobs.run_id")
     return bool(
         store.value(
-            f"""SELECT EXISTS (SELECT 1 FROM jobs WHERE {packs.QUEUED})
-                   OR EXISTS (SELECT 1 FROM jobs WHERE status = 'running')"""
+            f"""SELECT EXISTS (SELECT 1 FROM jobs WHERE {packs.QUEUED} AND {condition})
+                   OR EXISTS (SELECT 1 FROM jobs WHERE status = 'running' AND {condition})""",
+            wanted.values,
         )
     )
 

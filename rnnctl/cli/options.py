@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from rnnctl.lab.workspaces import NamedRuns
     from store import Store
 
+LONGEST_DURATION = 365 * 86_400.0  # seconds
+_SECONDS_IN = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd])")
 MOST_DIGITS = 1000  # of a whole number; Python reads up to 4,300
 
 
@@ -104,6 +108,17 @@ def device_option(text: str, *, several: bool = False) -> Any:
         autocompletion=_devices_beginning_with,
         help=text,
     )
+
+
+def a_duration(text: str) -> float:
+    """Return the seconds of a duration such as 90s, 30m, 1h30m or 2h."""
+    parts = _DURATION_PART.findall(text)
+    if not parts or "".join(map("".join, parts)) != text:
+        raise typer.BadParameter(f"{cut(text)!r} is not a duration; allowed: 90s, 30m, 1h30m, 2h, 1d and the like")
+    seconds = sum(float(number) * _SECONDS_IN[unit] for number, unit in parts)
+    if not 0 < seconds <= LONGEST_DURATION:
+        raise typer.BadParameter(f"{cut(text)!r} is not allowed; allowed: above 0s, up to 365d")
+    return seconds
 
 
 def whole_numbers(option: str, text: str, least: int, example: str, most: int | None = None) -> tuple[int, ...]:

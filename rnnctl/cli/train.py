@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl.cli.options import WorkspaceOption, device_option
-from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, SOME_FAILED, UserError, say
+from rnnctl.cli.options import WorkspaceOption, a_duration, device_option
+from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, SOME_FAILED, UserError, duration, say
 from rnnctl.lab.errors import LabError
 from rnnctl.lab.worker_options import LONGEST_LEASE, WorkerOptions
-from rnnctl.words import counted
+from rnnctl.words import counted, some
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from jobs.events import Emit
     from jobs.worker import Worker
@@ -61,37 +61,69 @@ PackOption = Annotated[
 ]
 
 
+BudgetOption = Annotated[
+    float | None,
+    typer.Option(
+        "--budget",
+        parser=a_duration,
+        metavar="TIME",
+        help="Stop after this time, such as 90s, 30m or 2h, as after one Ctrl-C.",
+        show_default=False,
+    ),
+]
+
+
 def train(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[STUDY|RUN]...", help="Train only runs of these studies, and these runs.", show_default=False
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", "-n", min=1, max=256, help="Processes that train at once.")] = 1,
     device: DeviceOption = WorkerOptions.device,
     checkpoint_seconds: SecondsOption = WorkerOptions.checkpoint_seconds,
     checkpoint_updates: UpdatesOption = WorkerOptions.checkpoint_updates,
     pack: PackOption = WorkerOptions.pack,
     lease: LeaseOption = WorkerOptions.lease,
+    budget: BudgetOption = None,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Train all queued runs with a pool of worker processes. Run it again, or in a second terminal, to go on.
+    """Train all queued runs, or those that are named, with a pool of worker processes. Run it again, or in a second
+    terminal, to go on.
 
     Ctrl-C once: every run is saved at its next update and the workers leave. Twice: they leave at once, and the next
     `train` goes on from the last checkpoints; the bits are the same either way.
     """
     from rnnctl.cli.progress import Progress
-    from rnnctl.lab.train import queued
+    from rnnctl.lab.train import queued, wanted_runs
     from rnnctl.lab.train import train as train_queued_runs
     from rnnctl.lab.workspaces import root_of
 
     root = root_of(workspace).absolute()
-    options = WorkerOptions(root, device, checkpoint_seconds, checkpoint_updates, lease, pack, peers=workers)
-    with Progress(partial(queued, root)) as progress:
-        end = train_queued_runs(options, progress.take)
-    raise typer.Exit(_summary(end) if end.started else _nothing_to_do(end.statuses))
+    wanted = wanted_runs(root, what or [])
+    options = WorkerOptions(
+        root,
+        device,
+        checkpoint_seconds,
+        checkpoint_updates,
+        lease,
+        pack,
+        peers=workers,
+        studies=wanted.studies,
+        runs=wanted.runs,
+    )
+    with Progress(partial(queued, root, wanted)) as progress:
+        end = train_queued_runs(options, progress.take, seconds=budget)
+    raise typer.Exit(_summary(end, budget) if end.started else _nothing_to_do(end.statuses, what or []))
 
 
-def _nothing_to_do(statuses: Mapping[str, int]) -> int:
+def _nothing_to_do(statuses: Mapping[str, int], names: Sequence[str]) -> int:
     if not statuses:
         say("nothing to do: no run is registered; see rnnctl init --help")
         return NOTHING
-    say(f"nothing to do: {_in_words(statuses)}")
+    of = f" of {some(names)}" if names else ""
+    say(f"nothing to do{of}: {_in_words(statuses)}")
     if statuses.keys() & {"failed", "quarantined"}:
         say("see rnnctl status; rnnctl retry --failed puts them back")
     return NOTHING
@@ -101,13 +133,16 @@ def _in_words(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {status}" for status, count in counts.items())
 
 
-def _summary(end: TrainEnd) -> int:
+def _summary(end: TrainEnd, budget: float | None) -> int:
     for error in end.errors:
         say(f"rnnctl: {error}")
     if end.runs:
         say(f"{counted(len(end.runs), 'run')}: {_in_words(Counter(end.runs.values()))}")
     if end.failed:
         say(f"{counted(end.failed, 'run')} failed: rnnctl status names them, rnnctl show RUN says why")
+    if end.out_of_time:
+        say(f"the time is over ({duration(budget)}); rnnctl train goes on from here")
+        return INTERRUPTED
     if end.drained:
         say("interrupted; rnnctl train goes on from here")
         return INTERRUPTED

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -17,14 +19,16 @@ from jobs.patience import patiently
 from jobs.pool import Pool, signals_to
 from rnnctl import devices
 from rnnctl.determinism import BIT_VARIABLES
-from rnnctl.lab.errors import LabError
+from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.pack_keys import refresh_pack_keys
 from rnnctl.lab.trajectories import place_trajectories
 from rnnctl.lab.worker_options import WorkerOptions
+from rnnctl.lab.workspaces import study_or_run
 from store import Busy, Store, StoreError, aside, queries, verification
 from store.errors import translated
 from store.places import refuse_link
 from store.queries import Queued
+from store.wanted import ALL, Wanted
 
 JOB_DAMAGED = "its job was damaged, and is made anew; rnnctl retry makes the run again"
 QUICK = 1.0  # seconds that a look at the queue waits for a busy store, and after which the user is told of a wait
@@ -38,10 +42,11 @@ class TrainEnd:
     """How a training ended."""
 
     started: bool  # False if no run was queued or running, so that nothing was started
-    statuses: dict[str, int] = field(default_factory=dict)  # status -> runs of the workspace that have it
+    statuses: dict[str, int] = field(default_factory=dict)  # status -> wanted runs of the workspace that have it
     runs: dict[str, str] = field(default_factory=dict)  # run that was worked on -> its outcome, or else its status
     drained: bool = False  # whether workers were told to stop, by a signal or by somebody else, before all was done
     errors: list[str] = field(default_factory=list)  # what kept workers from going on, one line each
+    out_of_time: bool = False  # whether the workers were told to stop because the time was over
 
     @property
     def failed(self) -> int:
@@ -49,10 +54,42 @@ class TrainEnd:
         return sum(end in ("failed", "quarantined") for end in self.runs.values())
 
 
-def train(options: WorkerOptions, on_event: Emit = lambda event: None) -> TrainEnd:
-    """Train all queued runs of `options.workspace` in `options.peers` processes, until nothing is left to do.
+def wanted_runs(workspace: Path, names: Sequence[str]) -> Wanted:
+    """Return the runs that these names of studies and runs stand for; all runs if there is no name.
 
-    on_event: is called with every event of `jobs.events`. The first SIGINT, SIGTERM or SIGHUP makes the workers save
+    Raises LabError for an unknown name, and for a study or run that is never trained: an archived study, or a run that
+    the files of its studies no longer name.
+    """
+    if not names:
+        return ALL
+    studies: list[str] = []
+    runs: list[str] = []
+    with Store.open(workspace, readonly=True, any_names=True) as store:
+        for name in names:
+            study, run_id = study_or_run(store, name)
+            one = Wanted(runs=(run_id,)) if study is None else Wanted(studies=(study,))
+            if not any(queries.counts(store, wanted=one).values()):
+                raise LabError(_why_not_trained(store, name, study), Code.NOTHING)
+            studies += one.studies
+            runs += one.runs
+    return Wanted(tuple(dict.fromkeys(studies)), tuple(dict.fromkeys(runs)))
+
+
+def _why_not_trained(store: Store, name: str, study: str | None) -> str:
+    """Return why no worker takes the runs that a name stands for."""
+    archived = any(row.name == study and row.archived is not None for row in queries.studies(store))
+    if archived:
+        return f"{name} is archived and not trained; rnnctl archive {name} --undo takes it out"
+    if study is not None:
+        return f"{name}: its file names no run"
+    return f"{name} is not trained: the study is archived, or its file no longer names the run"
+
+
+def train(options: WorkerOptions, on_event: Emit = lambda event: None, *, seconds: float | None = None) -> TrainEnd:
+    """Train the wanted queued runs of `options.workspace` in `options.peers` processes, until none is left.
+
+    seconds: the time after which the workers save and leave, as after a signal; None for no end. on_event: is called
+    with every event of `jobs.events`. The first SIGINT, SIGTERM or SIGHUP makes the workers save
     and leave, the second ends them at once; either way the next call goes on, with the same bits. A signal to one
     worker makes that worker leave, and the others go on. A database that another program has locked is waited for, as
     workers do it.
@@ -66,9 +103,10 @@ def train(options: WorkerOptions, on_event: Emit = lambda event: None) -> TrainE
     def when_free(action: Callable[[], Answer]) -> Answer:
         return patiently(action, tell)
 
+    started, wanted = time.monotonic(), options.wanted
     with when_free(lambda: Store.open(options.workspace, timeout=QUICK, any_names=True)) as store:
         when_free(lambda: _set_damaged_jobs_aside(store))
-        statuses = when_free(lambda: _statuses(store))
+        statuses = when_free(lambda: _statuses(store, wanted))
         if not statuses.keys() & UNFINISHED:
             return TrainEnd(started=False, statuses=statuses)
         _require(options.device)
@@ -83,12 +121,34 @@ def train(options: WorkerOptions, on_event: Emit = lambda event: None) -> TrainE
         launcher = LocalLauncher(partial(_command, options), BIT_VARIABLES, logs)
         ledger = StoreLedger(options.workspace)
         pool = Pool(launcher, ledger, options.peers, watch.take, options.settings, logs / "events.jsonl")
-        with signals_to(pool):
+        left = None if seconds is None else max(0.0, seconds - (time.monotonic() - started))
+        with signals_to(pool), _drained_after(left, pool) as time_is_over:
             end = pool.run()
         ends = when_free(lambda: queries.ends(store, watch.runs))
-        statuses = when_free(lambda: _statuses(store))
+        statuses = when_free(lambda: _statuses(store, wanted))
         drained = (end.drained or end.killed or watch.drained) and bool(statuses.keys() & UNFINISHED)
-        return TrainEnd(True, statuses, ends, drained, end.errors)
+        return TrainEnd(True, statuses, ends, drained, end.errors, drained and time_is_over.is_set())
+
+
+@contextmanager
+def _drained_after(seconds: float | None, pool: Pool) -> Iterator[threading.Event]:
+    """Inside `with`, drain the pool after so many seconds; None for never. The event tells that this was done."""
+    is_over = threading.Event()
+    if seconds is None:
+        yield is_over
+        return
+
+    def stop() -> None:
+        is_over.set()
+        pool.drain()
+
+    timer = threading.Timer(seconds, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield is_over
+    finally:
+        timer.cancel()
 
 
 def _set_damaged_jobs_aside(store: Store) -> None:
@@ -102,11 +162,11 @@ def _set_damaged_jobs_aside(store: Store) -> None:
             aside.remake_damaged_jobs(store, JOB_DAMAGED, time.time())
 
 
-def queued(workspace: Path) -> Queued | None:
-    """Return how many runs and updates wait in the queue of a workspace; None if it cannot be read just now."""
+def queued(workspace: Path, wanted: Wanted = ALL) -> Queued | None:
+    """Return how many wanted runs and updates wait in the queue of a workspace; None if it cannot be read just now."""
     try:
         with Store.open(workspace, readonly=True, timeout=QUICK, any_names=True) as store:
-            return queries.queued(store)
+            return queries.queued(store, wanted)
     except StoreError:
         return None
 
@@ -129,8 +189,8 @@ class _Watch:
         self._on_event(event)
 
 
-def _statuses(store: Store) -> dict[str, int]:
-    return {status: runs for status, runs in queries.counts(store).items() if runs}
+def _statuses(store: Store, wanted: Wanted) -> dict[str, int]:
+    return {status: runs for status, runs in queries.counts(store, wanted=wanted).items() if runs}
 
 
 def _command(options: WorkerOptions, slot: int) -> list[str]:

@@ -105,7 +105,7 @@ def build_worker(options: WorkerOptions, emit: Emit, stop: threading.Event) -> W
         kernel_files().tell(lambda line: emit(event("notice", time.time(), None, line=line)))
     cadence = Cadence(options.checkpoint_seconds, options.checkpoint_updates)
     return Worker(
-        StoreLedger(options.workspace),
+        StoreLedger(options.workspace, wanted=options.wanted),
         partial(execute, device=device, cadence=cadence, peers=options.peers),
         options.settings,
         max_pack=lambda shape, claims: most_in_a_pack(shape, device, workers, options.pack, _shapes(claims)),

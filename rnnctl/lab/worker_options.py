@@ -14,6 +14,7 @@ from rnnctl.words import cut, did_you_mean
 
 if TYPE_CHECKING:
     from jobs.config import Settings
+    from store.wanted import Wanted
 
 BEATS_IN_A_LEASE = 6
 LONGEST_LEASE = 86_400.0  # seconds
@@ -31,6 +32,8 @@ class WorkerOptions:
     pack: int | None = None  # most runs that a worker trains together; None: by the size of the network
     peers: int = 1  # how many workers are started together
     slot: int = 0  # the place of the worker among them, from 0: it decides which card the worker has
+    studies: tuple[str, ...] = ()  # train only runs of these studies, and `runs`; all runs if both are empty
+    runs: tuple[str, ...] = ()  # ids
 
     def __post_init__(self) -> None:
         self._check("workspace", isinstance(self.workspace, Path), "the path of a folder")
@@ -49,6 +52,8 @@ class WorkerOptions:
         self._check("pack", self.pack is None or _is_count(self.pack), "1 or more")
         self._check("peers", _is_count(self.peers), "1 or more")
         self._check("slot", _is_count(self.slot, 0) and self.slot < self.peers, "0 or more, and below peers")
+        self._check("studies", _are_names(self.studies), "a list of names")
+        self._check("runs", _are_names(self.runs), "a list of ids")
 
     def _check(self, name: str, allowed: bool, what: str) -> None:
         if not allowed:
@@ -61,6 +66,13 @@ class WorkerOptions:
         from jobs.config import Settings
 
         return Settings(lease=self.lease, beat=self.lease / BEATS_IN_A_LEASE)
+
+    @property
+    def wanted(self) -> Wanted:
+        """The runs that are trained."""
+        from store.wanted import Wanted
+
+        return Wanted(self.studies, self.runs)
 
     def to_json(self) -> str:
         """Return the options as one line of JSON; `from_json` reads it."""
@@ -83,6 +95,9 @@ class WorkerOptions:
                 raise LabError(f"unknown option {name!r} of a worker; allowed: {', '.join(names)}{hint}")
         if not isinstance(values.get("workspace"), str):
             raise LabError("the options of a worker need a text `workspace`, the path of its folder")
+        for name in ("studies", "runs"):
+            if isinstance(values.get(name), list):
+                values[name] = tuple(values[name])
         return cls(**{**values, "workspace": Path(values["workspace"])})
 
 
@@ -92,3 +107,7 @@ def _is_number(value: Any, least: float, most: float = math.inf) -> bool:
 
 def _is_count(value: Any, least: int = 1) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(name, str) for name in value)

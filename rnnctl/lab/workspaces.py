@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.measures import MEASURES
@@ -75,6 +75,24 @@ def _one_run(store: Store, name: str) -> str:
     return ids[0]
 
 
+class StudyOrRun(NamedTuple):
+    """What a name stands for: the name of a study, or the id of a run."""
+
+    study: str | None
+    run_id: str
+
+
+def study_or_run(store: Store, name: str) -> StudyOrRun:
+    """Return the study that has this name, or else the one run that it stands for (see `one_run`). Raises LabError."""
+    studies = [study.name for study in queries.studies(store)]
+    if name in studies:
+        return StudyOrRun(name, "")
+    try:
+        return StudyOrRun(None, _one_run(store, name))
+    except NotFound as error:
+        raise _not_found("study or run", error, studies) from None
+
+
 @dataclass(frozen=True)
 class NamedRuns:
     """The runs that a name stands for: all runs of a study, or one run."""
@@ -101,18 +119,14 @@ def runs_named(store: Store, name: str, hidden: bool = False) -> NamedRuns:
     hidden: also the runs that the study's file no longer names. A run whose label is the name of a study is mentioned
     in a note. Raises LabError if there is no such study or run, or if there are several such runs.
     """
-    studies = [study.name for study in queries.studies(store)]
-    if name in studies:
+    study, run_id = study_or_run(store, name)
+    if study is not None:
         return NamedRuns(name, _of_study(store, name, hidden), True, _namesakes(store, name))
-    try:
-        run_id = _one_run(store, name)
-    except NotFound as error:
-        raise _not_found("study or run", error, studies) from None
     # A run can be in several studies: take the one in which it has this name, or else the first.
     matches = [
         row
-        for study in studies
-        for row in queries.runs_of(store, study, run_ids=[run_id])
+        for study in queries.studies(store)
+        for row in queries.runs_of(store, study.name, run_ids=[run_id])
         if name in (row.label, f"{row.study}/{row.label}")
     ]
     return NamedRuns(name, (matches or queries.runs_of(store, run_ids=[run_id]))[:1], False, [])

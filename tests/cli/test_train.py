@@ -5,6 +5,9 @@ import json
 import pytest
 import torch
 
+from rnnctl.cli.options import a_duration
+from rnnctl.cli.train import _summary
+from rnnctl.lab.train import TrainEnd
 from tests.cli.command_line import counts, one_line, rnnctl, workspace
 
 
@@ -47,6 +50,10 @@ def test_pack_bounds_how_many_runs_train_together(tmp_path):
         ["--lease", "-1"],
         ["--checkpoint-updates", "0"],
         ["--pack", "0"],
+        ["--budget", "0s"],
+        ["--budget", "30"],
+        ["--budget", "1e9h"],
+        ["--budget", "9" * 400 + "h"],
     ],
 )
 def test_train_refuses_nonsense(tmp_path, args):
@@ -54,3 +61,25 @@ def test_train_refuses_nonsense(tmp_path, args):
     done = rnnctl("train", *args, cwd=folder, check=2)
     one_line(done, args[0])
     assert not any(words in done.stderr for words in ("Value error", "Input should"))  # pydantic's own
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("30m", 1800), ("1h30m", 5400), ("0.5h", 1800), ("1d", 86_400)]
+)
+def test_durations_have_units(text, seconds):
+    assert a_duration(text) == seconds
+
+
+def test_train_of_an_unknown_name_tells_the_nearest(tmp_path):
+    folder = workspace(tmp_path / "w")
+    one_line(rnnctl("train", "tinny", cwd=folder, check=3), "no study or run 'tinny'; did you mean tiny?")
+    rnnctl("cancel", "omega=0.0 seed=1", "--yes", cwd=folder, check=0)
+    told = rnnctl("train", "omega=0.0 seed=1", cwd=folder, check=3)
+    one_line(told, "nothing to do of omega=0.0 seed=1: 1 cancelled")
+
+
+def test_the_end_of_the_time_is_told_as_an_interruption(capsys):
+    end = TrainEnd(True, {"queued": 1}, {"r1-0": "queued"}, drained=True, out_of_time=True)
+    assert _summary(end, 1800.0) == 130
+    told = capsys.readouterr().err.splitlines()
+    assert told == ["1 run: 1 queued", "the time is over (30:00); rnnctl train goes on from here"]

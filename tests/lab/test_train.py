@@ -10,14 +10,15 @@ import pytest
 
 from jobs.launcher import Ending
 from rnnctl.lab.errors import LabError
-from rnnctl.lab.train import queued, train
+from rnnctl.lab.train import queued, train, wanted_runs
 from rnnctl.lab.worker_options import WorkerOptions
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
-from store import NoWorkspace, Store, Unwritable, queue, registry
+from store import NoWorkspace, Store, Unwritable, marks, queue, registry
 from store.registry import RunRecord, StudyRecord
+from store.wanted import Wanted
 from tests.cards import RTX, pretend
-from tests.jobs.fakes import FakeLauncher
+from tests.jobs.fakes import FakeLauncher, FakeWorker
 from tests.store.damage import flip
 
 
@@ -170,3 +171,41 @@ def test_a_worker_that_was_told_to_leave_interrupts_a_training_only_if_runs_are_
         queue.retry(store, [spec(1).run_id])
     monkeypatch.setattr("rnnctl.lab.train.LocalLauncher", lambda *arguments: FakeLauncher(finish))
     assert train(WorkerOptions(workspace, "cpu")).drained is bool(left)
+
+
+def test_only_the_named_runs_are_trained(workspace, capfd):
+    wanted = wanted_runs(workspace, ["tiny/run 2", "run 2"])
+    assert wanted == Wanted(runs=(spec(2).run_id,))
+    assert queued(workspace, wanted)[:2] == (1, 20)
+    options = WorkerOptions(workspace, "cpu", runs=wanted.runs)
+    end = train(options)
+    assert (end.statuses, end.runs) == ({"done": 1}, {spec(2).run_id: "budget"})
+    assert queued(workspace)[:2] == (1, 20)
+    assert train(options).started is False
+
+
+def test_names_of_what_is_never_trained_are_refused(workspace):
+    assert wanted_runs(workspace, []).all
+    assert wanted_runs(workspace, ["tiny"]) == Wanted(studies=("tiny",))
+    with pytest.raises(LabError, match="no study or run 'tinny'; did you mean tiny?"):
+        wanted_runs(workspace, ["tinny"])
+    with Store.open(workspace) as store:
+        marks.archive(store, "tiny", 1.0)
+    with pytest.raises(LabError, match="tiny is archived and not trained; rnnctl archive tiny --undo"):
+        wanted_runs(workspace, ["tiny"])
+    with pytest.raises(LabError, match="run 1 is not trained: the study is archived"):
+        wanted_runs(workspace, ["run 1"])
+
+
+def test_the_workers_leave_when_the_time_is_over(workspace, monkeypatch):
+    def drain(worker):
+        worker.says("worker_ended", reason="drained", error=None)
+        worker.ending = Ending(0, "")
+
+    monkeypatch.setattr(FakeWorker, "drain", drain)
+    monkeypatch.setattr("rnnctl.lab.train.LocalLauncher", lambda *arguments: FakeLauncher())
+    end = train(WorkerOptions(workspace, "cpu"), seconds=0.01)
+    assert (end.drained, end.out_of_time, end.errors) == (True, True, [])
+    monkeypatch.setattr("rnnctl.lab.train.LocalLauncher", lambda *arguments: FakeLauncher(drain))
+    end = train(WorkerOptions(workspace, "cpu"), seconds=3600.0)
+    assert (end.drained, end.out_of_time) == (True, False)

@@ -8,7 +8,9 @@ from rnnctl.lab.worker_options import WorkerOptions
 
 
 def test_options_survive_the_way_to_a_worker():
-    options = WorkerOptions(Path("/some/space ü"), "cuda:0,cuda:1", 0.5, 100, 12, 4, 2, 1)
+    options = WorkerOptions(
+        Path("/some/space ü"), "cuda:0,cuda:1", 0.5, 100, 12, 4, 2, 1, studies=("ä",), runs=("r1-0", "r1-1")
+    )
     text = options.to_json()
     assert "\n" not in text
     assert WorkerOptions.from_json(text) == options
@@ -44,6 +46,8 @@ def test_six_beats_go_into_a_lease():
         ("slot", -1),
         ("slot", 1),
         ("slot", None),
+        ("studies", "tiny"),
+        ("runs", 7),
     ],
 )
 def test_a_value_that_is_not_allowed_is_told_with_those_that_are(name, value):

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from store import Conflict, LeaseLost, queries, queue, workers
+from store import Conflict, LeaseLost, marks, packs, queries, queue, workers
+from store.wanted import Wanted
 from tests.store.laboratory import LEASE
 
 
@@ -331,3 +332,36 @@ def test_whatever_happens_a_run_has_one_open_attempt_exactly_while_it_runs(lab, 
     assert lab.everything()[1].keys() == {
         str(lab.folder / row["path"]) for row in lab.store.rows("SELECT path FROM checkpoints WHERE status = 'live'")
     }
+
+
+def test_only_wanted_runs_are_taken_counted_and_waited_for(lab):
+    lab.register("a", *lab.runs(2))
+    lab.register("b", *lab.runs(3, start=1))  # shares a run with a
+    lab.register("c", *lab.runs(1, shape="t"))
+    lab.start("w")
+    only_b = Wanted(studies=("b",))
+    a_run = Wanted(studies=("c",), runs=("r1-s00003",))
+    assert [queries.queued(lab.store, wanted).runs for wanted in (Wanted(), only_b, a_run)] == [5, 3, 2]
+    assert packs.due_shapes(lab.store, 10.0, 2, 9, wanted=only_b) == ["s"]
+    assert packs.due_shapes(lab.store, 10.0, 2, 9, wanted=a_run) == ["s", "t"]
+    taken = queue.claim(lab.store, "w", 10.0, 60.0, lambda shape: 9, 1, 2, wanted=only_b)
+    assert [claim.run_id for claim in taken] == ["r1-s00001", "r1-s00002", "r1-s00003"]
+    assert queue.pending(lab.store, only_b)  # a running run may come back
+    for claim in taken:
+        lab.commit(claim, 1000, outcome="budget")
+    assert not queue.pending(lab.store, only_b)
+    assert queue.pending(lab.store, a_run)
+    counts = queries.counts(lab.store, wanted=a_run)
+    assert (counts["queued"], counts["done"], sum(counts.values())) == (1, 1, 2)
+    assert queue.claim(lab.store, "w", 10.0, 60.0, lambda shape: 9, 1, 2, wanted=only_b) == []
+    assert [claim.run_id for claim in lab.claim("w", pack=9)] == ["r1-s00000"]  # others still see it
+
+
+def test_a_wanted_study_means_the_runs_that_it_shows(lab):
+    lab.register("a", *lab.runs(2))
+    lab.register("a", *lab.runs(1))
+    lab.start("w")
+    wanted = Wanted(studies=("a",))
+    assert queries.queued(lab.store, wanted).runs == 1
+    marks.archive(lab.store, "a", 5.0)
+    assert not queue.pending(lab.store, wanted)
