@@ -20,9 +20,6 @@ from store.membership import NAMED
 from store.queries import Membership
 from store.tables import TABLES
 
-# Tables that say something of a study, besides labels: table -> its column with the id of the study.
-_OF_STUDY = {"unnamed": "study", "lineage": "study", "archived": "study", "study_notes": "study", "studies": "id"}
-
 
 @dataclass(frozen=True)
 class Removal:
@@ -42,20 +39,39 @@ class Removal:
     running: list[Membership] = field(default_factory=list)  # runs that are being trained: nothing can be deleted
 
 
-def planned(store: Store, studies: Iterable[str] = (), members: Iterable[Membership] = ()) -> Removal:
-    """Return what `delete` would delete. studies: by name, with all their runs. members: runs as parts of studies."""
+def planned(
+    store: Store,
+    studies: Iterable[str] = (),
+    members: Iterable[Membership] = (),
+    *,
+    now: float = 0.0,
+    dead_workers: Iterable[str] = (),
+) -> Removal:
+    """Return what `delete` would delete.
+
+    studies: by name, with all their runs. members: runs as parts of studies. now: a run whose lease ended before is not
+    being trained, and neither is one of dead_workers, those whose process is known to be gone.
+    """
     with store.snapshot():
-        return _plan(store, list(studies), list(members))
+        return _plan(store, list(studies), list(members), now, list(dead_workers))
 
 
-def delete(store: Store, studies: Iterable[str] = (), members: Iterable[Membership] = ()) -> Removal:
+def delete(
+    store: Store,
+    studies: Iterable[str] = (),
+    members: Iterable[Membership] = (),
+    *,
+    now: float = 0.0,
+    dead_workers: Iterable[str] = (),
+) -> Removal:
     """Delete studies with all their runs, and single runs of studies; return what was deleted.
 
-    A run that another study names only leaves the study. Raises InUse, and changes nothing, if a run is being trained.
+    The arguments are those of `planned`. A run that another study names only leaves the study. Raises InUse, and
+    changes nothing, if a run is being trained.
     """
     wanted, single = list(studies), list(members)
     with store.transaction():
-        removal = _plan(store, wanted, single)
+        removal = _plan(store, wanted, single, now, list(dead_workers))
         if removal.running:
             names = [f"{run.study}/{run.label}" for run in removal.running]
             raise InUse(f"nothing was deleted: {_in_words(names)} being trained; stop that, or `rnnctl cancel` first")
@@ -75,16 +91,23 @@ def _in_words(names: Sequence[str]) -> str:
     return f"run {names[0]} is" if len(names) == 1 else f"{len(names):,} runs, such as {names[0]}, are"
 
 
-def _plan(store: Store, studies: list[str], members: list[Membership]) -> Removal:
+def _plan(store: Store, studies: list[str], members: list[Membership], now: float, dead: list[str]) -> Removal:
     pairs = {(member.run_id, member.study) for member in members}
     rows = store.rows(
-        f"""SELECT run_id, studies.name AS study, label, {NAMED} AS named, status = 'running' AS running
+        f"""SELECT run_id, studies.name AS study, label, {NAMED} AS named,
+                   status = 'running' AND lease_until >= :now
+                   AND worker NOT IN (SELECT value FROM json_each(:dead)) AS running
             FROM labels JOIN studies ON studies.id = labels.study JOIN jobs USING (run_id)
             WHERE run_id IN (SELECT value FROM json_each(:runs))
                OR run_id IN (SELECT run_id FROM labels JOIN studies ON studies.id = labels.study
                              WHERE name IN (SELECT value FROM json_each(:studies)))
             ORDER BY seq, labels.study""",
-        {"runs": to_json([run_id for run_id, _ in pairs]), "studies": to_json(studies)},
+        {
+            "runs": to_json([run_id for run_id, _ in pairs]),
+            "studies": to_json(studies),
+            "now": now,
+            "dead": to_json(dead),
+        },
     )
     leaving = [row for row in rows if row["study"] in studies or (row["run_id"], row["study"]) in pairs]
     left = {(row["run_id"], row["study"]) for row in leaving}
@@ -132,17 +155,33 @@ def _delete_rows(store: Store, removal: Removal, members: Sequence[Membership]) 
     ids = (to_json([run.run_id for run in removal.runs]),)
     # Jobs first: a trigger counts the rows of a run that has one.
     store.execute("DELETE FROM jobs WHERE run_id IN (SELECT value FROM json_each(?))", ids)
-    store.execute("DELETE FROM lineage WHERE parent IN (SELECT value FROM json_each(?))", ids)
-    for table in TABLES:
-        if store.value(f"SELECT count(*) FROM pragma_table_info('{table}') WHERE name = 'run_id'"):
-            store.execute(f"DELETE FROM {table} WHERE run_id IN (SELECT value FROM json_each(?))", ids)
+    with_runs = [table for table in TABLES if _has_run_id(store, table)]
+    for table, column in [*_referring(store, "runs", "run_id"), *((table, "run_id") for table in with_runs)]:
+        store.execute(f"DELETE FROM {table} WHERE {column} IN (SELECT value FROM json_each(?))", ids)
+    of_studies = _referring(store, "studies", "id")
     for study in removal.studies:
         study_id = store.value("SELECT id FROM studies WHERE name = ?", (study,))
-        for table, column in {"labels": "study", **_OF_STUDY}.items():
+        for table, column in [*of_studies, ("studies", "id")]:
             store.execute(f"DELETE FROM {table} WHERE {column} = ?", (study_id,))
     for member in members:
-        for table in ("unnamed", "lineage", "labels"):
-            store.execute(
-                f"DELETE FROM {table} WHERE run_id = ? AND study = (SELECT id FROM studies WHERE name = ?)",
-                (member.run_id, member.study),
-            )
+        for table, column in of_studies:
+            if table in with_runs:
+                store.execute(
+                    f"DELETE FROM {table} WHERE run_id = ? AND {column} = (SELECT id FROM studies WHERE name = ?)",
+                    (member.run_id, member.study),
+                )
+
+
+def _has_run_id(store: Store, table: str) -> bool:
+    return bool(store.value("SELECT count(*) FROM pragma_table_info(?) WHERE name = 'run_id'", (table,)))
+
+
+def _referring(store: Store, parent: str, key: str) -> list[tuple[str, str]]:
+    """Return the tables and columns whose foreign keys refer to a column of the table `parent`."""
+    return [
+        (table, row["from"])
+        for table in TABLES
+        for row in store.rows(
+            'SELECT "from" FROM pragma_foreign_key_list(?) WHERE "table" = ? AND "to" = ?', (table, parent, key)
+        )
+    ]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from jobs.identity import alive
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.workspaces import runs_named
 from rnnctl.words import counted, some
-from store import Store, queries, removal
+from store import Store, queries, removal, workers
 from store.queries import Membership
 from store.removal import Removal
 
@@ -77,7 +79,7 @@ def unnamed(store: Store, studies: Sequence[str]) -> Chosen:
 
 def planned(store: Store, chosen: Chosen) -> Deletion:
     """Return what `delete` would delete. Raises LabError if a run is being trained."""
-    plan = removal.planned(store, chosen.studies, chosen.members)
+    plan = removal.planned(store, chosen.studies, chosen.members, now=time.time(), dead_workers=_dead(store))
     if plan.running:
         names = some([f"{run.study}/{run.label}" for run in plan.running])
         raise LabError(
@@ -92,7 +94,13 @@ def delete(store: Store, chosen: Chosen) -> Deletion:
 
     A run that another study names only leaves its study. Raises StoreError, InUse if a run is being trained.
     """
-    return _deletion(removal.delete(store, chosen.studies, chosen.members))
+    dead = _dead(store)
+    return _deletion(removal.delete(store, chosen.studies, chosen.members, now=time.time(), dead_workers=dead))
+
+
+def _dead(store: Store) -> list[str]:
+    """Return the workers whose process is known to be gone, such as after kill -9."""
+    return [worker.id for worker in workers.current(store) if alive(worker) is False]
 
 
 def _deletion(plan: Removal) -> Deletion:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rnnctl.lab.errors import Code, LabError
-from rnnctl.lab.figures import figures_folder, safe_name, save
+from rnnctl.lab.figures import figures_folder, folder_of, safe_name, save
 from rnnctl.lab.workspaces import NamedRuns
 from rnnctl.lab.written import configurations_of, keys_of
 from rnnctl.report.figures import KINDS, Kind, NothingToDraw, Runs
@@ -64,7 +64,7 @@ def plot(
     runs = Runs(
         [Result.of(row) for row in named.runs],
         lambda run_ids, traces: history.read(store, run_ids, traces),
-        title=named.title,
+        title=", ".join([named.title, *named.selection]),
         at=at,
         layout=layout,
         each=each,
@@ -85,7 +85,7 @@ def plot(
             omitted.append(f"no {wanted.name}: {reason}")
             continue
         _resize(figure, wanted.name, width, height)
-        path = file or (folder or figures_folder(store)) / f"{safe_name(named.name)}-{wanted.name}.png"
+        path = file or (folder or _default_folder(store, named)) / f"{safe_name(named.name)}-{wanted.name}.png"
         save(figure, path, follow=file is not None or folder is not None)
         files.append(path)
     if not files:
@@ -115,6 +115,11 @@ def _check_options(chosen: Sequence[Kind], at: bool, layout: Layout | None, of_c
         if not any(kind.curves for kind in chosen):
             others = ", ".join(name for name, kind in KINDS.items() if kind.curves)
             raise LabError(f"{first} has no curves of runs over updates; these are {others}", argument=option)
+
+
+def _default_folder(store: Store, named: NamedRuns) -> Path:
+    """Return the folder for figures, or that of a selection, whose figures never replace those of the whole study."""
+    return folder_of(store, named.study, named.selection) if named.selection else figures_folder(store)
 
 
 def _destination(out: str | None, kind: str) -> tuple[Path | None, Path | None]:

@@ -101,6 +101,7 @@ class NamedRuns:
     runs: list[RunRow]
     whole: bool  # whether the name is that of a study
     notes: list[str]
+    selection: tuple[str, ...] = ()  # ("all",) if runs that the study's file no longer names are among those meant
 
     @property
     def study(self) -> str:
@@ -121,7 +122,8 @@ def runs_named(store: Store, name: str, hidden: bool = False) -> NamedRuns:
     """
     study, run_id = study_or_run(store, name)
     if study is not None:
-        return NamedRuns(name, _of_study(store, name, hidden), True, _namesakes(store, name))
+        runs, notes = _of_study(store, name, hidden), _namesakes(store, name)
+        return NamedRuns(name, runs, True, notes, ("all",) if hidden else ())
     # A run can be in several studies: take the one in which it has this name, or else the first.
     matches = [
         row

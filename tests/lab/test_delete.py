@@ -1,7 +1,11 @@
 """Deleting studies and runs by the names that people give them."""
 
+import os
+import time
+
 import pytest
 
+from jobs import identity
 from rnnctl.lab.delete import chosen, delete, planned, unnamed
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.register import register
@@ -53,9 +57,19 @@ def test_unknown_names_and_runs_in_training_are_refused(store):
         chosen(store, ["tinny"])
     assert error.value.code is Code.NOTHING
     workers.start(store, workers.WorkerRecord("w", "host", "boot", 1, 0.5, "cpu"), {"bits": {}}, 1.0)
-    queue.claim(store, "w", 1.0, 60.0, lambda shape: 1, 1, 1)
+    queue.claim(store, "w", time.time(), 60.0, lambda shape: 1, 1, 1)
     with pytest.raises(LabError, match="1 run being trained: tiny/omega=0.0 seed=1; stop that"):
         planned(store, chosen(store, ["tiny"]))
+
+
+def test_runs_of_a_worker_that_was_killed_can_be_deleted_at_once(store):
+    # A later process has its pid.
+    gone = workers.WorkerRecord("w", identity.host(), identity.boot_id(), os.getpid(), 0.5, "cpu")
+    workers.start(store, gone, {"bits": {}}, time.time())
+    queue.claim(store, "w", time.time(), 60.0, lambda shape: 1, 1, 1)
+    runs = len(selected(store, "tiny"))
+    assert len(planned(store, chosen(store, ["tiny"])).runs) == runs
+    assert len(delete(store, chosen(store, ["tiny"])).runs) == runs
 
 
 def test_runs_that_a_file_no_longer_names_are_deleted_unless_another_one_names_them(store, other):

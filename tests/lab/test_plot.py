@@ -22,6 +22,14 @@ def test_a_figure_is_written_where_it_is_wanted(finished, tmp_path):
     assert file.read_text().startswith("<?xml")
 
 
+def test_figures_with_runs_that_the_file_no_longer_names_do_not_replace_those_without(finished):
+    plain, every = (plot(finished, runs_named(finished, "tiny", hidden), "loss").files[0] for hidden in (False, True))
+    assert every == finished.workspace.figures / "tiny" / "all" / "tiny-loss.png"
+    assert plain != every
+    assert plain.exists()
+    assert every.exists()
+
+
 def test_all_figures_leave_out_what_does_not_apply(finished, tmp_path):
     plotted = plot(finished, runs_named(finished, "tiny"), "all", out=f"{tmp_path}/new/")
     assert "tiny-loss.png" in {path.name for path in plotted.files}

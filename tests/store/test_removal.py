@@ -106,9 +106,22 @@ def test_nothing_is_deleted_while_a_run_is_trained(held, lab):
     assert [run.run_id for run in queries.runs_of(lab.store)] == [FIRST]
 
 
+def test_a_run_whose_lease_is_over_or_whose_worker_is_dead_is_not_being_trained(held, lab):
+    lab.register("a", *lab.runs(2))
+    lease = lab.store.value("SELECT max(lease_until) FROM jobs")
+    worker = lab.store.value("SELECT worker FROM jobs WHERE status = 'running'")
+    assert removal.planned(lab.store, ["a"], now=lease).running
+    assert removal.planned(lab.store, ["a"], now=lease, dead_workers=["another"]).running
+    assert not removal.planned(lab.store, ["a"], now=lease, dead_workers=[worker]).running
+    removal.delete(lab.store, ["a"], now=lease + 1)
+    assert queries.runs_of(lab.store) == []
+    check_whole(lab)
+
+
 def test_a_deletion_that_is_interrupted_before_its_commit_changes_nothing(filled, monkeypatch):
     before = filled.everything()
-    monkeypatch.setattr(removal, "_OF_STUDY", {"studies": "no_such_column"})
+    wrong = {"studies": [("studies", "no_such_column")], "runs": []}
+    monkeypatch.setattr(removal, "_referring", lambda store, parent, key: wrong[parent])
     with pytest.raises(sqlite3.OperationalError, match="no_such_column"):
         removal.delete(filled.store, ["a"])
     assert filled.everything() == before
