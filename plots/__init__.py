@@ -10,6 +10,7 @@ from plots.images import distance_image, gradient_histogram_image, gradient_imag
 from plots.panels import first_of_each
 from plots.scatter import Scatter, hyperparameters
 from plots.style import NAMED_GROUPS as MOST_SEPARATE
+from plots.style import page
 from plots.through_time import gradient_through_time, saturation_through_time
 from plots.training import Curves, curves, saturation, spectral
 
@@ -31,6 +32,7 @@ __all__ = [
     "gradient_image",
     "gradient_through_time",
     "hyperparameters",
+    "page",
     "saturation",
     "saturation_through_time",
     "spectral",

@@ -30,6 +30,7 @@ def level(figure: str, name: str, value: float, text: str) -> Level:
 
 def draw_levels(axes: Axes, levels: Sequence[Level], *, floor: Level | None = None, named: bool = True) -> None:
     """Draw lines at levels (dotted) and at the floor (dashed), labelled at the right, outside the panel, if `named`.
+    A narrow page has no room there: labels are above their lines.
 
     Call this after the limits are set: labels that would overlap are moved apart.
     """
@@ -44,8 +45,10 @@ def draw_levels(axes: Axes, levels: Sequence[Level], *, floor: Level | None = No
         axes.axhline(value, label=text, **look)
         if not named:
             continue
-        last = max(to_panel.transform((axes.get_xlim()[0], value))[1], last + GAP)
-        axes.text(1.01, last, text, transform=axes.transAxes, fontsize=style.SMALL, color=look["color"], va="center")
+        narrow = style.is_narrow()
+        last = max(to_panel.transform((axes.get_xlim()[0], value))[1], last + (2 if narrow else 1) * GAP)
+        place: style.Look = {"x": 0.99, "ha": "right", "va": "bottom"} if narrow else {"x": 1.01, "va": "center"}
+        axes.text(y=last, s=text, transform=axes.transAxes, fontsize=style.SMALL, color=look["color"], **place)
 
 
 def run_lines(axes: Axes, series: Sequence[Series], looks: Sequence[style.GroupLook]) -> None:

@@ -16,6 +16,7 @@ from plots import style
 from plots.data import Histogram, RecordT, Trace
 
 COLUMNS = 3
+PANEL = 2.7  # least width of a panel with its labels, in inches
 NAMED_CHECKS = 6  # the greatest number of updates that have legend entries and evenly spaced colours
 
 
@@ -24,15 +25,27 @@ NAMED_CHECKS = 6  # the greatest number of updates that have legend entries and 
 
 def grid(title: str, count: int, columns: int | None = None) -> tuple[Figure, list[SubplotSpec]]:
     """Return a figure with `count` panels and the place of each, by default three per row (four: two by two)."""
-    columns = min(columns, count) if columns else 2 if count == 4 else min(COLUMNS, count)
+    columns = min(columns, count) if columns else 2 if count == 4 else min(_most_columns(), count)
     return table(title, [min(columns, count - start) for start in range(0, count, columns)])
 
 
 def table(title: str, rows: Sequence[int]) -> tuple[Figure, list[SubplotSpec]]:
-    """Return a figure with rows of these numbers of panels, and the place of each panel, row by row."""
-    figure = style.new_figure(title, 0.9 + (3.2 if len(rows) == 1 else 2.4) * len(rows))
-    places = figure.add_gridspec(len(rows), max(rows))
-    return figure, [places[down, right] for down, count in enumerate(rows) for right in range(count)]
+    """Return a figure with rows of these numbers of panels, and the place of each panel, row by row.
+
+    On a narrow page a row goes on in the next one.
+    """
+    columns = max(rows) if style.page_width() >= style.WIDTH else _most_columns()
+    lines = [min(columns, count - start) for count in rows for start in range(0, count, columns)]
+    across, down = max(lines), len(lines)
+    lowest = 3.2 if down == 1 else 2.4
+    height = min(lowest, 0.62 * style.page_width() / across) if style.is_narrow() else lowest
+    figure = style.new_figure(title, 0.9 + height * down)
+    places = figure.add_gridspec(down, across)
+    return figure, [places[line, right] for line, count in enumerate(lines) for right in range(count)]
+
+
+def _most_columns() -> int:
+    return max(1, min(COLUMNS, int(style.page_width() / PANEL)))
 
 
 def rows(title: str, counts: Sequence[int]) -> tuple[Figure, list[SubplotSpec]]:

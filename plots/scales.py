@@ -74,7 +74,7 @@ def value_axis(
 
 
 def _label(axes: Axes, text: str) -> None:
-    axes.set_ylabel(text, fontsize=style.TEXT, color=style.INK)
+    axes.set_ylabel(style.axis_label(text), fontsize=style.TEXT, color=style.INK)
 
 
 def _remarked(label: str, remark: str) -> str:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
@@ -39,6 +41,7 @@ class GroupLook(NamedTuple):
 
 
 WIDTH = 9.5  # inches; at 100 dpi a figure fills the column of a README
+NARROW = 5.0  # inches; narrower figures, such as a column of a paper, have their labels inside of the panels
 TITLE, TEXT, SMALL = 12.0, 10.0, 8.5  # points
 INK, MUTED, GRID, STRIP = "#222222", "#666666", "#e4e4e4", "#f1f1f1"
 VANISHING, EXPLODING = "#56B4E9", "#D55E00"
@@ -46,6 +49,7 @@ VANISHING, EXPLODING = "#56B4E9", "#D55E00"
 HUES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 DASHES: tuple[LineStyleType, ...] = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (6, 1.5, 1, 1.5)))
 MARKERS = ("o", "D", ">", "p", "<")  # none of an ending but the circle, which marks no end of a line
+LONGEST = 48  # characters of a label
 NAMED_GROUPS = 12  # the greatest number of groups in a figure whose runs have the looks of their groups
 
 
@@ -73,14 +77,47 @@ ENDINGS: dict[str | None, Ending] = {
 RAMP = ListedColormap(colormaps["viridis_r"](np.linspace(0.12, 1.0, 256)), name="ramp")
 
 
+_width: ContextVar[float] = ContextVar("width", default=WIDTH)
+
+
+@contextmanager
+def page(width: float | None) -> Iterator[None]:
+    """Lay out the figures that are drawn inside for this width in inches; None for the common width.
+
+    Narrow figures have fewer panels side by side, fewer ticks, and shorter lines of text.
+    """
+    token = _width.set(width or WIDTH)
+    try:
+        yield
+    finally:
+        _width.reset(token)
+
+
+def page_width() -> float:
+    """Return the width of the figures that are drawn now, in inches."""
+    return _width.get()
+
+
+def is_narrow() -> bool:
+    """Return whether the figures that are drawn now are as narrow as a column of a paper."""
+    return page_width() < NARROW
+
+
 def new_figure(title: str, height: float) -> Figure:
-    """Return an empty figure of the common width and this height (inches) on an Agg canvas, the title at the left."""
-    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    """Return an empty figure of the page's width and this height (inches) on an Agg canvas, the title at the left."""
+    figure = Figure(figsize=(page_width(), height), layout="constrained")
     FigureCanvasAgg(figure)
     if title:
-        look: Look = {"fontsize": TITLE, "fontweight": "bold", "color": INK, "parse_math": False}
-        figure.suptitle(textwrap.fill(drawable(title), 82), x=0.01, ha="left", **look)
+        size = TEXT if is_narrow() else TITLE
+        look: Look = {"fontsize": size, "fontweight": "bold", "color": INK, "parse_math": False}
+        most = int(82 * page_width() / WIDTH * TITLE / size)
+        figure.suptitle(textwrap.fill(drawable(title), most), x=0.01, ha="left", **look)
     return figure
+
+
+def axis_label(text: str) -> str:
+    """Return the label of a vertical axis, on several lines if the panels of the page are low."""
+    return textwrap.fill(text, 26) if is_narrow() and "\n" not in text else text
 
 
 def text_figure(title: str, text: str) -> Figure:
@@ -109,7 +146,7 @@ def set_up_axes(
     axes.tick_params(labelsize=SMALL, color="#9a9a9a", labelcolor=INK)
     axes.set_title(title, fontsize=TEXT, loc="left", color=INK)
     axes.set_xlabel(xlabel, fontsize=TEXT, color=INK)
-    axes.set_ylabel(ylabel, fontsize=TEXT, color=INK)
+    axes.set_ylabel(axis_label(ylabel), fontsize=TEXT, color=INK)
     return axes
 
 
@@ -119,11 +156,11 @@ def footer(figure: Figure, handles: Sequence[Artist], notes: Sequence[str] = ())
     One legend carries both, because constrained layout reserves space below the panels for one artist only. The figure
     grows by the height of a long legend, so that the panels keep their height.
     """
-    lines = [line for note in notes for line in textwrap.wrap(note, 140)]
+    lines = [line for note in notes for line in textwrap.wrap(note, int(140 * page_width() / WIDTH))]
     if not handles and not lines:
         return
     longest = max((len(str(handle.get_label())) for handle in handles), default=1)
-    columns = max(1, min(len(handles), int(WIDTH / (0.07 * longest + 0.65))))
+    columns = max(1, min(len(handles), int(page_width() / (0.07 * longest + 0.65))))
     rows = -(-len(handles) // columns) + len(lines)
     figure.set_figheight(figure.get_figheight() + 0.2 * max(0, rows - 2))
     legend = figure.legend(
@@ -159,7 +196,7 @@ def group_keys(
             shape = {"linestyle": "none", "marker": "o", "markersize": 6, "markerfacecolor": face(look)}
         if lines and points:
             shape |= point_marker(look)
-        label = shorten(group) + counted(sizes[group])
+        label = shorten(group, min(LONGEST, int(11 * page_width() - 10))) + counted(sizes[group])
         keys.append(Line2D([], [], color=look.colour, label=label, **shape))
     return keys
 
@@ -210,7 +247,8 @@ def count_axis(axis: Axis, across: int = 1) -> None:
 
     across: number of panels side by side; narrow panels get fewer ticks, so that long numbers do not touch.
     """
-    axis.set_major_locator(MaxNLocator(nbins=5 if across <= 2 else 3 if across == 3 else 2, integer=True))
+    inches = page_width() / across
+    axis.set_major_locator(MaxNLocator(nbins=5 if inches >= 4 else 3 if inches >= 3 else 2, integer=True))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
 
 
@@ -240,7 +278,7 @@ def number(value: float) -> str:
     return f"${power}$" if mantissa == "1" else rf"${mantissa}\times{power}$"
 
 
-def shorten(text: str, most: int = 48) -> str:
+def shorten(text: str, most: int = LONGEST) -> str:
     """Return a text from outside, such as a label, as figures show it.
 
     It is shortened to `most` characters by leaving out its middle. Characters that cannot be drawn are escaped, and so

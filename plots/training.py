@@ -80,7 +80,7 @@ def curves(
     extents = [_extent(panel, series, most_bands) for panel, series in zip(contents, lines_of, strict=True)]
     figure, places = panels.grid(title, len(contents), columns)
     if len(contents) == 1:
-        figure.set_figheight(ALONE)
+        figure.set_figheight(min(ALONE, 0.85 * style.page_width()))
     named = len(looks) <= style.NAMED_GROUPS or separate
     shared_values = np.concatenate(extents) if same_scale or separate else None
     drawn: list[Axes] = []

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from plots import page
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.figures import figures_folder, folder_of, safe_name, save
 from rnnctl.lab.workspaces import NamedRuns
@@ -78,7 +79,8 @@ def plot(
     files, omitted = [], []
     for wanted in chosen:
         try:
-            figure = wanted.draw(runs)
+            with page(width):
+                figure = wanted.draw(runs)
         except NothingToDraw as reason:
             if kind != ALL:
                 raise LabError(f"{named.title}: no {wanted.name}: {reason}", Code.NOTHING) from None
