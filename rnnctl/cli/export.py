@@ -60,7 +60,8 @@ def export(
 ) -> None:
     """Write runs for other programs: npz, csv, jsonl, tensorboard. One run, or all runs of a study.
 
-    npz writes LABEL_final_state.npz, with the arrays that course code plots. The csv of a study is one tidy table.
+    npz writes LABEL_final_state.npz, with the arrays that course code plots; of an unfinished run
+    LABEL_unfinished_at_UPDATE_state.npz. The csv of a study is one tidy table.
     Files that exist are replaced. The paths of written files are printed on stdout.
     """
     _check_options(name, format_, best, traces, commands)

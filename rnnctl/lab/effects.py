@@ -218,5 +218,5 @@ def draw(store: Store, effects: Effects) -> DrawnFigures | None:
             figures[name] = KINDS[name].draw(runs)
     names = {name: file_name(name, by=effects.result, below=effects.below) for name in figures}
     for name, figure in figures.items():
-        save(figure, folder / f"{names[name]}.png")
+        save(figure, folder / f"{names[name]}.png", title=title)
     return DrawnFigures(folder, list(names.values()), runs.notes)

@@ -225,6 +225,6 @@ def draw(store: Store, examination: Examination) -> DrawnFigures:
     names = []
     for kind, figure in drawn(runs):
         name = file_name(kind, by=examination.by, below=examination.below)
-        save(figure, folder / f"{name}.png")
+        save(figure, folder / f"{name}.png", title=runs.title)
         names.append(name)
     return DrawnFigures(folder, names, runs.notes)

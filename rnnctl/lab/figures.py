@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rnnctl.words import one_line
 from store import places
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from store import Store
 
 DPI = 130
+PRINTED_DPI = 300  # of pixels in files of vectors, and of figures as wide as a column of a paper
+COLUMN = 4.0  # inches
 LONGEST = 100  # characters of a label; file systems allow names of 255 bytes
 
 
@@ -43,15 +46,25 @@ def safe_name(label: str) -> str:
     return f"{name[:LONGEST]}-{digest}" if name else digest
 
 
-def save(figure: Figure, path: Path, *, follow: bool = False) -> None:
+def save(figure: Figure, path: Path, *, title: str, run: str | None = None, follow: bool = False) -> None:
     """Write a figure in the format that the path's suffix names. Raises StoreError if it cannot be written.
 
+    title: the study, or STUDY/LABEL, for the properties of the file. run: the id of the run if the figure is of one.
     follow: whether to follow a symbolic link at the path, as for a file that the user names.
     """
     from store.files import write_whole
 
-    form = path.suffix[1:]
-    write_whole(path, lambda file: figure.savefig(file, dpi=DPI, format=form), durable=False, follow=follow)
+    form = path.suffix[1:].lower()
+    properties = {"Title": one_line(f"{title}: {path.stem}"), "Keywords": one_line(f"study {title.partition('/')[0]}")}
+    if run is not None:
+        properties["Keywords"] += f", run {run}"
+    dpi = DPI if form == "png" and figure.get_figwidth() > COLUMN else PRINTED_DPI
+    write_whole(
+        path,
+        lambda file: figure.savefig(file, dpi=dpi, format=form, metadata=properties),
+        durable=False,
+        follow=follow,
+    )
 
 
 def remove(folder: Path, names: Sequence[str]) -> None:

@@ -76,6 +76,7 @@ def plot(
     if not runs.checked:
         which = "no run of it has" if named.whole else "it has not"
         raise LabError(f"{named.title}: {which} been checked yet: there is nothing to draw", Code.NOTHING)
+    run = None if named.whole else named.runs[0].run_id
     files, omitted = [], []
     for wanted in chosen:
         try:
@@ -87,8 +88,8 @@ def plot(
             omitted.append(f"no {wanted.name}: {reason}")
             continue
         _resize(figure, wanted.name, width, height)
-        path = file or (folder or _default_folder(store, named)) / f"{safe_name(named.name)}-{wanted.name}.png"
-        save(figure, path, follow=file is not None or folder is not None)
+        path = file or (folder or _default_folder(store, named)) / f"{safe_name(named.title)}-{wanted.name}.png"
+        save(figure, path, title=named.title, run=run, follow=file is not None or folder is not None)
         files.append(path)
     if not files:
         raise LabError(f"{named.title}: there is nothing to draw", Code.NOTHING)

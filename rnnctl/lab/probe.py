@@ -45,6 +45,8 @@ class Probed:
     runs: list[Asked]
     left_out: list[LeftOut]
     notes: list[str]
+    title: str  # STUDY or STUDY/LABEL
+    run: str | None  # the id of the run, if the name is that of one run
 
     def records(self) -> list[dict[str, Any]]:
         """Return one JSON object an answer: the run, the update of its weights, question and answer."""
@@ -96,7 +98,8 @@ def ask(store: Store, name: str, probe: Probe, told: Callable[[str], None] | Non
     notes += [f"{counted(n, 'run')} {why} left out" for why, n in Counter(without.values()).items()]
     reasons = {**unfit, **without}
     left_out = [LeftOut(row.study, row.label, str(reasons[row.run_id])) for row in named.runs if row.run_id in reasons]
-    return Probed(name, probe, asked, left_out, notes)
+    run = None if named.whole else named.runs[0].run_id
+    return Probed(name, probe, asked, left_out, notes, named.title, run)
 
 
 def draw(store: Store, probed: Probed) -> Path | None:
@@ -107,8 +110,8 @@ def draw(store: Store, probed: Probed) -> Path | None:
     figure = probed.probe.draw(probed.runs, probed.name)
     if figure is None:
         return None
-    path = figures_folder(store) / f"{safe_name(probed.name)}-{probed.probe.figure}.png"
-    save(figure, path)
+    path = figures_folder(store) / f"{safe_name(probed.title)}-{probed.probe.figure}.png"
+    save(figure, path, title=probed.title, run=probed.run)
     return path
 
 

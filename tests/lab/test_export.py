@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -103,6 +104,21 @@ def test_files_in_the_workspace_do_not_go_through_links(finished, tmp_path, monk
     given.symlink_to(tmp_path / "linked.npz")
     assert [file.path for file in npz(finished, named, str(given)).files] == [given]
     assert given.is_symlink()
+
+
+def test_the_file_of_an_unfinished_run_is_named_so(finished, monkeypatch):
+    state = SimpleNamespace(trained=object(), notes=[])
+    monkeypatch.setattr("rnnctl.lab.export.files.newest", lambda store, row: state)
+    monkeypatch.setattr("rnnctl.report.export.npz.final_state", lambda *arguments: {"weights_at": 80})
+    named = runs_named(finished, "omega=1.0 seed=1")
+    running = replace(named, runs=[replace(named.runs[0], status="running", outcome=None)])
+    for runs, best, end in (
+        (named, False, "final"),
+        (running, False, "unfinished_at_80"),
+        (running, True, "best"),
+    ):
+        (file,) = npz(finished, runs, best=best).files
+        assert file.path.name == f"omega=1.0_seed=1_{end}_state.npz"
 
 
 def test_runs_without_a_check_cannot_be_exported(store):

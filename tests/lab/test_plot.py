@@ -1,6 +1,7 @@
 """Figures without a command line."""
 
 import pytest
+from PIL import Image
 
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.plot import kinds, plot
@@ -28,6 +29,27 @@ def test_figures_with_runs_that_the_file_no_longer_names_do_not_replace_those_wi
     assert plain != every
     assert plain.exists()
     assert every.exists()
+
+
+def test_files_tell_study_and_run(finished, tmp_path):
+    run_id = runs_named(finished, "omega=1.0 seed=1").runs[0].run_id
+    for name, words, run in (
+        ("tiny", "tiny: ", ""),
+        (run_id[:9], "tiny/omega=1.0 seed=1: ", f", run {run_id}"),
+    ):
+        (path,) = plot(finished, runs_named(finished, name), "loss").files
+        assert path.name == ("tiny-omega=1.0-seed=1-loss.png" if run else "tiny-loss.png")
+        text = Image.open(path).text
+        assert text["Title"] == f"{words}{path.stem}"
+        assert text["Keywords"] == f"study tiny{run}"
+        for form in ("svg", "pdf"):
+            (path,) = plot(finished, runs_named(finished, name), "loss", out=f"{tmp_path}/figure.{form}").files
+            assert b"study tiny" + run.encode() in path.read_bytes()
+
+
+def test_a_figure_has_the_width_that_is_wanted(finished, tmp_path):
+    (path,) = plot(finished, runs_named(finished, "tiny"), "spectrum", width=3.3).files
+    assert Image.open(path).width == 990  # 300 dots per inch in a column of a paper
 
 
 def test_all_figures_leave_out_what_does_not_apply(finished, tmp_path):

@@ -1,11 +1,12 @@
 """Figures over training updates: curves, saturation, spectrum."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 
-from plots import Curves, Series, saturation, spectral
+from plots import Curves, Series, page, saturation, spectral
 from plots import curves as draw
 
 FLOOR = math.log(4)
@@ -160,6 +161,27 @@ def test_a_linear_axis_can_be_asked_for(read):
     seen = read(draw([hot], linear=True)).panels[0]
     assert seen.get_yscale() == "linear"
     assert seen.get_ylim()[1] > 1e6
+
+
+def test_in_a_column_of_a_paper_panels_are_below_each_other_and_ticks_do_not_touch(read):
+    series = [Series(f"a{i}", f"a{i}", [0, 60_000, 120_000], [1.4, 1.0, 0.5]) for i in range(3)]
+    shown = [
+        Curves(series, "validation loss (nats)", title=f"{i}", floor=FLOOR, levels=[(HALF, "half")]) for i in (1, 2)
+    ]
+    with page(3.3):
+        seen = read(draw(shown, title="a title of more words than fit on one line of a column"))
+    assert seen.figure.get_figwidth() == 3.3
+    upper, lower = seen.panels
+    assert upper.get_position().y0 > lower.get_position().y1
+    assert upper.get_position().width > 0.7
+    for axes in seen.panels:
+        boxes = [tick.label1.get_window_extent() for tick in axes.xaxis.get_major_ticks() if tick.label1.get_text()]
+        assert all(left.x1 + 4 < right.x0 for left, right in itertools.pairwise(sorted(boxes, key=lambda box: box.x0)))
+    assert "\n" in seen.figure.get_suptitle()
+    inside = upper.get_window_extent()
+    assert all(inside.x0 < text.get_window_extent().x0 for text in upper.texts)
+    assert all(text.get_window_extent().x1 < inside.x1 for text in upper.texts)
+    assert read(draw(shown)).figure.get_figwidth() == 9.5
 
 
 def test_of_many_groups_the_chosen_ones_have_panels(read):

@@ -173,6 +173,17 @@ def test_labels_over_several_studies_say_which():
     assert titles(drawn) == ["one/base", "two/base"]
 
 
+def test_long_labels_are_cut_in_the_middle_and_have_an_id():
+    names = [f"{'a' * 40} lr={rate} {'b' * 40}" for rate in (1, 2)]
+    rows = [row(name, f"c{i}-0123456789") for i, name in enumerate(names)]
+    for i, one in enumerate(rows):
+        one.run_id = f"r1-{i}23456789abc"
+    drawn = KINDS["gradient"].draw(runs(rows, {one.run_id: history() for one in rows}))
+    assert titles(drawn) == [f"{'a' * 10}…{'b' * 10} r1-{i}23456" for i in (0, 1)]
+    legend = KINDS["loss"].draw(runs(rows, {one.run_id: history() for one in rows})).legends[0]
+    assert [text.get_text()[-9:] for text in legend.get_texts()] == ["c0-012345", "c1-012345"]
+
+
 def test_the_first_replicate_of_each_configuration_is_chosen_first():
     rows = [row(f"{config} seed={seed}", config, seed) for config in "abc" for seed in (1, 2, 3)]
     chosen = choose([Result.of(one) for one in rows], 4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -41,7 +41,8 @@ class FileExport:
 def npz(store: Store, named: NamedRuns, out: str | None = None, *, best: bool = False) -> FileExport:
     """Write the arrays of runs (see rnnctl.report.export.npz) with their newest weights.
 
-    best: the weights of the best validation loss instead. out: a folder, or for one run a file; by default the
+    best: the weights of the best validation loss instead. A file with the newest weights of a run that has not ended is
+    named `unfinished_at_UPDATE` instead of `final`. out: a folder, or for one run a file; by default the
     workspace's folder `exports/STUDY`. Raises LabError and StoreError, also while files are written.
     """
     selection = checked(store, named)
@@ -57,7 +58,6 @@ def _npz_files(store: Store, selection: Selection, out: str | None, best: bool) 
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
     folder, only = _destination(store, selection, out)
-    which = "best" if best else "final"
     for row, past in histories(store, selection.runs, traces=True):
         try:
             state = newest(store, row)
@@ -67,8 +67,16 @@ def _npz_files(store: Store, selection: Selection, out: str | None, best: bool) 
             arrays = final_state(row, past, state.trained, "best" if best else "last")
         except ValueError as error:
             raise LabError(f"run {row.study}/{row.label}: {error}", Code.FAILURE) from None
+        which = _which(row, arrays, best)
         path = only or folder / f"{selection.files[row.run_id]}_{which}_state.npz"
         yield RunFile(write(path, partial(fill, arrays=arrays), follow=out is not None), state.notes)
+
+
+def _which(row: RunRow, arrays: Mapping[str, npt.NDArray[Any]], best: bool) -> str:
+    """Return which weights are in a file: `final` are only those of a run that has ended."""
+    if best:
+        return "best"
+    return "final" if row.outcome is not None else f"unfinished_at_{int(arrays['weights_at'])}"
 
 
 def tensorboard(store: Store, named: NamedRuns, out: str | None = None) -> FileExport:

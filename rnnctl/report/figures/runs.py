@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MOST_CURVES = 2000  # runs with a line each: what fits into memory with thousands of checks
 MOST_PANELS = 6
 MOST_OVERLAID = 12  # runs in a panel that shows them at one check
+LONGEST_LABEL, LONGEST_GROUP = 32, 48  # characters that panel titles and legends have room for
+SHORT_ID = 9  # characters of an id, by which rnnctl show finds the run
 MOST_GROUPS = 6  # panels for runs that cannot be compared with one another
 
 Histories = Callable[[Sequence[str], bool], Mapping[str, "History"]]  # run ids, traces wanted -> histories
@@ -81,8 +83,14 @@ class Runs:
             names.setdefault((run.study, run.config), run.group)
         if several:
             names = {(study, config): f"{study}/{group}" for (study, config), group in names.items()}
+        names = {
+            (study, config): _recognisable(group, config, LONGEST_GROUP) for (study, config), group in names.items()
+        }
         self.all = [
-            run.named(label=f"{run.study}/{run.label}" if several else run.label, group=names[run.study, run.config])
+            run.named(
+                label=_recognisable(f"{run.study}/{run.label}" if several else run.label, run.run, LONGEST_LABEL),
+                group=names[run.study, run.config],
+            )
             for run in results
         ]
         # All configurations of the studies, so that each looks the same in every figure.
@@ -218,6 +226,14 @@ class Runs:
 
     def _heading(self, words: str, shown: int, total: int) -> str:
         return f"{self.title}: {words}" + ("" if shown == total else f" ({shown} of {total} runs)")
+
+
+def _recognisable(label: str, identity: str, most: int) -> str:
+    """Return a label; one that is too long without its middle, but with the beginning of the id."""
+    if len(label) <= most:
+        return label
+    kept = (most - SHORT_ID - 2) // 2
+    return f"{label[:kept]}…{label[-kept:]} {identity[:SHORT_ID]}"
 
 
 def _task_names(runs: Sequence[Result]) -> str:
