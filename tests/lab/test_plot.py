@@ -48,7 +48,7 @@ def test_files_tell_study_and_run(finished, tmp_path):
 
 
 def test_a_figure_has_the_width_that_is_wanted(finished, tmp_path):
-    (path,) = plot(finished, runs_named(finished, "tiny"), "spectrum", width=3.3).files
+    (path,) = plot(finished, runs_named(finished, "tiny"), "loss", width=3.3).files
     assert Image.open(path).width == 990  # 300 dots per inch in a column of a paper
 
 
