@@ -109,6 +109,31 @@ def shares_below(store: Store, name: str, limits: Mapping[str, float]) -> dict[s
     return {row["run_id"]: row["share"] for row in rows}
 
 
+@dataclass(frozen=True)
+class TracedRow:
+    """The newest row of a run that has traces."""
+
+    step: int
+    scalars: Mapping[str, float | None]
+    traces: Mapping[str, Array]
+
+
+def newest_traced(store: Store, run_ids: Iterable[str]) -> dict[str, TracedRow]:
+    """Return the newest row with traces, by run. Runs without one are left out, and those whose row is damaged."""
+    rows = store.rows(
+        """SELECT run_id, max(step) AS step, scalars, traces, traces_sum FROM history
+           WHERE run_id IN (SELECT value FROM json_each(?)) AND traces IS NOT NULL AND json_valid(scalars)
+           GROUP BY run_id""",
+        (to_json(list(run_ids)),),
+    )
+    sound = [row for row in rows if row_sum(row["traces"]) == row["traces_sum"]]
+    scalars = read_json(store, "history", (row["scalars"] for row in sound))
+    return {
+        row["run_id"]: TracedRow(row["step"], values, unpack_arrays(row["traces"]))
+        for row, values in zip(sound, scalars, strict=True)
+    }
+
+
 def _rows(store: Store, run_ids: Sequence[str], traces: bool) -> dict[str, list[sqlite3.Row]]:
     """Return the rows of each run, with all columns that `History` needs. Raises Damaged."""
     rows = store.rows(

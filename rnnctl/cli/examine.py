@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import statistics
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -148,6 +149,7 @@ def _print_table(task: TaskTable, several: bool) -> None:
         MEASURES["error"].reference.heading,
         "broke floor at",
         "checks below floor",
+        "gradient at the end",
         "ended",
         "wall time",
     ]
@@ -188,9 +190,19 @@ def _cells(group: ConfigurationResult, text: bool, losses: bool) -> list[str]:
         number(error.scaled(group.chance_error)),
         f"{update} ({len(broke)} of {group.runs})" if group.runs > 1 else update,
         "-" if below is None else f"{100 * below.mean:.0f} %",
+        _gradients(spreads),
         ", ".join(f"{n} {end}" if group.runs > 1 else end for end, n in group.ended.items()),
         duration(None if seconds is None else seconds.mean),
     ]
+
+
+def _gradients(spreads: Mapping[str, Spread | None]) -> str:
+    """Return the verdict on the gradients: mean shares over replicates."""
+    from rnnctl.diagnostics.verdict import in_words
+
+    shares = [spreads[f"gradient_{word}"] for word in ("zero", "vanished", "exploded")]
+    known = [share.mean for share in shares if share is not None]
+    return in_words(*known) if len(known) == len(shares) else "-"
 
 
 def _print_below(task: TaskTable, key: str, several: bool) -> None:

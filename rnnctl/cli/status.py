@@ -18,6 +18,7 @@ from rnnctl.words import counted, lines_of, number, with_se
 if TYPE_CHECKING:
     from rnnctl.lab.show import RunDetails
     from rnnctl.lab.status import RunningRun, Status
+    from rnnctl.report.gradients import Gradients
     from store import Store
     from store.queries import AttemptRow
 
@@ -167,6 +168,8 @@ def _print(run: RunDetails) -> None:
     out(f"{progress}, {counted(run.attempt, 'attempt')}, {counted(run.strikes, 'strike')}")
     if run.summary:
         out(_in_words(run.summary))
+    if run.gradients:
+        out(_about_gradients(run.gradients))
     if run.origin is not None:
         out(f"goes on from {run.origin.name} ({run.origin.run}) at update {run.origin.step:,}")
     for word, relatives in (("from", run.refined_from), ("into", run.refined_into)):
@@ -210,6 +213,14 @@ def _in_words(summary: dict[str, Any]) -> str:
         f"best error {number(_percent(summary['best_error']))} % ({chance}), "
         f"trained for {_time(summary)}"
     )
+
+
+def _about_gradients(gradients: Gradients) -> str:
+    from rnnctl.diagnostics.verdict import EXPLODED, VANISHED, in_words
+
+    verdict = in_words(gradients.zero, gradients.vanished, gradients.exploded)
+    limits = f"vanished: below 1e{VANISHED:.0f}; exploded: from 1e{EXPLODED:.0f}"
+    return f"gradient through time at update {gradients.step:,}: {verdict} ({limits})"
 
 
 def _percent(value: float | None) -> float | None:

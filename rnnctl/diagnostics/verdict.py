@@ -34,6 +34,12 @@ class Verdict(NamedTuple):
         )
 
 
+def in_words(zero: float, vanishing: float, exploding: float) -> str:
+    """Return shares that are not ordinary in a few words, such as `vanished 40 %, zero 20 %`; `ordinary` if all are."""
+    shares = {"vanished": vanishing, "zero": zero, "exploded": exploding}
+    return ", ".join(f"{word} {_percent(share)}" for word, share in shares.items() if share > 0) or "ordinary"
+
+
 def verdict(counts: np.ndarray, zero_share: float, values: int | None = None) -> Verdict:
     """Return the shares for the grad_hist and grad_zero_share of a check.
 

@@ -13,6 +13,7 @@ from rnnctl.lab.workspaces import check_measure, check_threshold, selected
 from rnnctl.lab.written import configurations_of, keys_of
 from rnnctl.measures import MEASURES
 from rnnctl.report.effects.trials import Trials
+from rnnctl.report.gradients import gradients_of
 from rnnctl.report.leaderboard import SORTABLE, Configuration, Spread, configurations, rank
 from rnnctl.report.parameters import complete_key
 from rnnctl.report.results import Result
@@ -21,14 +22,17 @@ from rnnctl.study.written import WrittenKeys
 from store import Store, queries
 from store.history import shares_below
 
+# Numbers of results, other than measures, whose spread over replicates is told.
+SPREAD = ("below_floor", "gradient_zero", "gradient_vanished", "gradient_exploded", "seconds")
+
 
 @dataclass(frozen=True)
 class ConfigurationResult:
     """What the replicates of a configuration reached. ended: the number of runs by how they ended.
 
     parameters: the hyper-parameters that vary over the examined runs. broke_floor_at: the updates at which replicates
-    broke the floor, in ascending order. spreads: of each measure, of `below_floor` and of `seconds`, over the
-    replicates that have it.
+    broke the floor, in ascending order. spreads: of each measure and of the other numbers in SPREAD, over the
+    replicates that have them.
     """
 
     study: str
@@ -116,7 +120,8 @@ def examine(
     rows = selected(store, study, where, hidden)
     limits = {row.run_id: limit for row in rows if (limit := Result.limit_of(row)) is not None}
     shares = shares_below(store, "valid_loss", limits)
-    results = [Result.of(row, shares.get(row.run_id)) for row in rows]
+    gradients = gradients_of(store, rows)
+    results = [Result.of(row, shares.get(row.run_id), gradients.get(row.run_id)) for row in rows]
     by = by or best_measure(results)
     keys = keys_of(store, {run.study for run in results})
     groups = configurations(results)
@@ -199,7 +204,7 @@ def _result(group: Configuration, parameters: dict[str, float | str]) -> Configu
         chance_error=group.first("chance_error"),
         ended=group.ends,
         broke_floor_at=group.broke_floor,
-        spreads={key: group.spread(key) for key in (*MEASURES, "below_floor", "seconds")},
+        spreads={key: group.spread(key) for key in (*MEASURES, *SPREAD)},
     )
 
 

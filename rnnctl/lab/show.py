@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from rnnctl.lab.workspaces import one_run
+from rnnctl.report.gradients import Gradients, gradients_of
 from rnnctl.report.specs import resolved
 from store import Store, history, lineage, queries
 from store.queries import AttemptRow, CheckpointRow, RunRow
@@ -24,13 +25,14 @@ class Relative:
 class RunDetails(RunRow):
     """A run with its relatives, attempts, checkpoints and checks. A check has `step` and the scalars of its history.
 
-    spec: with the values of all defaults.
+    spec: with the values of all defaults. gradients: the verdict on those of the newest diagnosis, if there was one.
     """
 
     refined_from: list[Relative]
     refined_into: list[Relative]
     attempts: list[AttemptRow]
     checkpoints: list[CheckpointRow]
+    gradients: Gradients | None
     checks: list[dict[str, float]]
 
     @property
@@ -54,6 +56,7 @@ def show(store: Store, name: str) -> RunDetails:
         refined_into=[Relative(d.run_id, names[d.run_id], d.variant, d.study) for d in children],
         attempts=queries.attempts(store, row.run_id),
         checkpoints=queries.checkpoints_of(store, row.run_id),
+        gradients=gradients_of(store, [row]).get(row.run_id),
         checks=_checks(store, row.run_id),
     )
 

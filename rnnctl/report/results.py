@@ -13,6 +13,7 @@ from rnnctl.report.specs import read_parameters, read_spec, read_task
 from rnnctl.words import with_se
 
 if TYPE_CHECKING:
+    from rnnctl.report.gradients import Gradients
     from rnnctl.study.run import RunSpec
     from rnnctl.tasks.section import TaskSection
     from store.queries import RunRow
@@ -63,6 +64,9 @@ class Result:
     broke_floor_at: int | None  # the update of the first check that was clearly below the floor
     samples: int | None  # samples on which the last validation rests
     below_floor: float | None  # the share of checks more than 1 % below the floor and, for text, 2 standard errors
+    gradient_zero: float | None  # the share of gradients through time that are exactly 0 at the newest diagnosis
+    gradient_vanished: float | None  # the share of them that are positive and below 1e-8
+    gradient_exploded: float | None  # the share of them that are 100 or more, or non-finite
     seconds: float | None  # seconds of training, of the packs that it was in
     share_seconds: float | None  # of these seconds its share: a pack's time is divided among its runs
     exact: bool  # whether every attempt went on with the same bits
@@ -73,8 +77,8 @@ class Result:
     stored_spec: Mapping[str, Any] = field(repr=False, compare=False)  # plain JSON values; `spec` reads them
 
     @classmethod
-    def of(cls, row: RunRow, below_floor: float | None = None) -> Result:
-        """Return the result of a run as the store has it. below_floor: from its history, if that was read."""
+    def of(cls, row: RunRow, below_floor: float | None = None, gradients: Gradients | None = None) -> Result:
+        """Return the result of a run as the store has it. below_floor, gradients: from its history, if it was read."""
         summary = row.summary
         floor, floor_se, loss = summary.get("floor"), summary.get("floor_se"), LOSS.read(summary)
         bits = BITS.read(summary)
@@ -104,6 +108,9 @@ class Result:
             summary.get("broke_floor_at"),
             (summary.get("last") or {}).get("valid_samples"),
             below_floor,
+            None if gradients is None else gradients.zero,
+            None if gradients is None else gradients.vanished,
+            None if gradients is None else gradients.exploded,
             summary.get("seconds"),
             summary.get("share_seconds", summary.get("seconds")),
             row.exact,

@@ -1,10 +1,14 @@
 """Examinations without a command line."""
 
+import numpy as np
 import pytest
 
+from rnnctl.diagnostics.histogram import LOG10_EDGES
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.examine import draw, examine
 from rnnctl.lab.records import plain
+from rnnctl.lab.show import show
+from store import queries
 from tests.lab.trained import CHANCE, FLOOR, finish
 
 LOSSES = {"omega=0.0 seed=1": 1.5, "omega=0.0 seed=2": 1.3, "omega=1.0 seed=1": 0.5, "omega=1.0 seed=2": None}
@@ -81,6 +85,22 @@ def test_a_row_says_what_varies_its_task_and_how_many_checks_were_below_the_floo
     best, other = examine(finished, "tiny").configurations
     assert (best.parameters, best.spreads["below_floor"].mean) == ({"train.omega": 1.0}, 1)
     assert other.spreads["below_floor"].mean == 0.5
+
+
+def test_the_verdict_on_gradients_is_in_the_leaderboard_and_in_what_is_shown_of_a_run(store):
+    batch = queries.runs_of(store)[0].spec["check"]["diagnostic_batch"]
+    counts = np.zeros(len(LOG10_EDGES) - 1, dtype=np.uint32)
+    counts[np.searchsorted(LOG10_EDGES, [-11.0, -3.0])] = batch * 5, batch * 8
+    traces = {"grad_time": np.ones(20), "grad_hist": counts}  # of 20 steps 5 are zero, 5 vanished and 8 are ordinary
+    finish(store, {"omega=1.0 seed=1": 0.5}, traces=traces)
+    rows = {row["label"]: row for row in examine(store, "tiny").rows()}
+    shares = [rows["omega=1.0 seed=1"][f"gradient_{word}"] for word in ("zero", "vanished", "exploded")]
+    assert shares == pytest.approx([0.25, 0.25, 0.1])
+    assert rows["omega=0.0 seed=1"]["gradient_zero"] is None
+    assert examine(store, "tiny").configurations[0].spreads["gradient_vanished"].mean == pytest.approx(0.25)
+    details = show(store, "omega=1.0 seed=1")
+    assert (details.gradients.step, details.gradients.exploded) == (120, pytest.approx(0.1))
+    assert show(store, "omega=0.0 seed=1").gradients is None
 
 
 def test_figures_of_a_selection_never_replace_those_of_all(finished):

@@ -39,7 +39,8 @@ def test_files_tell_study_and_run(finished, tmp_path):
     ):
         (path,) = plot(finished, runs_named(finished, name), "loss").files
         assert path.name == ("tiny-omega=1.0-seed=1-loss.png" if run else "tiny-loss.png")
-        text = Image.open(path).text
+        with Image.open(path) as image:
+            text = image.text
         assert text["Title"] == f"{words}{path.stem}"
         assert text["Keywords"] == f"study tiny{run}"
         for form in ("svg", "pdf"):
@@ -49,7 +50,8 @@ def test_files_tell_study_and_run(finished, tmp_path):
 
 def test_a_figure_has_the_width_that_is_wanted(finished, tmp_path):
     (path,) = plot(finished, runs_named(finished, "tiny"), "loss", width=3.3).files
-    assert Image.open(path).width == 990  # 300 dots per inch in a column of a paper
+    with Image.open(path) as image:
+        assert image.width == 990  # 300 dots per inch in a column of a paper
 
 
 def test_all_figures_leave_out_what_does_not_apply(finished, tmp_path):
