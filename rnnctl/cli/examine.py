@@ -198,7 +198,7 @@ def _cells(group: ConfigurationResult, text: bool, losses: bool) -> list[str]:
 
 def _gradients(spreads: Mapping[str, Spread | None]) -> str:
     """Return the verdict on the gradients: mean shares over replicates."""
-    from rnnctl.diagnostics.verdict import in_words
+    from rnnctl.report.gradients import in_words
 
     shares = [spreads[f"gradient_{word}"] for word in ("zero", "vanished", "exploded")]
     known = [share.mean for share in shares if share is not None]

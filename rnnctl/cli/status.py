@@ -216,11 +216,10 @@ def _in_words(summary: dict[str, Any]) -> str:
 
 
 def _about_gradients(gradients: Gradients) -> str:
-    from rnnctl.diagnostics.verdict import EXPLODED, VANISHED, in_words
+    from rnnctl.report.gradients import LIMITS, in_words
 
     verdict = in_words(gradients.zero, gradients.vanished, gradients.exploded)
-    limits = f"vanished: below 1e{VANISHED:.0f}; exploded: from 1e{EXPLODED:.0f}"
-    return f"gradient through time at update {gradients.step:,}: {verdict} ({limits})"
+    return f"gradient through time at update {gradients.step:,}: {verdict} ({LIMITS})"
 
 
 def _percent(value: float | None) -> float | None:

@@ -29,15 +29,9 @@ class Verdict(NamedTuple):
 
     def __str__(self) -> str:
         return (
-            f"vanished below 1e{VANISHED:.0f}: {_percent(self.vanishing)}, exact zeros {_percent(self.zero)}\n"
-            f"exploded from 1e{EXPLODED:.0f}: {_percent(self.exploding)}"
+            f"vanished below 1e{VANISHED:.0f}: {percent(self.vanishing)}, exact zeros {percent(self.zero)}\n"
+            f"exploded from 1e{EXPLODED:.0f}: {percent(self.exploding)}"
         )
-
-
-def in_words(zero: float, vanishing: float, exploding: float) -> str:
-    """Return shares that are not ordinary in a few words, such as `vanished 40 %, zero 20 %`; `ordinary` if all are."""
-    shares = {"vanished": vanishing, "zero": zero, "exploded": exploding}
-    return ", ".join(f"{word} {_percent(share)}" for word, share in shares.items() if share > 0) or "ordinary"
 
 
 def verdict(counts: np.ndarray, zero_share: float, values: int | None = None) -> Verdict:
@@ -69,7 +63,7 @@ def verdict(counts: np.ndarray, zero_share: float, values: int | None = None) ->
     return Verdict(zero_share, vanishing / total, ordinary / total, (exploding + non_finite) / total)
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
     """Format a share in whole per cent; small shares are "<1 %" instead of 0, and large ones ">99 %" instead of 100."""
     if share != share:
         return "-"

@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rnnctl.diagnostics.verdict import verdict
+from rnnctl.diagnostics.verdict import EXPLODED, VANISHED, percent, verdict
 from store import Store
 from store.history import TracedRow, newest_traced
 from store.queries import RunRow
+
+LIMITS = f"vanished: below 1e{VANISHED:.0f}; exploded: from 1e{EXPLODED:.0f}"
+
+
+def in_words(zero: float, vanished: float, exploded: float) -> str:
+    """Return shares that are not ordinary in a few words, such as `vanished 40 %, zero 20 %`; `ordinary` if all are."""
+    shares = {"vanished": vanished, "zero": zero, "exploded": exploded}
+    return ", ".join(f"{word} {percent(share)}" for word, share in shares.items() if share > 0) or "ordinary"
 
 
 @dataclass(frozen=True)

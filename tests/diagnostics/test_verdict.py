@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnctl.diagnostics.histogram import LOG10_EDGES, log10_histogram
-from rnnctl.diagnostics.verdict import Verdict, in_words, verdict
+from rnnctl.diagnostics.verdict import Verdict, verdict
 
 # Further from the thresholds than the rounding error of a logarithm, and also beyond the outer edges.
 LOGS = st.one_of(st.floats(-60, -8.01), st.floats(-7.99, 1.99), st.floats(2.01, 60))
@@ -63,15 +63,3 @@ def test_wrong_counts_and_shares_are_refused():
         verdict(np.zeros(3), 0.0)
     with pytest.raises(ValueError, match="zero_share is 2"):
         verdict(np.zeros(172), 2)
-
-
-@pytest.mark.parametrize(
-    ("shares", "words"),
-    [
-        ((0, 0, 0), "ordinary"),
-        ((0.2, 0.4, 0), "vanished 40 %, zero 20 %"),
-        ((0, 0.001, 0.999), "vanished <1 %, exploded >99 %"),
-    ],
-)
-def test_what_is_not_ordinary_is_said_in_a_few_words(shares, words):
-    assert in_words(*shares) == words
