@@ -156,6 +156,7 @@ def _print_table(task: TaskTable, several: bool) -> None:
     drop = [
         "wall time",
         "checks below floor",
+        "gradient at the end",
         MEASURES["error"].reference.heading,
         MEASURES["last_loss"].heading + unit,
         "runs",
