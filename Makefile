@@ -29,6 +29,8 @@ quickstart: $(VENV)/installed
 	cd $(WORKSPACE) && $(BIN)/rnnctl init
 	cd $(WORKSPACE) && { $(BIN)/rnnctl train --workers 2 || [ $$? -eq 3 ]; }
 	cd $(WORKSPACE) && $(BIN)/rnnctl examine --below 1.386
+	@echo
+	@echo 'to go on: . $(VENV)/bin/activate; cd $(WORKSPACE); rnnctl --help'
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

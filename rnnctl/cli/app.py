@@ -124,6 +124,9 @@ def _output_is_closed() -> bool:
 
 
 def _run() -> int:
+    if sys.platform == "win32":
+        say("rnnctl: Windows is not supported: locks and signals of POSIX are needed; use WSL, Linux or macOS")
+        return FAILURE
     try:
         code = app(standalone_mode=False)
         return code if isinstance(code, int) else OK

@@ -226,6 +226,9 @@ def backup(
 ) -> None:
     """Copy the workspace and verify the copy. Training can go on meanwhile.
 
+    The copy also has a folder `studies` with the texts of the registered studies, a file each. Corpora are not copied:
+    their places are named.
+
     A checkpoint that is damaged or missing does not stop the backup. It is named, and the exit status is 1.
     """
     from rnnctl.lab import maintain
@@ -233,6 +236,10 @@ def backup(
     with opened(workspace) as store:
         made = maintain.backup(store, destination, checkpoints=checkpoints)
     say(f"{made.folder}: database and {counted(made.checkpoints, 'checkpoint')}, verified")
+    if made.studies:
+        say(f"{counted(len(made.studies), 'study file')} in {made.studies[0].parent}")
+    for place in made.texts:
+        say(f"not copied: the text {place}")
     for finding in made.damaged:
         say(f"damaged: {finding.subject}: {finding.text}")
     for path in made.replaced:

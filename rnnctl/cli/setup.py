@@ -56,7 +56,8 @@ def init(
     """Register studies in the workspace here. Make it first if there is none.
 
     Without a study, register `quickstart`. Runs that are registered already stay as they are; new --seeds add
-    replicates. If one of several files is wrong, nothing is registered.
+    replicates. If one of several files is wrong, nothing is registered. In a folder that lies in a workspace, say with
+    --workspace which one is meant.
 
     A study that is registered already takes the new text. Runs that it no longer names are listed. They stay in the
     workspace, but are neither trained nor shown under the study; --all of other commands shows them.
@@ -64,7 +65,7 @@ def init(
     from rnnctl.lab.register import QUICKSTART, register
 
     registration = register(
-        workspace or Path.cwd(), studies or [QUICKSTART], parsed_seeds(seeds), replace=replace, settings=settings or []
+        workspace, studies or [QUICKSTART], parsed_seeds(seeds), replace=replace, settings=settings or []
     )
     say(f"workspace {registration.workspace}")
     warnings(registration.warnings)

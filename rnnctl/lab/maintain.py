@@ -6,15 +6,19 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.workspaces import one_run, study_named
+from rnnctl.report.specs import read_spec
 from rnnctl.words import shell_word
 from store import Store, Workspace, queries, queue
 from store.backup import backup as copy
+from store.encoding import to_json
 from store.errors import beside
+from store.files import write_whole
 from store.integrity import Finding
 
 if TYPE_CHECKING:
@@ -203,21 +207,49 @@ class Backup:
 
     checkpoints: number of checkpoints that were copied and verified. damaged: checkpoints that are missing in the copy,
     or are not what was written. replaced: paths of checkpoints that are missing because newer ones replaced them while
-    the copy was made. restore: the shell command that restores the copy.
+    the copy was made. studies: files with the texts of the registered studies. texts: the corpora that runs read, which
+    are not copied. restore: the shell command that restores the copy.
     """
 
     folder: Path
     checkpoints: int
     damaged: list[Finding]
     replaced: list[str]
+    studies: list[Path]
+    texts: list[str]
     restore: str
 
 
 def backup(store: Store, destination: Path, *, checkpoints: bool = True) -> Backup:
-    """Copy a workspace into a new folder, and verify the copy. Raises StoreError."""
+    """Copy a workspace into a new folder, and verify the copy. Raises StoreError.
+
+    The texts of the registered studies become files in the folder `studies` of the copy.
+    """
     made = copy(store, destination, checkpoints)
     folder = made.workspace.root
-    return Backup(folder, made.checkpoints, made.damaged, made.replaced, _restore_command(store.workspace, folder))
+    with Store.open(folder, readonly=True) as copied:
+        studies, texts = _write_studies(copied, folder / "studies"), _texts(copied)
+    restore = _restore_command(store.workspace, folder)
+    return Backup(folder, made.checkpoints, made.damaged, made.replaced, studies, texts, restore)
+
+
+def _write_studies(store: Store, folder: Path) -> list[Path]:
+    """Write the text of each registered study into a file, and return the files."""
+    texts = {folder / f"{study.name}.yaml": study.source.encode() for study in queries.studies(store)}
+    for path, text in texts.items():
+        write_whole(path, partial(_fill, text))
+    return list(texts)
+
+
+def _fill(text: bytes, file: BinaryIO) -> None:
+    file.write(text)
+
+
+def _texts(store: Store) -> list[str]:
+    """Return the places of the corpora that runs read."""
+    specs = {to_json(row.spec["task"]): row.spec for row in queries.runs_of(store, hidden=True)}
+    places = (read_spec(spec).task.data for spec in specs.values())
+    return sorted({place[0] for place in places if place is not None})
 
 
 def _restore_command(workspace: Workspace, folder: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,9 @@ from rnnctl.study.run import RunSpec
 from rnnctl.study.schema import short_name
 from rnnctl.study.settings import Setting, read_settings
 from rnnctl.training.too_large import refuse_here
-from store import Store, queries, registry, verification
+from rnnctl.words import shell_word
+from store import Store, Workspace, queries, registry, verification
+from store.errors import NoWorkspace
 from store.lineage import Descent
 from store.registry import RunRecord, StudyRecord, Unnamed
 
@@ -50,7 +53,7 @@ class Registration:
 
 
 def register(
-    folder: Path,
+    folder: Path | None,
     studies: Sequence[str | Path] = (QUICKSTART,),
     seeds: Sequence[int] | None = None,
     *,
@@ -59,22 +62,31 @@ def register(
 ) -> Registration:
     """Register studies in the workspace `folder`, which is made if there is none. If one is wrong, none is registered.
 
-    studies: files, or names of packaged studies. seeds: instead of each study's own. A study that is registered with
-    other seeds, and is otherwise the same, then has both. Runs that are registered already stay as they are, also those
-    that the file of their study no longer names (see `rnnctl.lab.delete.unnamed`). replace: take these seeds only, even
-    if a study is registered with others. settings: such as `train.lr=0.1`, laid over the base of each study, whose
+    folder: None for the current folder, which must not lie in another workspace unless it is one itself. studies:
+    files, or names of packaged studies. seeds: instead of each study's own. A study that is registered with other
+    seeds, and is otherwise the same, then has both. Runs that are registered already stay as they are, also those that
+    the file of their study no longer names (see `rnnctl.lab.delete.unnamed`). replace: take these seeds only, even if a
+    study is registered with others. settings: such as `train.lr=0.1`, laid over the base of each study, whose
     registered text says so. Raises SpecError, also for a run that is too large for this machine, LabError if a corpus
     folder contains the workspace, and StoreError.
     """
     overlay = read_settings(settings)
     loaded = load_studies(studies, seeds, overlay, refuse=refuse_here())
+    around = _workspace_around(folder or Path.cwd())
+    if folder is None and around is not None:
+        raise LabError(
+            f"this folder lies in the workspace {around}, and nothing was registered: "
+            f"-w {shell_word(str(around))} registers there, -w . makes a workspace here"
+        )
+    folder = folder or Path.cwd()
     check_corpora(folder, loaded)
     with Store.create(folder) as store:
         verification.verify(store)
         whole = loaded
         if seeds is not None and not replace:
             whole = [_with_replicates(store, *pair, overlay) for pair in zip(loaded, studies, strict=True)]
-        warnings = [line for study in loaded for line in _changed_texts(store, study)]
+        warnings = [f"this new workspace lies in another one, {around}"] if around is not None else []
+        warnings += [line for study in loaded for line in _changed_texts(store, study)]
         place_trajectories(store)
         archived = {row.name for row in queries.studies(store) if row.archived is not None}
         warnings += [
@@ -100,6 +112,14 @@ def register(
         ],
         warnings,
     )
+
+
+def _workspace_around(folder: Path) -> Path | None:
+    """Return the workspace that contains a folder that is none itself; None if there is none, or it is one."""
+    with suppress(NoWorkspace):
+        root = Workspace.find(folder).root
+        return None if root == Workspace(folder).root else root
+    return None
 
 
 def _with_replicates(store: Store, study: Study, reference: str | Path, settings: Sequence[Setting]) -> Study:

@@ -8,6 +8,7 @@ import torch
 from rnnctl.kernels.files import KernelFiles, Place
 from rnnctl.lab import maintain
 from rnnctl.lab.errors import Code, LabError
+from rnnctl.study.loading import load_study
 from store import Store, StoreError, queries
 from tests.cards import OLD, RTX, pretend
 
@@ -85,6 +86,10 @@ def test_a_backup_is_a_workspace(store, tmp_path):
     assert (made.folder, made.checkpoints, made.damaged, made.replaced) == (tmp_path / "copy", 0, [], [])
     with Store.open(made.folder) as copy:
         assert queries.counts(copy) == queries.counts(store)
+    assert [path.relative_to(made.folder).as_posix() for path in made.studies] == ["studies/tiny.yaml"]
+    assert load_study(made.studies[0]).name == "tiny"
+    assert made.studies[0].read_text() == queries.studies(store)[0].source
+    assert made.texts == []
     with pytest.raises(StoreError, match="exists already"):
         maintain.backup(store, tmp_path / "copy")
 

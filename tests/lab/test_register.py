@@ -35,6 +35,19 @@ def test_a_study_is_registered_once_and_gains_replicates(tmp_path, file):
     assert (again.new, again.known) == (2, 2)
 
 
+def test_a_workspace_in_another_one_is_refused_unless_it_is_named(tmp_path, file, monkeypatch):
+    register(tmp_path / "ws", [file])
+    inner = tmp_path / "ws" / "a folder"
+    inner.mkdir()
+    monkeypatch.chdir(inner)
+    with pytest.raises(LabError, match=f"lies in the workspace {tmp_path}/ws, .*: -w {tmp_path}/ws registers there"):
+        register(None, [file])
+    assert not list(inner.iterdir())
+    assert register(inner, [file]).warnings == [f"this new workspace lies in another one, {tmp_path}/ws"]
+    assert register(None, [file]).warnings == []  # it is a workspace now
+    assert register(tmp_path / "ws", [file]).warnings == []
+
+
 def test_runs_of_another_study_are_shared(tmp_path, file):
     register(tmp_path, [file])
     other = tmp_path / "other.yaml"
