@@ -72,9 +72,10 @@ def test_a_backup_with_a_damaged_checkpoint_is_made_and_is_not_called_verified(t
     content[len(content) // 2] ^= 1
     files[0].write_bytes(content)
     done = rnnctl("backup", tmp_path / "copy", cwd=tmp_path / "sound", check=1)
-    made, damaged, hint, restore = done.stderr.splitlines()
+    made, studies, damaged, hint, restore = done.stderr.splitlines()
     assert "&& rm -f rnnctl.db rnnctl.db-journal rnnctl.db-wal rnnctl.db-shm &&" in restore
     assert made == f"{tmp_path / 'copy'}: database and {len(files) - 1} checkpoints, verified"
     assert damaged == f"damaged: {files[0].relative_to(tmp_path / 'sound')}: its content has changed (sha256 differs)"
+    assert studies == f"1 study file in {tmp_path / 'copy' / 'studies'}"
     assert "except for 1 damaged checkpoint" in hint
     assert (tmp_path / "copy" / files[0].relative_to(tmp_path / "sound")).exists()
