@@ -36,7 +36,7 @@ seconds since the epoch, durations are seconds; both are floats, and the caller 
     history       HistoryRow, a protocol: .step, .scalars, .traces
                   read(store, run_ids, traces=False) -> {run_id: History}
     answers       add(store, answers, now), of_runs(store, run_ids, probe=None) -> [Answer]
-    queries       studies, counts, counts_by_study, runs_of, keys_to_check, attempts, checkpoints_of,
+    queries       studies, counts, counts_by_study, runs_of, run_ids, keys_to_check, attempts, checkpoints_of,
                   resolve_runs, resolve_study, memberships
     membership    conditions of SQL: which runs studies name and show
     wanted        Wanted(studies, runs): the runs that a worker takes

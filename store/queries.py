@@ -279,6 +279,11 @@ class Membership:
     named: bool  # whether the file of the study names the run
 
 
+def run_ids(store: Store) -> list[str]:
+    """Return the ids of all runs, in the order of registration."""
+    return [row["run_id"] for row in store.rows("SELECT run_id FROM runs ORDER BY seq")]
+
+
 def memberships(store: Store, run_ids: Iterable[str]) -> list[Membership]:
     """Return what studies these runs are part of, by run and study."""
     rows = store.rows(

@@ -14,6 +14,7 @@ from rnnctl.cli import (
     annotate,
     bench,
     corpus,
+    diff,
     effects,
     evaluate,
     examine,
@@ -22,6 +23,7 @@ from rnnctl.cli import (
     plot,
     probe,
     refine,
+    runs,
     setup,
     status,
     train,
@@ -77,10 +79,12 @@ app.command()(corpus.corpus)
 app.command()(train.train)
 app.command(hidden=True)(train.worker)
 app.command()(status.status)
+app.command()(runs.runs)
 app.command()(examine.examine)
 app.command()(effects.effects)
 app.command()(plot.plot)
 app.command()(status.show)
+app.command()(diff.diff)
 app.command(cls=evaluate.Evaluate)(evaluate.evaluate)
 app.add_typer(probe.app, name="probe")
 app.command()(refine.refine)

@@ -55,7 +55,10 @@ StudyArgument = Annotated[
 WhereOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--where", metavar="KEY=VALUE", help="Only runs such as train.lr=0.01, lr=0.01, ended=solved. Repeatable."
+        "--where",
+        metavar="KEY=VALUE",
+        help="Only runs such as train.lr=0.01, lr=0.01,0.1, hidden!=50, loss<0.5 or ended=solved; also <=, > and >=. "
+        "Repeatable.",
     ),
 ]
 AllOption = Annotated[

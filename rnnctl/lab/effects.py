@@ -112,7 +112,7 @@ def effects(
 ) -> Effects:
     """Analyse the finished runs of a study, or of all studies, by a measure.
 
-    below: a threshold on the measure, to look at the runs below it as well. where: conditions `key=value` on runs.
+    below: a threshold on the measure, to look at the runs below it as well. where: conditions on runs.
     hidden: as `selected` takes it. Raises LabError, also if the measure has several units over these runs.
     """
     check_measure(by)

@@ -110,7 +110,7 @@ def examine(
     """Rank the configurations of a study, or of all studies, task by task.
 
     by: the measure that ranks; by default the best loss, or bits per byte if all is text and losses have several units.
-    where: conditions `key=value` on runs. below: a threshold on the measure. sort: a measure, another key of the
+    where: conditions on runs. below: a threshold on the measure. sort: a measure, another key of the
     leaderboard or a hyper-parameter, to order by instead. top: at most so many configurations of each task, 0 for all.
     hidden: as `selected` takes it. Raises LabError.
     """

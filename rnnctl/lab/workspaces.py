@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from rnnctl.lab.errors import Code, LabError
+from rnnctl.lab.where import matching
 from rnnctl.measures import MEASURES
-from rnnctl.report.parameters import complete_key, equal, parse_condition
-from rnnctl.report.results import Result
-from rnnctl.report.specs import read_parameters
 from rnnctl.words import did_you_mean, some
 from store import NotFound, Store, Workspace, queries, verification
 from store.queries import RunRow
-
-TAG = "tag"  # in a condition: one of the tags of a run
 
 
 def root_of(folder: Path | None = None) -> Path:
@@ -153,7 +149,7 @@ def _namesakes(store: Store, study: str) -> list[str]:
 
 
 def selected(store: Store, study: str | None = None, where: Sequence[str] = (), hidden: bool = False) -> list[RunRow]:
-    """Return the runs of a study, or of all studies, that meet all conditions `key=value`.
+    """Return the runs of a study, or of all studies, that meet all conditions (see `rnnctl.lab.where`).
 
     hidden: also the runs that the file of their study no longer names and, without a study, those of archived studies.
     Raises LabError for an unknown study, a wrong condition, or if there is no such run.
@@ -162,40 +158,10 @@ def selected(store: Store, study: str | None = None, where: Sequence[str] = (), 
         study = study_named(store, study)
     rows = queries.runs_of(store, study, hidden=hidden)
     if where and rows:
-        rows = _matching(rows, where)
+        rows = matching(rows, where)
     if not rows:
-        raise LabError("no run matches" if where else "no run is registered", Code.NOTHING)
+        raise LabError("no run is registered", Code.NOTHING)
     return rows
-
-
-def _matching(rows: Sequence[RunRow], where: Sequence[str]) -> list[RunRow]:
-    try:
-        conditions = [parse_condition(text) for text in where]
-        # Where a result and a hyper-parameter have the same name, the result counts.
-        values = [{**read_parameters(row.spec), **Result.of(row).as_dict(), TAG: row.tags} for row in rows]
-        known = list(dict.fromkeys(key for run in values for key in run))
-        conditions = [(complete_key(key, known), wanted) for key, wanted in conditions]
-    except ValueError as error:
-        raise LabError(str(error), argument="where") from None
-    for text, (key, wanted) in zip(where, conditions, strict=True):
-        if isinstance(wanted, str) and not any(_meets(run, key, wanted) for run in values):
-            known = [value for run in values if isinstance(value := run.get(key), str)]
-            if key == TAG:
-                known = [word for row in rows for word in row.tags]
-            if key == "ended":
-                known += [*queries.OUTCOMES, *queries.STATUSES]
-            hint = did_you_mean(wanted, known)
-            raise LabError(f"no run matches {text}{hint}", Code.NOTHING)
-    return [
-        row
-        for row, run in zip(rows, values, strict=True)
-        if all(_meets(run, key, wanted) for key, wanted in conditions)
-    ]
-
-
-def _meets(run: Mapping[str, Any], key: str, wanted: Any) -> bool:
-    """Return whether a run has the value that a condition wants: one of its tags, or the value of any other key."""
-    return str(wanted) in run[TAG] if key == TAG else equal(run.get(key), wanted)
 
 
 def check_measure(key: str) -> None:

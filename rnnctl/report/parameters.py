@@ -1,4 +1,4 @@
-"""A run's spec as flat hyper-parameters, and conditions on them.
+"""A run's spec as flat hyper-parameters, and how a user names them.
 
 A section with a short form in study files has it here: `train.clip` is a cut-off or `none`, `train.omega` is alpha,
 `model.init` and `task` are names. Other keys are as written: `train.lr`, `model.init.connections`, `train.omega.decay`.
@@ -57,26 +57,6 @@ def varying(specs: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the hyper-parameters that differ among these flat specs."""
     names = dict.fromkeys(name for spec in specs for name in spec)
     return [name for name in names if len({repr(spec.get(name)) for spec in specs}) > 1]
-
-
-def parse_condition(text: str) -> tuple[str, Any]:
-    """Return key and value of `train.lr=0.01`. Raise ValueError if the text is not of this form."""
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip() or not value.strip():
-        raise ValueError(f"{text!r} is not of the form key=value, such as train.lr=0.01")
-    return key.strip(), _scalar(value.strip())
-
-
-def _scalar(text: str) -> Any:
-    words = {"true": True, "false": False, "null": None}
-    if text.lower() in words:
-        return words[text.lower()]
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def complete_key(key: str, known: Iterable[str]) -> str:

@@ -13,8 +13,9 @@ REFERENCE = Path(__file__).parents[2] / "rnnctl/docs/commands.md"
 
 
 COMMANDS = (
-    "init", "studies", "plan", "corpus", "train", "status", "examine", "effects", "plot", "show", "evaluate", "probe",
-    "refine", "export", "retry", "cancel", "archive", "tag", "note", "delete", "merge", "doctor", "backup", "bench",
+    "init", "studies", "plan", "corpus", "train", "status", "runs", "examine", "effects", "plot", "show",
+    "diff", "evaluate", "probe", "refine", "export", "retry", "cancel", "archive", "tag", "note", "delete", "merge",
+    "doctor", "backup", "bench",
 )  # fmt: skip
 
 

@@ -66,6 +66,18 @@ def test_conditions_select_runs(store):
     assert (error.value.code, error.value.argument) == (Code.USAGE, "where")
     with pytest.raises(LabError, match="^no run matches ended=solvd; did you mean solved?"):
         selected(store, where=["ended=solvd"])
+    assert len(selected(store, where=["omega>=0", "seed=1,2", "ended!=solved"])) == 4
+    assert [row.label for row in selected(store, where=["omega>0.5", "seed<2"])] == ["omega=1.0 seed=1"]
+    for wrong, told in [
+        (["omega=7"], "^no run matches omega=7; train.omega is 0, 1$"),
+        (["seed=1", "omega>1"], "^no run matches omega>1 among those with seed=1; train.omega is 0, 1$"),
+        (["loss<1"], "^no run matches loss<1; no run has a loss$"),
+        (["task<1"], "^no run matches task<1; task is temporal_order$"),
+        (["ended=done"], "^no run matches ended=done; ended is queued$"),
+        (["tag=good"], "^no run matches tag=good; no run has a tag$"),
+    ]:
+        with pytest.raises(LabError, match=told):
+            selected(store, where=wrong)
     with pytest.raises(LabError, match="there is no study 'tinny'; did you mean tiny?"):
         selected(store, "tinny")
 

@@ -5,7 +5,7 @@ import pytest
 from rnnctl.cells.catalogue import CELLS
 from rnnctl.optimizers.catalogue import OPTIMIZERS
 from rnnctl.report.effects.factors import varied
-from rnnctl.report.parameters import complete_key, equal, parameters, parse_condition, varying
+from rnnctl.report.parameters import complete_key, equal, parameters, varying
 from rnnctl.section import Section
 from rnnctl.study.run import RunSpec
 
@@ -84,27 +84,6 @@ def test_an_unknown_or_ambiguous_key_is_told():
         complete_key("lrr", flat())
     with pytest.raises(ValueError, match=r"a\.x or b\.x"):
         complete_key("x", ["a.x", "b.x"])
-
-
-@pytest.mark.parametrize(
-    ("text", "pair"),
-    [
-        ("lr=0.1", ("lr", 0.1)),
-        ("hidden=50", ("hidden", 50)),
-        ("lr=1e-4", ("lr", 1e-4)),
-        ("clip=none", ("clip", "none")),
-        ("label=a=b", ("label", "a=b")),
-        ("exact=true", ("exact", True)),
-    ],
-)
-def test_conditions_are_read_as_a_person_means_them(text, pair):
-    assert parse_condition(text) == pair
-
-
-@pytest.mark.parametrize("text", ["lr", "=1", "lr=", ""])
-def test_what_is_no_condition_is_refused(text):
-    with pytest.raises(ValueError, match="key=value"):
-        parse_condition(text)
 
 
 def test_equality_is_a_users():

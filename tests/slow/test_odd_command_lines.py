@@ -41,7 +41,7 @@ LEFT_OUT = {"bench"}
 SELDOM = {"studies": 0.1, "train": 0.3}
 # They change the files of a shell, or ask which one it is.
 OPTIONS_LEFT_OUT = {"--install-completion", "--show-completion"}
-READ = {"studies", "plan", "corpus", "status", "examine", "effects", "plot", "show", "export"}
+READ = {"studies", "plan", "corpus", "status", "runs", "examine", "effects", "plot", "show", "diff", "export"}
 OUT = [
     "out", "out/x.csv", "out.png", "out/\x1b[31m.csv", "out/[/b].svg", "out/\udcff.png", f"out/{'x' * 300}.png",
     "out/$x$.svg", "/dev/null", "/dev/full",
@@ -64,7 +64,8 @@ FITTING = {
     "--lengths": ["8,12"], "--level": ["bytes", "chars"], "--name": ["new"], "--out": OUT, "--pack": ["2"],
     "--prompt": ["1", "\x07\u202e"], "--rows": ["2", "0"], "--samples": ["10"], "--seed": ["3"], "--seeds": ["1,2"],
     "--sort": ["loss", "omega"], "--split": ["0.8,0.1,0.1", "test"], "--study": STUDIES, "--symbols": ["5"],
-    "--temperature": ["0.5"], "--top": ["1"], "--where": ["omega=1", "seed=1"], "--width": ["5"], "--workspace": ["."],
+    "--temperature": ["0.5"], "--top": ["1"], "--where": ["omega=1", "seed=1,2", "loss<2"], "--width": ["5"],
+    "--workspace": ["."],
 }  # fmt: skip
 ODD = [
     "", " ", "-1", "0", "1", "2", "5", "0.5", "nan", "inf", "1e999", "1,2", "1,x", "x=y", "omega=1", "lr", "50%", ".",
