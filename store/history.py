@@ -98,11 +98,12 @@ def read(store: Store, run_ids: Iterable[str], traces: bool = False) -> dict[str
 def shares_below(store: Store, name: str, limits: Mapping[str, float]) -> dict[str, float]:
     """Return, by run, the share of its checks whose scalar of this name is below the run's limit.
 
-    limits: by run id. Runs without a check are left out. A check without a finite number is not below.
+    limits: by run id. Runs without a check are left out. A check without a finite number is not below. Raises Damaged
+    if a row is not what was written, or is missing.
     """
+    verify_runs(store, "history", limits)
     rows = store.rows(
-        """SELECT run_id, avg(CASE WHEN json_valid(scalars) THEN
-                                  coalesce(json_extract(scalars, '$.' || ?) < value, 0) ELSE 0 END) AS share
+        """SELECT run_id, avg(coalesce(json_extract(scalars, '$.' || ?) < value, 0)) AS share
            FROM json_each(?) AS limits JOIN history ON run_id = limits.key GROUP BY run_id""",
         (name, to_json(dict(limits))),
     )
@@ -119,18 +120,23 @@ class TracedRow:
 
 
 def newest_traced(store: Store, run_ids: Iterable[str]) -> dict[str, TracedRow]:
-    """Return the newest row with traces, by run. Runs without one are left out, and those whose row is damaged."""
+    """Return the newest row with traces, by run. Runs without one are left out.
+
+    Raises Damaged if a row of the runs is not what was written, or is missing.
+    """
+    ids = list(run_ids)
+    verify_runs(store, "history", ids)
     rows = store.rows(
         """SELECT run_id, max(step) AS step, scalars, traces, traces_sum FROM history
-           WHERE run_id IN (SELECT value FROM json_each(?)) AND traces IS NOT NULL AND json_valid(scalars)
-           GROUP BY run_id""",
-        (to_json(list(run_ids)),),
+           WHERE run_id IN (SELECT value FROM json_each(?)) AND traces IS NOT NULL GROUP BY run_id""",
+        (to_json(ids),),
     )
-    sound = [row for row in rows if row_sum(row["traces"]) == row["traces_sum"]]
-    scalars = read_json(store, "history", (row["scalars"] for row in sound))
+    if any(row_sum(row["traces"]) != row["traces_sum"] for row in rows):
+        raise _damaged(store)
+    scalars = read_json(store, "history", (row["scalars"] for row in rows))
     return {
         row["run_id"]: TracedRow(row["step"], values, unpack_arrays(row["traces"]))
-        for row, values in zip(sound, scalars, strict=True)
+        for row, values in zip(rows, scalars, strict=True)
     }
 
 
@@ -154,8 +160,12 @@ def _rows(store: Store, run_ids: Sequence[str], traces: bool) -> dict[str, list[
         else:
             by_run.setdefault(run_id, []).append(row)
     if damaged or any(len(of_run) != of_run[0]["checks"] for of_run in by_run.values()):
-        raise Damaged(f"the history in {store.workspace.database} is damaged; {REPAIR}")
+        raise _damaged(store)
     return by_run
+
+
+def _damaged(store: Store) -> Damaged:
+    return Damaged(f"the history in {store.workspace.database} is damaged; {REPAIR}")
 
 
 def _history(store: Store, rows: list[sqlite3.Row]) -> History:

@@ -30,7 +30,7 @@ class Gradients:
 
 
 def gradients_of(store: Store, rows: Iterable[RunRow]) -> dict[str, Gradients]:
-    """Return the verdicts by run id. Runs without a sound diagnosis are left out."""
+    """Return the verdicts by run id. Runs without a diagnosis are left out. Raises Damaged if a history is damaged."""
     specs = {row.run_id: row.spec for row in rows}
     judged = {
         run: _judged(traced, specs[run]["check"]["diagnostic_batch"])

@@ -55,6 +55,15 @@ def test_a_damaged_run_has_the_same_bits_after_repair_and_retry(folder, table, c
 
 
 @pytest.mark.parametrize(
+    "change", ["scalars = replace(scalars, ':', '=')", "scalars = replace(scalars, '1', '2')", "traces = x'00'"]
+)
+def test_a_damaged_check_is_told_where_only_a_summary_of_the_history_is_read(folder, change):
+    damage(folder, "history", change, f"{FIRST} AND step = 120")
+    done = rnnctl("examine", "--json", "--no-figures", cwd=folder, check=1)
+    one_line(done, "damaged row (history: ", f"`rnnctl retry {LABEL}` then makes the run again")
+
+
+@pytest.mark.parametrize(
     "command", [["status"], ["examine"], ["show", LABEL], ["plot", "tiny", "loss"], ["retry", LABEL]]
 )
 def test_a_label_that_is_not_utf_8_is_told_in_a_line(folder, command):
