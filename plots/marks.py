@@ -48,6 +48,8 @@ def draw_levels(axes: Axes, levels: Sequence[Level], *, floor: Level | None = No
         narrow = style.is_narrow()
         last = max(to_panel.transform((axes.get_xlim()[0], value))[1], last + (2 if narrow else 1) * GAP)
         place: style.Look = {"x": 0.99, "ha": "right", "va": "bottom"} if narrow else {"x": 1.01, "va": "center"}
+        if narrow:  # over the lines of runs
+            place["bbox"] = {"facecolor": "white", "alpha": 0.7, "linewidth": 0, "pad": 0.5}
         axes.text(y=last, s=text, transform=axes.transAxes, fontsize=style.SMALL, color=look["color"], **place)
 
 

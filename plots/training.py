@@ -208,7 +208,8 @@ def _separated(shown: Sequence[Curves], chosen: Sequence[str]) -> tuple[list[Cur
             count += 1
             if group in kept:
                 series = [run for run in panel.series if run.group == group]
-                words = [style.shorten(group, 30) + style.counted(len(series)), panel.title]
+                count_of = style.counted(len(series))
+                words = [style.shorten(group, 30 - len(count_of)) + count_of, panel.title]
                 contents.append(replace(panel, series=series, title=", ".join(word for word in words if word)))
     left_out = count - len(contents)
     return contents, f"{len(contents)} of {count} panels shown, {left_out} left out" if left_out else ""

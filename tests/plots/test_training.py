@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from plots import Curves, Series, page, saturation, spectral
 from plots import curves as draw
@@ -182,6 +183,20 @@ def test_in_a_column_of_a_paper_panels_are_below_each_other_and_ticks_do_not_tou
     assert all(inside.x0 < text.get_window_extent().x0 for text in upper.texts)
     assert all(text.get_window_extent().x1 < inside.x1 for text in upper.texts)
     assert read(draw(shown)).figure.get_figwidth() == 9.5
+
+
+def test_long_titles_of_panels_are_no_wider_than_the_panels(read):
+    names = [f"lr=0.0{i} hidden=10 omega=0.5 clip=none" for i in range(1, 7)]
+    series = [run(name, seed, [2, 1]) for name in names for seed in (1, 2, 3)]
+    seen = read(draw([Curves(series, "NLL", floor=FLOOR, levels=[(HALF, "1 of 2 symbols known")])], separate=True))
+    boxes = [
+        text.get_window_extent()
+        for axes in seen.panels[:3]
+        for text in axes.findobj(Text)
+        if text.get_text() == axes.get_title(loc="left")
+    ]
+    assert len(boxes) == 3
+    assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
 
 
 def test_of_many_groups_the_chosen_ones_have_panels(read):
