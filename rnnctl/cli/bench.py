@@ -119,7 +119,10 @@ def _print_comparisons(measured: list[Comparison]) -> None:
         ]
         for row in (comparison.as_json() for comparison in measured)
     ]
-    out(*table(["what", "ms", "baseline", "its ms", "ratio", "spread"], cells, drop=["spread", "its ms", "ms"]))
+    out(
+        *table(["what", "ms", "baseline", "its ms", "ratio", "spread"], cells, drop=["spread", "its ms", "ms"]),
+        whole=True,
+    )
 
 
 def _print_environment(environment: dict[str, Any]) -> None:

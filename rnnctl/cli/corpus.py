@@ -82,5 +82,6 @@ def _print(facts: CorpusFacts) -> None:
             ["split", "symbols", "predictor", "nats", "bits per byte", "error %", "entropy"],
             cells,
             drop=["error %", "entropy"],
-        )
+        ),
+        whole=True,
     )

@@ -185,7 +185,7 @@ def _print_sizes(linear: LinearFit | None, forest: ForestFit | None) -> None:
             row.append(lost if forest.error is None else f"{lost} ± {forest.error[name]:.3f}")
         rows.append(row)
     if rows:
-        out(*table(columns, rows))
+        out(*table(columns, rows), whole=True)
 
 
 def _print_ranks(ranks: Ranks) -> None:
@@ -216,7 +216,7 @@ def _print_grouped(title: str, columns: Sequence[str], rows: Sequence[Sequence[s
     out(title)
     names = [row[0] for row in rows]
     cells = [["" if i and names[i - 1] == row[0] else row[0], *row[1:]] for i, row in enumerate(rows)]
-    out(*table(columns, cells, drop))
+    out(*table(columns, cells, drop), whole=True)
 
 
 def _text(value: float | str) -> str:

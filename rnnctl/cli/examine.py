@@ -164,7 +164,10 @@ def _print_table(task: TaskTable, several: bool) -> None:
         MEASURES["error"].heading,
         "ended",
     ]
-    out(*table(columns, [[*_if(several, group.study), *_cells(group, text, losses)] for group in groups], drop))
+    out(
+        *table(columns, [[*_if(several, group.study), *_cells(group, text, losses)] for group in groups], drop),
+        whole=True,
+    )
     if task.more:
         out(f"... and {counted(task.more, 'more configuration')} (--top 0 shows all)")
 
@@ -223,7 +226,7 @@ def _print_below(task: TaskTable, key: str, several: bool) -> None:
         for run in task.below
     ]
     drop = ["ended", *(measure.heading for measure in reversed(others)), "at update"]
-    out(*table([*_if(several, "study"), "run", "id", *headings, "ended"], cells, drop))
+    out(*table([*_if(several, "study"), "run", "id", *headings, "ended"], cells, drop), whole=True)
 
 
 def _spread(spread: Spread | None, scale: float = 1.0) -> str:

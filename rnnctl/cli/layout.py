@@ -14,7 +14,7 @@ from typing import Any
 
 from rnnctl.words import one_line
 
-COMFORTABLE = 28  # characters: before texts become narrower than this, columns are left out
+COMFORTABLE = 40  # characters: before texts become narrower than this, columns are left out
 LEAST_ROOM = 20  # columns: a terminal that claims to be narrower is taken to be as wide as this
 GAP = "  "
 _NUMBER = re.compile(r"[-+]?[\d.,:]+(e[-+]?\d+)?( ±.*)?( s| %)?|(-|[\d,]+) \(\d+ of \d+\)")

@@ -205,7 +205,7 @@ def doctor(
 
 def _print(diagnosis: Diagnosis) -> None:
     _, _, *facts = table(["", ""], list(diagnosis.facts.items()))  # without heads
-    out(*facts)
+    out(*facts, whole=True)
     for finding in diagnosis.wrong:
         out(f"wrong: {finding.kind} {finding.subject}: {finding.text}")
     for path in diagnosis.orphans:

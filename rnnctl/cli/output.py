@@ -104,7 +104,7 @@ def confirmed(question: str) -> bool:
 def out(*lines: str, whole: bool = False) -> None:
     """Print lines of data; without any, an empty one. A line break inside of a line is escaped.
 
-    On a terminal, lines that are too long are broken between words. whole: not these, such as paths and JSON.
+    On a terminal, lines that are too long are broken between words. whole: not these, such as paths, JSON and tables.
     """
     width = None if whole else room()
     _print([text for line in lines or [""] for text in wrapped(one_line(line), width)])

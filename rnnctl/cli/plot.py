@@ -61,7 +61,7 @@ def plot(
     from rnnctl.lab import plot as lab
 
     if list_kinds:
-        out(*table(["kind", "shows"], [[name, kind_.about] for name, kind_ in lab.kinds().items()]))
+        out(*table(["kind", "shows"], [[name, kind_.about] for name, kind_ in lab.kinds().items()]), whole=True)
         return
     if what is None or kind is None:
         raise UserError("name a study or a run, and a kind of figure (rnnctl plot --kinds lists them)")

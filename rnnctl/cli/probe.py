@@ -136,4 +136,4 @@ def _print(probed: Probed) -> None:
         if isinstance(block, str):
             out(*block.split("\n"), whole=True)  # what a network wrote keeps its spaces
         else:
-            out(*table(block.heads, block.rows, drop=block.heads[:1:-1]))
+            out(*table(block.heads, block.rows, drop=block.heads[:1:-1]), whole=True)

@@ -90,7 +90,7 @@ def _print(refinement: Refinement) -> None:
         sd = "" if chosen.sd is None else f" ± {number(chosen.sd, 2)}"
         variants = ", ".join(chosen.variants) or "-"
         cells.append([rank, chosen.label, chosen.runs, f"{number(chosen.mean)}{sd}", variants])
-    out(*table(["", "chosen", "runs", refinement.by, "becomes"], cells, drop=["runs"]))
+    out(*table(["", "chosen", "runs", refinement.by, "becomes"], cells, drop=["runs"]), whole=True)
     out()
     for new in refinement.configurations:
         if len(new.origins) > 1:

@@ -160,7 +160,7 @@ def studies(
     cells = [
         [study.study, "-" if study.runs is None else study.runs, " ".join(study.about.split())] for study in listed
     ]
-    out(*table(["study", "runs", "about"], cells))
+    out(*table(["study", "runs", "about"], cells), whole=True)
 
 
 def _as_file(path: Path) -> str:
@@ -186,7 +186,7 @@ def _print_registered(workspace: Path | None, hidden: bool, as_json: bool) -> No
         ]
         for study in listed
     ]
-    out(*table(columns, cells))
+    out(*table(columns, cells), whole=True)
 
 
 def plan(
@@ -243,7 +243,7 @@ def _print_plan(plan: Plan, rows: int) -> None:
         [run.label, run.run, *(text(run.differences[key]) if key in run.differences else "-" for key in plan.varied)]
         for run in shown
     ]
-    out(*table(["label", "run", *plan.varied], cells, drop=plan.varied[::-1]))
+    out(*table(["label", "run", *plan.varied], cells, drop=plan.varied[::-1]), whole=True)
     if len(shown) < len(plan.runs):
         out(f"... and {counted(len(plan.runs) - len(shown), 'more run')} (--rows 0 shows all)")
 

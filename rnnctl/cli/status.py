@@ -52,7 +52,7 @@ def status(
         elif as_json:
             out_json(lab.status(store, time.time(), hidden))
         else:
-            out(*_rendered(lab.status(store, time.time(), hidden)))
+            out(*_rendered(lab.status(store, time.time(), hidden)), whole=True)
 
 
 def _watch(store: Store, hidden: bool) -> None:
@@ -76,7 +76,7 @@ def _log(store: Store, hidden: bool) -> None:
         ended = not (now.counts["queued"] or now.counts["running"])
         if ended or time.monotonic() >= due:
             due = time.monotonic() + PRINT_EVERY
-            out(f"at {datetime.fromtimestamp(now.at).isoformat(' ', 'seconds')}", *_rendered(now), "")
+            out(f"at {datetime.fromtimestamp(now.at).isoformat(' ', 'seconds')}", *_rendered(now), "", whole=True)
             flush()
         if ended:
             return
@@ -188,7 +188,8 @@ def _print(run: RunDetails) -> None:
         out(
             "",
             "checkpoints",
-            *table(["update", "attempt", "status", "bytes", "file", ""], cells, drop=["attempt", "bytes"]),
+            *table(["update", "attempt", "status", "bytes", "file", ""], cells, drop=["attempt", "bytes", "status"]),
+            whole=True,
         )
     if run.checks:
         _print_checks(run.checks)
@@ -243,7 +244,7 @@ def _print_attempts(attempts: Sequence[AttemptRow]) -> None:
         for attempt in attempts
     ]
     columns = ["", "started", "took", "ended as", "from", "to", "host", "pid", "device", "same bits"]
-    out("", "attempts", *table(columns, cells, drop=["pid", "host", "device", "same bits", "started"]))
+    out("", "attempts", *table(columns, cells, drop=["pid", "host", "device", "same bits", "started"]), whole=True)
     out("", "environment of the last attempt")
     out_json(attempts[-1].environment)
 
@@ -254,4 +255,9 @@ def _print_checks(checks: Sequence[dict[str, float]]) -> None:
     names = [name for name in shown[-1] if name != "step"]
     columns = ["", *(f"@{check['step']}" for check in shown)]
     cells = [[name, *(number(check[name]) for check in shown)] for name in names]
-    out("", f"last {counted(len(shown), 'check')} of {len(checks)}", *table(columns, cells, drop=columns[1:-1]))
+    out(
+        "",
+        f"last {counted(len(shown), 'check')} of {len(checks)}",
+        *table(columns, cells, drop=columns[1:-1]),
+        whole=True,
+    )

@@ -126,7 +126,8 @@ def test_a_workspace_is_no_part_of_its_text(folder, tmp_path):
 def test_a_study_that_is_registered_again_after_its_text_has_changed_says_so_once(folder):
     def warnings():
         lines = rnnctl("init", "a.yaml", cwd=folder, check=0).stderr.splitlines()
-        return [line for line in lines if line.startswith("warning: ")], lines[-2:]
+        told = [line for line in lines if not line.startswith("warning: ")]
+        return [line for line in lines if line.startswith("warning: ")], told
 
     assert warnings()[0] == []
     old, new = (hashlib.sha256(text).hexdigest() for text in (WORDS, WORDS[::-1]))
