@@ -49,13 +49,13 @@ def _print(compared: Diff) -> None:
     for head, run in zip(heads, compared.runs, strict=True):
         out(f"{head}: {run.study}/{run.label} ({run.run})")
     rows = [[key, *map(_value, pair)] for key, pair in compared.keys.items()]
-    out("", *(table(["key", *heads], rows) if rows else ["no key differs"]))
+    out("", *(table(["key", *heads], rows) if rows else ["no key differs"]), whole=True)
     labels = {key: measure_label(key, compared.both) + (" in %" if m.scale != 1 else "") for key, m in MEASURES.items()}
     for measure in MEASURES.values():
         labels.setdefault(measure.reference.field, measure.reference.heading)
     labels |= LABELS
     rows = [[labels.get(key, key), *_results(key, pair)] for key, pair in compared.results.items()]
-    out("", *table(["result", *heads], rows))
+    out("", *table(["result", *heads], rows), whole=True)
 
 
 def _value(value: Any) -> str:

@@ -55,4 +55,4 @@ def _print(listed: Runs) -> None:
     ]
     study = ["study"] if listed.several else []
     columns = ["id", *study, "run", "state", "updates", loss.heading + unit, floor, *([] if unit else ["unit"])]
-    out(*table(columns, cells, drop=["unit", floor, "updates"]))
+    out(*table(columns, cells, drop=["unit", floor, "updates"]), whole=True)
