@@ -8,6 +8,7 @@ from dataclasses import dataclass
 # from a clock that was set back.
 LONGEST_WAIT = 60.0
 MEMORY_WAIT = 20.0  # seconds until a run that did not fit into the free memory is tried again
+MOST_MEMORY_WAITS = 30  # so many times a worker lets a run wait for memory, ten minutes in all, before it is a strike
 
 
 @dataclass(frozen=True)

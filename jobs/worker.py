@@ -17,7 +17,8 @@ The policy of the queue stands here; its states, and the fence behind every chan
                                                shape are half as large
     it does so for one run beside other packs  likewise, and this worker's next sessions have half as many packs
     it does so for the only run                a strike, with its one line
-    it raises FitsLater                        its runs are postponed: released without a strike, to be tried again soon
+    it raises FitsLater                        its runs are postponed: released without a strike, to be tried again
+                                               soon; a run for which this has not helped for long gets a strike
     it raises NeverFits                        its runs fail at once, with its one line: they would fail each time
     it raises Damaged: the rows of one run     that run fails, and the others are released, without a strike
     it raises because the store fails          all runs are released, and the worker ends with that error
@@ -38,6 +39,7 @@ import threading
 import time
 import traceback
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -45,7 +47,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 from jobs import identity
-from jobs.config import MEMORY_WAIT, Settings
+from jobs.config import MEMORY_WAIT, MOST_MEMORY_WAITS, Settings
 from jobs.events import Emit, event
 from jobs.heartbeat import Heartbeat
 from jobs.holds import Holds
@@ -142,6 +144,7 @@ class Worker:
         self._clock = clock
         self._rescuer = Rescuer(settings, self._say)
         self._room = Room(max_pack, more)
+        self._memory_waits: Counter[str] = Counter()  # of each run that did not fit into the free memory
         self._beat_at = 0.0
         self._busy_told = False
         self._connection = ExitStack()
@@ -355,7 +358,11 @@ class Worker:
             else:
                 self._fail(claim, str(failure.error))
         elif failure is not None and isinstance(failure.error, FitsLater):
-            self._postpone(claim, str(failure.error))
+            self._memory_waits[claim.run_id] += 1
+            if self._memory_waits[claim.run_id] <= MOST_MEMORY_WAITS:
+                self._postpone(claim, str(failure.error))
+            else:
+                self._fail(claim, str(failure.error))
         elif failure is not None and isinstance(failure.error, NeverFits | Damaged):
             self._fail(claim, str(failure.error), replace(self._settings, strike_limit=1))
         elif failure is not None:

@@ -1,6 +1,6 @@
 """A worker whose packs do not fit into memory."""
 
-from jobs.config import MEMORY_WAIT
+from jobs.config import MEMORY_WAIT, MOST_MEMORY_WAITS
 from jobs.session import FitsLater, OutOfMemory
 from tests.jobs import toy
 from tests.jobs.toy import add_runs, assert_finished_once, run_record, write_nothing
@@ -83,6 +83,21 @@ def test_a_run_that_does_not_fit_now_waits_without_a_strike(bench):
         assert (postponed["run"], postponed["error"]) == ("big", run.error)
         bench.finish(worker)
     assert_finished_once(bench.workspace, run_record("big"), run_record("good", "b"))
+
+
+def test_a_run_that_never_fits_into_what_is_free_fails_in_the_end(bench):
+    add_runs(bench.workspace, run_record("big"))
+
+    def execute(session):
+        raise FitsLater("a run needs 30 GiB, and 20 GiB is available")
+
+    with bench.worker(execute) as worker:
+        while worker.run_once(bench.now) != "empty":
+            bench.now += MEMORY_WAIT
+            assert bench.now < 100 * MEMORY_WAIT
+    assert (bench.run("big").status, bench.run("big").strikes) == ("failed", 3)
+    assert len(bench.heard("postponed")) == MOST_MEMORY_WAITS
+    assert bench.run("big").error == "a run needs 30 GiB, and 20 GiB is available"
 
 
 def test_what_was_finished_before_memory_ran_out_stays_finished(bench):
