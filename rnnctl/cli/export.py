@@ -73,7 +73,7 @@ def export(
 
             _print_text(script(store, name, hidden), out_)
             return
-        runs = named(store, name or "", hidden)
+        runs = named(store, name or "", hidden=hidden)
         if format_ is Format.csv or format_ is Format.jsonl:
             from rnnctl.lab.export.text import checks
 

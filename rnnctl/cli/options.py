@@ -14,7 +14,7 @@ from rnnctl.cli.output import UserError, notes
 from rnnctl.words import cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rnnctl.lab.workspaces import NamedRuns
     from store import Store
@@ -153,10 +153,10 @@ def opened(option: Path | None, *, readonly: bool = False, unchecked: bool = Fal
         yield store
 
 
-def named(store: Store, name: str, hidden: bool = False) -> NamedRuns:
-    """Return the runs of a study, or one run. Print the notes on the choice. hidden: see `runs_named`."""
-    from rnnctl.lab.workspaces import runs_named
+def named(store: Store, *names: str, where: Sequence[str] = (), hidden: bool = False) -> NamedRuns:
+    """Return the runs of studies, or single runs. Print the notes on the choice. where, hidden: see `runs_together`."""
+    from rnnctl.lab.workspaces import runs_together
 
-    runs = runs_named(store, name, hidden)
+    runs = runs_together(store, names, where, hidden)
     notes(runs.notes)
     return runs

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnctl.cli.layout import table
-from rnnctl.cli.options import AllOption, WorkspaceOption, named, opened, path_text
+from rnnctl.cli.options import AllOption, WhereOption, WorkspaceOption, named, opened, path_text
 from rnnctl.cli.output import UserError, notes, out
 from rnnctl.words import cut
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def plot(
     what: Annotated[
-        str | None, typer.Argument(metavar="RUN|STUDY", help="A run, or all runs of a study.", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="RUN|STUDY...", help="Runs, or all runs of studies.", show_default=False),
     ] = None,
     kind: Annotated[
         str | None, typer.Argument(metavar="KIND", help="A kind of figure, or all of them.", show_default=False)
@@ -34,6 +35,10 @@ def plot(
         bool, typer.Option("--each", help="Draw each run's own curve. Default: means over seeds above 8 runs.")
     ] = False,
     linear: Annotated[bool, typer.Option("--linear", help="Make the value axis of curves linear.")] = False,
+    where: WhereOption = None,
+    top: Annotated[
+        int, typer.Option("--top", min=0, metavar="N", help="Only the best N configurations of each task; 0 for all.")
+    ] = 0,
     width: Annotated[
         float | None, typer.Option("--width", min=2, max=40, help="Width of the figure in inches.")
     ] = None,
@@ -54,7 +59,7 @@ def plot(
     hidden: AllOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Draw a figure of a run or of a study, and print its path. A study's runs are drawn together.
+    """Draw a figure of runs or of studies, and print its path. All runs that are named are drawn together.
 
     A colour stands for a configuration, or, where each run has a panel, for a check.
     """
@@ -63,14 +68,14 @@ def plot(
     if list_kinds:
         out(*table(["kind", "shows"], [[name, kind_.about] for name, kind_ in lab.kinds().items()]), whole=True)
         return
-    if what is None or kind is None:
+    if not what or kind is None:
         raise UserError("name a study or a run, and a kind of figure (rnnctl plot --kinds lists them)")
     if overlay and panels:
         raise UserError("--overlay and --panels exclude each other")
     updates = None if at is None else _updates(at)
     layout: Layout | None = "overlay" if overlay else "panels" if panels else None
     with opened(workspace, readonly=True) as store:
-        runs = named(store, what, hidden)
+        runs = named(store, *what, where=where or [], hidden=hidden)
         plotted = lab.plot(
             store,
             runs,
@@ -82,6 +87,7 @@ def plot(
             width=width,
             height=height,
             out=out_,
+            top=top,
         )
     for path in plotted.files:
         out(str(path), whole=True)

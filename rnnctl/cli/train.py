@@ -77,7 +77,7 @@ def train(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[STUDY|RUN]...", help="Train only runs of these studies, and these runs.", show_default=False
+            metavar="STUDY|RUN...", help="Train only runs of these studies, and these runs.", show_default=False
         ),
     ] = None,
     workers: Annotated[int, typer.Option("--workers", "-n", min=1, max=256, help="Processes that train at once.")] = 1,

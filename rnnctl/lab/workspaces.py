@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,13 +91,14 @@ def study_or_run(store: Store, name: str) -> StudyOrRun:
 
 @dataclass(frozen=True)
 class NamedRuns:
-    """The runs that a name stands for: all runs of a study, or one run."""
+    """The runs that a name stands for, or several names: all runs of a study, or one run."""
 
     name: str
     runs: list[RunRow]
-    whole: bool  # whether the name is that of a study
+    whole: bool  # whether the name is that of a study, or there are several names
     notes: list[str]
-    selection: tuple[str, ...] = ()  # ("all",) if runs that the study's file no longer names are among those meant
+    selection: tuple[str, ...] = ()  # what chose these runs: conditions; "all" for runs that no file names any more
+    titles: tuple[str, ...] = ()  # of the names, if there are several
 
     @property
     def study(self) -> str:
@@ -106,7 +107,9 @@ class NamedRuns:
 
     @property
     def title(self) -> str:
-        """STUDY or STUDY/LABEL."""
+        """STUDY or STUDY/LABEL; of several names, all of these."""
+        if self.titles:
+            return ", ".join(self.titles)
         return self.study if self.whole else f"{self.study}/{self.runs[0].label}"
 
 
@@ -128,6 +131,27 @@ def runs_named(store: Store, name: str, hidden: bool = False) -> NamedRuns:
         if name in (row.label, f"{row.study}/{row.label}")
     ]
     return NamedRuns(name, (matches or queries.runs_of(store, run_ids=[run_id]))[:1], False, [])
+
+
+def runs_together(store: Store, names: Sequence[str], where: Sequence[str] = (), hidden: bool = False) -> NamedRuns:
+    """Return the runs that one or several names stand for (see `runs_named`), each once, that meet all conditions.
+
+    Raises LabError, as `runs_named` and `matching` do.
+    """
+    several = [runs_named(store, name, hidden) for name in dict.fromkeys(names)]
+    rows: dict[str, RunRow] = {}
+    for named in several:
+        for row in named.runs:
+            rows.setdefault(row.run_id, row)
+    together = several[0]
+    if len(several) > 1:
+        notes = [note for named in several for note in named.notes]
+        selection = tuple(dict.fromkeys(word for named in several for word in named.selection))
+        titles = tuple(named.title for named in several)
+        together = NamedRuns(", ".join(names), list(rows.values()), True, notes, selection, titles)
+    if not where:
+        return together
+    return replace(together, runs=matching(together.runs, where), selection=(*where, *together.selection))
 
 
 def _of_study(store: Store, study: str, hidden: bool) -> list[RunRow]:

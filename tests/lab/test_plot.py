@@ -4,8 +4,10 @@ import pytest
 from PIL import Image
 
 from rnnctl.lab.errors import Code, LabError
-from rnnctl.lab.plot import kinds, plot
-from rnnctl.lab.workspaces import runs_named
+from rnnctl.lab.plot import _best, kinds, plot
+from rnnctl.lab.register import register
+from rnnctl.lab.workspaces import runs_named, runs_together
+from tests.lab.studies import STUDY
 from tests.lab.trained import finish
 
 
@@ -83,3 +85,35 @@ def test_what_cannot_be_drawn_is_an_error(finished, arguments, code, message):
 def test_runs_that_were_not_checked_have_no_figures(store):
     with pytest.raises(LabError, match="tiny/omega=1.0 seed=1: it has not been checked yet"):
         plot(store, runs_named(store, "tiny/omega=1.0 seed=1"), "loss")
+
+
+def test_a_selection_is_drawn_beside_the_whole_and_never_over_it(finished, tmp_path):
+    figures = finished.workspace.figures
+    some = runs_together(finished, ["tiny"], ["omega>0", "seed=1,2"])
+    assert [row.label for row in some.runs] == ["omega=1.0 seed=1", "omega=1.0 seed=2"]
+    (file,) = plot(finished, some, "loss").files
+    assert file == figures / "tiny" / "omega-gt-0_seed=1-2" / "tiny-loss.png"
+    (file,) = plot(finished, some, "loss", out=f"{tmp_path}/mine/").files
+    assert file.name == "tiny-omega-gt-0_seed=1-2-loss.png"
+    (file,) = plot(finished, runs_named(finished, "tiny"), "loss", top=1).files
+    assert file == figures / "tiny" / "top=1" / "tiny-loss.png"
+    with pytest.raises(LabError, match="no run matches omega>1; train.omega is 0, 1"):
+        runs_together(finished, ["tiny"], ["omega>1"])
+
+
+def test_the_best_configurations_are_those_of_the_smallest_losses(finished):
+    best = _best(runs_named(finished, "tiny"), 1)
+    assert {row.label for row in best.runs} == {"omega=1.0 seed=1", "omega=1.0 seed=2"}
+
+
+def test_runs_of_several_studies_are_drawn_together(finished):
+    root = finished.workspace.root
+    (root / "other.yaml").write_text(STUDY.replace("study: tiny", "study: other").replace("lr: 0.05", "lr: 0.1"))
+    register(root, [root / "other.yaml"])
+    both = runs_together(finished, ["other", "tiny", "tiny/omega=0.0 seed=1"])
+    assert (len(both.runs), both.title) == (8, "other, tiny, tiny/omega=0.0 seed=1")
+    both = runs_together(finished, ["other", "tiny"])
+    assert plot(finished, both, "loss").files == [finished.workspace.figures / "other-tiny-loss.png"]
+    some = runs_together(finished, ["other", "tiny"], ["omega>0"])
+    (file,) = plot(finished, some, "loss").files
+    assert file == finished.workspace.figures / "other+tiny" / "omega-gt-0" / "other-tiny-loss.png"

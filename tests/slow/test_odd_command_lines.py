@@ -55,7 +55,7 @@ WRONG = ["tinny", "quickstart", "nosuch", "all", *FOLDERS]
 FITTING = {
     "[STUDY]": STUDIES, "[STUDY]...": FILES, "STUDY": STUDIES, "STUDY...": FILES, "RUN": RUNS, "[RUN]...": RUNS,
     "RUN|STUDY": RUNS + STUDIES, "STUDY|RUN": RUNS + STUDIES, "KIND": ["loss", "gradient", "hyperparameters"],
-    "[STUDY|RUN]...": RUNS + STUDIES, "--budget": ["5s", "1h30m"],
+    "RUN|STUDY...": RUNS + STUDIES, "--budget": ["5s", "1h30m"],
     "FILE|FOLDER|stdlib": ["corpus.txt", *FOLDERS], "DIR": ["copy"],
     "STUDY|RUN...": RUNS + STUDIES, "TAG": ["good"], "[TEXT]": ["a note"], "[FILE]": ["copy.yaml"],
     "--at": ["0,end", "20"], "--below": ["2", "0"], "--best": ["1", "50%"], "--by": ["loss", "error"],
