@@ -292,7 +292,7 @@ def test_an_old_runs_file_keeps_apart_from_a_new_ones_of_the_same_label(folder, 
     rnnctl("init", "study.yaml", cwd=copy, check=0)
     row, _ = runs(folder)["RNN seed=1"]
     done = rnnctl("export", row.run_id, "--format", "npz", cwd=copy, check=0)
-    assert done.stdout == f"{copy}/exports/cells/RNN_seed=1_{row.run_id}_final_state.npz\n"
+    assert done.stdout == f"{copy}/exports/cells/RNN_seed=1_lr=0.1_final_state.npz\n"
 
 
 # --- commands
@@ -339,18 +339,19 @@ def test_the_command_log_makes_the_same_runs_with_the_same_bits(folder, shell):
     assert len(first.splitlines()) == 6 * len(UPDATES)
 
 
-def test_the_command_log_knows_what_the_text_no_longer_names(queued, tmp_path, shell):
+@pytest.mark.parametrize(("options", "count"), [([], 6), (["--all"], 10)])
+def test_the_command_log_knows_what_the_text_no_longer_names_if_asked(queued, tmp_path, shell, options, count):
     copy = shutil.copytree(queued, tmp_path / "copy")
     (copy / "study.yaml").write_text(TINY.replace("hidden: 12", "hidden: 9"))
     rnnctl("init", "study.yaml", cwd=copy, check=0)
-    rnnctl("export", "--commands", "--out", "log.sh", cwd=copy, check=0)
+    rnnctl("export", "--commands", *options, "--out", "log.sh", cwd=copy, check=0)
     script = (copy / "log.sh").read_text()
     again = shell(script.replace("\nrnnctl train", "\n: rnnctl train"))
     ids = {}
     for where in (copy, again):
         with Store.open(where, readonly=True) as store:
-            ids[where] = {row.run_id: row.spec for row in queries.runs_of(store)}
-    assert len(ids[copy]) == 10
+            ids[where] = {row.run_id: row.spec for row in queries.runs_of(store, hidden=bool(options))}
+    assert len(ids[copy]) == count
     assert ids[again] == ids[copy]
     only = rnnctl("export", "--commands", "other", cwd=copy, check=0).stdout
     assert "study tiny" not in only
