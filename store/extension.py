@@ -15,11 +15,11 @@ from typing import Any
 from store import checkpoints, history
 from store.checkpoints import Checkpoint
 from store.connection import Store
-from store.encoding import finite, from_json, to_json
+from store.encoding import finite, to_json
 from store.errors import Damaged, LeaseLost, StoreError
 from store.history import History
 from store.queue import Claim, Holding, update_held
-from store.verification import name_of, verify_claim, verify_runs
+from store.verification import name_of, read_json, verify_claim, verify_runs
 
 MOST = 4  # checkpoints of other runs that are offered
 
@@ -47,7 +47,8 @@ def relatives(store: Store, claim: Claim, trajectory: str) -> list[Relative]:
     had the bits of the worker's environment. Runs whose rows are damaged and files that are not sound are left out.
     """
     rows = store.rows(
-        """SELECT checkpoints.run_id, checkpoints.attempt, checkpoints.step, path, sha256, size, spec
+        # Only what the conditions compare and ids: other columns of a damaged row may not even be readable.
+        """SELECT run_id, checkpoints.id
            FROM trajectories JOIN checkpoints USING (run_id) JOIN runs USING (run_id)
                JOIN attempts USING (run_id, attempt) JOIN environments ON environments.id = attempts.environment
            WHERE trajectory = :trajectory AND run_id <> :run_id AND checkpoints.status = 'live'
@@ -64,31 +65,34 @@ def relatives(store: Store, claim: Claim, trajectory: str) -> list[Relative]:
             "most": MOST,
         },
     )
-    candidates = ((Checkpoint(*columns), spec) for *columns, spec in rows)
-    return [
-        Relative(
-            source,
-            checkpoints.file_of(store.workspace, source),
-            name_of(store, source.run_id),
-            from_json([spec])[0],
-            past,
-        )
-        for source, spec in candidates
-        if (past := _past(store, source)) is not None
-    ]
+    candidates = (_relative(store, run_id, checkpoint) for run_id, checkpoint in rows)
+    return [relative for relative in candidates if relative is not None]
 
 
-def _past(store: Store, checkpoint: Checkpoint) -> History | None:
-    """Return the history of a checkpoint's run; None if anything of the run or the file is not what was written."""
+def _relative(store: Store, run_id: str, checkpoint_id: int) -> Relative | None:
+    """Return a checkpoint of a run; None if it is gone, or if the run's rows or the file are not what was written."""
     try:
-        verify_claim(store, checkpoint.run_id)
-        past = history.read(store, [checkpoint.run_id]).get(checkpoint.run_id, history.EMPTY)
+        verify_claim(store, run_id)
+        past = history.read(store, [run_id]).get(run_id, history.EMPTY)
+        row = store.row(
+            """SELECT run_id, attempt, step, path, sha256, size, spec FROM checkpoints JOIN runs USING (run_id)
+               WHERE checkpoints.id = ?""",
+            (checkpoint_id,),
+        )
+        if row is None:
+            return None
+        *columns, text = row
+        (spec,) = read_json(store, "runs", [text])
     except Damaged:
         return None
+    source = Checkpoint(*columns)
     try:
-        return past if checkpoints.unsoundness(store.workspace, checkpoint) is None else None
+        if checkpoints.unsoundness(store.workspace, source) is not None:
+            return None
+        file = checkpoints.file_of(store.workspace, source)
     except StoreError:  # the file cannot be read, or is not one of ours
         return None
+    return Relative(source, file, name_of(store, run_id), spec, past)
 
 
 def extend(

@@ -23,7 +23,7 @@ from store.origins import Origin, origins
 from store.registry import StudyRecord
 from store.repair import repair
 from tests.checks import CheckRow
-from tests.store.damage import CHANGES_OF_EXTENSIONS, damage
+from tests.store.damage import CHANGES_OF_EXTENSIONS, damage, damage_text
 from tests.store.laboratory import go_on
 
 PARENT, RUN = "r1-s00000", "r1-s00001"
@@ -79,6 +79,14 @@ def test_what_is_damaged_is_not_offered_and_harms_nobody(family, heir):
     newest.checkpoint.write_bytes(b"weights")
     damage(family.folder, "history", "scalars = '{}'", "step = 10")
     assert offered(family, heir) == []
+
+
+@pytest.mark.parametrize(("table", "column"), [("runs", "spec"), ("checkpoints", "path"), ("checkpoints", "sha256")])
+def test_a_relative_with_a_text_that_is_not_utf8_is_not_offered(family, heir, table, column):
+    family.store.close()
+    damage_text(family.folder, table, column, "step = 20" if table == "checkpoints" else f"run_id = '{PARENT}'")
+    with Store.open(family.folder) as store:
+        assert extension.relatives(store, heir, "t") == []
 
 
 def test_a_run_takes_over_a_checkpoint_and_the_history_before_it(family, heir):
