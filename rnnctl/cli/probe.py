@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -83,7 +85,8 @@ def command_of(kind: type[Probe], with_what: bool = False) -> TyperCommand:
         from rnnctl.lab.probe import ask, draw
 
         with opened(workspace) as store:
-            probed = ask(store, what, question, say)
+            with _progress(as_json) as tell:
+                probed = ask(store, what, question, tell)
             if as_json:
                 records = probed.records()
                 out_json(records[0] if kind.single else records)
@@ -123,6 +126,18 @@ def _command(name: str, about: str, run: Callable[..., None], options: Mapping[s
     single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     single.command(name)(run)
     return cast(TyperCommand, typer.main.get_command(single))
+
+
+@contextmanager
+def _progress(as_json: bool) -> Iterator[Callable[[str], None]]:
+    """Yield a function that tells an answer as soon as it is there. Where a table of all follows, it does not stay."""
+    if as_json or not (sys.stdout.isatty() and sys.stderr.isatty()):
+        yield say
+        return
+    from rnnctl.cli.screen import passing
+
+    with passing() as tell:
+        yield tell
 
 
 # --- answers ---------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ and never read as markup.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -48,6 +48,18 @@ def replaced() -> Iterator[Replaced]:
     # Without `screen`: what was last seen stays on the terminal after Ctrl-C.
     with Live(console=_console(stderr=False), auto_refresh=False, redirect_stdout=False, redirect_stderr=False) as live:
         yield lambda lines: live.update(_text(*lines), refresh=True)
+
+
+@contextmanager
+def passing() -> Iterator[Callable[[str], None]]:
+    """Yield a function that shows a line on stderr in the place of the one that it showed before. None stays."""
+    from rich.live import Live
+
+    console = _console(stderr=True)
+    with Live(
+        console=console, auto_refresh=False, transient=True, redirect_stdout=False, redirect_stderr=False
+    ) as live:
+        yield lambda line: live.update(_text(line), refresh=True)
 
 
 class Bars:

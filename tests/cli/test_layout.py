@@ -7,6 +7,7 @@ import pytest
 
 from rnnctl.cli.layout import table, wrapped
 from rnnctl.cli.output import out, out_json
+from rnnctl.cli.probe import _progress
 
 LABEL = "optimizer=adam lr=0.001 clip=1.0 omega=0.5"
 HEADS = ["configuration", "runs", "best loss (nats)", "checks below floor", "broke floor at", "ended", "wall time"]
@@ -73,3 +74,27 @@ def test_only_a_terminal_gets_lines_broken_and_json_never(monkeypatch):
     assert terminal.getvalue() == "a line that is too\nlong for this\nterminal\n"
     out_json([line])
     assert f'  "{line}"\n' in terminal.getvalue()
+
+
+@pytest.mark.parametrize(("as_json", "stays"), [(False, False), (True, True)])
+def test_answers_that_a_table_repeats_do_not_stay_on_a_terminal(monkeypatch, as_json, stays):
+    monkeypatch.setenv("TERM", "xterm")
+    stdout, stderr = Terminal(), Terminal()
+    monkeypatch.setattr(sys, "stdout", stdout)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    with _progress(as_json) as tell:
+        tell("the first answer")
+        tell("the second answer")
+    assert stdout.getvalue() == ""
+    assert "the second answer" in stderr.getvalue()
+    assert (stderr.getvalue() == "the first answer\nthe second answer\n") == stays
+    assert ("\x1b[2K" in stderr.getvalue()) != stays  # the order that erases a line
+
+
+def test_answers_stay_where_the_table_goes_into_a_pipe(monkeypatch):
+    stderr = Terminal()
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.setattr(sys, "stderr", stderr)
+    with _progress(False) as tell:
+        tell("an answer")
+    assert stderr.getvalue() == "an answer\n"
