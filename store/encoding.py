@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
-
-import numpy as np
 
 
 def to_json(value: Any) -> str:
@@ -33,9 +32,15 @@ def digest(value: Any) -> str:
     return hashlib.sha256(to_json(value).encode()).hexdigest()[:16]
 
 
+_PLAIN = {str, int, bool, type(None)}
+
+
 def finite(value: Any) -> Any:
     """Return the value as JSON can represent it: numpy scalars become Python's, non-finite numbers None."""
-    if isinstance(value, np.generic):
+    if type(value) in _PLAIN:
+        return value
+    numpy = sys.modules.get("numpy")  # loading it takes long, and where it is not loaded, no value comes from it
+    if numpy is not None and isinstance(value, numpy.generic):
         value = value.item()
     if isinstance(value, float):
         return value if math.isfinite(value) else None

@@ -4,8 +4,10 @@ A bit that flips in a row changes the row or its sum (store/sums.py). One that f
 leads to rows, hides rows: SQLite's own check of a table finds that. It would take too long for the large tables; of
 these, the job of each run knows how many rows it has.
 
-The small tables are verified whole when a workspace is opened to be read (`verify`), the rows of a run in a large
-table when they are read (`verify_runs`), and all that a claim needs of a run when it is claimed.
+The small tables are verified whole when a workspace is opened to be read (`verify`). A command that reads a few runs by
+their names has the rows of only these runs verified in the tables that grow with the number of runs (`verify_named`).
+The rows of a run in a large table are verified when they are read (`verify_runs`), and all that a claim needs of a run
+when it is claimed.
 
 A row that has its sum may still be one that this program never writes (store/contents.py). Doctor, repairs and claims
 look for such rows too. Readers notice them when they use what is in them (`read_json`, `places.file_of`).
@@ -42,8 +44,13 @@ _ADVICE = {
     "checkpoints": _AGAIN,
 }
 
+_OF_RUNS = ("runs", "jobs", "labels", "attempts", "trajectories")  # the small tables that grow with the number of runs
+_MOST_NAMED = 100  # runs; looking at more of them one by one takes as long as looking at all
+
 _CLAIMED = ("jobs", "runs", "labels", "attempts", "checkpoints")  # tables with rows that a claim needs
 _TRAINING = ("jobs", "runs", "labels", "attempts", "environments", "workers")  # small tables that training reads
+
+_AMONG = "run_id IN (SELECT value FROM json_each(?))"
 
 _NAMING = ("run_id", "attempt", "step", "probe", "name", "label")  # columns by which people know a row
 
@@ -80,9 +87,82 @@ def verify(store: Store) -> None:
     """Raise Damaged unless each row of the small tables is as it was written, and SQLite finds no fault with them."""
     with store.snapshot():
         for table in SMALL:
-            if not _rows_are_sound(store, table, contents_too=False):
-                _refuse(store, table)
-            _verify_structure(store, table)
+            _verify_table(store, table)
+
+
+def verify_named(store: Store, names: Sequence[str]) -> None:
+    """Do `verify` for a command that reads no other runs than those with these names (see `queries.resolve_runs`).
+
+    Rows of other runs may then be damaged. All rows are looked at if a name stands for no run or for a study, or if
+    something seems to be missing.
+    """
+    with store.snapshot():
+        for table in SMALL:
+            if table not in _OF_RUNS:
+                _verify_table(store, table)
+        ids = _could_be(store, names)
+        if ids:
+            for table in _OF_RUNS:
+                if not _rows_are_sound(store, table, _AMONG, (to_json(ids),), contents_too=False):
+                    _refuse(store, table, _AMONG, (to_json(ids),))
+        if not ids or not all(_is_whole(store, run_id) for run_id in ids):
+            for table in _OF_RUNS:
+                _verify_table(store, table)
+
+
+def _could_be(store: Store, names: Sequence[str]) -> list[str]:
+    """Return the runs that these names could stand for, and those that `show` names beside them: parents and children.
+
+    Empty if a name stands for no run or for a study, or if there are too many runs to look at one by one. Raises
+    Damaged if a label is damaged that could decide what a name stands for.
+    """
+    ids: list[str] = []
+    for name in names:
+        if store.value("SELECT 1 FROM studies WHERE name = ?", (name,)):
+            return []
+        study, _, label = name.partition("/")
+        rows = store.raw_rows(
+            """SELECT run_id FROM runs WHERE run_id = ?1 UNION
+               SELECT run_id FROM labels WHERE study = (SELECT id FROM studies WHERE name = ?2) AND label = ?3""",
+            (name, study, label),
+        )
+        if len(rows) != 1:  # no id and no STUDY/LABEL: other labels decide too
+            _verify_table(store, "labels")
+            rows = store.raw_rows(
+                "SELECT DISTINCT run_id FROM labels WHERE label = ?1 OR instr(run_id, ?1) = 1 LIMIT ?2",
+                (name, _MOST_NAMED + 1),
+            )
+        if not rows or len(rows) > _MOST_NAMED:
+            return []
+        ids += [row["run_id"] for row in rows]
+    rows = store.rows(
+        """SELECT value AS run_id FROM json_each(?1) UNION
+           SELECT parent FROM extensions WHERE run_id IN (SELECT value FROM json_each(?1)) UNION
+           SELECT parent FROM lineage WHERE run_id IN (SELECT value FROM json_each(?1)) UNION
+           SELECT run_id FROM lineage WHERE parent IN (SELECT value FROM json_each(?1))""",
+        (to_json(ids),),
+    )
+    return [row["run_id"] for row in rows] if len(rows) <= _MOST_NAMED else []
+
+
+def _is_whole(store: Store, run_id: str) -> bool:
+    """Return whether the small tables have all rows of a run, and indexes lead to them.
+
+    Where it is not so there may be damage, or the run was deleted, or an attempt at it was set aside.
+    """
+    (seq, *others) = (store.value(f"SELECT seq FROM {table} WHERE run_id = ?", (run_id,)) for table in ("runs", "jobs"))
+    if seq is None or others != [seq]:
+        return False
+    # By the rowid, so that the run id comes from the row and not from an index.
+    ids = {store.value(f"SELECT run_id FROM {table} WHERE seq = ?", (seq,)) for table in ("runs", "jobs")}
+    attempts, labels, indexed = store.rows(
+        """SELECT (SELECT count(*) FROM attempts WHERE run_id = ?1) - (SELECT attempt FROM jobs WHERE seq = ?2),
+                  (SELECT count(*) FROM labels WHERE run_id = ?1),
+                  (SELECT count(*) FROM studies CROSS JOIN labels INDEXED BY labels_of_study
+                   ON labels.study = studies.id AND labels.run_id = ?1)""",
+        (run_id, seq),
+    )[0]
+    return ids == {run_id} and attempts == 0 and labels == indexed > 0
 
 
 def verify_structure(store: Store) -> None:
@@ -90,6 +170,12 @@ def verify_structure(store: Store) -> None:
     with store.snapshot():
         for table in _TRAINING:
             _verify_structure(store, table)
+
+
+def _verify_table(store: Store, table: str) -> None:
+    if not _rows_are_sound(store, table, contents_too=False):
+        _refuse(store, table)
+    _verify_structure(store, table)
 
 
 def _verify_structure(store: Store, table: str) -> None:
@@ -107,10 +193,9 @@ def verify_runs(store: Store, table: str, run_ids: Iterable[str]) -> None:
     table: one of `tables.COUNTS`.
     """
     ids = (to_json(list(run_ids)),)
-    among = "run_id IN (SELECT value FROM json_each(?))"
-    if not _rows_are_sound(store, table, among, ids, contents_too=False):
-        _refuse(store, table, among, ids)
-    for miscount in miscounts(store, table, among, ids):
+    if not _rows_are_sound(store, table, _AMONG, ids, contents_too=False):
+        _refuse(store, table, _AMONG, ids)
+    for miscount in miscounts(store, table, _AMONG, ids):
         raise miscounted(store, table, *miscount)
 
 

@@ -41,7 +41,7 @@ def tag(
     """Give a tag to a run, or to all runs of a study. --where tag=TAG of other commands then selects them."""
     from rnnctl.lab import annotate
 
-    with opened(workspace) as store:
+    with opened(workspace, runs=[name]) as store:
         done = annotate.tag(store, name, word, remove=remove)
     had = f", {done.runs - done.changed:,} had it" if done.changed < done.runs and not remove else ""
     say(f"{counted(done.changed, 'run')} {'lost' if remove else 'got'} the tag {word}{had}")
@@ -62,6 +62,6 @@ def note(
         raise UserError("give the text of the note, or --remove")
     if text is not None and not text.strip():
         raise UserError("the note is empty; --remove removes a note")
-    with opened(workspace) as store:
+    with opened(workspace, runs=[name]) as store:
         title = annotate.note(store, name, text or "")
     say(f"{title}: note {'removed' if remove else 'written'}")

@@ -67,7 +67,9 @@ def export(
     _check_options(name, format_, best, traces, commands)
     if isinstance(stdout := terminal(sys.stdout), io.TextIOWrapper):
         stdout.reconfigure(encoding="utf-8", errors="replace")  # as study files are, whatever the terminal is
-    with opened(workspace, readonly=True) as store:
+    # Names of files depend on all runs of the study.
+    only = [name] if name is not None and out_ is None and format_ in (Format.csv, Format.jsonl) else []
+    with opened(workspace, readonly=True, runs=only) as store:
         if commands:
             from rnnctl.lab.export.text import commands as script
 

@@ -43,7 +43,7 @@ def retry(
     chosen = bool(runs) or study is not None
     if chosen == failed:
         raise UserError("name the runs to retry, or a --study, or say --failed")
-    with opened(workspace) as store:
+    with opened(workspace, runs=runs or [] if study is None else []) as store:
         done = maintain.retry(store, None if failed else maintain.chosen(store, runs or [], study))
     say(f"{counted(len(done), 'run')} back in the queue; next: rnnctl train")
 
@@ -56,7 +56,7 @@ def cancel(
 
     if not runs and study is None:
         raise UserError("name the runs to cancel, or a --study")
-    with opened(workspace) as store:
+    with opened(workspace, runs=runs or [] if study is None else []) as store:
         ids = maintain.chosen(store, runs or [], study)
         if not yes and not confirmed(f"cancel {counted(len(ids), 'run')}?"):
             raise UserError("nothing cancelled", NOTHING)

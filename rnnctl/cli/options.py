@@ -145,11 +145,13 @@ def parsed_seeds(text: str | None) -> tuple[int, ...] | None:
 
 
 @contextmanager
-def opened(option: Path | None, *, readonly: bool = False, unchecked: bool = False) -> Iterator[Store]:
-    """Open the store of the workspace that a command works in. unchecked: see `workspaces.opened`."""
+def opened(
+    option: Path | None, *, readonly: bool = False, unchecked: bool = False, runs: Sequence[str] = ()
+) -> Iterator[Store]:
+    """Open the store of the workspace that a command works in. unchecked, runs: see `workspaces.opened`."""
     from rnnctl.lab import workspaces
 
-    with workspaces.opened(option, readonly=readonly, unchecked=unchecked) as store:
+    with workspaces.opened(option, readonly=readonly, unchecked=unchecked, runs=runs) as store:
         yield store
 
 

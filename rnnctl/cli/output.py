@@ -120,7 +120,7 @@ def out_script(lines: Iterable[str]) -> None:
 
 def _print(lines: Sequence[str]) -> None:
     try:
-        print(*lines, sep="\n")
+        print("\n".join(lines))  # as one text: each text that is written passes `Escaping`
     except BrokenPipeError:
         raise OutputClosed from None
 

@@ -147,7 +147,7 @@ def show(
     """
     from rnnctl.lab import show as lab
 
-    with opened(workspace, readonly=True) as store:
+    with opened(workspace, readonly=True, runs=[run]) as store:
         details = lab.show(store, run)
     if as_json:
         out_json(details)

@@ -26,13 +26,18 @@ def root_of(folder: Path | None = None) -> Path:
 
 
 @contextmanager
-def opened(folder: Path | None = None, *, readonly: bool = False, unchecked: bool = False) -> Iterator[Store]:
+def opened(
+    folder: Path | None = None, *, readonly: bool = False, unchecked: bool = False, runs: Sequence[str] = ()
+) -> Iterator[Store]:
     """Open the store of a workspace (see `root_of`) and close it at the end. Raises StoreError.
 
     unchecked: also where rows are damaged, or names of studies or runs are not allowed, for whoever looks for damage.
+    runs: the names of the only runs that are going to be read, so that no other rows need to be sound.
     """
     with Store.open(root_of(folder), readonly=readonly, any_names=unchecked) as store:
-        if not unchecked:
+        if runs and not unchecked:
+            verification.verify_named(store, runs)
+        elif not unchecked:
             verification.verify(store)
         yield store
 

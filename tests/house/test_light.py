@@ -39,6 +39,10 @@ def test_nothing_heavy_is_loaded_by(code):
     assert loaded(code) & HEAVY == set()
 
 
+def test_status_loads_no_numpy():
+    assert "numpy" not in loaded("import rnnctl.cli.status, rnnctl.lab.status, rnnctl.lab.workspaces")
+
+
 @pytest.mark.parametrize(
     ("package", "forbidden"),
     [

@@ -4,9 +4,11 @@ import pytest
 
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.register import register
+from rnnctl.lab.show import show
 from rnnctl.lab.workspaces import check_threshold, one_run, opened, root_of, runs_named, selected
-from store import NoWorkspace
+from store import Damaged, NoWorkspace
 from tests.lab.studies import STUDY
+from tests.store.damage import damage
 
 
 def test_a_workspace_is_found_from_below(store, monkeypatch):
@@ -16,6 +18,17 @@ def test_a_workspace_is_found_from_below(store, monkeypatch):
     assert root_of() == store.workspace.root
     with opened(readonly=True) as same:
         assert len(selected(same)) == 4
+
+
+def test_damage_to_another_run_does_not_stop_who_reads_one(store):
+    root = store.workspace.root
+    one, other = (row.run_id for row in selected(store, "tiny")[:2])
+    damage(root, "jobs", "step = 21", f"run_id = '{other}'")
+    with opened(root, readonly=True, runs=[one]) as same:
+        assert show(same, one).run_id == one
+    for names in ([other], [one, other], [], ["tiny"]):
+        with pytest.raises(Damaged, match=other), opened(root, readonly=True, runs=names):
+            pass
 
 
 def test_without_a_workspace_there_is_an_error(tmp_path, monkeypatch):

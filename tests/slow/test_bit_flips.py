@@ -36,6 +36,7 @@ COMMANDS = [
     ["show", "finished/GRU", "--json"],
     ["show", "unfinished/RNN", "--json"],
     ["export", "finished", "--format", "jsonl", "--traces"],
+    ["export", "GRU", "--format", "csv"],
     ["export", "finished/RNN", "--format", "npz"],
     ["evaluate", "finished", "--lengths", "10,20", "--samples", "50", "--json", "--no-figures"],
     ["doctor", "--json"],

@@ -6,7 +6,21 @@ import sqlite3
 
 import pytest
 
-from store import Corrupt, Damaged, Store, answers, aside, checkpoints, history, integrity, queries, queue, verification
+from store import (
+    Corrupt,
+    Damaged,
+    Store,
+    answers,
+    aside,
+    checkpoints,
+    history,
+    integrity,
+    lineage,
+    queries,
+    queue,
+    verification,
+)
+from store.lineage import Descent
 from store.sums import row_sum
 from store.tables import COUNTS, TABLES
 from store.verification import SMALL
@@ -91,6 +105,9 @@ def test_a_row_that_an_index_hides_is_noticed(filled):
         for verify in (verification.verify, verification.verify_structure):
             with pytest.raises(Damaged, match="the table jobs of .* is damaged"):
                 verify(store)
+        for name in (RUN, "a/S0", "S0"):
+            with pytest.raises(Damaged, match="the table jobs of .* is damaged"):
+                verification.verify_named(store, [name])
 
 
 def test_what_is_sound_is_read_beside_what_is_damaged(filled):
@@ -99,6 +116,43 @@ def test_what_is_sound_is_read_beside_what_is_damaged(filled):
     assert history.read(filled.store, ["r1-s00001"]) == {}
     assert verification.all_sound(filled.store, "answers")
     assert set(SMALL) | set(COUNTS) == set(TABLES)
+
+
+@pytest.mark.parametrize("name", [RUN, "a/S0"])
+@pytest.mark.parametrize("table", ["studies", "runs", "labels", "environments", "workers", "jobs", "attempts"])
+def test_a_damaged_row_of_the_run_that_is_asked_for_is_named(filled, table, name):
+    verification.verify_named(filled.store, [name])
+    damage(filled.folder, table, *CHANGES[table])
+    with pytest.raises(Damaged, match=rf"has a damaged row \({table}: "):
+        verification.verify_named(filled.store, [name])
+
+
+@pytest.mark.parametrize("name", ["r1-s00001", "a/S1"])
+@pytest.mark.parametrize("table", ["runs", "labels", "jobs", "attempts"])
+def test_a_damaged_row_of_another_run_does_not_matter(filled, table, name):
+    damage(filled.folder, table, *CHANGES[table])
+    verification.verify_named(filled.store, [name])
+    (finding,) = integrity.database_findings(filled.store)
+    assert finding.text.startswith(f"a damaged row in {table}: ")
+
+
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [("labels", "S1"), ("labels", "r1-s0000"), ("labels", "S0"), ("jobs", "a"), ("runs", "S7"), ("jobs", "")],
+)
+def test_all_rows_that_decide_what_a_name_stands_for_are_looked_at(filled, table, name):
+    damage(filled.folder, table, *CHANGES[table])
+    with pytest.raises(Damaged, match=rf"has a damaged row \({table}: "):
+        verification.verify_named(filled.store, ["r1-s00001", name])
+
+
+def test_rows_of_relatives_are_looked_at(filled):
+    study = filled.store.value("SELECT id FROM studies")
+    with filled.store.transaction():
+        lineage.add(filled.store, study, [Descent("r1-s00001", RUN, "longer")])
+    damage(filled.folder, "runs", *CHANGES["runs"])
+    with pytest.raises(Damaged, match="runs: "):
+        verification.verify_named(filled.store, ["r1-s00001"])
 
 
 @pytest.mark.parametrize("table", sorted(CHANGES.keys() - {"history", "environments", "answers"}))

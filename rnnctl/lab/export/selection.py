@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,13 +22,18 @@ AT_ONCE = 50  # histories in memory at a time; one where they have traces
 
 @dataclass(frozen=True)
 class Selection:
-    """The checked runs of a study, or one run. files: file names by id, of all runs of the study."""
+    """The checked runs of a study, or one run."""
 
     study: str
     runs: list[RunRow]
-    files: dict[str, str]
     whole: bool  # whether it is the study
     notes: list[str]
+    store: Store = field(repr=False)
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """File names by run id, of all runs of the study. They are read when they are needed: it takes long."""
+        return file_names(queries.runs_of(self.store, self.study, hidden=True))
 
     @property
     def file(self) -> str:
@@ -44,9 +50,7 @@ def checked(store: Store, named: NamedRuns) -> Selection:
         raise LabError(f"{kind} {named.title} has not been checked yet: there is nothing to export", Code.NOTHING)
     missing = len(named.runs) - len(rows)
     notes = [f"{counted(missing, 'run')} not checked yet, left out"] if missing else []
-    return Selection(
-        named.study, rows, file_names(queries.runs_of(store, named.study, hidden=True)), named.whole, notes
-    )
+    return Selection(named.study, rows, named.whole, notes, store)
 
 
 def histories(store: Store, rows: list[RunRow], *, traces: bool) -> Iterator[tuple[RunRow, History]]:

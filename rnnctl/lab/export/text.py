@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -21,11 +21,16 @@ MOST_KEPT = 500  # runs whose scalars are kept in memory instead of being read t
 
 @dataclass(frozen=True)
 class TextExport:
-    """Lines without line ends, made while they are read. file: the name of a file for them."""
+    """Lines without line ends, made while they are read. name_file: makes the name of a file for them."""
 
     lines: Iterator[str]
-    file: str
+    name_file: Callable[[], str]
     notes: list[str]
+
+    @property
+    def file(self) -> str:
+        """The name of a file for the lines."""
+        return self.name_file()
 
     def write(self, out: str) -> Path | None:
         """Write the lines into a file or a folder (see `is_folder`), and return the path; None for a device or a pipe.
@@ -64,7 +69,7 @@ def checks(
         )
         rows = _rows(kept or histories(store, selection.runs, traces=False), columns)
         lines = csv_lines([*columns[selection.runs[0].run_id], "step", *scalars], rows)
-    return TextExport(lines, f"{selection.file}.{format_}", selection.notes)
+    return TextExport(lines, lambda: f"{selection.file}.{format_}", selection.notes)
 
 
 def _rows(
@@ -102,4 +107,4 @@ def commands(store: Store, study: str | None = None, hidden: bool = False) -> Te
     runs = [queries.runs_of(store, row.name, hidden=hidden) for row in studies]
     attempts = {row.run_id: queries.attempts(store, row.run_id) for rows in runs for row in rows}
     lines = script(list(zip(studies, runs, strict=True)), attempts)
-    return TextExport(lines, f"{wanted or 'commands'}.sh", [])
+    return TextExport(lines, lambda: f"{wanted or 'commands'}.sh", [])
