@@ -11,7 +11,7 @@ from store.encoding import to_json
 from store.errors import NotFound
 from store.membership import NAMED, SHOWN, shown
 from store.origins import Origin, origins
-from store.verification import all_sound, damaged_rows, read_json, verify_runs
+from store.verification import read_json, sound_specs, verify_runs
 from store.wanted import ALL, Wanted
 
 STATUSES = ("queued", "running", "done", "failed", "quarantined", "cancelled")
@@ -322,19 +322,13 @@ def keys_to_check(store: Store) -> list[KeyedRun]:
     A shape may come from an earlier version of the program: compute the key from the spec again, and hand those that
     differ to `registry.rekey`. Runs whose rows are damaged are left out.
     """
-    damaged = [
-        row.key["rowid"]
-        for table in ("runs", "jobs")
-        if not all_sound(store, table)
-        for row in damaged_rows(store, table)
-    ]
+    unfinished = store.rows("SELECT seq FROM jobs WHERE status NOT IN ('running', 'done')")
+    specs = sound_specs(store, (row["seq"] for row in unfinished))
     rows = store.rows(
-        """SELECT runs.run_id, jobs.shape, spec FROM jobs JOIN runs USING (seq)
-           WHERE status NOT IN ('running', 'done') AND seq NOT IN (SELECT value FROM json_each(?)) ORDER BY seq""",
-        (to_json(damaged),),
+        "SELECT seq, run_id, shape FROM jobs WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq",
+        (to_json(list(specs)),),
     )
-    specs = read_json(store, "runs", (row["spec"] for row in rows))
-    return [KeyedRun(row["run_id"], row["shape"], spec) for row, spec in zip(rows, specs, strict=True)]
+    return [KeyedRun(row["run_id"], row["shape"], specs[row["seq"]]) for row in rows]
 
 
 def attempts(store: Store, run_id: str) -> list[AttemptRow]:

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from store.connection import Store
-from store.encoding import from_json, to_json
+from store.encoding import to_json
+from store.verification import sound_specs
 
 
 def place(store: Store, trajectories: Mapping[str, str]) -> None:
@@ -25,14 +26,15 @@ def place(store: Store, trajectories: Mapping[str, str]) -> None:
 def without_trajectory(store: Store) -> dict[str, dict[str, Any]]:
     """Return the specs, by run id, of the runs with a checkpoint whose trajectories are not known.
 
-    They were registered by an earlier version. Hand their trajectories to `place`.
+    They were registered by an earlier version. Hand their trajectories to `place`. Runs with damaged rows are left out.
     """
     rows = store.rows(
-        """SELECT run_id, spec FROM runs
+        """SELECT seq, run_id FROM runs
            WHERE EXISTS (SELECT 1 FROM checkpoints WHERE run_id = runs.run_id AND status = 'live')
                AND run_id NOT IN (SELECT run_id FROM trajectories) ORDER BY seq"""
     )
-    return dict(zip((row["run_id"] for row in rows), from_json(row["spec"] for row in rows), strict=True))
+    specs = sound_specs(store, (row["seq"] for row in rows))
+    return {row["run_id"]: specs[row["seq"]] for row in rows if row["seq"] in specs}
 
 
 class Reached(NamedTuple):
@@ -41,18 +43,40 @@ class Reached(NamedTuple):
     trajectory: str
     run_id: str
     step: int
+    ended: bool  # whether the run is done, and ended there
     spec: dict[str, Any]
 
 
 def reached(store: Store, trajectories: Iterable[str]) -> list[Reached]:
-    """Return the runs of these trajectories that have a checkpoint, and whose attempts all had the same bits."""
+    """Return the runs of these trajectories that have a checkpoint, and whose attempts all had the same bits.
+
+    Runs with damaged rows are left out.
+    """
     rows = store.rows(
-        """SELECT trajectory, run_id, max(checkpoints.step) AS step, spec
-           FROM trajectories JOIN checkpoints USING (run_id) JOIN runs USING (run_id)
-           WHERE trajectory IN (SELECT value FROM json_each(?)) AND status = 'live'
+        """SELECT seq, trajectory, runs.run_id, max(checkpoints.step) AS newest,
+                  jobs.status = 'done' AND jobs.step = max(checkpoints.step) AS ended
+           FROM trajectories JOIN checkpoints USING (run_id) JOIN runs USING (run_id) JOIN jobs USING (seq)
+           WHERE trajectory IN (SELECT value FROM json_each(?)) AND checkpoints.status = 'live'
                AND NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.run_id = runs.run_id AND NOT exact)
-           GROUP BY run_id ORDER BY seq""",
+           GROUP BY seq ORDER BY seq""",
         (to_json(sorted(set(trajectories))),),
     )
-    specs = from_json(row["spec"] for row in rows)
-    return [Reached(row["trajectory"], row["run_id"], row["step"], spec) for row, spec in zip(rows, specs, strict=True)]
+    specs = sound_specs(store, (row["seq"] for row in rows))
+    return [
+        Reached(row["trajectory"], row["run_id"], row["newest"], bool(row["ended"]), specs[row["seq"]])
+        for row in rows
+        if row["seq"] in specs
+    ]
+
+
+def begun(store: Store, run_ids: Iterable[str]) -> set[str]:
+    """Return which of these runs do not begin at another one any more: they are done, or have a checkpoint."""
+    rows = store.rows(
+        """SELECT run_id FROM jobs
+           WHERE run_id IN (SELECT value FROM json_each(?))
+               AND (status = 'done'
+                    OR EXISTS (SELECT 1 FROM checkpoints
+                               WHERE checkpoints.run_id = jobs.run_id AND checkpoints.status = 'live'))""",
+        (to_json(list(run_ids)),),
+    )
+    return {row["run_id"] for row in rows}

@@ -244,6 +244,27 @@ def verify_claim(store: Store, run_id: str) -> None:
         )
 
 
+def sound_specs(store: Store, seqs: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Return the specs of runs, by `seq`, in the order of registration. Runs with a damaged spec or job are left out.
+
+    seqs: of the runs; it is the rowid of their rows in runs and jobs.
+    """
+    seqs = list(seqs)
+    among, ids = "rowid IN (SELECT value FROM json_each(?))", (to_json(seqs),)
+    damaged = {
+        row.key["rowid"]
+        for table in ("runs", "jobs")
+        if not _rows_are_sound(store, table, among, ids)
+        for row in damaged_rows(store, table, among, ids)
+    }
+    rows = store.rows(
+        "SELECT seq, spec FROM runs WHERE seq IN (SELECT value FROM json_each(?)) ORDER BY seq",
+        (to_json([seq for seq in seqs if seq not in damaged]),),
+    )
+    specs = read_json(store, "runs", (row["spec"] for row in rows))
+    return dict(zip((row["seq"] for row in rows), specs, strict=True))
+
+
 def read_json(store: Store, table: str, texts: Iterable[str]) -> list[dict[str, Any]]:
     """Return the values of JSON texts from a table. Raise Damaged, which names a row, if one is not an object."""
     with suppress(ValueError):

@@ -83,10 +83,9 @@ def init(
 
 
 def _going_on(extensions: Extensions) -> str:
-    goes = "goes" if extensions.runs == 1 else "go"
     return (
-        f"{counted(extensions.runs, 'run')} {goes} on from others: "
-        f"{extensions.done:,} of {extensions.updates:,} updates are done already"
+        f"{counted(extensions.runs, 'run')} can go on from others: "
+        f"up to {extensions.done:,} of {extensions.updates:,} updates are done already"
     )
 
 

@@ -31,7 +31,7 @@ def place_trajectories(store: Store) -> None:
 
 @dataclass(frozen=True)
 class Extensions:
-    """Runs that can go on from others, which train in the same environment. done: of the updates of all of them."""
+    """Runs that can go on from others. done: at most, of the updates of all of them, which are `updates`."""
 
     runs: int = 0
     done: int = 0
@@ -41,21 +41,29 @@ class Extensions:
 def extensions_of(store: Store, specs: Iterable[RunSpec]) -> Extensions:
     """Return which of these runs have no checkpoint yet and can go on from another run.
 
-    Runs are left out that would go on from one with other conditions in `stop`: they may end before.
+    Only training knows for certain: it needs the same environment as the other run had, and the other run's checkpoint,
+    which an earlier version may have written without what is needed. Runs are left out that would go on from one with
+    other conditions in `stop`: they may end before.
     """
     pairs = [(spec, spec.trajectory_id) for spec in specs]
+    begun = trajectories.begun(store, (spec.run_id for spec, _ in pairs))
     relatives: dict[str, list[trajectories.Reached]] = {}
-    for each in trajectories.reached(store, (trajectory for _, trajectory in pairs)):
-        relatives.setdefault(each.trajectory, []).append(each)
+    for relative in trajectories.reached(store, (trajectory for _, trajectory in pairs)):
+        relatives.setdefault(relative.trajectory, []).append(relative)
     runs = done = updates = 0
     for spec, trajectory in pairs:
-        alike = relatives.get(trajectory, [])
-        if any(each.run_id == spec.run_id for each in alike):
-            continue
-        steps = [each.step for each in alike if each.step <= spec.train.updates and _stop_of(each.spec) == spec.stop]
+        alike = [] if spec.run_id in begun else relatives.get(trajectory, [])
+        steps = [relative.step for relative in alike if _lies_on_path(relative, spec)]
         if steps:
             runs, done, updates = runs + 1, done + max(steps), updates + spec.train.updates
     return Extensions(runs, done, updates)
+
+
+def _lies_on_path(relative: trajectories.Reached, spec: RunSpec) -> bool:
+    """Return whether a run passes through the checkpoint of another one."""
+    # The check at the last update differs from others, and only a run that has ended keeps what was before it.
+    last = spec.train.updates if relative.ended else spec.train.updates - 1
+    return relative.step <= last and _stop_of(relative.spec) == spec.stop
 
 
 def _stop_of(spec: Mapping[str, Any]) -> Stop | None:

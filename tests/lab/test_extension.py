@@ -28,17 +28,19 @@ seeds: [1, 2]
 """
 
 
-def work(folder, updates):
+def work(folder, updates, checkpoint_updates=None):
     """Register the study with so many updates, train in this process, and return the events."""
     file = folder / "tiny.yaml"
     file.write_text(STUDY.replace("UPDATES", str(updates)))
     register(folder, [file])
-    return trained(folder)
+    return trained(folder, checkpoint_updates)
 
 
-def trained(folder):
+def trained(folder, checkpoint_updates=None):
     events = []
-    with build_worker(WorkerOptions(folder, "cpu"), events.append, threading.Event()) as worker:
+    with build_worker(
+        WorkerOptions(folder, "cpu", checkpoint_updates=checkpoint_updates), events.append, threading.Event()
+    ) as worker:
         worker.run()
     return events
 
@@ -102,6 +104,29 @@ def test_plan_and_registration_tell_what_is_done_already(tmp_path):
     assert registered.extensions == Extensions()
     file.write_text(longer.replace("solved: never", "solved: never, patience: 1"))
     assert plan([file], workspace=tmp_path)[0].extensions == Extensions()
+
+
+def extensions(folder, updates):
+    """Return what `plan` tells of the study with so many updates."""
+    file = folder / "planned.yaml"
+    file.write_text(STUDY.replace("UPDATES", str(updates)))
+    return plan([file], workspace=folder)[0].extensions
+
+
+def test_a_checkpoint_before_the_end_of_its_run_is_not_told_to_runs_that_end_there(tmp_path):
+    work(tmp_path, 40, checkpoint_updates=25)
+    with Store.open(tmp_path) as store, store.transaction():
+        store.execute("UPDATE checkpoints SET status = 'unsound', reason = 'lost' WHERE step = 40")
+    assert extensions(tmp_path, 26) == Extensions(runs=2, done=50, updates=52)
+    assert extensions(tmp_path, 25) == Extensions()
+    assert [event for event in work(tmp_path, 25) if event["event"] == "extended"] == []
+
+
+def test_a_run_that_has_begun_is_not_told_to_go_on_from_another(extended):
+    folder, _ = extended
+    with Store.open(folder) as store, store.transaction():
+        store.execute("UPDATE attempts SET exact = 0 WHERE run_id IN (SELECT run_id FROM runs WHERE total = 40)")
+    assert extensions(folder, 40) == Extensions()
 
 
 def test_show_and_export_tell_where_a_run_began(extended):

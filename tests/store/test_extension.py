@@ -23,7 +23,7 @@ from store.origins import Origin, origins
 from store.registry import StudyRecord
 from store.repair import repair
 from tests.checks import CheckRow
-from tests.store.damage import CHANGES_OF_EXTENSIONS, damage, damage_text
+from tests.store.damage import CHANGES_OF_EXTENSIONS, damage, damage_text, flip
 from tests.store.laboratory import go_on
 
 PARENT, RUN = "r1-s00000", "r1-s00001"
@@ -177,6 +177,22 @@ def test_trajectories_of_runs_of_earlier_versions_are_placed_later(family, lab):
     with family.store.transaction():
         trajectories.place(family.store, {PARENT: "t"})
     assert trajectories.without_trajectory(family.store) == {}
+
+
+@pytest.mark.parametrize("spec", ["no JSON", "undecodable"])
+def test_trajectories_of_damaged_runs_are_not_computed(family, spec):
+    assert [(run.run_id, run.step, run.ended) for run in trajectories.reached(family.store, ["t"])] == [
+        (PARENT, 20, True)
+    ]
+    damage(family.folder, "runs", f"spec = '{spec}'", f"run_id = '{PARENT}'")
+    if spec == "undecodable":
+        family.store.close()
+        flip(family.folder, b"undecodable", b"undec\xffdable")
+    with Store.open(family.folder) as store:
+        assert trajectories.reached(store, ["t"]) == []
+        with store.transaction():
+            store.execute("DELETE FROM trajectories")
+        assert trajectories.without_trajectory(store) == {}
 
 
 def test_a_study_registered_again_gives_its_runs_their_new_trajectories(family):
