@@ -43,7 +43,8 @@ seconds since the epoch, durations are seconds; both are floats, and the caller 
     marks         tag, untag, tags, note_run, note_study, archive, unarchive
     removal       planned, delete(store, studies, members) -> Removal
     merging       check(other, described), planned(store, other, described) -> Plan,
-                  merge(store, other, plan, now, apart) -> Merged
+                  preview(store, other, plan), merge(store, other, plan, now, apart) -> Merged
+    run_copy      the steps of a merge for one run: its files, its rows
     integrity     database_findings, checkpoint_findings, orphans, set_orphans_aside; Finding
     backup        backup(store, destination, checkpoints=False) -> BackedUp
 """

@@ -1,37 +1,34 @@
 """Bring the runs and studies of another workspace into this one. The other one is only read.
 
-What is named alike is alike: a run id is a hash of all that decides the run. Of a run that both have, the state that is
-further is kept, whole: done before not done, then more updates. Runs come in by batches, each in one transaction, after
-their checkpoint files: a merge that is cut off has brought in some runs, and brings in the others when it is repeated.
+Equal names mean equal things: a run id is a hash of all that decides the run. If both workspaces have a run, the state
+that is further is kept as a whole: done before not done, then more updates. Runs come in batches. The checkpoint files
+of a batch are copied first, without a lock on either database, because workers may be busy in both. Then the rows come
+in one transaction, if the checkpoints there are still those that were copied. A merge that is cut off has brought in
+some runs; repeated, it brings in the others.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
-from store import checkpoints, names, places, registry, trajectories
+from store import checkpoints, names, registry, run_copy, trajectories
 from store.checkpoints import Checkpoint
 from store.connection import Store
 from store.encoding import from_json, to_json
-from store.errors import Corrupt, Foreign, of_system
-from store.files import write_whole
+from store.errors import Corrupt, Foreign
 from store.integrity import Described, database_findings
 from store.membership import NAMED
 from store.queue import CHECKPOINTED
 from store.registry import Apart, RunRecord
-from store.tables import COUNTS, TABLES
+from store.tables import COUNTS
 from store.verification import verify_runs
 
 Item = TypeVar("Item")
 
 AT_ONCE = 20  # runs in a transaction: others wait for the lock meanwhile
-
-# Tables of runs that are not replaced as a whole: what a run is, which studies name it, and what people say about it.
-_NOT_RESULTS = {"runs", "jobs", "trajectories", "labels", "unnamed", "lineage", "tags", "run_notes"}
+ROUNDS = 5  # of copying a run whose checkpoints keep changing in the other workspace
 
 
 class State(NamedTuple):
@@ -57,6 +54,13 @@ class Incoming:
     here: State | None
 
 
+class Offer(NamedTuple):
+    """What the other workspace has of a run. files: its live checkpoints, newest first."""
+
+    progress: tuple[bool, int]
+    files: list[Checkpoint]
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a merge does.
@@ -71,17 +75,31 @@ class Plan:
     replaced: list[Incoming]
     kept: int
     busy: list[str]
-    file_bytes: int
 
 
 @dataclass
 class Merged:
-    """What a merge brought in: the names of runs. missing: checkpoints that could not be copied, and why."""
+    """What a merge brought in. Runs are named STUDY/LABEL.
 
+    changed_here, changed_there: runs and studies that changed after the plan was made, and were not touched. refused:
+    runs that were not touched, and the reason: too many of their checkpoints there are damaged. missing: other
+    checkpoints that could not be copied, and the reason. file_bytes: of the checkpoint files of the runs.
+    """
+
+    studies: list[str] = field(default_factory=list)
     new: list[str] = field(default_factory=list)
     replaced: list[str] = field(default_factory=list)
-    changed_here: list[str] = field(default_factory=list)  # since the plan was made: not touched
+    changed_here: list[str] = field(default_factory=list)
+    changed_there: list[str] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
     missing: list[tuple[str, str]] = field(default_factory=list)
+    file_bytes: int = 0
+
+    def take(self, incoming: Incoming, reasons: Mapping[Checkpoint, str | None]) -> None:
+        """Note that a run came in. reasons: its checkpoints, and why each could not be copied."""
+        (self.new if incoming.here is None else self.replaced).append(incoming.name)
+        self.missing += [(file.path, reason) for file, reason in reasons.items() if reason is not None]
+        self.file_bytes += sum(file.size for file, reason in reasons.items() if reason is None)
 
 
 def check(other: Store, described: Described) -> None:
@@ -95,16 +113,19 @@ def check(other: Store, described: Described) -> None:
 
 def planned(store: Store, other: Store, described: Described) -> Plan:
     """Return what a merge would do. The other store has been checked (see `check`)."""
-    sources = dict(map(tuple, store.rows("SELECT name, source FROM studies")))
-    theirs = dict(map(tuple, other.rows("SELECT name, source FROM studies ORDER BY id")))
-    here, there = _states(store), _states(other)
+    with store.snapshot():
+        sources = dict(map(tuple, store.rows("SELECT name, source FROM studies")))
+        here = _states(store)
+    with other.snapshot():
+        theirs = dict(map(tuple, other.rows("SELECT name, source FROM studies ORDER BY id")))
+        there = _states(other)
+        rows = other.rows(
+            """SELECT run_id, spec, created, (SELECT studies.name || '/' || label FROM labels
+                                              JOIN studies ON studies.id = labels.study
+                                              WHERE labels.run_id = runs.run_id ORDER BY study LIMIT 1) AS name
+               FROM runs ORDER BY seq"""
+        )
     new, replaced, busy, kept = [], [], [], 0
-    rows = other.rows(
-        """SELECT run_id, spec, created, (SELECT studies.name || '/' || label FROM labels
-                                          JOIN studies ON studies.id = labels.study
-                                          WHERE labels.run_id = runs.run_id ORDER BY study LIMIT 1) AS name
-           FROM runs ORDER BY seq"""
-    )
     for row, spec in zip(rows, from_json(row["spec"] for row in rows), strict=True):
         run_id, name, run = row["run_id"], row["name"] or row["run_id"], described(spec)
         if run is None or run.run_id != run_id:
@@ -119,7 +140,6 @@ def planned(store: Store, other: Store, described: Described) -> Plan:
             busy.append(name)
         else:
             replaced.append(incoming)
-    coming = {incoming.run.run_id for incoming in (*new, *replaced)}
     return Plan(
         [name for name in theirs if name not in sources],
         [name for name in theirs if name in sources and sources[name] != theirs[name]],
@@ -127,7 +147,6 @@ def planned(store: Store, other: Store, described: Described) -> Plan:
         replaced,
         kept,
         busy,
-        sum(file.size for file in checkpoints.live(other) if file.run_id in coming),
     )
 
 
@@ -141,6 +160,20 @@ def _states(store: Store, run_ids: Iterable[str] | None = None) -> dict[str, Sta
     return {run_id: State(*state) for run_id, *state in rows}
 
 
+def preview(store: Store, other: Store, plan: Plan) -> Merged:
+    """Return what `merge` would bring in. Reads the checkpoint files of all runs that would come; changes nothing."""
+    merged = Merged(studies=list(plan.studies))
+    for batch in _batches([*plan.new, *plan.replaced], AT_ONCE):
+        waiting = list(batch)
+        for _ in range(ROUNDS):
+            offers = _offers(other, waiting)
+            reasons = {file: _unsoundness(store, other, file) for offer in offers.values() for file in offer.files}
+            with store.snapshot(), other.snapshot():
+                _, waiting = _sorted_out(store, other, waiting, offers, reasons, merged)
+        merged.changed_there += [incoming.name for incoming in waiting]
+    return merged
+
+
 def merge(store: Store, other: Store, plan: Plan, now: float, apart: Apart) -> Merged:
     """Bring in what was planned; return what was brought in.
 
@@ -148,24 +181,27 @@ def merge(store: Store, other: Store, plan: Plan, now: float, apart: Apart) -> M
     the study no longer names (see `store.membership`). apart: as `registry.register` takes it.
     """
     merged = Merged()
-    with other.snapshot(), store.transaction():
+    with store.transaction(), other.snapshot():
         for study in plan.studies:
-            row = other.rows("SELECT name, about, source, created, updated FROM studies WHERE name = ?", (study,))[0]
+            row = other.row("SELECT name, about, source, created, updated FROM studies WHERE name = ?", (study,))
+            if row is None:
+                merged.changed_there.append(study)
+                continue
             store.execute(
                 """INSERT INTO studies (name, about, source, created, updated) VALUES (?, ?, ?, ?, ?)
                    ON CONFLICT (name) DO NOTHING""",
                 tuple(row),
             )
+            merged.studies.append(study)
     for batch in _batches([*plan.new, *plan.replaced], AT_ONCE):
-        with other.snapshot():
-            _take(store, other, batch, now, merged)
+        _take(store, other, batch, now, merged)
     everything = [row["run_id"] for row in other.rows("SELECT run_id FROM runs ORDER BY seq")]
     for run_ids in _batches(everything, 1000):
-        with other.snapshot(), store.transaction():
+        with store.transaction(), other.snapshot():
             _take_words(store, other, run_ids, now)
-    with other.snapshot(), store.transaction():
+    with store.transaction(), other.snapshot():
         _take_lineage(store, other)
-        _take_words_of_studies(store, other, plan.studies)
+        _take_words_of_studies(store, other, merged.studies)
         for (study,) in store.rows("SELECT id FROM studies"):
             registry.tell_apart(store, study, apart)
     return merged
@@ -175,112 +211,131 @@ def _batches(items: Sequence[Item], size: int) -> Iterator[Sequence[Item]]:
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
+def _offers(other: Store, batch: Iterable[Incoming]) -> dict[str, Offer]:
+    """Return what the other workspace has of these runs now, in a short snapshot. Runs that it has not are left out."""
+    with other.snapshot():
+        return _offers_now(other, batch)
+
+
+def _offers_now(other: Store, batch: Iterable[Incoming]) -> dict[str, Offer]:
+    states = _states(other, [incoming.run.run_id for incoming in batch])
+    return {run_id: Offer(state.progress, checkpoints.live(other, run_id)) for run_id, state in states.items()}
+
+
+def _is_further(offer: Offer, incoming: Incoming) -> bool:
+    return incoming.here is None or offer.progress > incoming.here.progress
+
+
 def _take(store: Store, other: Store, batch: Sequence[Incoming], now: float, merged: Merged) -> None:
-    """Bring in some runs: files first, then rows in one transaction."""
-    ids = [run.run.run_id for run in batch]
-    for table in COUNTS:
-        verify_runs(other, table, ids)
-    files = [file for run_id in ids for file in checkpoints.live(other, run_id)]
-    written = [file for file in files if _copy(store, other, file, merged)]
-    with store.transaction():
+    """Bring in some runs. Those whose checkpoints change there meanwhile are tried again."""
+    waiting: Sequence[Incoming] = batch
+    written: dict[Checkpoint, bool] = {}
+    for _ in range(ROUNDS):
+        if waiting:
+            waiting = _take_unchanged(store, other, waiting, now, merged, written)
+    merged.changed_there += [incoming.name for incoming in waiting]
+    run_copy.settle(store, written)
+
+
+def _take_unchanged(
+    store: Store, other: Store, batch: Sequence[Incoming], now: float, merged: Merged, written: dict[Checkpoint, bool]
+) -> list[Incoming]:
+    """Copy the files of some runs, then take the rows of those whose checkpoints are still the same; return the others.
+
+    written: files, and whether this merge has written them; gets those of these runs.
+    """
+    offers = _offers(other, batch)
+    reasons: dict[Checkpoint, str | None] = {}
+    for file in [file for offer in offers.values() for file in offer.files]:
+        is_new = checkpoints.unsoundness(store.workspace, file) is not None
+        written[file] = is_new or written.get(file, False)
+        reasons[file] = run_copy.copy_file(store, other, file) if is_new else None
+    with store.transaction(), other.snapshot():  # in this order: nobody there waits while this waits for its turn here
         store.execute("PRAGMA defer_foreign_keys = ON")  # results are replaced row by row
-        states = _states(store, ids)
-        taken = [run for run in batch if states.get(run.run.run_id) == run.here]
-        replaced = [path for run in taken if run.here for path in places.files_of(store.workspace, run.run.run_id)]
-        for run in taken:
-            if run.here is None:
-                registry.add_runs(store, [run.run], run.created)
-                if run.run.trajectory is not None:
-                    trajectories.place(store, {run.run.run_id: run.run.trajectory})
-            _replace_results(store, other, run.run.run_id, now)
-        _take_words(store, other, [run.run.run_id for run in taken], now)
-    kept = {run.run.run_id for run in taken}
-    for file in written:
-        (checkpoints.mark_committed if file.run_id in kept else checkpoints.discard)(store.workspace, file)
-    brought = {checkpoints.file_of(store.workspace, file) for file in files}
-    for path in replaced:
-        if path not in brought:
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
-    merged.new += [run.name for run in taken if run.here is None]
-    merged.replaced += [run.name for run in taken if run.here is not None]
-    merged.changed_here += [run.name for run in batch if run not in taken]
+        still_here = {
+            run_id: offer
+            for run_id, offer in offers.items()
+            if all(run_copy.is_present(store, file) for file in offer.files if reasons[file] is None)
+        }
+        taken, again = _sorted_out(store, other, batch, still_here, reasons, merged)
+        ids = [incoming.run.run_id for incoming in taken]
+        for table in COUNTS:
+            verify_runs(other, table, ids)
+        replaced = [path for run_id in ids for path in run_copy.replaced_files(store, run_id)]
+        for incoming in taken:
+            if incoming.here is None:
+                registry.add_runs(store, [incoming.run], incoming.created)
+                if incoming.run.trajectory is not None:
+                    trajectories.place(store, {incoming.run.run_id: incoming.run.trajectory})
+            run_copy.replace_results(store, other, incoming.run.run_id, now)
+        _take_words(store, other, ids, now)
+    brought = {checkpoints.file_of(store.workspace, file) for file in reasons}
+    run_copy.remove([path for path in replaced if path not in brought])
+    return again
 
 
-def _copy(store: Store, other: Store, file: Checkpoint, merged: Merged) -> bool:
-    """Copy a checkpoint file, marked as uncommitted. Return whether it was written: it can be here already."""
-    source, target = (checkpoints.file_of(each.workspace, file) for each in (other, store))
-    places.make_folder(store.workspace, file.run_id)
-    if checkpoints.unsoundness(store.workspace, file) is None:
-        return False
-    reason = checkpoints.unsoundness(other.workspace, file)
+def _sorted_out(
+    store: Store,
+    other: Store,
+    batch: Sequence[Incoming],
+    offers: Mapping[str, Offer],
+    reasons: Mapping[Checkpoint, str | None],
+    merged: Merged,
+) -> tuple[list[Incoming], list[Incoming]]:
+    """Return the runs whose rows can be taken, and those to be copied again. What becomes of the others is noted.
+
+    offers: as they were when the files were copied. reasons: why each file could not be copied.
+    """
+    here, there = _states(store, [incoming.run.run_id for incoming in batch]), _offers_now(other, batch)
+    taken, again = [], []
+    for incoming in batch:
+        run_id = incoming.run.run_id
+        offer = there.get(run_id)
+        if here.get(run_id) != incoming.here:
+            merged.changed_here.append(incoming.name)
+        elif offer is None or not _is_further(offer, incoming):
+            merged.changed_there.append(incoming.name)
+        elif offer != offers.get(run_id):
+            again.append(incoming)
+        elif _judge(incoming, offer, reasons, merged):
+            taken.append(incoming)
+    return taken, again
+
+
+def _judge(incoming: Incoming, offer: Offer, reasons: Mapping[Checkpoint, str | None], merged: Merged) -> bool:
+    """Return whether a run can come in with the files that are sound, and note it. reasons: why the others are not."""
+    reason = _refusal(incoming.here, offer, reasons)
     if reason is None:
-
-        def fill(copy: BinaryIO) -> None:
-            with source.open("rb") as original:
-                shutil.copyfileobj(original, copy)
-
-        try:
-            places.mark_of(target).touch()
-            write_whole(target, fill, follow=False)
-        except OSError as error:
-            raise of_system(error, target) from error
-        reason = checkpoints.unsoundness(store.workspace, file)
-    if reason is not None:
-        merged.missing.append((file.path, reason))
+        merged.take(incoming, {file: reasons[file] for file in offer.files})
+    else:
+        merged.refused.append((incoming.name, reason))
     return reason is None
 
 
-def _columns(store: Store, table: str) -> list[str]:
-    """Return the columns of a table that a row takes along: without those that number the rows of a database."""
-    rows = store.rows(f"SELECT name, type, pk FROM pragma_table_info('{table}')")
-    return [row["name"] for row in rows if not (row["type"] == "INTEGER" and row["pk"] and row["name"] == "id")]
+def _refusal(here: State | None, offer: Offer, reasons: Mapping[Checkpoint, str | None]) -> str | None:
+    """Return why a run must stay as it is here, None if it can come in.
+
+    A run that is not done comes with its newest checkpoint: it would lose updates otherwise. A run that is done has its
+    results in the database, and comes without; but it must not replace checkpoints here by older ones, or by none.
+    """
+    done, _ = offer.progress
+    if not offer.files:
+        return "it has no checkpoint there" if here is not None and here.step > 0 else None
+    newest = offer.files[0]
+    if reasons[newest] is None:
+        return None
+    if done and (here is None or here.step == 0):
+        return None
+    if done and here is not None and any(file.step > here.step for file in offer.files if reasons[file] is None):
+        return None
+    return f"{newest.path} {reasons[newest]} there"
 
 
-def _copy_rows(store: Store, other: Store, table: str, where: str, parameters: Sequence[str]) -> int:
-    """Copy rows that are not here yet; return how many."""
-    columns = _columns(store, table)
-    rows = other.rows(f"SELECT {', '.join(columns)} FROM {table} WHERE {where}", parameters)
-    return store.execute_many(
-        f"""INSERT INTO {table} ({", ".join(columns)}) VALUES ({", ".join("?" * len(columns))})
-            ON CONFLICT DO NOTHING""",
-        [tuple(row) for row in rows],
-    )
-
-
-def _replace_results(store: Store, other: Store, run_id: str, now: float) -> None:
-    """Put what the other workspace has of a run into the place of what is here."""
-    tables = [table for table in TABLES if table not in _NOT_RESULTS and "run_id" in _columns(store, table)]
-    for table in ("jobs", *tables):  # jobs first: triggers count the rows of a run that has one
-        store.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
-    of_run = "SELECT worker FROM attempts WHERE run_id = ?"
-    environments = f"""id IN (SELECT environment FROM attempts WHERE run_id = ?
-                              UNION SELECT environment FROM workers WHERE id IN ({of_run}))"""
-    _copy_rows(store, other, "environments", environments, (run_id, run_id))
-    known = {row["id"] for row in store.rows("SELECT id FROM workers")}
-    _copy_rows(store, other, "workers", f"id IN ({of_run})", (run_id,))
-    store.execute_many(  # whatever they do, they do it there
-        "UPDATE workers SET ended = ? WHERE id = ? AND ended IS NULL",
-        [(now, row["worker"]) for row in other.rows(of_run, (run_id,)) if row["worker"] not in known],
-    )
-    counts = {table: _copy_rows(store, other, table, "run_id = ?", (run_id,)) for table in tables}
-    store.execute(
-        """UPDATE attempts SET ended = ?, ended_as = 'released', end_step = coalesce(end_step, start_step)
-           WHERE run_id = ? AND ended IS NULL""",
-        (now, run_id),
-    )
-    job = other.rows(
-        f"""SELECT iif(status = 'running', 'queued', status) AS status, outcome, attempt, strikes,
-                   iif(status = 'done', step, {CHECKPOINTED}) AS step, progress_at, error, summary
-            FROM jobs WHERE run_id = ?""",
-        (run_id,),
-    )[0]
-    values = {**dict(job), "run_id": run_id, **{column: counts[table] for table, column in COUNTS.items()}}
-    store.execute(
-        f"""INSERT INTO jobs (seq, shape, {", ".join(values)})
-            SELECT seq, shape, {", ".join(f":{name}" for name in values)} FROM runs WHERE run_id = :run_id""",
-        values,
-    )
+def _unsoundness(store: Store, other: Store, file: Checkpoint) -> str | None:
+    """Return why `run_copy.copy_file` would fail, None if the file is sound here or there."""
+    if checkpoints.unsoundness(store.workspace, file) is None:
+        return None
+    return checkpoints.unsoundness(other.workspace, file)
 
 
 def _take_words(store: Store, other: Store, run_ids: Sequence[str], now: float) -> None:
@@ -290,7 +345,7 @@ def _take_words(store: Store, other: Store, run_ids: Sequence[str], now: float) 
     )
     ids = to_json([row["run_id"] for row in here])
     for table in ("tags", "run_notes"):
-        _copy_rows(store, other, table, "run_id IN (SELECT value FROM json_each(?))", (ids,))
+        run_copy.copy_rows(store, other, table, "run_id IN (SELECT value FROM json_each(?))", (ids,))
     rows = other.rows(
         f"""SELECT run_id, label, studies.name AS study, source, {NAMED} AS named
             FROM labels JOIN studies ON studies.id = labels.study

@@ -144,7 +144,8 @@ def merge(
     """Bring the studies and runs of another workspace into this one, with all that was trained.
 
     The other database is checked whole first. What is named alike is alike: of a run that both have, the state that is
-    further is kept, done before not done, then the one with more updates. Tags and notes are added to those of here.
+    further is kept, done before not done, then the one with more updates. A run whose newest checkpoint is damaged
+    there does not come if updates would be lost. Tags and notes are added to those of here.
     """
     from rnnctl.lab import merge as lab
 

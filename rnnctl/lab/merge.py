@@ -12,7 +12,7 @@ from rnnctl.lab.records import unrecorded
 from rnnctl.lab.register import apart
 from rnnctl.words import counted, some
 from store import Store, merging
-from store.merging import Incoming
+from store.merging import Merged
 
 
 @dataclass(frozen=True)
@@ -57,20 +57,11 @@ def merge(store: Store, other: Path, *, keep_texts: bool = False, dry_run: bool 
                 f"{some(plan.differing)}: registered here and in {other} with different texts; nothing was merged. "
                 "Register one of them again under another name, or add --keep-texts to keep the texts of here"
             )
-        notes = _notes(plan.differing, plan.busy)
-        if dry_run:
-            return Merge(
-                other, plan.studies, _names(plan.new), _names(plan.replaced), plan.kept, plan.file_bytes, notes
-            )
-        merged = merging.merge(store, source, plan, time.time(), apart)
-    if merged.changed_here:
-        notes.append(f"{some(merged.changed_here)}: changed here meanwhile, not merged; merge again")
-    notes += [f"{path} {reason}: not copied" for path, reason in merged.missing]
-    return Merge(other, plan.studies, merged.new, merged.replaced, plan.kept, plan.file_bytes, notes)
-
-
-def _names(runs: list[Incoming]) -> list[str]:
-    return [run.name for run in runs]
+        merged = (
+            merging.preview(store, source, plan) if dry_run else merging.merge(store, source, plan, time.time(), apart)
+        )
+    notes = [*_notes(plan.differing, plan.busy), *_notes_of_runs(merged)]
+    return Merge(other, merged.studies, merged.new, merged.replaced, plan.kept, merged.file_bytes, notes)
 
 
 def _notes(differing: list[str], busy: list[str]) -> list[str]:
@@ -78,3 +69,11 @@ def _notes(differing: list[str], busy: list[str]) -> list[str]:
     if busy:
         notes.append(f"{counted(len(busy), 'run')} being trained here, not merged: {some(busy)}; merge again later")
     return notes
+
+
+def _notes_of_runs(merged: Merged) -> list[str]:
+    notes = [f"{name}: not merged: {reason}" for name, reason in merged.refused]
+    for changed, where in ((merged.changed_here, "here"), (merged.changed_there, "there")):
+        if changed:
+            notes.append(f"{some(changed)}: changed {where} meanwhile, not merged; merge again")
+    return notes + [f"{path} {reason}: not copied" for path, reason in merged.missing]
