@@ -6,7 +6,7 @@ from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.records import plain
 from rnnctl.lab.show import show
 from rnnctl.lab.status import status
-from store import queries, queue, workers
+from store import queries, queue, verification, workers
 from store.encoding import from_json
 
 
@@ -49,7 +49,7 @@ def test_status_tells_what_failed_and_when_it_is_tried_again(store, claim):
 
 def test_status_reads_only_the_runs_that_it_names(store, claim, monkeypatch):
     read = []
-    monkeypatch.setattr(queries, "from_json", lambda texts: read.extend(texts := list(texts)) or from_json(texts))
+    monkeypatch.setattr(verification, "from_json", lambda texts: read.extend(texts := list(texts)) or from_json(texts))
     status(store, 110.0)
     assert len(read) <= 3  # spec and summary of the running run, and the environment of its attempt; three runs wait
 
