@@ -140,16 +140,17 @@ class Queued(NamedTuple):
     running: int
 
 
-def queued(store: Store, wanted: Wanted = ALL) -> Queued:
+def queued(store: Store, wanted: Wanted = ALL, besides: Iterable[str] = ()) -> Queued:
     """Return how many wanted runs and updates wait in the queue, and how many runs workers hold, of studies that show
-    them.
+    them. besides: ids of runs that are not counted as waiting.
     """
+    waits = "(status = 'queued' AND jobs.run_id NOT IN (SELECT value FROM json_each(:besides)))"
     row = store.rows(
-        f"""SELECT coalesce(sum(status = 'queued'), 0), coalesce(sum((total - step) * (status = 'queued')), 0),
+        f"""SELECT coalesce(sum({waits}), 0), coalesce(sum((total - step) * {waits}), 0),
                    coalesce(sum(status = 'running'), 0)
             FROM jobs JOIN runs USING (seq)
             WHERE status IN ('queued', 'running') AND {shown("jobs.run_id")} AND {wanted.condition("jobs.run_id")}""",
-        wanted.values,
+        {**wanted.values, "besides": to_json(list(besides))},
     )[0]
     return Queued(*row)
 

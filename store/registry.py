@@ -57,12 +57,15 @@ class Unnamed:
 
 @dataclass(frozen=True)
 class Registered:
-    """How many runs of a study were new, shared or known when it was registered, and which it no longer names."""
+    """How many runs of a study were new, shared, known or named again when it was registered, and which it no longer
+    names.
+    """
 
     study: str
     new: int  # created now
     shared: int  # already there through another study, now part of this one too
-    known: int  # already part of this study
+    known: int  # already part of this study, and named by its file as last registered
+    named_again: int = 0  # already part of this study, but not named by its file as last registered
     unnamed: list[Unnamed] = field(default_factory=list)  # until now part of it
 
 
@@ -124,7 +127,7 @@ def _register_study(store: Store, study: StudyRecord, now: float, apart: Apart) 
             "SELECT run_id, spec FROM runs WHERE run_id IN (SELECT value FROM json_each(?))", (to_json(ids),)
         )
     }
-    labelled = {row[0] for row in store.rows(f"SELECT run_id FROM labels WHERE study = ? AND {NAMED}", (study_id,))}
+    before = dict(map(tuple, store.rows(f"SELECT run_id, {NAMED} FROM labels WHERE study = ?", (study_id,))))
     new = [run for run in study.runs if run.run_id not in specs]
     add_runs(store, new, now)
     respecified = [run for run in study.runs if run.run_id in specs and specs[run.run_id] != to_json(run.spec)]
@@ -140,8 +143,15 @@ def _register_study(store: Store, study: StudyRecord, now: float, apart: Apart) 
     )
     unnamed = _take_names(store, study_id, ids, now, apart)
     lineage.add(store, study_id, study.descents)
-    known = len(labelled.intersection(ids))
-    return Registered(study.name, new=len(new), shared=len(ids) - len(new) - known, known=known, unnamed=unnamed)
+    named_before = [bool(before[run_id]) for run_id in ids if run_id in before]
+    return Registered(
+        study.name,
+        new=len(new),
+        shared=len(ids) - len(new) - len(named_before),
+        known=named_before.count(True),
+        named_again=named_before.count(False),
+        unnamed=unnamed,
+    )
 
 
 def _take_names(store: Store, study: int, ids: list[str], now: float, apart: Apart) -> list[Unnamed]:

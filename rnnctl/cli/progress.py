@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from rnnctl.cli.output import duration, say
@@ -45,10 +45,11 @@ class View(Protocol):
 class Progress:
     """Takes a pool's events and shows them. Use it in `with`.
 
-    queued: returns how much waits in the queue, or None if that cannot be read just now.
+    queued: returns how much waits in the queue besides some runs, given by their ids, or None if that cannot be read
+    just now.
     """
 
-    def __init__(self, queued: Callable[[], Queued | None]) -> None:
+    def __init__(self, queued: Callable[[Collection[str]], Queued | None]) -> None:
         self._queued = queued
         self.labels: dict[str, str] = {}
         self.total: dict[str, int] = {}  # updates of the runs that this pool is training, at most
@@ -128,7 +129,8 @@ class Progress:
     def _look(self) -> None:
         """Read how much waits in the queue: other pools take from it, and studies are added."""
         self.looked_at = time.monotonic()
-        queued = self._queued()
+        # Events come later than what they tell: runs that still count as this pool's may be back in the queue already.
+        queued = self._queued(self.total)
         if queued is not None:
             self.waiting_runs, self.waiting_updates, self.running_runs = queued
 

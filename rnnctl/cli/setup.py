@@ -72,7 +72,8 @@ def init(
     for study in registration.studies:
         warnings(study.warnings)
         shared = f", {study.shared} shared with other studies" if study.shared else ""
-        say(f"{study.study}: {counted(study.new, 'new run')}, {study.known} known{shared}")
+        again = f", {study.named_again} named again" if study.named_again else ""
+        say(f"{study.study}: {counted(study.new, 'new run')}, {study.known} known{again}{shared}")
         _tell_unnamed(study)
         if study.extensions.runs:
             say(f"{study.study}: {_going_on(study.extensions)}")

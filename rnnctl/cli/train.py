@@ -6,7 +6,6 @@ import gc
 import sys
 import threading
 from collections import Counter
-from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -113,7 +112,7 @@ def train(
         studies=wanted.studies,
         runs=wanted.runs,
     )
-    with Progress(partial(queued, root, wanted)) as progress:
+    with Progress(lambda held: queued(root, wanted, held)) as progress:
         end = train_queued_runs(options, progress.take, seconds=budget)
     raise typer.Exit(_summary(end, budget) if end.started else _nothing_to_do(end.statuses, what or []))
 

@@ -36,7 +36,8 @@ class RegisteredStudy:
 
     study: str
     new: int  # created now
-    known: int  # part of this study before
+    known: int  # named by this study before
+    named_again: int  # named by this study once, then not any more, and now again
     shared: int  # part of other studies before, and now of this one too
     unnamed: list[Unnamed]  # part of it before, and not named by its file any more
     extensions: Extensions  # of its runs that can go on from other runs
@@ -103,6 +104,7 @@ def register(
                 study.name,
                 result.new,
                 result.known - (len(registered.runs) - len(study.runs)),
+                result.named_again,
                 result.shared,
                 result.unnamed,
                 part,

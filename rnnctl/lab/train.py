@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -162,11 +162,14 @@ def _set_damaged_jobs_aside(store: Store) -> None:
             aside.remake_damaged_jobs(store, JOB_DAMAGED, time.time())
 
 
-def queued(workspace: Path, wanted: Wanted = ALL) -> Queued | None:
-    """Return how many wanted runs and updates wait in the queue of a workspace; None if it cannot be read just now."""
+def queued(workspace: Path, wanted: Wanted = ALL, besides: Iterable[str] = ()) -> Queued | None:
+    """Return how many wanted runs and updates wait in the queue of a workspace; None if it cannot be read just now.
+
+    besides: ids of runs that are not counted as waiting.
+    """
     try:
         with Store.open(workspace, readonly=True, timeout=QUICK, any_names=True) as store:
-            return queries.queued(store, wanted)
+            return queries.queued(store, wanted, besides)
     except StoreError:
         return None
 

@@ -9,13 +9,20 @@ STARTED = {"event": "pool_started", "worker": None, "workers": 2}
 
 
 class Queue:
-    """What waits, as the test sets it; None while it cannot be read."""
+    """What waits, as the test sets it; None while it cannot be read.
+
+    released: runs of 100 updates left that wait besides.
+    """
 
     def __init__(self):
         self.waiting = Queued(4, 4 * 120, 0)
+        self.released = set()
 
-    def __call__(self):
-        return self.waiting
+    def __call__(self, besides):
+        if self.waiting is None:
+            return None
+        more = len(self.released - set(besides))
+        return Queued(self.waiting.runs + more, self.waiting.updates + 100 * more, self.waiting.running)
 
 
 @pytest.fixture
@@ -89,6 +96,16 @@ def test_a_run_that_is_let_go_is_no_longer_counted_as_left(progress, event):
     progress.take({"event": event, "worker": "w", "run": "a", **extra})
     assert progress.updates_left == left - 100
     assert progress.total == {}
+
+
+def test_runs_that_are_back_in_the_queue_before_their_release_is_told_count_once(progress, queue, capsys):
+    queue.waiting, queue.released = Queued(0, 0, 0), {"a", "b"}
+    progress.take(claimed("a", "b"))
+    assert "0 of 200 updates, 0 ended, 2 running, 0 queued" in capsys.readouterr().err
+    for run in "ab":
+        progress.take({"event": "released", "worker": "w", "run": run})
+        assert progress.updates_left == 200
+    assert progress.waiting_runs == 2
 
 
 def test_every_event_can_be_told_in_lines(progress, capsys):

@@ -342,6 +342,7 @@ def test_only_wanted_runs_are_taken_counted_and_waited_for(lab):
     only_b = Wanted(studies=("b",))
     a_run = Wanted(studies=("c",), runs=("r1-s00003",))
     assert [queries.queued(lab.store, wanted).runs for wanted in (Wanted(), only_b, a_run)] == [5, 3, 2]
+    assert queries.queued(lab.store, only_b, besides=["r1-s00000", "r1-s00001"]) == (2, 2000, 0)
     assert packs.due_shapes(lab.store, 10.0, 2, 9, wanted=only_b) == ["s"]
     assert packs.due_shapes(lab.store, 10.0, 2, 9, wanted=a_run) == ["s", "t"]
     taken = queue.claim(lab.store, "w", 10.0, 60.0, lambda shape: 9, 1, 2, wanted=only_b)

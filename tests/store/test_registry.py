@@ -150,7 +150,7 @@ def test_runs_that_a_study_no_longer_names_stay_and_are_neither_shown_nor_traine
 def test_a_run_that_is_named_again_is_shown_and_trained_again(lab):
     lab.register("a", *lab.runs(2))
     lab.register("a", *lab.runs(1))
-    assert lab.register("a", *lab.runs(2)) == Registered("a", new=0, shared=1, known=1)
+    assert lab.register("a", *lab.runs(2)) == Registered("a", new=0, shared=0, known=1, named_again=1)
     assert [run.label for run in queries.runs_of(lab.store, "a")] == ["S0", "S1"]
     lab.start("w")
     assert len(lab.claim("w", pack=9)) == 2
