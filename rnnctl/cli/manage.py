@@ -145,7 +145,8 @@ def merge(
 
     The other database is checked whole first. What is named alike is alike: of a run that both have, the state that is
     further is kept, done before not done, then the one with more updates. A run whose newest checkpoint is damaged
-    there does not come if updates would be lost. Tags and notes are added to those of here.
+    there does not come if updates would be lost. A study whose texts differ only in `seeds` has the seeds of both
+    afterwards. Tags and notes are added to those of here.
     """
     from rnnctl.lab import merge as lab
 

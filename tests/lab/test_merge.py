@@ -51,6 +51,33 @@ def test_a_study_with_another_text_is_told_with_the_way_out(store, other):
     assert len(selected(store, "tiny", hidden=True)) == 6
 
 
+def test_two_halves_of_a_study_become_a_study_with_the_seeds_of_both(tmp_path):
+    file = tmp_path / "tiny.yaml"
+    file.write_text(STUDY)
+    here, there = tmp_path / "here", tmp_path / "there"
+    register(here, [file], seeds=[1, 2])
+    register(there, [file], seeds=[3])
+    with Store.open(there) as store:
+        finish(store, {row.label: 0.5 for row in selected(store)})
+    with Store.open(here) as store:
+        planned = merge(store, there, dry_run=True)
+        assert len(selected(store)) == 4
+        done = merge(store, there)
+        assert (planned.new, planned.notes) == (done.new, done.notes)
+        assert (len(done.new), done.notes) == (2, ["study tiny has the seeds of both workspaces"])
+        assert {row.label: row.status for row in selected(store)} == {
+            f"omega={omega} seed={seed}": "done" if seed == 3 else "queued"
+            for omega in (0.0, 1.0)
+            for seed in (1, 2, 3)
+        }
+        again = merge(store, there)
+        assert again.empty
+        assert again.notes == []
+    register(here, [file], seeds=[1, 2, 3])  # the text that both halves come from names the same runs
+    with Store.open(here) as store:
+        assert len(selected(store, "tiny", hidden=True)) == 6
+
+
 def test_a_workspace_is_not_merged_with_itself_or_with_nothing(store, tmp_path):
     with pytest.raises(LabError, match="is this workspace itself"):
         merge(store, store.workspace.root)
