@@ -166,6 +166,8 @@ def preview(store: Store, other: Store, plan: Plan) -> Merged:
     for batch in _batches([*plan.new, *plan.replaced], AT_ONCE):
         waiting = list(batch)
         for _ in range(ROUNDS):
+            if not waiting:
+                break
             offers = _offers(other, waiting)
             reasons = {file: _unsoundness(store, other, file) for offer in offers.values() for file in offer.files}
             with store.snapshot(), other.snapshot():
@@ -231,8 +233,9 @@ def _take(store: Store, other: Store, batch: Sequence[Incoming], now: float, mer
     waiting: Sequence[Incoming] = batch
     written: dict[Checkpoint, bool] = {}
     for _ in range(ROUNDS):
-        if waiting:
-            waiting = _take_unchanged(store, other, waiting, now, merged, written)
+        if not waiting:
+            break
+        waiting = _take_unchanged(store, other, waiting, now, merged, written)
     merged.changed_there += [incoming.name for incoming in waiting]
     run_copy.settle(store, written)
 
