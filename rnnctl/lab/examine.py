@@ -21,6 +21,7 @@ from rnnctl.report.units import best_measure, by_task
 from rnnctl.study.written import WrittenKeys
 from store import Store, queries
 from store.history import shares_below
+from store.verification import verify_runs
 
 # Numbers of results, other than measures, whose spread over replicates is told.
 SPREAD = ("below_floor", "gradient_zero", "gradient_vanished", "gradient_exploded", "seconds")
@@ -119,6 +120,7 @@ def examine(
         check_measure(by)
     rows = selected(store, study, where, hidden)
     limits = {row.run_id: limit for row in rows if (limit := Result.limit_of(row)) is not None}
+    verify_runs(store, "history", [row.run_id for row in rows])
     shares = shares_below(store, "valid_loss", limits)
     gradients = gradients_of(store, rows)
     results = [Result.of(row, shares.get(row.run_id), gradients.get(row.run_id)) for row in rows]

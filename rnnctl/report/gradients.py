@@ -30,7 +30,9 @@ class Gradients:
 
 
 def gradients_of(store: Store, rows: Iterable[RunRow]) -> dict[str, Gradients]:
-    """Return the verdicts by run id. Runs without a diagnosis are left out. Raises Damaged if a history is damaged."""
+    """Return the verdicts by run id. Runs without a diagnosis are left out. Histories must be sound, as
+    `store.history.newest_traced` says.
+    """
     specs = {row.run_id: row.spec for row in rows}
     judged = {
         run: _judged(traced, specs[run]["check"]["diagnostic_batch"])
