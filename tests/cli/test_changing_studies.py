@@ -84,7 +84,7 @@ def test_archive_tag_and_note(tmp_path):
 
 def test_merge_brings_in_another_workspace(tmp_path):
     here = workspace(tmp_path / "here")
-    workspace(tmp_path / "there", TINY.replace("[1, 2]", "[1, 2, 3]"))
+    workspace(tmp_path / "there", TINY.replace("Four runs", "Six runs").replace("[1, 2]", "[1, 2, 3]"))
     one_line(rnnctl("merge", "../there", cwd=here, check=2), "tiny: registered here and in ../there", "--keep-texts")
     planned = rnnctl("merge", "../there", "--keep-texts", "--dry-run", cwd=here, check=0).stdout
     assert "would be merged: 0 new studies, 2 new runs, 0 further there, 4 kept" in planned
@@ -93,6 +93,15 @@ def test_merge_brings_in_another_workspace(tmp_path):
     assert (len(labels(here)), len(labels(here, hidden=True))) == (4, 6)
     rnnctl("merge", "../there", "--keep-texts", cwd=here, check=3)
     one_line(rnnctl("merge", "nowhere", cwd=here, check=3), "no workspace in")
+
+
+def test_merge_of_a_study_with_other_seeds_gives_it_the_seeds_of_both(tmp_path):
+    here = workspace(tmp_path / "here")
+    workspace(tmp_path / "there", TINY.replace("[1, 2]", "[2, 3]"))
+    done = rnnctl("merge", "../there", cwd=here, check=0)
+    assert "2 new runs" in done.stdout
+    assert "study tiny has the seeds of both workspaces" in done.stderr
+    assert len(labels(here)) == 6
 
 
 def test_set_lays_a_value_over_the_base(tmp_path):
