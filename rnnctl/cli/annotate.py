@@ -58,7 +58,9 @@ def note(
     """Write a note on a study or a run. `show`, `studies --here` and `examine --json` show it."""
     from rnnctl.lab import annotate
 
-    if remove == (text is not None):
+    if remove and text is not None:
+        raise UserError("--remove takes no text; give the text of the note, or --remove")
+    if not remove and text is None:
         raise UserError("give the text of the note, or --remove")
     if text is not None and not text.strip():
         raise UserError("the note is empty; --remove removes a note")

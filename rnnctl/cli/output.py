@@ -21,6 +21,8 @@ from rnnctl.words import escaped, one_line
 
 OK, FAILURE, USAGE, NOTHING, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
+ANSWERS = {"y": True, "yes": True, "n": False, "no": False, "": False}  # to a yes-or-no question
+
 LINES_AT_ONCE = 100  # of a text for another program
 
 
@@ -93,12 +95,16 @@ def warnings(lines: Iterable[str]) -> None:
 
 
 def confirmed(question: str) -> bool:
-    """Return the answer to a yes-or-no question. Raise UserError where nobody can answer."""
+    """Return the answer to a yes-or-no question, no if it is empty. Raise UserError where nobody can answer."""
     import typer
 
     if not sys.stdin.isatty():
         raise UserError(f"{question} Say --yes where nobody can answer")
-    return typer.confirm(one_line(question), err=True)
+    while True:
+        answer = typer.prompt(f"{one_line(question)} [y/N]", default="", show_default=False, err=True).strip().lower()
+        if answer in ANSWERS:
+            return ANSWERS[answer]
+        say("please answer y or n")
 
 
 def out(*lines: str, whole: bool = False) -> None:

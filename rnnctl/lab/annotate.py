@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.workspaces import runs_named, study_named
 from rnnctl.study.names import NAME_RULE, is_name
-from rnnctl.words import did_you_mean, one_line
+from rnnctl.words import cut, did_you_mean, one_line
 from store import Store, marks, queries
 
 LONGEST_NOTE = 10_000  # characters
@@ -31,7 +31,7 @@ def tag(store: Store, name: str, word: str, *, remove: bool = False) -> Tagged:
     """
     ids = [row.run_id for row in runs_named(store, name).runs]
     if not is_name(word):
-        raise LabError(f"{word!r} cannot be a tag; allowed: {NAME_RULE}")
+        raise LabError(f"{cut(word)!r} cannot be a tag; allowed: {NAME_RULE}")
     if not remove:
         return Tagged(len(ids), marks.tag(store, ids, word, time.time()))
     removed = marks.untag(store, ids, word)
@@ -43,16 +43,26 @@ def tag(store: Store, name: str, word: str, *, remove: bool = False) -> Tagged:
 def note(store: Store, name: str, text: str) -> str:
     """Write the note on a study or run, in the place of an earlier one; an empty text removes it. Return its name.
 
-    Raises LabError if there is no such study or run, and for a text that is too long.
+    Raises LabError if there is no such study or run, for a text that is too long, and if there is no note to remove.
     """
+    text = text.strip()
     if len(text) > LONGEST_NOTE:
         raise LabError(f"a note has at most {LONGEST_NOTE:,} characters, not {len(text):,}")
-    if name in (study.name for study in queries.studies(store)):
-        marks.note_study(store, name, text.strip(), time.time())
+    study = next((study for study in queries.studies(store) if study.name == name), None)
+    if study is not None:
+        _refuse_removal_of_nothing(name, study.note, text)
+        marks.note_study(store, name, text, time.time())
         return name
-    run = runs_named(store, name)
-    marks.note_run(store, run.runs[0].run_id, text.strip(), time.time())
-    return run.title
+    named = runs_named(store, name)
+    _refuse_removal_of_nothing(named.title, named.runs[0].note, text)
+    marks.note_run(store, named.runs[0].run_id, text, time.time())
+    return named.title
+
+
+def _refuse_removal_of_nothing(name: str, before: str, after: str) -> None:
+    """Raise LabError if a note would be removed where there is none."""
+    if not before and not after:
+        raise LabError(f"{name} has no note", Code.NOTHING)
 
 
 def archive(store: Store, names: Sequence[str], *, undo: bool = False) -> list[str]:

@@ -57,7 +57,8 @@ def copied(name: str, file: Path | None = None) -> Path:
     """
     studies = packaged_studies()
     if name not in studies:
-        raise LabError(f"no study {name!r} comes with rnnctl{did_you_mean(name, studies)}", Code.NOTHING)
+        hint = f"{did_you_mean(name, studies)}; rnnctl studies lists all"
+        raise LabError(f"no study {name!r} comes with rnnctl{hint}", Code.NOTHING)
     path = Path(f"{name}.yaml") if file is None else file / f"{name}.yaml" if file.is_dir() else file
     text = studies[name].read_bytes()
     try:

@@ -69,20 +69,24 @@ def wanted_runs(workspace: Path, names: Sequence[str]) -> Wanted:
             study, run_id = study_or_run(store, name)
             one = Wanted(runs=(run_id,)) if study is None else Wanted(studies=(study,))
             if not any(queries.counts(store, wanted=one).values()):
-                raise LabError(_why_not_trained(store, name, study), Code.NOTHING)
+                raise LabError(_why_not_trained(store, name, study, run_id), Code.NOTHING)
             studies += one.studies
             runs += one.runs
     return Wanted(tuple(dict.fromkeys(studies)), tuple(dict.fromkeys(runs)))
 
 
-def _why_not_trained(store: Store, name: str, study: str | None) -> str:
-    """Return why no worker takes the runs that a name stands for."""
-    archived = any(row.name == study and row.archived is not None for row in queries.studies(store))
-    if archived:
+def _why_not_trained(store: Store, name: str, study: str | None, run_id: str) -> str:
+    """Return why no worker takes the runs that a name stands for. run_id: of the run, if it is not that of a study."""
+    archived = [row.name for row in queries.studies(store) if row.archived is not None]
+    if study in archived:
         return f"{name} is archived and not trained; rnnctl archive {name} --undo takes it out"
     if study is not None:
         return f"{name}: its file names no run"
-    return f"{name} is not trained: the study is archived, or its file no longer names the run"
+    studies = queries.memberships(store, [run_id])
+    naming = next((each.study for each in studies if each.named and each.study in archived), None)
+    if naming is not None:
+        return f"{name} is not trained: the study is archived; rnnctl archive {naming} --undo takes it out"
+    return f"{name} is not trained: the file of {studies[0].study} no longer names it"
 
 
 def train(options: WorkerOptions, on_event: Emit = lambda event: None, *, seconds: float | None = None) -> TrainEnd:

@@ -62,7 +62,8 @@ def _hint(condition: Condition, runs: Sequence[Mapping[str, Any]]) -> str:
         listed = [f"{number(numbers[0], 6)} to {number(numbers[-1], 6)}"]
     else:
         listed = [str(value) if isinstance(value, int) else number(value, 6) for value in numbers]
-    return f"; {key} is {some([*listed, *sorted(words), *others])}"
+    in_words = [word or "(none)" for word in sorted(words)]
+    return f"; {key} is {some([*listed, *in_words, *others])}"
 
 
 def _values_of(value: Any) -> tuple[Any, ...]:

@@ -44,7 +44,8 @@ def opened(
 
 def _not_found(kind: str, error: NotFound, studies: Sequence[str] = ()) -> LabError:
     """Return the error for an unknown name, with the nearest known one. studies: names that would have done as well."""
-    hint = did_you_mean(error.name, [*studies, *error.known]) or "; `rnnctl status` shows what there is"
+    listing = "rnnctl studies --here" if kind == "study" else "rnnctl runs"
+    hint = did_you_mean(error.name, [*studies, *error.known]) or f"; `{listing}` shows what there is"
     return LabError(f"there is no {kind} {error.name!r}{hint}", Code.NOTHING)
 
 

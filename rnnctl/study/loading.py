@@ -106,9 +106,7 @@ def load_study(
         if seeds is not None:
             text = with_seeds(text, seeds)
     except FileNotFoundError:
-        meant = nearest(str(reference), packaged)
-        what = "no such file, and no packaged study of this name"
-        raise SpecError(what, file=str(reference), allowed=packaged, meant=meant) from None
+        raise _no_study(str(reference), packaged) from None
     except SpecError as error:
         raise error.at(file=str(reference)) from None
     own_seeds = seeds is None
@@ -125,6 +123,16 @@ def load_study(
         places = " ".join(setting.place for setting in settings)
         before = replace(before, warnings=(*before.warnings, f"{study.file}: {places} changes no run: all set it anew"))
     return replace(study, warnings=before.warnings)
+
+
+def _no_study(reference: str, packaged: Iterable[str]) -> SpecError:
+    """Return the error for a reference that is neither a file nor the name of a packaged study."""
+    if reference.endswith((".yaml", ".yml")):
+        return SpecError("no such file", file=reference)
+    what = "no such file, and no packaged study of this name"
+    error = SpecError(what, file=reference, meant=nearest(reference, packaged))
+    error.remedy = "rnnctl studies lists all"
+    return error
 
 
 def load_recipe(path: str | FilePath) -> Recipe:

@@ -32,8 +32,19 @@ class Setting:
 
 
 def read_settings(texts: Iterable[str]) -> list[Setting]:
-    """Return settings such as `train.lr=0.1`, whose values are written as in a study. Raise SpecError."""
-    return [_read(text) for text in texts]
+    """Return settings such as `train.lr=0.1`, whose values are written as in a study.
+
+    Raise SpecError for a text that is not a setting, and for a key that is set twice.
+    """
+    settings = [_read(text) for text in texts]
+    first: dict[tuple[str, ...], Setting] = {}  # by the path of the key
+    for setting in settings:
+        for change in setting.changes:
+            other = first.setdefault(change.path, setting)
+            if other is not setting:
+                key = ".".join(change.path)
+                raise SpecError(f"{key} is set twice, also by {other.place}", key=setting.place)
+    return settings
 
 
 def _read(text: str) -> Setting:

@@ -1,7 +1,10 @@
 """Studies that change, as a user types it."""
 
+import io
 import json
+import sys
 
+from rnnctl.cli.output import confirmed
 from store import Store, queries
 from tests.cli.command_line import TINY, one_line, rnnctl, workspace
 
@@ -128,3 +131,51 @@ def test_a_packaged_study_is_copied_and_never_over_a_file(tmp_path):
     one_line(rnnctl("studies", "--copy", "quikstart", cwd=tmp_path, check=3), "did you mean quickstart?")
     one_line(rnnctl("studies", "mine.yaml", cwd=tmp_path, check=2), "a file is for --copy NAME")
     one_line(rnnctl("studies", "no/such/mine.yaml", "--copy", "quickstart", cwd=tmp_path, check=1), "cannot be written")
+
+
+def test_what_is_not_there_is_told_in_one_line(tmp_path):
+    folder = workspace(tmp_path / "w")
+    one_line(rnnctl("note", "tiny", "--remove", cwd=folder, check=3), "tiny has no note")
+    label = "omega=0.0 seed=1"
+    one_line(rnnctl("note", label, "--remove", cwd=folder, check=3), f"tiny/{label} has no note")
+    rnnctl("note", "tiny", "once", cwd=folder, check=0)
+    one_line(rnnctl("note", "tiny", "--remove", cwd=folder, check=0), "tiny: note removed")
+    one_line(rnnctl("note", "tiny", "text", "--remove", cwd=folder, check=2), "--remove takes no text")
+    one_line(rnnctl("studies", "--copy", "nope", cwd=folder, check=3), "rnnctl studies lists all")
+    one_line(rnnctl("delete", "nope", "--yes", cwd=folder, check=3), "`rnnctl runs` shows what there is")
+    one_line(rnnctl("archive", "nope", cwd=folder, check=3), "`rnnctl studies --here` shows what there is")
+    one_line(rnnctl("examine", "--where", "note=x", cwd=folder, check=3), "note is (none)")
+    tag = rnnctl("tag", "tiny", "a b " * 120, cwd=folder, check=2)
+    one_line(tag, "cannot be a tag")
+    assert len(tag.stderr) < 200
+
+
+def test_a_run_that_is_not_trained_is_told_why(tmp_path):
+    folder = workspace(tmp_path / "w")
+    edit(folder, "seeds: [1, 2]", "seeds: [1]")
+    rnnctl("init", "study.yaml", cwd=folder, check=0)
+    left = rnnctl("train", "omega=0.0 seed=2", cwd=folder, check=3)
+    one_line(left, "omega=0.0 seed=2 is not trained: the file of tiny no longer names it")
+    rnnctl("archive", "tiny", cwd=folder, check=0)
+    archived = rnnctl("train", "omega=0.0 seed=1", cwd=folder, check=3)
+    one_line(
+        archived, "omega=0.0 seed=1 is not trained: the study is archived; rnnctl archive tiny --undo takes it out"
+    )
+
+
+def test_an_answer_that_is_neither_yes_nor_no_is_asked_for_again(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("maybe\nYES\n"))
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    assert confirmed("delete this for good?")
+    said = capsys.readouterr().err
+    assert "please answer y or n" in said
+    assert "Error" not in said
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    assert not confirmed("delete this for good?")
+
+
+def test_a_key_is_set_once(tmp_path):
+    folder = workspace(tmp_path / "w")
+    twice = rnnctl("plan", "study.yaml", "--set", "train.lr=0.1", "--set", "train.lr=0.2", cwd=folder, check=2)
+    one_line(twice, "--set train.lr=0.2: train.lr is set twice, also by --set train.lr=0.1")

@@ -8,7 +8,6 @@ import pytest
 
 from rnnctl.study.errors import SpecError
 from rnnctl.study.loading import load_studies, load_study
-from rnnctl.study.packaged import packaged_studies
 from rnnctl.words import nearest
 
 GOOD = "study: {name}\nbase: {{task: temporal_order}}\n"
@@ -20,13 +19,21 @@ def write(folder, name, text):
     return path
 
 
-def test_a_missing_file_is_named_with_the_packaged_studies(tmp_path):
+def test_a_missing_study_is_told_with_the_nearest_packaged_one():
     with pytest.raises(SpecError) as caught:
         load_study("quickstrat")
     message = str(caught.value)
     assert message.startswith("quickstrat: no such file")
-    assert "did you mean quickstart?" in message
-    assert caught.value.allowed == tuple(packaged_studies())
+    assert message.endswith("; did you mean quickstart?; rnnctl studies lists all")
+    with pytest.raises(SpecError) as caught:
+        load_study("s")
+    assert str(caught.value) == "s: no such file, and no packaged study of this name; rnnctl studies lists all"
+
+
+def test_a_missing_file_is_not_taken_for_the_name_of_a_packaged_study():
+    with pytest.raises(SpecError) as caught:
+        load_study("quickstart.yaml")
+    assert str(caught.value) == "quickstart.yaml: no such file"
 
 
 def test_a_folder_is_no_study(tmp_path):
