@@ -88,22 +88,26 @@ def delete(
             else:
                 out(*_of_deletion(planned, "would be deleted"))
             return
-        deleted = confirmed_deletion(store, chosen, yes)
-    if deleted is None:
-        raise UserError("nothing deleted", NOTHING)
+        if not yes and not agreed_to_delete(store, chosen):
+            raise UserError("nothing deleted", NOTHING)
+        deleted = delete_and_tell(store, chosen)
     if as_json:
         out_json(deleted)
 
 
-def confirmed_deletion(store: Store, chosen: Chosen, yes: bool) -> Deletion | None:
-    """Delete if the user agrees, and say what; return what was deleted, None if the user does not agree."""
+def agreed_to_delete(store: Store, chosen: Chosen) -> bool:
+    """Show what is to be deleted, and return whether the user agrees."""
+    from rnnctl.lab.delete import planned
+
+    for line in _of_deletion(planned(store, chosen), "to be deleted"):
+        say(line)
+    return confirmed("delete this for good?")
+
+
+def delete_and_tell(store: Store, chosen: Chosen) -> Deletion:
+    """Delete studies and runs, say what was deleted, and return it."""
     from rnnctl.lab import delete as lab
 
-    if not yes:
-        for line in _of_deletion(lab.planned(store, chosen), "to be deleted"):
-            say(line)
-        if not confirmed("delete this for good?"):
-            return None
     deleted = lab.delete(store, chosen)
     for line in _of_deletion(deleted, "deleted"):
         say(line)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnctl.cli.layout import table
-from rnnctl.cli.manage import confirmed_deletion
+from rnnctl.cli.manage import agreed_to_delete, delete_and_tell
 from rnnctl.cli.options import (
     AllOption,
     JsonOption,
@@ -22,13 +22,15 @@ from rnnctl.cli.options import (
     opened,
     parsed_seeds,
 )
-from rnnctl.cli.output import UserError, duration, out, out_json, say, warnings
+from rnnctl.cli.output import NOTHING, UserError, duration, out, out_json, say, warnings
 from rnnctl.words import counted, size
 
 if TYPE_CHECKING:
+    from rnnctl.lab.delete import Chosen
     from rnnctl.lab.plan import Plan, PlanOnCard
     from rnnctl.lab.register import RegisteredStudy, Registration
     from rnnctl.lab.trajectories import Extensions
+    from store import Store
 
 MOST_UNNAMED = 20  # runs that init lists
 
@@ -46,7 +48,7 @@ def init(
         bool,
         typer.Option(
             "--replace",
-            help="Delete the runs that the studies no longer name, as rnnctl delete does. Asks first. "
+            help="Delete the runs that the studies no longer name, as rnnctl delete does. Asks before it registers. "
             "With --seeds, only these seeds stay.",
         ),
     ] = False,
@@ -65,7 +67,12 @@ def init(
     from rnnctl.lab.register import QUICKSTART, register
 
     registration = register(
-        workspace, studies or [QUICKSTART], parsed_seeds(seeds), replace=replace, settings=settings or []
+        workspace,
+        studies or [QUICKSTART],
+        parsed_seeds(seeds),
+        replace=replace,
+        before_replacing=lambda store, leaving: _agree(store, leaving, yes),
+        settings=settings or [],
     )
     say(f"workspace {registration.workspace}")
     warnings(registration.warnings)
@@ -74,13 +81,14 @@ def init(
         shared = f", {study.shared} shared with other studies" if study.shared else ""
         again = f", {study.named_again} named again" if study.named_again else ""
         say(f"{study.study}: {counted(study.new, 'new run')}, {study.known} known{again}{shared}")
-        _tell_unnamed(study)
+        if not replace:
+            _tell_unnamed(study)
         if study.extensions.runs:
             say(f"{study.study}: {_going_on(study.extensions)}")
-    if any(study.new for study in registration.studies):
+    if any(study.new and not study.archived for study in registration.studies):
         say("next: rnnctl train --workers 2")
     if replace:
-        _delete_unnamed(registration, yes)
+        _delete_unnamed(registration)
 
 
 def _going_on(extensions: Extensions) -> str:
@@ -90,14 +98,23 @@ def _going_on(extensions: Extensions) -> str:
     )
 
 
-def _delete_unnamed(registration: Registration, yes: bool) -> None:
-    """Delete the runs that the studies no longer name, also since earlier, if there are any and the user agrees."""
+def _agree(store: Store, leaving: Chosen, yes: bool) -> None:
+    """Ask whether these runs may be deleted. Raise UserError if not, and LabError if one of them is being trained."""
+    from rnnctl.lab.delete import planned
+
+    if not yes and not agreed_to_delete(store, leaving):
+        raise UserError("nothing registered and nothing deleted", NOTHING)
+    planned(store, leaving)  # a worker may have taken one of the runs since the question
+
+
+def _delete_unnamed(registration: Registration) -> None:
+    """Delete the runs that the studies no longer name, also since earlier, if there are any."""
     from rnnctl.lab.delete import unnamed
 
     with opened(registration.workspace) as store:
         chosen = unnamed(store, [study.study for study in registration.studies])
-        if chosen.members and confirmed_deletion(store, chosen, yes) is None:
-            say("nothing deleted; --all of other commands shows these runs")
+        if chosen.members:
+            delete_and_tell(store, chosen)
 
 
 def _tell_unnamed(study: RegisteredStudy) -> None:
@@ -170,12 +187,16 @@ def _as_file(path: Path) -> str:
 
 def _print_registered(workspace: Path | None, hidden: bool, as_json: bool) -> None:
     from rnnctl.lab.studies import registered
+    from rnnctl.lab.workspaces import archived_studies, in_archive
 
     with opened(workspace, readonly=True) as store:
         listed = registered(store, hidden)
+        archived = [] if listed else archived_studies(store)
     if as_json:
         out_json(listed)
         return
+    if archived:
+        say(in_archive(archived))
     columns = ["study", "runs", *(["no longer named", "archived"] if hidden else []), "note"]
     cells = [
         [

@@ -83,11 +83,18 @@ def _log(store: Store, hidden: bool) -> None:
         time.sleep(LOOK_EVERY)
 
 
+def _why_empty(now: Status) -> str:
+    """Return why no study is listed."""
+    from rnnctl.lab.workspaces import in_archive
+
+    return in_archive(now.archived) if now.archived else "no study is registered; see rnnctl init --help"
+
+
 def _rendered(now: Status) -> list[str]:
     """Return the lines of the overview."""
     states = [name for name in now.counts if any(counts[name] for counts in now.studies.values())]
     rows = [[name, sum(counts.values()), *(counts[state] for state in states)] for name, counts in now.studies.items()]
-    lines = table(["study", "runs", *states], rows) if rows else ["no study is registered; see rnnctl init --help"]
+    lines = table(["study", "runs", *states], rows) if rows else [_why_empty(now)]
     if now.workers:
         columns = ["worker", "host", "pid", "device", "process", "last beat", "runs"]
         cells = [

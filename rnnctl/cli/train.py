@@ -114,16 +114,19 @@ def train(
     )
     with Progress(lambda held: queued(root, wanted, held)) as progress:
         end = train_queued_runs(options, progress.take, seconds=budget)
-    raise typer.Exit(_summary(end, budget) if end.started else _nothing_to_do(end.statuses, what or []))
+    raise typer.Exit(_summary(end, budget) if end.started else _nothing_to_do(end, what or []))
 
 
-def _nothing_to_do(statuses: Mapping[str, int], names: Sequence[str]) -> int:
-    if not statuses:
-        say("nothing to do: no run is registered; see rnnctl init --help")
+def _nothing_to_do(end: TrainEnd, names: Sequence[str]) -> int:
+    if not end.statuses:
+        from rnnctl.lab.workspaces import in_archive
+
+        archived = in_archive(end.archived, "rnnctl status --all") if end.archived else ""
+        say(f"nothing to do: {archived or 'no run is registered; see rnnctl init --help'}")
         return NOTHING
     of = f" of {some(names)}" if names else ""
-    say(f"nothing to do{of}: {_in_words(statuses)}")
-    if statuses.keys() & {"failed", "quarantined"}:
+    say(f"nothing to do{of}: {_in_words(end.statuses)}")
+    if end.statuses.keys() & {"failed", "quarantined"}:
         say("see rnnctl status; rnnctl retry --failed puts them back")
     return NOTHING
 

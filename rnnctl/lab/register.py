@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rnnctl.lab.delete import Chosen
 from rnnctl.lab.errors import LabError
 from rnnctl.lab.trajectories import Extensions, extensions_of, place_trajectories
 from rnnctl.report.specs import read_parameters, read_spec
@@ -24,6 +25,7 @@ from rnnctl.words import shell_word
 from store import Store, Workspace, queries, registry, verification
 from store.errors import NoWorkspace
 from store.lineage import Descent
+from store.queries import Membership
 from store.registry import RunRecord, StudyRecord, Unnamed
 
 QUICKSTART = "quickstart"
@@ -35,6 +37,7 @@ class RegisteredStudy:
     """What registering a study came to, in runs."""
 
     study: str
+    archived: bool  # and not trained
     new: int  # created now
     known: int  # named by this study before
     named_again: int  # named by this study once, then not any more, and now again
@@ -59,6 +62,7 @@ def register(
     seeds: Sequence[int] | None = None,
     *,
     replace: bool = False,
+    before_replacing: Callable[[Store, Chosen], None] = lambda store, leaving: None,
     settings: Sequence[str] = (),
 ) -> Registration:
     """Register studies in the workspace `folder`, which is made if there is none. If one is wrong, none is registered.
@@ -67,9 +71,10 @@ def register(
     files, or names of packaged studies. seeds: instead of each study's own. A study that is registered with other
     seeds, and is otherwise the same, then has both. Runs that are registered already stay as they are, also those that
     the file of their study no longer names (see `rnnctl.lab.delete.unnamed`). replace: take these seeds only, even if a
-    study is registered with others. settings: such as `train.lr=0.1`, laid over the base of each study, whose
-    registered text says so. Raises SpecError, also for a run that is too large for this machine, LabError if a corpus
-    folder contains the workspace, and StoreError.
+    study is registered with others. before_replacing: is then called before anything changes, with the runs that the
+    studies have and that their texts do not name, if there are any; what it raises stops the registration. settings:
+    such as `train.lr=0.1`, laid over the base of each study, whose registered text says so. Raises SpecError, also for
+    a run that is too large for this machine, LabError if a corpus folder contains the workspace, and StoreError.
     """
     overlay = read_settings(settings)
     loaded = load_studies(studies, seeds, overlay, refuse=refuse_here())
@@ -86,6 +91,8 @@ def register(
         whole = loaded
         if seeds is not None and not replace:
             whole = [_with_replicates(store, *pair, overlay) for pair in zip(loaded, studies, strict=True)]
+        if replace and (leaving := _leaving(store, loaded)).members:
+            before_replacing(store, leaving)
         warnings = [f"this new workspace lies in another one, {around}"] if around is not None else []
         warnings += [line for study in loaded for line in _changed_texts(store, study)]
         place_trajectories(store)
@@ -102,6 +109,7 @@ def register(
         [
             RegisteredStudy(
                 study.name,
+                study.name in archived,
                 result.new,
                 result.known - (len(registered.runs) - len(study.runs)),
                 result.named_again,
@@ -114,6 +122,13 @@ def register(
         ],
         warnings,
     )
+
+
+def _leaving(store: Store, studies: Sequence[Study]) -> Chosen:
+    """Return the runs of these studies that none of their texts names, also those that were not named before."""
+    named = {run.spec.run_id for study in studies for run in study.runs}
+    rows = [row for study in studies for row in queries.runs_of(store, study.name, hidden=True)]
+    return Chosen([], [Membership(row.run_id, row.study, row.label, False) for row in rows if row.run_id not in named])
 
 
 def _workspace_around(folder: Path) -> Path | None:

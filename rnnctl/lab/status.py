@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobs.identity import alive
-from rnnctl.lab.records import named
+from rnnctl.lab.records import named, unrecorded
+from rnnctl.lab.workspaces import archived_studies
 from rnnctl.words import headline
 from store import Store, queries, workers
 from store.queries import RunRow
@@ -80,6 +81,7 @@ class Status:
     running: list[RunningRun]
     waiting_to_be_tried_again: list[WaitingRun]
     wrong: list[WrongRun]
+    archived: list[str] = unrecorded()  # studies that are left out for that
 
 
 def status(store: Store, now: float, hidden: bool = False) -> Status:
@@ -107,6 +109,7 @@ def status(store: Store, now: float, hidden: bool = False) -> Status:
             WaitingRun(row.run_id, _name(row), row.strikes, _headline(row), row.not_before - now) for row in waiting
         ],
         wrong=_wrong(sorted(ended, key=lambda row: row.status)),
+        archived=[] if hidden else archived_studies(store),
     )
 
 

@@ -23,7 +23,7 @@ from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.pack_keys import refresh_pack_keys
 from rnnctl.lab.trajectories import place_trajectories
 from rnnctl.lab.worker_options import WorkerOptions
-from rnnctl.lab.workspaces import study_or_run
+from rnnctl.lab.workspaces import archived_studies, study_or_run
 from store import Busy, Store, StoreError, aside, queries, verification
 from store.errors import translated
 from store.places import refuse_link
@@ -47,6 +47,7 @@ class TrainEnd:
     drained: bool = False  # whether workers were told to stop, by a signal or by somebody else, before all was done
     errors: list[str] = field(default_factory=list)  # what kept workers from going on, one line each
     out_of_time: bool = False  # whether the workers were told to stop because the time was over
+    archived: list[str] = field(default_factory=list)  # studies in the archive, if nothing was started
 
     @property
     def failed(self) -> int:
@@ -77,7 +78,7 @@ def wanted_runs(workspace: Path, names: Sequence[str]) -> Wanted:
 
 def _why_not_trained(store: Store, name: str, study: str | None, run_id: str) -> str:
     """Return why no worker takes the runs that a name stands for. run_id: of the run, if it is not that of a study."""
-    archived = [row.name for row in queries.studies(store) if row.archived is not None]
+    archived = archived_studies(store)
     if study in archived:
         return f"{name} is archived and not trained; rnnctl archive {name} --undo takes it out"
     if study is not None:
@@ -112,7 +113,8 @@ def train(options: WorkerOptions, on_event: Emit = lambda event: None, *, second
         when_free(lambda: _set_damaged_jobs_aside(store))
         statuses = when_free(lambda: _statuses(store, wanted))
         if not statuses.keys() & UNFINISHED:
-            return TrainEnd(started=False, statuses=statuses)
+            archived = when_free(lambda: archived_studies(store))
+            return TrainEnd(started=False, statuses=statuses, archived=archived)
         _require(options.device)
         logs = store.workspace.logs
         with translated(logs):  # so that an unwritable workspace is reported once, and not by every worker

@@ -190,8 +190,21 @@ def selected(store: Store, study: str | None = None, where: Sequence[str] = (), 
     if where and rows:
         rows = matching(rows, where)
     if not rows:
-        raise LabError("no run is registered", Code.NOTHING)
+        archived = archived_studies(store) if study is None and not hidden else []
+        raise LabError(in_archive(archived) if archived else "no run is registered", Code.NOTHING)
     return rows
+
+
+def archived_studies(store: Store) -> list[str]:
+    """Return the names of the studies in the archive."""
+    return [study.name for study in queries.studies(store) if study.archived is not None]
+
+
+def in_archive(studies: Sequence[str], listing: str = "--all") -> str:
+    """Say that these studies are archived, and how to see them and take them out. listing: what shows them."""
+    if len(studies) == 1:
+        return f"1 study is archived; {listing} shows it, rnnctl archive {studies[0]} --undo takes it out"
+    return f"{len(studies)} studies are archived; {listing} shows them, rnnctl archive NAME --undo takes one out"
 
 
 def check_measure(key: str) -> None:

@@ -3,9 +3,11 @@
 import io
 import json
 import sys
+import time
 
+from rnnctl.cli import manage
 from rnnctl.cli.output import confirmed
-from store import Store, queries
+from store import Store, queries, queue, workers
 from tests.cli.command_line import TINY, one_line, rnnctl, workspace
 
 
@@ -179,3 +181,54 @@ def test_a_key_is_set_once(tmp_path):
     folder = workspace(tmp_path / "w")
     twice = rnnctl("plan", "study.yaml", "--set", "train.lr=0.1", "--set", "train.lr=0.2", cwd=folder, check=2)
     one_line(twice, "--set train.lr=0.2: train.lr is set twice, also by --set train.lr=0.1")
+
+
+def text_and_labels(folder):
+    with Store.open(folder, readonly=True) as store:
+        return queries.studies(store)[0].source, [
+            (run.label, run.named, run.status) for run in queries.runs_of(store, hidden=True)
+        ]
+
+
+def test_a_refused_replacement_changes_nothing(tmp_path, monkeypatch):
+    folder = workspace(tmp_path / "w")
+    edit(folder, "omega: [0, 1.0]", "omega: [1.0, 2.0]")
+    before = text_and_labels(folder)
+    refused = rnnctl("init", "study.yaml", "--replace", cwd=folder, check=2)
+    assert "Say --yes where nobody can answer" in refused.stderr
+    assert text_and_labels(folder) == before
+    monkeypatch.setattr(manage, "confirmed", lambda question: False)
+    refused = rnnctl("init", "study.yaml", "--replace", cwd=folder, check=3)
+    assert refused.stderr.endswith("rnnctl: nothing registered and nothing deleted\n")
+    assert text_and_labels(folder) == before
+    with Store.open(folder) as store:
+        workers.start(store, workers.WorkerRecord("w", "host", "boot", 1, 0.5, "cpu"), {"bits": {}}, 1.0)
+        queue.claim(store, "w", time.time(), 600.0, lambda shape: 1, 1, 1)
+    before = text_and_labels(folder)
+    one_line(rnnctl("init", "study.yaml", "--replace", "--yes", cwd=folder, check=1), "1 run being trained")
+    assert text_and_labels(folder) == before
+
+
+def test_a_replacement_says_of_each_run_one_thing(tmp_path, monkeypatch):
+    folder = workspace(tmp_path / "w")
+    edit(folder, "omega: [0, 1.0]", "omega: [1.0, 2.0]")
+    monkeypatch.setattr(manage, "confirmed", lambda question: True)
+    said = rnnctl("init", "study.yaml", "--replace", cwd=folder, check=0).stderr
+    assert "2 runs to be deleted" in said
+    assert "2 runs deleted" in said
+    assert "no longer names" not in said
+    assert len(labels(folder, hidden=True)) == 4
+
+
+def test_archived_studies_are_not_taken_for_none(tmp_path):
+    folder = workspace(tmp_path / "w")
+    rnnctl("archive", "tiny", cwd=folder, check=0)
+    why = "1 study is archived; --all shows it, rnnctl archive tiny --undo takes it out"
+    assert rnnctl("status", cwd=folder, check=0).stdout == f"{why}\n"
+    one_line(rnnctl("examine", cwd=folder, check=3), why)
+    assert why in rnnctl("studies", "--here", cwd=folder, check=0).stderr
+    one_line(rnnctl("train", cwd=folder, check=3), f"nothing to do: {why.replace('--all', 'rnnctl status --all')}")
+    edit(folder, "seeds: [1, 2]", "seeds: [1, 2, 3]")
+    said = rnnctl("init", "study.yaml", cwd=folder, check=0).stderr
+    assert "tiny is in the archive and not trained" in said
+    assert "next: rnnctl train" not in said

@@ -55,7 +55,7 @@ def test_an_archived_study_is_listed_where_it_is_named(store):
     assert [study.study for study in registered(store, hidden=True)] == ["tiny"]
     assert status(store, 0.0).studies == {}
     assert len(selected(store, "tiny")) == len(selected(store, hidden=True)) == 4
-    with pytest.raises(LabError, match="no run is registered"):
+    with pytest.raises(LabError, match="1 study is archived; --all shows it, rnnctl archive tiny --undo"):
         selected(store)
     with pytest.raises(LabError, match="tiny: archived already") as error:
         archive(store, ["tiny"])
