@@ -167,8 +167,8 @@ def test_refining_twice_adds_nothing_and_another_choice_is_refused(trained):
         (["--recipe", "none.yaml"], 2, ["none.yaml", "no such file"]),
         (["--recipe", "bad.yaml"], 2, ["bad.yaml:3: refine.variants.a.train.upates", "did you mean updates?"]),
         (["--recipe", "impossible.yaml"], 2,
-         ["impossible.yaml:4: refine.variants.narrow.model.init: init.connections 15 is more than hidden 12",
-          "in the narrow of omega="]),
+         ["impossible.yaml:4: refine.variants.narrow.model.init: init.connections (15 by default",
+          "is more than hidden 12", "in the narrow of omega="]),
         (["--recipe", "none-applies.yaml"], 3, ["no variant applies to any of 2 chosen configurations"]),
     ],
 )  # fmt: skip

@@ -133,7 +133,7 @@ def claimed(label: str) -> dict[str, object]:
 @pytest.mark.parametrize(("name", "shown"), NAMES)
 def test_bars_show_labels_as_they_are(monkeypatch: pytest.MonkeyPatch, name: str, shown: str) -> None:
     terminal = on_a_terminal(monkeypatch)
-    with Progress(lambda: None) as progress:
+    with Progress(lambda besides: None) as progress:
         assert isinstance(progress.view, Bars)
         progress.take({"event": "pool_started", "worker": None, "workers": 1})
         progress.take(claimed(name))

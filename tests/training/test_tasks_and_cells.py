@@ -102,7 +102,7 @@ def test_gates_are_diagnosed(cell):
             0 < row.scalars[f"gate_{gate}_distance_p10"] <= distance <= row.scalars[f"gate_{gate}_distance_p90"] <= 0.5
         )
         time, counts = row.traces[f"gate_{gate}_time"], row.traces[f"gate_{gate}_hist"]
-        assert time.mean() == pytest.approx(distance, rel=1e-5)
+        assert time.mean() == pytest.approx(distance, rel=2**-8)  # curves through time are kept with 7 bits
         assert counts.sum() == len(time) * 5 * 9
         centres = (np.arange(50) + 0.5) / 100
         assert (counts * centres).sum() / counts.sum() == pytest.approx(distance, abs=0.01)
