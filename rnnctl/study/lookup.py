@@ -73,6 +73,8 @@ def _meant(wrong: str, above: Path, allowed: Sequence[str]) -> str | None:
     here = [path[-1] for path in matches if path[:-1] == above]
     if beside := [name for name in here if name in allowed]:
         return ", ".join(beside)
+    if here and not above:
+        return here[0]
     if here:
         return f"{here[0]}, a key of {', '.join(owners((*above, here[0])))}"
     # A section that has the name itself comes before its keys, and a relative before a stranger.
