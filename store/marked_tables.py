@@ -6,6 +6,8 @@ a damaged row would then get the checksum of what it has become.
 
 from __future__ import annotations
 
+import re
+
 UNNAMED = """CREATE TABLE unnamed (
     run_id TEXT NOT NULL REFERENCES runs (run_id),
     study INTEGER NOT NULL REFERENCES studies (id), -- whose file named the run once, and does not any more
@@ -50,21 +52,18 @@ TABLES = {
     "study_notes": STUDY_NOTES,
 }
 
-# table -> the columns that its sum covers
-_COLUMNS = {
-    "unnamed": "run_id study at",
-    "archived": "study at",
-    "tags": "run_id tag at",
-    "run_notes": "run_id text at",
-    "study_notes": "study text at",
-}
+
+def _columns_summed(statement: str) -> list[str]:
+    """Return the columns that the sum of a table covers, by the statement that makes the table."""
+    return re.findall(r"\w+", re.findall(r"row_sum\((.+?)\)", statement)[0])
+
 
 MARKED_TABLES = (
     *TABLES.values(),
     *(
         f"""CREATE TRIGGER {table}_stay_damaged BEFORE UPDATE ON {table}
-            WHEN OLD.sum IS NOT row_sum({", ".join(f"OLD.{name}" for name in columns.split())})
+            WHEN OLD.sum IS NOT row_sum({", ".join(f"OLD.{name}" for name in _columns_summed(statement))})
             BEGIN SELECT RAISE(ABORT, 'a damaged row'); END"""
-        for table, columns in _COLUMNS.items()
+        for table, statement in TABLES.items()
     ),
 )

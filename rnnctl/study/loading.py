@@ -28,15 +28,16 @@ from rnnctl.study.errors import SpecError
 from rnnctl.study.expand import MAX_RUNS, Axis, Case, LabelledRun, Plan, expand
 from rnnctl.study.explain import Refuse
 from rnnctl.study.labels import text
-from rnnctl.study.lookup import key_meant, reason_for_none
 from rnnctl.study.names import check_name
 from rnnctl.study.overlay import Overlay, Place, read_changes, read_key
 from rnnctl.study.packaged import packaged_studies
 from rnnctl.study.recipe import Recipe, read_recipe
 from rnnctl.study.replicates import with_seeds
-from rnnctl.study.schema import KEYS, Key, names_below, section_of_tag
+from rnnctl.study.schema import KEYS, Key, section_of_tag
+from rnnctl.study.section_checks import check_kind, is_key, no_section, rows_meant
+from rnnctl.study.sections import SECTIONS
 from rnnctl.study.settings import Setting, blamed, changed_base, with_settings
-from rnnctl.study.slips import number_meant, pair_meant
+from rnnctl.study.slips import number_meant
 from rnnctl.study.values import DrawnRows, Option, is_spacing, read_draws, read_list, written
 from rnnctl.study.written import WrittenKeys
 from rnnctl.study.yaml import Node
@@ -149,7 +150,7 @@ def load_recipe(path: str | FilePath) -> Recipe:
                 raise SpecError(what, line=node.key_line, key=name, allowed=["refine"], meant=meant)
         if "refine" not in sections:
             raise SpecError("is missing; a recipe starts with `refine:`", line=1, key="refine")
-        _check_kind("refine", sections["refine"])
+        check_kind("refine", sections["refine"])
         return read_recipe(sections["refine"], str(path))
     except SpecError as error:
         raise error.at(file=str(path)) from None
@@ -174,7 +175,7 @@ def written_keys(source: str, file: str) -> WrittenKeys:
 def _recipe(sections: dict[str, Node], file: str) -> Recipe | None:
     if "refine" not in sections:
         return None
-    _check_kind("refine", sections["refine"])
+    check_kind("refine", sections["refine"])
     return read_recipe(sections["refine"], file)
 
 
@@ -241,9 +242,9 @@ class _Reader:
 
     def _check_sections(self) -> None:
         for name, node in self.sections.items():
-            if name not in _SECTIONS:
-                raise _no_section(name, node.key_line)
-            _check_kind(name, node)
+            if name not in SECTIONS:
+                raise no_section(name, node.key_line)
+            check_kind(name, node)
 
     def _name(self) -> str:
         if "study" not in self.sections:
@@ -271,7 +272,7 @@ class _Reader:
             check_name(label, place.line, place.key)
             if not isinstance(node.value, dict):
                 what = f"must be a mapping of changes to base, {{}} for none, not {shown(node.plain())}"
-                meant = f"NAME: {{{label}: {text(node.plain())}}}, a case under a name" if _is_key(label) else None
+                meant = f"NAME: {{{label}: {text(node.plain())}}}, a case under a name" if is_key(label) else None
                 raise SpecError(what, line=place.line, key=place.key, meant=meant)
             cases.append(Case(label, read_changes(node, place.key, CASE), place))
         return cases
@@ -282,7 +283,7 @@ class _Reader:
     def _zip_group(self, name: str, node: Node) -> Axis:
         place = Place(AXIS, node.key_line, f"zip.{name}")
         if not isinstance(node.value, list) or not node.value:
-            meant = _rows_meant(node) if isinstance(node.value, dict) else None
+            meant = rows_meant(node) if isinstance(node.value, dict) else None
             what = "must be a list of rows such as [{train.lr: 0.1}, {train.lr: 0.2}]"
             raise SpecError(what, line=place.line, key=place.key, meant=meant)
         options: list[Option] = []
@@ -292,7 +293,7 @@ class _Reader:
             if not isinstance(row.value, dict) or not row.value:
                 got = shown(row.plain()) if row.value else "empty"
                 what = f"must be a row of keys such as {{train.lr: 0.1}}, not {got}"
-                rows = _rows_meant(self.sections["zip"]) if _is_key(name) else None
+                rows = rows_meant(self.sections["zip"]) if is_key(name) else None
                 meant = f"a name and rows, {{NAME: {rows}}}" if rows else None
                 raise SpecError(what, line=row.line, key=where, meant=meant)
             paths = [read_key(key, below.key_line, where).path for key, below in row.value.items()]
@@ -364,34 +365,6 @@ class _Reader:
         return list(distinct.values())
 
 
-_SECTIONS: dict[str, type] = {
-    "study": str,
-    "about": str,
-    "base": dict,
-    "cases": dict,
-    "zip": dict,
-    "grid": dict,
-    "random": dict,
-    "exclude": list,
-    "when": dict,
-    "seeds": object,
-    "refine": dict,
-}
-
-
-def _is_key(name: str) -> bool:
-    return tuple(name.split(".")) in KEYS
-
-
-def _rows_meant(node: Node) -> str | None:
-    """Return the first row of a zip that was written as one list for each key, under a name of its own."""
-    columns = {name: below.value for name, below in node.mapping.items() if isinstance(below.value, list)}
-    if not columns or not all(map(_is_key, columns)) or not all(columns.values()):
-        return None
-    row = ", ".join(f"{name}: {text(items[0].plain())}" for name, items in columns.items())
-    return f"[{{{row}}}, ...]"
-
-
 _COUNT_ALSO_CALLED = (
     "num_samples",
     "n_samples",
@@ -419,77 +392,6 @@ def _varied_keys(items: Iterable[tuple[str, Node]], where: str, above: Path = ()
             yield from _varied_keys(node.mapping.items(), at, key.path)
         else:
             raise SpecError("is an empty section; leave it out or give it keys", line=node.key_line, key=at)
-
-
-# What other tools call the sections, or what the word is likely to say where a section stands.
-_ALSO_CALLED: dict[str, tuple[str, ...]] = {
-    "study": ("name", "title", "experiment", "project", "experiment_name", "id"),
-    "about": ("description", "notes", "comment", "summary", "abstract", "doc"),
-    "base": ("defaults", "default", "common", "config", "settings", "params", "shared"),
-    "cases": ("runs", "variants", "experiments", "configs", "configurations", "trials"),
-    "grid": ("sweep", "sweeps", "parameters", "search_space", "matrix", "product", "axes", "grid_search", "vary"),
-    "random": ("random_search", "samples", "sample", "distributions", "search"),
-    "exclude": ("skip", "constraints", "except", "without", "filter", "filters", "ignore"),
-    "when": ("if", "only_if", "conditions", "condition", "where", "unless"),
-    "seeds": ("repeats", "repeat", "replicates", "repetitions", "n_seeds", "num_seeds"),
-}
-
-
-def _no_section(name: str, line: int) -> SpecError:
-    """Return the error of a name at the top level that is no section."""
-    others = {other: section for section, names in _ALSO_CALLED.items() for other in names}
-    # Capitals and hyphens, and `name` and `random_seed`, which could be keys of a run too.
-    meant = next((section for section in _SECTIONS if section == name.lower()), None)
-    meant = meant or others.get(name.lower().replace("-", "_"))
-    what = "there is no such section"
-    if meant is None and (why := reason_for_none(name)):
-        what += f": {why}"
-    elif meant is None:
-        key = key_meant(name) if nearest(name, _SECTIONS) is None or name.split(".")[0] in names_below(()) else None
-        meant = f"base: {{{key}: ...}}" if key else nearest(name, _SECTIONS)
-    return SpecError(what, line=line, key=name, allowed=_SECTIONS, meant=meant)
-
-
-def _check_kind(name: str, node: Node) -> None:
-    """Raise SpecError if a section is empty or not of the kind that its name asks for."""
-    kind = _SECTIONS[name]
-    if kind is str and not isinstance(node.value, str):
-        raise SpecError(f"must be text, not {shown(node.plain())}", line=node.line, key=name)
-    if kind is not str and not isinstance(node.value, kind):
-        what = f"must be a {'mapping' if kind is dict else 'list'}, not {shown(node.plain())}"
-        error = SpecError(what, line=node.line, key=name, meant=_section_meant(name, node))
-        error.remedy = None if error.meant else f"for example {_EXAMPLES[name]}"
-        raise error
-    if not node.value:
-        raise SpecError("is empty; leave it out or fill it", line=node.key_line, key=name)
-
-
-_EXAMPLES = {
-    "base": "{task: temporal_order, train.lr: 0.1}",
-    "cases": "{A: {train.lr: 0.1}, B: {train.lr: 0.2}}",
-    "zip": "{a: [{train.lr: 0.1}, {train.lr: 0.2}]}",
-    "grid": "{train.lr: [0.1, 0.2]}",
-    "random": "{n: 10, train.lr: {loguniform: [1e-3, 1]}}",
-    "exclude": "[{train.lr: 0.1, model.hidden: 50}]",
-    "when": "{model.init.connections: {model.init.name: smart_tanh}}",
-    "refine": "{best: 10%, variants: {longer: {train.updates: 100000}}}",
-}
-
-
-def _section_meant(name: str, node: Node) -> str | None:
-    """Return what a section of the wrong kind was most likely meant to be."""
-    value = node.value
-    if isinstance(value, str):
-        pair = pair_meant(value)
-        return f"{pair}, with a colon and a space" if pair else None
-    if isinstance(value, list) and value and all(isinstance(item.value, dict) for item in value):
-        if name == "base" or (name == "when" and len(value) == 1):
-            return "its keys without dashes"
-        first = "{" + ", ".join(f"{key}: ..." for key in value[0].mapping) + "}"
-        return {"cases": f"{{NAME: {first}, ...}}", "zip": f"{{NAME: [{first}, ...]}}"}.get(name)
-    if name == "exclude" and isinstance(value, dict):
-        return "[{" + ", ".join(f"{key}: {text(below.plain())}" for key, below in value.items()) + "}]"
-    return None
 
 
 def _check_varied_once(axes: Iterable[Axis]) -> None:

@@ -50,7 +50,7 @@ def key_meant(name: str) -> str | None:
     """Return the dotted key that a wrong name was most likely meant to be; None if there is none."""
     if tuple(name.split(".")) in KEYS:
         return name
-    return _meant(name, (), []) or _nearest(name, (), [])
+    return _meant(name, (), names_below(())) or _nearest(name, (), [])
 
 
 def reason_for_none(name: str) -> str | None:
@@ -73,8 +73,6 @@ def _meant(wrong: str, above: Path, allowed: Sequence[str]) -> str | None:
     here = [path[-1] for path in matches if path[:-1] == above]
     if beside := [name for name in here if name in allowed]:
         return ", ".join(beside)
-    if here and not above:
-        return here[0]
     if here:
         return f"{here[0]}, a key of {', '.join(owners((*above, here[0])))}"
     # A section that has the name itself comes before its keys, and a relative before a stranger.

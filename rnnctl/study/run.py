@@ -35,6 +35,7 @@ from rnnctl.section import (
 )
 from rnnctl.study.check import Check, Stop
 from rnnctl.study.former import with_current_names, with_former_names
+from rnnctl.study.sections import SECTIONS
 from rnnctl.study.train import Train
 from rnnctl.tasks.catalogue import TASKS
 
@@ -52,7 +53,7 @@ _DEVICE = ("device", "devices", "gpu", "gpus", "num_gpus", "use_gpu", "cuda", "u
 _WORKERS = ("workers", "num_workers", "n_workers", "n_jobs", "num_processes", "threads", "num_threads")
 _CHECKPOINTS = ("checkpoint", "checkpoints", "checkpoint_every", "checkpoint_interval", "save_every", "save_interval")
 _FOLDERS = ("output_dir", "out_dir", "save_dir", "log_dir", "logdir", "results_dir", "checkpoint_dir", "workspace")
-_SECTIONS = ("study", "about", "cases", "grid", "zip", "random", "exclude", "when", "seeds", "refine")
+_BESIDE_BASE = [name for name in SECTIONS if name != "base"]
 
 
 class RunSpec(Section):
@@ -78,7 +79,7 @@ class RunSpec(Section):
         **dict.fromkeys(_WORKERS, "the command line says how many processes train: rnnctl train --workers 2"),
         **dict.fromkeys(_CHECKPOINTS, "runs are saved by the clock: rnnctl train --checkpoint-seconds 20"),
         **dict.fromkeys(_FOLDERS, "results are kept in the workspace, which the command line names: --workspace DIR"),
-        **dict.fromkeys(_SECTIONS, "it is a section of the file, beside base"),
+        **dict.fromkeys(_BESIDE_BASE, "it is a section of the file, beside base"),
     }
 
     @model_validator(mode="before")

@@ -38,7 +38,8 @@ def test_a_damaged_run_is_quarantined_and_the_others_are_done(bench: Workbench, 
     assert f"has a damaged row ({table}: " in quarantined["error"]
 
 
-def test_a_damaged_row_of_a_checkpoint_fails_its_run_alone(bench: Workbench):
+def add_two_runs(bench: Workbench) -> None:
+    """Add two runs, one and two. The second has a checkpoint."""
     add_runs(bench.workspace, run_record("one"), run_record("two"))
     with Store.open(bench.workspace) as store:
         workers.start(store, workers.WorkerRecord("w", "host", "boot", 1, 0.5, "cpu"), {}, bench.now)
@@ -47,6 +48,10 @@ def test_a_damaged_row_of_a_checkpoint_fails_its_run_alone(bench: Workbench):
                 written = checkpoints.write(store.workspace, "two", 1, 5, lambda file: file.write(b"{}"))
                 commits.commit(store, claim, written, [], {}, bench.now)
         queue.release_from(store, ["w"], bench.now)
+
+
+def test_a_damaged_row_of_a_checkpoint_fails_its_run_alone(bench: Workbench):
+    add_two_runs(bench)
     damage(bench.workspace, "checkpoints", "sha256 = 'x'", "run_id = 'two' AND status = 'live'")
     with bench.worker() as worker:
         bench.finish(worker)
@@ -56,16 +61,9 @@ def test_a_damaged_row_of_a_checkpoint_fails_its_run_alone(bench: Workbench):
 
 def test_a_checkpoint_with_a_path_outside_concerns_its_run_alone(bench: Workbench):
     """The row has its sum: somebody else wrote it."""
-    add_runs(bench.workspace, run_record("one"), run_record("two"))
-    with Store.open(bench.workspace) as store:
-        workers.start(store, workers.WorkerRecord("w", "host", "boot", 1, 0.5, "cpu"), {}, bench.now)
-        for claim in queue.claim(store, "w", bench.now, 60.0, lambda shape: 2, 1, 2):
-            if claim.run_id == "two":
-                written = checkpoints.write(store.workspace, "two", 1, 5, lambda file: file.write(b"{}"))
-                commits.commit(store, claim, written, [], {}, bench.now)
-        queue.release_from(store, ["w"], bench.now)
-        with store.transaction():
-            store.execute("UPDATE checkpoints SET path = '../thesis.tex'")
+    add_two_runs(bench)
+    with Store.open(bench.workspace) as store, store.transaction():
+        store.execute("UPDATE checkpoints SET path = '../thesis.tex'")
     with bench.worker() as worker:
         bench.finish(worker)
     with Store.open(bench.workspace) as store:
