@@ -24,7 +24,8 @@ seconds since the epoch, durations are seconds; both are floats, and the caller 
                   fail(store, claim, error, now, limit, backoff) -> status
                   rescue(store, now, dead_workers, limit, backoff) -> [Rescued]
                   cancel(store, run_ids, now) -> [run_id], retry(store, run_ids=None) -> [run_id]
-    packs         due_shapes(store, now, alone_from, most) -> [shape]
+    packs         due_shapes(store, terms, most) -> [shape]
+    priorities    give(store, wanted, priority, now) -> number of runs, of_run(store, run_id) -> priority
     commits       commit(store, claim, checkpoint, rows, summary, now, outcome=None)
                   rewind(store, claim, resumption)
     checkpoints   write(workspace, run_id, attempt, step, writer) -> Checkpoint
@@ -33,11 +34,12 @@ seconds since the epoch, durations are seconds; both are floats, and the caller 
                   newest_sound(store, run_id) -> Resumption(checkpoint | None, passed_over=[PassedOver])
                   sweep(store, run_id, attempt) -> [path], unsoundness(workspace, checkpoint) -> reason | None
     files         write_whole(path, fill, durable=True)
-    history       HistoryRow, a protocol: .step, .scalars, .traces
+    history       HistoryRow, a protocol: .step, .scalars, .traces; checks_of(store, run_id) -> [StoredCheck]
                   read(store, run_ids, traces=False) -> {run_id: History}
     answers       add(store, answers, now), of_runs(store, run_ids, probe=None) -> [Answer]
     queries       studies, counts, counts_by_study, runs_of, run_ids, keys_to_check, attempts, checkpoints_of,
-                  resolve_runs, resolve_study, memberships
+                  memberships
+    naming        resolve_runs, resolve_study: what a word that a user types stands for
     membership    conditions of SQL: which runs studies name and show
     wanted        Wanted(studies, runs): the runs that a worker takes
     marks         tag, untag, tags, note_run, note_study, archive, unarchive

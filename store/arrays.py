@@ -20,7 +20,7 @@ import json
 import lzma
 import math
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -65,8 +65,11 @@ def pack_arrays(arrays: Mapping[str, Array]) -> bytes | None:
     return bytes([FORMAT, 1]) + small if len(small) < len(plain) else bytes([FORMAT, 0]) + plain
 
 
-def unpack_arrays(blob: bytes | None) -> dict[str, Array]:
-    """Return what `pack_arrays` was given, bit for bit. Raises ValueError for anything that it did not make."""
+def unpack_arrays(blob: bytes | None, names: Collection[str] | None = None) -> dict[str, Array]:
+    """Return what `pack_arrays` was given, bit for bit. Raises ValueError for anything that it did not make.
+
+    names: of the arrays that are wanted, if not all are.
+    """
     if blob is None:
         return {}
     if len(blob) < 2 or blob[0] not in (FORMAT, FORMER) or blob[1] not in (0, 1):
@@ -79,7 +82,7 @@ def unpack_arrays(blob: bytes | None) -> dict[str, Array]:
     except ValueError as error:
         raise ValueError(f"a damaged trace blob: {error}") from error
     for name, dtype, shape, *coding in header:
-        count = math.prod(shape)
+        count, wanted, content = math.prod(shape), names is None or name in names, b""
         if blob[0] == FORMER:
             end = start + count * np.dtype(dtype).itemsize
             content = plain[start:end]
@@ -87,9 +90,11 @@ def unpack_arrays(blob: bytes | None) -> dict[str, Array]:
             unit = min(np.dtype(dtype).itemsize, WORD)
             number = count * np.dtype(dtype).itemsize // unit
             end = start + number * coding[1]
-            content = _restored(plain[start:end], number, unit, np.dtype(dtype).kind in "fc", *coding)
-        # copied, because an array that shares the memory of bytes is read-only
-        arrays[name] = np.frombuffer(content, dtype, count).reshape(shape).copy()
+            if wanted:
+                content = _restored(plain[start:end], number, unit, np.dtype(dtype).kind in "fc", *coding)
+        if wanted:
+            # copied, because an array that shares the memory of bytes is read-only
+            arrays[name] = np.frombuffer(content, dtype, count).reshape(shape).copy()
         start = end
     if start != len(plain):
         raise ValueError("a damaged trace blob: its length does not fit its header")

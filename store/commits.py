@@ -1,17 +1,46 @@
-"""Commit a checkpoint together with the history up to its step: both are kept, or neither."""
+"""Commit a checkpoint together with the history up to its step: both are kept, or neither.
+
+Commits of several runs can share a transaction, and so its waits for the disk. Each is still kept or refused by itself.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from store import checkpoints, history
 from store.checkpoints import KEPT, Checkpoint, Resumption
 from store.connection import Store
 from store.encoding import finite, to_json
-from store.errors import LeaseLost
+from store.errors import Conflict, Damaged, Foreign, LeaseLost, StoreError, Unwritable
 from store.history import HistoryRow
-from store.queue import Holding, end_attempt, same_bits, update_held
+from store.queue import Holding, end_attempt, update_held
+from store.workers import same_bits
+
+# What is wrong with one run only: its lease, its rows, or the place of its files.
+_OF_ONE_RUN = (LeaseLost, Conflict, Damaged, Foreign, Unwritable)
+
+
+@dataclass(frozen=True)
+class Save:
+    """What is kept of one run at one moment.
+
+    rows: in ascending order, after the history that is kept and up to the checkpoint's step. summary: a JSON object,
+    which replaces the previous one. outcome: solved, budget, early_stop or diverged ends the run as done.
+    """
+
+    held: Holding
+    checkpoint: Checkpoint  # from `checkpoints.write` in this attempt
+    rows: Sequence[HistoryRow]
+    summary: Mapping[str, Any]
+    now: float
+    outcome: str | None = None
+
+    def __post_init__(self) -> None:
+        written_by = (self.checkpoint.run_id, self.checkpoint.attempt)
+        assert written_by == (self.held.run_id, self.held.attempt), "a checkpoint of another attempt"
+        assert all(row.step <= self.checkpoint.step for row in self.rows), "history beyond the checkpoint"
 
 
 def commit(
@@ -23,31 +52,51 @@ def commit(
     now: float,
     outcome: str | None = None,
 ) -> None:
-    """Add a checkpoint, the history up to its step and the summary so far, in one fenced transaction.
-
-    checkpoint: from `checkpoints.write` in this attempt. rows: in ascending order, after the history that is kept and
-    up to the checkpoint's step. summary: a JSON object, which replaces the previous one. outcome: solved, budget,
-    early_stop or diverged ends the run as done.
+    """Add a checkpoint, the history up to its step and the summary so far, in one fenced transaction; see `Save`.
 
     Raises LeaseLost, and removes the checkpoint's file, if the worker no longer holds the run. After any other
     StoreError nothing is written either, but the file stays, so that the same commit can be tried again.
     """
-    assert (checkpoint.run_id, checkpoint.attempt) == (held.run_id, held.attempt), "a checkpoint of another attempt"
-    assert all(row.step <= checkpoint.step for row in rows), "history beyond the checkpoint"
-    try:
-        with store.transaction():
-            _update_job(store, held, checkpoint.step, summary, now, outcome)
-            checkpoints.add(store, checkpoint, now)
-            history.append(store, held.run_id, held.attempt, rows, now)
-            if outcome is not None:
-                end_attempt(store, held, "done", checkpoint.step, now)
-            superseded = _supersede(store, held.run_id)
-    except LeaseLost:
+    [refusal] = commit_all(store, [Save(held, checkpoint, rows, summary, now, outcome)])
+    if refusal is not None:
+        raise refusal
+
+
+def commit_all(store: Store, saves: Sequence[Save]) -> list[StoreError | None]:
+    """Do `commit` for each of several runs in one transaction; return what each would have raised, or None.
+
+    An error that concerns one run is returned for it, and the others are kept. Any other StoreError is raised, and
+    then nothing is written.
+    """
+    refusals: list[StoreError | None] = []
+    superseded: list[Checkpoint] = []
+    with store.transaction():
+        for save in saves:
+            try:
+                with store.savepoint():
+                    old = _keep(store, save)
+                superseded += old
+                refusals.append(None)
+            except _OF_ONE_RUN as error:
+                refusals.append(error)
+    for save, refusal in zip(saves, refusals, strict=True):
+        if refusal is None:
+            checkpoints.mark_committed(store.workspace, save.checkpoint)
+        elif isinstance(refusal, LeaseLost):
+            checkpoints.discard(store.workspace, save.checkpoint)
+    for checkpoint in superseded:
         checkpoints.discard(store.workspace, checkpoint)
-        raise
-    checkpoints.mark_committed(store.workspace, checkpoint)
-    for old in superseded:
-        checkpoints.discard(store.workspace, old)
+    return refusals
+
+
+def _keep(store: Store, save: Save) -> list[Checkpoint]:
+    """Write the rows of one commit, and return the checkpoints that it replaces."""
+    _update_job(store, save.held, save.checkpoint.step, save.summary, save.now, save.outcome)
+    checkpoints.add(store, save.checkpoint, save.now)
+    history.append(store, save.held.run_id, save.held.attempt, save.rows, save.now)
+    if save.outcome is not None:
+        end_attempt(store, save.held, "done", save.checkpoint.step, save.now)
+    return _supersede(store, save.held.run_id)
 
 
 def _update_job(

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from store import contents, journal, migrations, names, places, schema, sums
+from store import connected, contents, journal, migrations, names, places, schema, sums
 from store.errors import (
     Corrupt,
     Foreign,
@@ -39,15 +39,6 @@ def wal_is_safe(version: tuple[int, ...]) -> bool:
     return version >= (3, 51, 3) or (3, 50, 7) <= version < (3, 51, 0) or (3, 44, 6) <= version < (3, 45, 0)
 
 
-def _identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from any other, None if there is none."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_dev, status.st_ino
-
-
 def _check_nothing_was_lost(workspace: Workspace, state: str) -> None:
     """Raise Corrupt if there are checkpoints, though the database has nothing. state: of the database, in words."""
     left = places.finished(workspace)
@@ -74,7 +65,9 @@ class Store:
         self._connection = connection
         self._waiting = waiting
         self._turns = Turns(connection, waiting)
-        self._file = _identity(workspace.database)
+        self._file = connected.identity(workspace.database)
+        connected.add(self._file)
+        self._closed = False
         self._sums: dict[str, dict[str, list[str]]] = {}
 
     @classmethod
@@ -117,14 +110,14 @@ class Store:
                 f"SQLite {sqlite3.sqlite_version} is too old (3.37 is needed); use a Python with a newer one"
             )
         waiting = Waiting(workspace.database, timeout)
-        with translated(workspace.database):
-            journal.check(workspace.database)
+        with translated(workspace.database), connected.opening(workspace.database) as is_open:
+            journal.check(workspace.database, is_open)
             # A read-only store opens with mode=rw too, so that SQLite can roll back what a killed writer left half
             # done; query_only prevents any other change. SQLite itself opens the file for reading if it may not write.
             connection = sqlite3.connect(
                 f"{workspace.database.as_uri()}?mode={mode}", uri=True, timeout=waiting.quiet, isolation_level=None
             )
-        store = cls(workspace, connection, readonly, waiting)
+            store = cls(workspace, connection, readonly, waiting)
         try:
             store._configure(wal_is_safe(engine), may_create=mode == "rwc")
             if not any_names:
@@ -199,13 +192,17 @@ class Store:
         SQLite goes on with a deleted file as if nothing had happened, and what it writes is lost.
         """
         with translated(self.workspace.database):
-            if self._file is not None and _identity(self.workspace.database) != self._file:
+            if self._file is not None and connected.identity(self.workspace.database) != self._file:
                 raise Gone(
                     f"{self.workspace.database} was deleted, moved or replaced while it was in use; nothing was written"
                 )
 
     def close(self) -> None:
+        """Close the connection. A store that is closed already is left as it is."""
         self._connection.close()
+        if not self._closed:
+            self._closed = True
+            connected.remove(self._file)
 
     def __enter__(self) -> Store:
         return self
@@ -238,6 +235,19 @@ class Store:
             raise
         finally:
             self._turns.end()
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Inside a transaction, keep all changes made inside, or none if anything is raised. These do not nest."""
+        self.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            with suppress(sqlite3.Error):  # SQLite may have rolled back the whole transaction already
+                self._connection.execute("ROLLBACK TO part")
+                self._connection.execute("RELEASE part")
+            raise
+        self.execute("RELEASE part")
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

@@ -12,7 +12,10 @@ from typing import Any
 
 def to_json(value: Any) -> str:
     """Return canonical JSON: equal values give equal text. Raises ValueError for non-finite numbers."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _encode(value)
+
+
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 
 def from_json(texts: Iterable[str]) -> list[Any]:

@@ -90,6 +90,9 @@ class NotFound(StoreError):
         self.name = name
         self.known = list(known)
 
+    def __reduce__(self) -> tuple[type[NotFound], tuple[str, str, list[str]]]:
+        return NotFound, (self.kind, self.name, self.known)
+
 
 def beside(database: Path) -> tuple[Path, Path, Path]:
     """Return the files that SQLite keeps beside a database: its journal, its write-ahead log and the log's index."""
@@ -177,7 +180,9 @@ def _of_sqlite(error: sqlite3.Error, path: Path) -> StoreError | None:
     if primary == sqlite3.SQLITE_TOOBIG:
         return Foreign(f"{path} has a value that is larger than any that rnnctl writes")
     if primary == sqlite3.SQLITE_IOERR:
-        return StoreError(f"{path} could not be read or written ({error}); check the disk, then try again")
+        # The name tells which call failed: a lock, a write to the disk, a file that somebody else deleted.
+        kind = getattr(error, "sqlite_errorname", "")
+        return StoreError(f"{path} could not be read or written ({error}, {kind}); check the disk, then try again")
     if text == _DAMAGED_ROW:
         return Damaged(f"{path} has a damaged row, which cannot be changed; {REPAIR}")
     if primary == sqlite3.SQLITE_CONSTRAINT:

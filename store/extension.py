@@ -95,6 +95,51 @@ def _relative(store: Store, run_id: str, checkpoint_id: int) -> Relative | None:
     return Relative(source, file, name_of(store, run_id), spec, past)
 
 
+@dataclass(frozen=True)
+class Unfit:
+    """A damaged checkpoint of another run, at which a run could have begun."""
+
+    run: str  # the id of the other run
+    name: str  # of the other run in the first study that has it
+    step: int
+    reason: str  # why it is damaged
+
+
+def unfit(store: Store, run_id: str) -> list[Unfit]:
+    """Return the damaged checkpoints at which a run with an attempt could have begun, newest first.
+
+    They are those of other runs of its trajectory that were trained with the same bits, beyond where it did begin.
+    """
+    rows = store.rows(
+        f"""SELECT run_id, checkpoints.id
+            FROM trajectories JOIN checkpoints USING (run_id)
+                JOIN attempts USING (run_id, attempt) JOIN environments ON environments.id = attempts.environment
+            WHERE trajectory = (SELECT trajectory FROM trajectories WHERE run_id = :run_id) AND run_id <> :run_id
+                AND checkpoints.status = 'live'
+                AND checkpoints.step <= (SELECT total FROM runs WHERE run_id = :run_id)
+                AND checkpoints.step > (SELECT coalesce(max(step), 0) FROM extensions WHERE run_id = :run_id)
+                AND bits IN (SELECT bits FROM attempts JOIN environments ON environments.id = attempts.environment
+                             WHERE run_id = :run_id)
+            ORDER BY checkpoints.step DESC, checkpoints.id DESC LIMIT {MOST}""",
+        {"run_id": run_id},
+    )
+    found = (_unfit(store, other, checkpoint) for other, checkpoint in rows)
+    return [damaged for damaged in found if damaged is not None]
+
+
+def _unfit(store: Store, run_id: str, checkpoint_id: int) -> Unfit | None:
+    """Return a checkpoint of a run as a damaged one; None if it is sound, is gone, or cannot be read at the moment."""
+    step = store.value("SELECT step FROM checkpoints WHERE id = ?", (checkpoint_id,))
+    try:
+        sources = [each for each in checkpoints.live(store, run_id) if each.step == step]
+        reason = checkpoints.unsoundness(store.workspace, sources[0]) if sources else None
+    except Damaged:
+        reason = "has damaged rows in the database"
+    except StoreError:
+        return None
+    return None if reason is None else Unfit(run_id, name_of(store, run_id), step, reason)
+
+
 def extend(
     store: Store,
     held: Holding,

@@ -7,7 +7,7 @@ checkpoint (`commits.rewind`). The database itself refuses a second row for the 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -96,17 +96,41 @@ def read(store: Store, run_ids: Iterable[str], traces: bool = False) -> dict[str
 
 
 def shares_below(store: Store, name: str, limits: Mapping[str, float]) -> dict[str, float]:
-    """Return, by run, the share of its checks whose scalar of this name is below the run's limit.
+    """Return, by run, the share of its checks after updates whose scalar of this name is below the run's limit.
 
-    limits: by run id. Runs without a check are left out. A check without a finite number is not below. The rows must be
-    sound (`verification.verify_runs`).
+    limits: by run id. Runs without such a check are left out. A check without a finite number is not below. The rows
+    must be sound (`verification.verify_runs`).
     """
     rows = store.rows(
         """SELECT run_id, avg(coalesce(json_extract(scalars, '$.' || ?) < value, 0)) AS share
-           FROM json_each(?) AS limits JOIN history ON run_id = limits.key GROUP BY run_id""",
+           FROM json_each(?) AS limits JOIN history ON run_id = limits.key WHERE step > 0
+           GROUP BY run_id""",
         (name, to_json(dict(limits))),
     )
     return {row["run_id"]: row["share"] for row in rows}
+
+
+@dataclass(frozen=True)
+class StoredCheck:
+    """The numbers of one check, the attempt that made it, and when it was stored."""
+
+    step: int
+    attempt: int
+    at: float
+    scalars: Mapping[str, float | None]
+
+
+def checks_of(store: Store, run_id: str) -> list[StoredCheck]:
+    """Return the checks of a run, oldest first. Raises Damaged if a row is not what was written, or is missing."""
+    try:
+        rows = _rows(store, [run_id], False).get(run_id, [])
+    except Damaged:
+        verify_runs(store, "history", [run_id])  # raises an error that names the row
+        raise
+    scalars = read_json(store, "history", (row["scalars"] for row in rows))
+    return [
+        StoredCheck(row["step"], row["attempt"], row["at"], values) for row, values in zip(rows, scalars, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -118,22 +142,26 @@ class TracedRow:
     traces: Mapping[str, Array]
 
 
-def newest_traced(store: Store, run_ids: Iterable[str]) -> dict[str, TracedRow]:
+def newest_traced(store: Store, run_ids: Iterable[str], names: Collection[str] | None = None) -> dict[str, TracedRow]:
     """Return the newest row with traces, by run. Runs without one are left out.
 
-    The rows must be sound, all of them: a damaged step may look like the newest. Either verify them before
-    (`verification.verify_runs`), or `read` them too. Raises Damaged if what is returned is not what was written.
+    names: of the traces that are wanted, if not all are. The rows must be sound, all of them, but for traces of which
+    they have a sum: a damaged step may look like the newest. Either verify them before (`verification.verify_runs`), or
+    `read` them too. Raises Damaged if what is returned is not what was written.
     """
+    run_ids = list(run_ids)
+    # By their sum, because it says what the traces were, and most of them need not be read.
     rows = store.rows(
         """SELECT run_id, max(step) AS step, scalars, traces, traces_sum FROM history
-           WHERE run_id IN (SELECT value FROM json_each(?)) AND traces IS NOT NULL GROUP BY run_id""",
-        (to_json(list(run_ids)),),
+           WHERE run_id IN (SELECT value FROM json_each(?)) AND traces_sum <> ? GROUP BY run_id""",
+        (to_json(run_ids), row_sum(None)),
     )
     if any(row_sum(row["traces"]) != row["traces_sum"] for row in rows):
+        verify_runs(store, "history", run_ids)  # raises an error that names the row
         raise _damaged(store)
     scalars = read_json(store, "history", (row["scalars"] for row in rows))
     return {
-        row["run_id"]: TracedRow(row["step"], values, unpack_arrays(row["traces"]))
+        row["run_id"]: TracedRow(row["step"], values, unpack_arrays(row["traces"], names))
         for row, values in zip(rows, scalars, strict=True)
     }
 
@@ -180,5 +208,5 @@ def _history(store: Store, rows: list[sqlite3.Row]) -> History:
 
 
 def _names(rows: Iterable[Mapping[str, object]]) -> list[str]:
-    """Return all keys of the rows, in the order of their first appearance."""
-    return list(dict.fromkeys(name for row in rows for name in row))
+    """Return all keys of the rows, in alphabetical order: that of update 0 has fewer than the others."""
+    return sorted({name for row in rows for name in row})

@@ -33,8 +33,11 @@ class _Journal:
     first_page: bytes | None  # the beginning of page 1 before the transaction; None if page 1 is still as it was
 
 
-def check(database: Path) -> None:
+def check(database: Path, is_open: bool) -> None:
     """Raise an error if SQLite should not open the database with the files that lie beside it.
+
+    is_open: whether this process is connected to the database already. Its files were looked at then, and are not
+    opened here: to close them would take the locks of the process away, see `store.connected`.
 
     Raises Unwritable if the database or a file beside it is a symbolic link or no file at all, since what is written
     would go elsewhere; Corrupt if a journal is there that does not belong to the database. A missing database is fine.
@@ -52,6 +55,8 @@ def check(database: Path) -> None:
                     f"{path} is not a file: there is a device or a folder in its place; move it away or use another "
                     "folder"
                 )
+    if is_open:
+        return
     reason = _reason_against_journal(database) or _reason_against_wal(database)
     if reason is not None:
         raise Corrupt(reason)

@@ -31,28 +31,27 @@ def tags(store: Store) -> list[str]:
 
 def note_run(store: Store, run_id: str, text: str, now: float) -> None:
     """Write the note on a run, in the place of an earlier one; an empty text removes it."""
-    with store.transaction():
-        if text:
-            store.execute(
-                """INSERT INTO run_notes (run_id, text, at) VALUES (?, ?, ?)
-                   ON CONFLICT (run_id) DO UPDATE SET text = excluded.text, at = excluded.at""",
-                (run_id, text, now),
-            )
-        else:
-            store.execute("DELETE FROM run_notes WHERE run_id = ?", (run_id,))
+    _note(store, "run_notes", "run_id", "SELECT :of", run_id, text, now)
 
 
 def note_study(store: Store, study: str, text: str, now: float) -> None:
     """Write the note on a study, in the place of an earlier one; an empty text removes it."""
+    _note(store, "study_notes", "study", "SELECT id FROM studies WHERE name = :of", study, text, now)
+
+
+def _note(store: Store, table: str, key: str, chosen: str, of: str, text: str, now: float) -> None:
+    """Write or remove a note. key: the column of what it is on. chosen: a query for its value, from the name `:of`."""
+    values = {"of": of, "note": text, "now": now}
     with store.transaction():
         if text:
             store.execute(
-                """INSERT INTO study_notes (study, text, at) SELECT id, ?, ? FROM studies WHERE name = ?
-                   ON CONFLICT (study) DO UPDATE SET text = excluded.text, at = excluded.at""",
-                (text, now, study),
+                f"""INSERT INTO {table} ({key}, text, at)
+                    SELECT chosen.*, :note, :now FROM ({chosen}) AS chosen WHERE true
+                    ON CONFLICT ({key}) DO UPDATE SET text = excluded.text, at = excluded.at""",
+                values,
             )
         else:
-            store.execute("DELETE FROM study_notes WHERE study = (SELECT id FROM studies WHERE name = ?)", (study,))
+            store.execute(f"DELETE FROM {table} WHERE {key} = ({chosen})", values)
 
 
 def archive(store: Store, study: str, now: float) -> bool:

@@ -342,12 +342,12 @@ def _unsoundness(store: Store, other: Store, file: Checkpoint) -> str | None:
 
 
 def _take_words(store: Store, other: Store, run_ids: Sequence[str], now: float) -> None:
-    """Take labels, tags and notes of runs that are here now. Those that are here stay."""
+    """Take labels, tags, notes and priorities of runs that are here now. Those that are here stay."""
     here = store.rows(
         "SELECT run_id FROM runs WHERE run_id IN (SELECT value FROM json_each(?))", (to_json(list(run_ids)),)
     )
     ids = to_json([row["run_id"] for row in here])
-    for table in ("tags", "run_notes"):
+    for table in ("tags", "run_notes", "priorities"):
         run_copy.copy_rows(store, other, table, "run_id IN (SELECT value FROM json_each(?))", (ids,))
     rows = other.rows(
         f"""SELECT run_id, label, studies.name AS study, source, {NAMED} AS named

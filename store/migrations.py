@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from store.errors import Corrupt, NewerWorkspace, translated
 from store.marked_tables import MARKED_TABLES
+from store.priority_tables import PRIORITY_TABLES
 from store.summed_tables import summed_tables
 from store.trajectory_tables import TRAJECTORY_TABLES
 from store.workspace import Workspace
@@ -252,6 +253,7 @@ STEPS: dict[str, Step] = {
     "summed_tables": summed_tables,
     "marked_tables": MARKED_TABLES,
     "trajectory_tables": TRAJECTORY_TABLES,
+    "priority_tables": PRIORITY_TABLES,
 }
 
 SCHEMA = len(STEPS)

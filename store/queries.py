@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from store.connection import Store
 from store.encoding import to_json
-from store.errors import NotFound
 from store.membership import NAMED, SHOWN, shown
 from store.origins import Origin, origins
 from store.verification import read_json, sound_specs, verify_runs
@@ -181,6 +180,21 @@ def tried_again(store: Store, hidden: bool = False) -> list[str]:
     return [row["run_id"] for row in rows]
 
 
+def stranded(store: Store) -> dict[str, int]:
+    """Return how many runs of archived studies were begun and wait in the queue, by study.
+
+    No worker takes them, as far as no other study shows them.
+    """
+    rows = store.rows(
+        f"""SELECT studies.name AS study, count(*) AS runs
+            FROM archived JOIN studies ON studies.id = archived.study JOIN labels ON labels.study = studies.id
+                JOIN jobs USING (run_id)
+            WHERE status = 'queued' AND attempt > 0 AND {NAMED} AND NOT {shown("jobs.run_id")}
+            GROUP BY studies.id ORDER BY studies.id"""
+    )
+    return {row["study"]: row["runs"] for row in rows}
+
+
 def ends(store: Store, run_ids: Iterable[str]) -> dict[str, str]:
     """Return how each of the runs ended, or else its status."""
     rows = store.rows(
@@ -317,6 +331,16 @@ def configurations(store: Store, studies: Iterable[str]) -> list[ConfigurationRo
     return [ConfigurationRow(row["study"], row["config_id"], row["label"]) for row in rows]
 
 
+def queued_specs(store: Store, wanted: Wanted = ALL) -> list[dict[str, Any]]:
+    """Return the specs of the wanted runs that wait in the queue. Runs whose rows are damaged are left out."""
+    rows = store.rows(
+        f"""SELECT seq FROM jobs WHERE status = 'queued' AND {shown("jobs.run_id")}
+            AND {wanted.condition("jobs.run_id")} ORDER BY seq""",
+        wanted.values,
+    )
+    return list(sound_specs(store, (row["seq"] for row in rows)).values())
+
+
 def keys_to_check(store: Store) -> list[KeyedRun]:
     """Return the runs that are neither done nor running, in the order of registration.
 
@@ -361,35 +385,3 @@ def checkpoints_of(store: Store, run_id: str) -> list[CheckpointRow]:
         (run_id,),
     )
     return [CheckpointRow(**row) for row in rows]
-
-
-def resolve_runs(store: Store, name: str) -> list[str]:
-    """Return the ids of the runs that a user's word stands for, in the order of registration.
-
-    The word is tried in this order: a run id, study/label, a label in any study that shows the run, a label in any
-    other, the beginning of a run id. Raises NotFound with all names that a run can be found by.
-    """
-    rows = store.rows(
-        f"""SELECT DISTINCT run_id, seq, CASE WHEN run_id = :name THEN 1
-                                              WHEN studies.name || '/' || label = :name THEN 2
-                                              WHEN label = :name THEN iif({SHOWN}, 3, 4)
-                                              WHEN instr(run_id, :name) = 1 THEN 5 END AS fit
-            FROM labels JOIN studies ON studies.id = labels.study JOIN runs USING (run_id)
-            WHERE fit IS NOT NULL ORDER BY fit, seq""",
-        {"name": name},
-    )
-    if rows and name:
-        return [row["run_id"] for row in rows if row["fit"] == rows[0]["fit"]]
-    words = store.rows(
-        """SELECT DISTINCT label FROM labels UNION SELECT run_id FROM runs
-           UNION SELECT studies.name || '/' || label FROM labels JOIN studies ON studies.id = labels.study"""
-    )
-    raise NotFound("run", name, [row[0] for row in words])
-
-
-def resolve_study(store: Store, name: str) -> str:
-    """Return the name if a study has it. Raises NotFound with the names of all studies."""
-    names = [study.name for study in studies(store)]
-    if name in names:
-        return name
-    raise NotFound("study", name, names)

@@ -36,6 +36,7 @@ from store.encoding import to_json
 from store.errors import LeaseLost
 from store.verification import verify_claim
 from store.wanted import ALL, Wanted
+from store.workers import same_bits
 
 Backoff = Callable[[int], float]  # strikes -> seconds until the job may be claimed again
 
@@ -93,23 +94,24 @@ def claim(
 ) -> list[Claim]:
     """Take the first job that is due and more jobs of its shape: a pack of at most max_pack(shape) runs.
 
-    Jobs are taken in the order of registration. fair: number of workers (1 or more) among which the due jobs of a shape
-    are divided; a pack takes no more than its share. alone_from: a job with this many strikes or more is taken alone.
-    shape: take jobs of this shape only, and none that would be taken alone. longest_wait: seconds; a job that has to
-    wait for longer is due, since only a clock that was set back can have done that. wanted: take only jobs of these
-    runs. Return an empty list if no such job is due, or if the worker is marked as ended. Raise Conflict if the worker
-    is not registered (`workers.start`). Raise Damaged, which names the run, if a row of one of these runs is not what
-    was written: then nothing is taken.
+    Jobs of a higher priority are taken first, and jobs of one priority in the order of registration. fair: number of
+    workers (1 or more) among which the due jobs of a shape are divided; a pack takes no more than its share.
+    alone_from: a job with this many strikes or more is taken alone. shape: take jobs of this shape only, and none that
+    would be taken alone. longest_wait: seconds; a job that has to wait for longer is due, since only a clock that was
+    set back can have done that. wanted: take only jobs of these runs. Return an empty list if no such job is due,
+    or if the worker is marked as ended. Raise Conflict if the worker is not registered (`workers.start`). Raise
+    Damaged, which names the run, if a row of one of these runs is not what was written: then nothing is taken.
     """
     with store.transaction():
         # A pool that kills its workers marks all of them as ended and hands back their runs. A worker that is killed a
         # moment later must not take one of those runs with it: the run would wait for the lease to end.
         if store.value("SELECT ended FROM workers WHERE id = ?", (worker,)) is not None:
             return []
+        terms = packs.Terms(now, alone_from, fair, longest_wait, wanted)
         if shape is not None:
-            run_ids = packs.of_shape(store, shape, max_pack(shape), fair, alone_from, now, longest_wait, wanted)
+            run_ids = packs.of_shape(store, terms, shape, max_pack(shape))
         else:
-            run_ids = packs.first(store, max_pack, fair, alone_from, now, longest_wait, wanted)
+            run_ids = packs.first(store, terms, max_pack)
         return [_start_attempt(store, run_id, worker, now, lease) for run_id in run_ids]
 
 
@@ -145,26 +147,6 @@ def _start_attempt(store: Store, run_id: str, worker: str, now: float, lease: fl
         strikes=attempt["strikes"],
         exact=exact,
     )
-
-
-def same_bits(store: Store, run_id: str, worker: str) -> bool:
-    """Return whether the newest live checkpoint of a run comes from an environment with the same bits as the worker's.
-
-    True if there is no checkpoint.
-    """
-    written_in = store.value(
-        """SELECT environments.bits FROM checkpoints JOIN attempts USING (run_id, attempt)
-               JOIN environments ON environments.id = attempts.environment
-           WHERE checkpoints.run_id = ? AND status = 'live'
-           ORDER BY step DESC, checkpoints.id DESC LIMIT 1""",
-        (run_id,),
-    )
-    here = store.value(
-        """SELECT bits FROM environments JOIN workers ON workers.environment = environments.id
-           WHERE workers.id = ?""",
-        (worker,),
-    )
-    return written_in in (None, here)
 
 
 def update_held(store: Store, held: Holding, assignments: str, values: dict[str, Any]) -> None:

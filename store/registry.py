@@ -196,9 +196,9 @@ def tell_apart(store: Store, study: int, apart: Apart) -> None:
             keeping.setdefault(label, row["spec"])
             continue
         ending = apart(json.loads(row["spec"]), json.loads(keeping[label]))
-        other = f"{label} {ending}"
-        if not ending or other in taken:
-            other = f"{label} {row['run_id']}"
+        other = f"{label} {ending}" if ending else label
+        if other in taken:
+            other = f"{other} {row['run_id']}"
         taken.add(other)
         store.execute("UPDATE labels SET label = ? WHERE run_id = ? AND study = ?", (other, row["run_id"], study))
 

@@ -37,7 +37,7 @@ FOREVER = float("inf")
 _LATER = "`rnnctl init STUDY`"
 _OF_RUNS = (  # tables that refer to runs, those that others refer to last
     "lineage", "answers", "history", "checkpoints", "attempts", "trajectories", "extensions", "unnamed", "tags",
-    "run_notes", "labels",
+    "run_notes", "priorities", "labels",
 )  # fmt: skip
 _OF_STUDIES = ("labels", "lineage", "unnamed", "archived", "study_notes")  # tables that refer to studies
 _ATTEMPT_LOST = "its row was damaged; what is left of it is in the table set_aside"

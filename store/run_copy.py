@@ -16,7 +16,7 @@ from store.queue import CHECKPOINTED
 from store.tables import COUNTS, TABLES
 
 # Tables of runs that are not replaced as a whole: what a run is, which studies name it, and what people say about it.
-_NOT_RESULTS = {"runs", "jobs", "trajectories", "labels", "unnamed", "lineage", "tags", "run_notes"}
+_NOT_RESULTS = {"runs", "jobs", "trajectories", "labels", "unnamed", "lineage", "tags", "run_notes", "priorities"}
 
 
 def copy_file(store: Store, other: Store, file: Checkpoint) -> str | None:

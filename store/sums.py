@@ -14,6 +14,7 @@ from zlib import crc32
 
 Value = str | int | float | bytes | None
 
+SUM = "sum"  # of all columns of a row that have no sum of their own
 _ENDING = "_sum"
 
 
@@ -41,7 +42,7 @@ def summed(connection: sqlite3.Connection, table: str) -> dict[str, list[str]]:
     columns = {row[1]: bool(row[6]) for row in connection.execute(f"PRAGMA table_xinfo({table})").fetchall()}
     plain = [name for name, generated in columns.items() if not generated]
     alone = [name for name in plain if columns.get(name + _ENDING)]
-    result = {"sum": [name for name in plain if name not in alone]} if columns.get("sum") else {}
+    result = {SUM: [name for name in plain if name not in alone]} if columns.get(SUM) else {}
     return result | {name + _ENDING: [name] for name in alone}
 
 

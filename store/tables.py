@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from store import marked_tables, summed_tables, trajectory_tables
+from store import marked_tables, priority_tables, summed_tables, trajectory_tables
 
-_STATEMENTS = {**summed_tables.TABLES, **marked_tables.TABLES, **trajectory_tables.TABLES}
+_STATEMENTS = {**summed_tables.TABLES, **marked_tables.TABLES, **trajectory_tables.TABLES, **priority_tables.TABLES}
 TABLES = tuple(_STATEMENTS)
 
 # Large table -> the column of jobs that has the number of a run's rows in it.

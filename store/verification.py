@@ -24,7 +24,7 @@ from store import contents
 from store.connection import Store
 from store.encoding import from_json, to_json
 from store.errors import REPAIR, Corrupt, Damaged
-from store.sums import row_sum, unsound
+from store.sums import SUM, row_sum, unsound
 from store.tables import COUNTS, TABLES
 
 SMALL = [table for table in TABLES if table not in COUNTS]
@@ -44,7 +44,7 @@ _ADVICE = {
     "checkpoints": _AGAIN,
 }
 
-_OF_RUNS = ("runs", "jobs", "labels", "attempts", "trajectories")  # the small tables that grow with the number of runs
+_OF_RUNS = ("runs", "jobs", "labels", "attempts", "trajectories", "priorities")  # small, but grow with the runs
 _MOST_NAMED = 100  # runs; looking at more of them one by one takes as long as looking at all
 
 _CLAIMED = ("jobs", "runs", "labels", "attempts", "checkpoints")  # tables with rows that a claim needs
@@ -91,7 +91,7 @@ def verify(store: Store) -> None:
 
 
 def verify_named(store: Store, names: Sequence[str]) -> None:
-    """Do `verify` for a command that reads no other runs than those with these names (see `queries.resolve_runs`).
+    """Do `verify` for a command that reads no other runs than those with these names (see `naming.resolve_runs`).
 
     Rows of other runs may then be damaged. All rows are looked at if a name stands for no run or for a study, or if
     something seems to be missing.
@@ -187,13 +187,13 @@ def _verify_structure(store: Store, table: str) -> None:
         )
 
 
-def verify_runs(store: Store, table: str, run_ids: Iterable[str]) -> None:
+def verify_runs(store: Store, table: str, run_ids: Iterable[str], *, large_too: bool = True) -> None:
     """Raise Damaged unless the rows of these runs in a large table are as they were written, and none is missing.
 
-    table: one of `tables.COUNTS`.
+    table: one of `tables.COUNTS`. large_too: also columns that have a sum of their own.
     """
     ids = (to_json(list(run_ids)),)
-    if not _rows_are_sound(store, table, _AMONG, ids, contents_too=False):
+    if not _rows_are_sound(store, table, _AMONG, ids, contents_too=False, large_too=large_too):
         _refuse(store, table, _AMONG, ids)
     for miscount in miscounts(store, table, _AMONG, ids):
         raise miscounted(store, table, *miscount)
@@ -332,9 +332,16 @@ def all_sound(store: Store, table: str) -> bool:
 
 
 def _rows_are_sound(
-    store: Store, table: str, where: str = "true", parameters: Sequence[Any] = (), *, contents_too: bool = True
+    store: Store,
+    table: str,
+    where: str = "true",
+    parameters: Sequence[Any] = (),
+    *,
+    contents_too: bool = True,
+    large_too: bool = True,
 ) -> bool:
-    condition = unsound(store.sums(table))
+    sums = store.sums(table)
+    condition = unsound(sums if large_too else {SUM: sums[SUM]})
     if contents_too:
         condition = " OR ".join([condition, *(f"NOT {valid}" for valid in contents.conditions(table).values())])
     try:

@@ -28,13 +28,15 @@ class WorkerRow(WorkerRecord):
     started: float
     beat_at: float  # its last beat
     running: int  # runs it holds
+    node: str | None = None  # of a cluster; None if it is not on one
 
 
 def start(store: Store, worker: WorkerRecord, environment: dict[str, Any], now: float) -> None:
     """Add a worker and its environment. This must be done before the worker's first claim.
 
     environment: a JSON object. The value of its key "bits" (without that key, the whole object) is compared with that
-    of an earlier attempt: equal values mean that a run which is resumed here gets the same bits.
+    of an earlier attempt: equal values mean that a run which is resumed here gets the same bits. Its key "node" names
+    the node of a cluster.
     """
     identity = digest(environment)
     with store.transaction():
@@ -59,8 +61,30 @@ def end(store: Store, worker: str, now: float) -> None:
 def current(store: Store) -> list[WorkerRow]:
     """Return the workers that have not ended, oldest first. Some may be dead: the store does not look at processes."""
     rows = store.rows(
-        """SELECT id, host, boot_id, pid, pid_started, device, started, beat_at,
-                  (SELECT count(*) FROM jobs WHERE worker = workers.id AND status = 'running') AS running
-           FROM workers WHERE ended IS NULL ORDER BY started, id"""
+        """SELECT workers.id, host, boot_id, pid, pid_started, device, started, beat_at,
+                  (SELECT count(*) FROM jobs WHERE worker = workers.id AND status = 'running') AS running,
+                  CASE WHEN json_valid(content) THEN json_extract(content, '$.node') END AS node
+           FROM workers LEFT JOIN environments ON environments.id = environment
+           WHERE ended IS NULL ORDER BY started, workers.id"""
     )
     return [WorkerRow(**row) for row in rows]
+
+
+def same_bits(store: Store, run_id: str, worker: str) -> bool:
+    """Return whether the newest live checkpoint of a run comes from an environment with the same bits as the worker's.
+
+    True if there is no checkpoint.
+    """
+    written_in = store.value(
+        """SELECT environments.bits FROM checkpoints JOIN attempts USING (run_id, attempt)
+               JOIN environments ON environments.id = attempts.environment
+           WHERE checkpoints.run_id = ? AND status = 'live'
+           ORDER BY step DESC, checkpoints.id DESC LIMIT 1""",
+        (run_id,),
+    )
+    here = store.value(
+        """SELECT bits FROM environments JOIN workers ON workers.environment = environments.id
+           WHERE workers.id = ?""",
+        (worker,),
+    )
+    return written_in in (None, here)

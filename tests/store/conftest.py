@@ -53,14 +53,16 @@ def filled(lab):
 
 @pytest.fixture
 def marked(filled):
-    """The same, with a tag, notes, and an archived study whose file no longer names a run."""
-    from store import marks
+    """The same, with a tag, notes, a priority, and an archived study whose file no longer names a run."""
+    from store import marks, priorities
+    from store.wanted import Wanted
 
     filled.register("b", *filled.runs(1, start=2))
     filled.register("b", *filled.runs(1, start=1))
     marks.tag(filled.store, ["r1-s00000"], "good", 31.0)
     marks.note_run(filled.store, "r1-s00000", "a note", 32.0)
     marks.note_study(filled.store, "a", "another note", 33.0)
+    priorities.give(filled.store, Wanted(runs=("r1-s00001",)), 5, 35.0)
     marks.archive(filled.store, "b", 34.0)
     return filled
 

@@ -28,6 +28,7 @@ CHANGES_OF_MARKS = {
     "archived": ("at = 9.5", "true"),
     "tags": ("tag = 'other'", "true"),
     "run_notes": ("text = 'other'", "true"),
+    "priorities": ("priority = 1", "true"),
     "study_notes": ("text = 'other'", "true"),
 }
 # The same for a workspace where a run goes on from this one.

@@ -122,6 +122,10 @@ def _trajectories(store: Store) -> None:
     )
 
 
+def _priorities(store: Store) -> None:
+    store.execute("INSERT INTO priorities (run_id, priority, at) VALUES (?, 5, 9.0)", (RUNS[0],))
+
+
 # By the step that brought a table or column; and the step that took it away again.
 FILLS = {
     1: _studies_and_runs,
@@ -134,6 +138,7 @@ FILLS = {
     10: _set_aside,
     11: _marks,
     12: _trajectories,
+    13: _priorities,
 }
 REPLACED = {_evaluations: 8, _evaluations_of_text: 8}
 

@@ -90,3 +90,11 @@ def test_a_curve_with_few_bits_takes_less_than_two_bytes_a_step():
     exact = np.exp(-np.linspace(0, 40, 1000))
     few_bits = (exact.view(np.uint64) >> 44 << 44).view(np.float64)
     assert len(pack_arrays({"curve": few_bits})) < 700 < 5000 < len(pack_arrays({"curve": exact}))
+
+
+@pytest.mark.parametrize("pack", [pack_arrays, former])
+def test_only_the_wanted_arrays_are_unpacked(pack):
+    given = {"a": np.arange(3), "b": np.linspace(0, 1, 7), "c": np.array([True, False])}
+    back = unpack_arrays(pack(given), {"b", "other"})
+    assert list(back) == ["b"]
+    assert back["b"].tobytes() == given["b"].tobytes()

@@ -89,6 +89,27 @@ def test_a_relative_with_a_text_that_is_not_utf8_is_not_offered(family, heir, ta
         assert extension.relatives(store, heir, "t") == []
 
 
+def test_what_is_damaged_is_told_unless_the_run_began_beyond_it(family, heir):
+    newest, older = extension.relatives(family.store, heir, "t")
+    assert extension.unfit(family.store, RUN) == []
+    newest.checkpoint.write_bytes(b"Weights")
+    changed = extension.Unfit(PARENT, "a/S0", 20, "its content has changed (sha256 differs)")
+    assert extension.unfit(family.store, RUN) == [changed]
+    older.checkpoint.unlink()
+    assert extension.unfit(family.store, RUN) == [changed, extension.Unfit(PARENT, "a/S0", 10, "is missing")]
+    older.checkpoint.write_bytes(b"weights")
+    assert extension.unfit(family.store, RUN) == [changed]
+    newest.checkpoint.write_bytes(b"weights")
+    assert go_on(family, heir, PARENT, checked=19)
+    newest.checkpoint.unlink()
+    assert extension.unfit(family.store, RUN) == []
+
+
+def test_damaged_rows_of_a_relative_are_told(family, heir):
+    damage(family.folder, "checkpoints", "sha256 = 'x'", "step = 20")
+    assert {told.reason for told in extension.unfit(family.store, RUN)} == {"has damaged rows in the database"}
+
+
 def test_a_run_takes_over_a_checkpoint_and_the_history_before_it(family, heir):
     assert go_on(family, heir, PARENT, checked=19)
     past, own = (history.read(family.store, [run_id], traces=True)[run_id] for run_id in (PARENT, RUN))

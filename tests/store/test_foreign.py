@@ -18,6 +18,7 @@ from store import (
     integrity,
     migrations,
     registry,
+    schema,
     sums,
 )
 from store.registry import RunRecord, StudyRecord
@@ -44,6 +45,31 @@ def refused(folder: Path, kind: type[StoreError], readonly: bool = False) -> str
 
 
 # --- the schema ---------------------------------------------------------------------------------------------------
+
+
+def test_the_sum_of_the_schema_is_known(tmp_path):
+    """If this fails after a new step: write the sum that is shown here into store/schema.py."""
+    with schema.empty_after(migrations.STEPS.values()) as made:
+        assert schema.schema_sum(made) == schema.KNOWN_SUM
+    Store.create(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "rnnctl.db")) as connection:
+        assert schema.schema_sum(connection) == schema.KNOWN_SUM
+
+
+def test_opening_an_up_to_date_workspace_takes_no_steps_to_compare_with(tmp_path, monkeypatch):
+    Store.create(tmp_path).close()
+    monkeypatch.setattr(migrations, "take", None)
+    Store.open(tmp_path).close()
+
+
+def test_every_earlier_schema_that_is_upgraded_has_the_known_sum(tmp_path):
+    for steps in range(1, migrations.SCHEMA):
+        folder = tmp_path / str(steps)
+        build(folder, steps)
+        Store.open(folder).close()
+        with closing(sqlite3.connect(folder / "rnnctl.db")) as connection:
+            assert schema.schema_sum(connection) == schema.KNOWN_SUM
+
 
 HARM = [
     ("CREATE TRIGGER gone AFTER INSERT ON history BEGIN DELETE FROM labels; END", "trigger gone on history is foreign"),

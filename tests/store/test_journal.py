@@ -105,12 +105,13 @@ with Store.open(sys.argv[1]) as store:
 
 def test_the_journals_of_a_busy_writer_are_never_taken_for_foreign_ones(lab, start_python):
     lab.register("a", *lab.runs(1))
+    lab.store.close()
     process = start_python(COMMIT_IN_A_LOOP, lab.folder)
     process.stdout.readline()
     seen = 0
     while seen < 200:  # of the short moments in which there is one
         seen += journal(lab.folder).exists()
-        check(lab.store.workspace.database)
+        check(lab.store.workspace.database, is_open=False)
     process.stdin.write("\n")
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err

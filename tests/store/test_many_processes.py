@@ -2,15 +2,16 @@
 
 import json
 from collections import Counter
+from contextlib import suppress
 
 import pytest
 
-from store import migrations
+from store import Busy, Store, journal, migrations
 from tests.store.processes import PATIENCE
 
 CLAIM_ALL = """
 import json, sys
-from store import Store, queue, workers
+from store import Busy, Store, queue, workers
 
 folder, name, pack, patience = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
 with Store.open(folder, timeout=patience) as store:
@@ -81,7 +82,7 @@ with store.transaction():
 
 @pytest.mark.parametrize("readonly", [False, True])
 def test_a_writer_killed_in_the_middle_leaves_nothing_behind(lab, start_python, readonly):
-    from store import Store, integrity
+    from store import integrity
 
     lab.register("a", *lab.runs(3))
     before, _ = lab.everything()
@@ -94,3 +95,47 @@ def test_a_writer_killed_in_the_middle_leaves_nothing_behind(lab, start_python, 
         assert store.value("SELECT source FROM studies") == "study: a"
         assert integrity.database_findings(store) == []
     assert lab.everything()[0] == before
+
+
+BEGIN = """
+import sqlite3, sys
+
+other = sqlite3.connect(sys.argv[1], timeout=0.1, isolation_level=None)
+try:
+    other.execute("BEGIN IMMEDIATE")
+except sqlite3.OperationalError as error:
+    print(error)
+else:
+    print("has the lock")
+"""
+
+
+def test_a_second_connection_of_a_process_leaves_the_locks_of_the_first_alone(lab, start_python):
+    """Whoever closes a file takes all locks of its process on it away: also those of another thread's transaction."""
+
+    def other_process():
+        out, err = start_python(BEGIN, lab.store.workspace.database).communicate(timeout=PATIENCE)
+        assert err == ""
+        return out.strip()
+
+    lab.register("a", *lab.runs(500))
+    lab.store._connection.execute("PRAGMA cache_size = 2")  # pages: so that the journal is complete before the commit
+    with lab.store.transaction():
+        lab.store.execute("UPDATE jobs SET strikes = 1")
+        assert other_process() == "database is locked"
+        for readonly in (True, False):
+            with suppress(Busy):
+                Store.open(lab.folder, readonly=readonly, timeout=0.1).close()
+            assert other_process() == "database is locked"
+    assert other_process() == "has the lock"
+
+
+def test_the_files_of_a_database_are_looked_at_again_once_all_connections_to_it_are_closed(lab, monkeypatch):
+    looked = []
+    monkeypatch.setattr(journal, "_reason_against_journal", lambda database: looked.append(database))
+    with Store.open(lab.folder), Store.open(lab.folder):
+        assert looked == []  # the laboratory's own store is open
+    lab.store.close()
+    lab.store.close()
+    with Store.open(lab.folder):
+        assert len(looked) == 1

@@ -1,6 +1,6 @@
 import pytest
 
-from store import NotFound, Store, history, packs, queries, queue, workers
+from store import NotFound, Store, history, naming, packs, queries, queue, workers
 from tests.checks import CheckRow
 
 
@@ -88,7 +88,7 @@ def test_workers_are_listed_until_they_end_with_what_they_hold(shared):
     ],
 )
 def test_a_run_is_found_by_id_label_study_and_label_or_the_beginning_of_its_id(shared, word, actual):
-    assert [run_id[-1] for run_id in queries.resolve_runs(shared.store, word)] == actual
+    assert [run_id[-1] for run_id in naming.resolve_runs(shared.store, word)] == actual
 
 
 def test_a_label_goes_before_the_beginning_of_an_id(lab):
@@ -96,27 +96,27 @@ def test_a_label_goes_before_the_beginning_of_an_id(lab):
 
     one, other = lab.runs(2)
     lab.register("a", one, replace(other, label="r1-s"))
-    assert queries.resolve_runs(lab.store, "r1-s") == [other.run_id]
+    assert naming.resolve_runs(lab.store, "r1-s") == [other.run_id]
 
 
 @pytest.mark.parametrize("word", ["", "b/S0", "S9", "%", "r1-t"])
 def test_an_unknown_run_is_told_in_one_line(shared, word):
     with pytest.raises(NotFound) as caught:
-        queries.resolve_runs(shared.store, word)
+        naming.resolve_runs(shared.store, word)
     assert str(caught.value) == f"there is no run {word!r}"
 
 
 def test_an_unknown_name_is_answered_with_the_names_that_there_are(shared):
     with pytest.raises(NotFound) as caught:
-        queries.resolve_runs(shared.store, "b/S4")
+        naming.resolve_runs(shared.store, "b/S4")
     assert (caught.value.kind, caught.value.name) == ("run", "b/S4")
     assert sorted(caught.value.known) == sorted(
         [f"S{i}" for i in range(4)] + [f"r1-s0000{i}" for i in range(4)] + ["a/S0", "a/S1", "a/S2", "b/S2", "b/S3"]
     )
     shared.register("temporal-order")
-    assert queries.resolve_study(shared.store, "temporal-order") == "temporal-order"
+    assert naming.resolve_study(shared.store, "temporal-order") == "temporal-order"
     with pytest.raises(NotFound, match="^there is no study 'temporal-oder'$") as caught:
-        queries.resolve_study(shared.store, "temporal-oder")
+        naming.resolve_study(shared.store, "temporal-oder")
     assert caught.value.known == ["a", "b", "temporal-order"]
 
 

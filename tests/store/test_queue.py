@@ -343,8 +343,8 @@ def test_only_wanted_runs_are_taken_counted_and_waited_for(lab):
     a_run = Wanted(studies=("c",), runs=("r1-s00003",))
     assert [queries.queued(lab.store, wanted).runs for wanted in (Wanted(), only_b, a_run)] == [5, 3, 2]
     assert queries.queued(lab.store, only_b, besides=["r1-s00000", "r1-s00001"]) == (2, 2000, 0)
-    assert packs.due_shapes(lab.store, 10.0, 2, 9, wanted=only_b) == ["s"]
-    assert packs.due_shapes(lab.store, 10.0, 2, 9, wanted=a_run) == ["s", "t"]
+    assert packs.due_shapes(lab.store, packs.Terms(10.0, 2, wanted=only_b), 9) == ["s"]
+    assert packs.due_shapes(lab.store, packs.Terms(10.0, 2, wanted=a_run), 9) == ["s", "t"]
     taken = queue.claim(lab.store, "w", 10.0, 60.0, lambda shape: 9, 1, 2, wanted=only_b)
     assert [claim.run_id for claim in taken] == ["r1-s00001", "r1-s00002", "r1-s00003"]
     assert queue.pending(lab.store, only_b)  # a running run may come back

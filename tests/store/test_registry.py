@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from store import Conflict, queries, queue, registry
+from store import Conflict, naming, queries, queue, registry
 from store.registry import Registered, StudyRecord, Unnamed
 
 
@@ -164,6 +164,14 @@ def test_a_run_that_another_study_names_is_still_trained_and_shown_there(lab):
     assert queries.queued(lab.store).runs == 2
 
 
+def test_a_label_that_even_its_ending_does_not_tell_apart_keeps_the_ending_before_the_id(lab):
+    first, second, third = (replace(run, label="EC1") for run in lab.runs(3))
+    for run in (first, second, third):
+        registry.register(lab.store, [StudyRecord("a", "", "", [run])], 2.0, lambda old, new: "lr=0.1 +2")
+    rows = queries.runs_of(lab.store, "a", hidden=True)
+    assert [run.label for run in rows] == ["EC1 lr=0.1 +2", f"EC1 lr=0.1 +2 {second.run_id}", "EC1"]
+
+
 def test_labels_of_runs_that_are_no_longer_named_are_told_apart(lab):
     first, second, third = (replace(run, label="EC1") for run in lab.runs(3))
     lab.register("a", first)
@@ -173,5 +181,5 @@ def test_labels_of_runs_that_are_no_longer_named_are_told_apart(lab):
     assert lab.register("a", third).unnamed == [Unnamed(second.run_id, f"EC1 {second.run_id}")]
     rows = queries.runs_of(lab.store, "a", hidden=True)
     assert [run.label for run in rows] == ["EC1 seed=0", f"EC1 {second.run_id}", "EC1"]
-    assert queries.resolve_runs(lab.store, "EC1") == [third.run_id]
-    assert queries.resolve_runs(lab.store, "a/EC1 seed=0") == [first.run_id]
+    assert naming.resolve_runs(lab.store, "EC1") == [third.run_id]
+    assert naming.resolve_runs(lab.store, "a/EC1 seed=0") == [first.run_id]
