@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from rnnctl.optimizers.section import OptimizerSection, Step
-
-if TYPE_CHECKING:
-    import torch
+from rnnctl.optimizers.section import OptimizerSection, Step, Update
 
 
 class SgdSection(OptimizerSection):
@@ -18,7 +15,8 @@ class SgdSection(OptimizerSection):
 
     slots: ClassVar[int] = 0
     not_keys: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        ("momentum", "nesterov", "dampening"), "sgd is plain; adam has a mean of gradients, with decay beta1"
+        ("nesterov", "dampening"),
+        "sgd is plain; momentum and nesterov are optimizers: train.optimizer: {name: nesterov, momentum: 0.9}",
     )
 
     @classmethod
@@ -32,13 +30,5 @@ class SgdSection(OptimizerSection):
         return sgd
 
 
-def _descend(
-    settings: SgdSection,
-    rate: float,
-    update: int,
-    scale: float,
-    gradient_N: torch.Tensor,
-    weights_N: torch.Tensor,
-    kept_SN: torch.Tensor | None,
-) -> None:
-    weights_N.add_(gradient_N, alpha=-rate * scale)
+def _descend(settings: SgdSection, update: Update) -> None:
+    update.weights_N.add_(update.gradient_N, alpha=-update.rate * update.scale)

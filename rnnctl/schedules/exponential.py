@@ -1,28 +1,35 @@
-"""A learning rate that falls exponentially."""
+"""A learning rate that falls exponentially, as torch's ExponentialLR (period 1) and StepLR (stairs) have it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from rnnctl.schedules.section import ScheduleSection
-from rnnctl.section import also_called
+from rnnctl.schedules.section import DecaySection
+from rnnctl.section import LATER, also_called
+
+HALF = 0.5
 
 
-class ExponentialSection(ScheduleSection):
-    """The rate is lr 2^(-t / period) after t updates."""
+class ExponentialSection(DecaySection):
+    """The rate is lr factor^(t / period) after t updates."""
 
-    name: Annotated[Literal["exponential"], also_called(exponential=("exp", "exponential_decay"))] = "exponential"
-    period: Annotated[int, also_called("half_life", "step_size", "decay_steps")] = Field(
-        ge=1, description="updates in which the rate falls to a half"
+    name: Annotated[
+        Literal["exponential"], also_called(exponential=("exp", "exponential_decay", "staircase", "step_lr"))
+    ] = "exponential"
+    period: Annotated[int, also_called("half_life", "step_size", "decay_steps", "every", "decay_every")] = Field(
+        ge=1, description="updates in which the rate is multiplied by the factor"
     )
-
-    not_keys: ClassVar[Mapping[str, str]] = dict.fromkeys(
-        ("gamma", "decay_rate", "factor"), "period says how fast the rate falls"
+    factor: Annotated[float, LATER, also_called("gamma", "decay", "decay_rate")] = Field(
+        HALF, gt=0, lt=1, description="what the rate is multiplied by in each period"
+    )
+    stairs: Annotated[bool, LATER, also_called("staircase", "step")] = Field(
+        False, description="whether the rate falls at the end of each period only, and not at every update"
     )
 
     def rate(self, lr: float, update: int) -> float:
-        factor: float = 2.0 ** -((update - 1) / self.period)
+        periods = (update - 1) // self.period if self.stairs else (update - 1) / self.period
+        # The first version knew halves alone. Its runs keep their bits.
+        factor: float = 2.0**-periods if self.factor == HALF else self.factor**periods
         return lr * factor

@@ -7,11 +7,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from rnnctl.schedules.section import ScheduleSection
+from rnnctl.schedules.section import DecaySection
 from rnnctl.section import also_called
 
 
-class InverseSection(ScheduleSection):
+class InverseSection(DecaySection):
     """The rate is lr / (1 + t / period) after t updates."""
 
     name: Annotated[Literal["1/t"], also_called(**{"1/t": ("inverse", "inverse_time", "inverse_time_decay")})] = "1/t"
