@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
 import numpy as np
 
-from rnnctl.question import Question
+from rnnctl.question import NOT_ASKED, Question
 
 FLOOR_MARGIN = 0.01
 FLOOR_ERRORS = 2.0
@@ -22,7 +23,8 @@ class Batch:
     """Sequences of one length.
 
     inputs: (T, B) uint8 or uint16, one symbol a step, the index of a one-hot input; or (T, B, V) float32.
-    targets: (B,) if only the last step is asked, (T, B) if every step is; int64 classes, or float32 values.
+    targets: (B,) if only the last step is asked, (T, B) if every step is; int64 classes, or float32 values. Answers of
+    several values (see Question) have one more axis, the last one.
     """
 
     inputs: np.ndarray
@@ -32,6 +34,20 @@ class Batch:
     def length(self) -> int:
         """Number of steps T."""
         return int(self.inputs.shape[0])
+
+    def asked(self, question: Question) -> int:
+        """Return the number of sequences that are asked anything."""
+        if not question.partial:
+            return int(self.inputs.shape[1])
+        asked = self.targets != NOT_ASKED if question.loss == "cross_entropy" else ~np.isnan(self.targets)
+        if question.values > 1:
+            asked = asked.any(-1)
+        return int(asked.any(0).sum() if question.every_step else asked.sum())
+
+    def sequences(self, columns: slice, question: Question) -> Batch:
+        """Return some of the sequences. question: what is asked about them."""
+        targets = self.targets[:, columns] if question.every_step else self.targets[columns]
+        return Batch(self.inputs[:, columns], targets)
 
 
 @dataclass(frozen=True)
@@ -110,7 +126,15 @@ class Task(Protocol):
         ...
 
     def streams(self, rng: np.random.Generator, batch: int) -> Streams | None:
-        """Draw where `batch` streams begin, and return the streams; None for a task that does not carry."""
+        """Draw where `batch` streams begin, or the order of finite data, and return what training batches follow; None
+        if each of them is drawn.
+        """
+        ...
+
+    def held_out(self, rng: np.random.Generator, samples: int, chunk: int) -> list[Batch]:
+        """Return the sequences that runs are validated on: `samples` of them in chunks of `chunk`, each chunk with a
+        length of its own. Finite data may have fewer.
+        """
         ...
 
     def split(self, name: str) -> Task:
@@ -125,7 +149,19 @@ class Task(Protocol):
         ...
 
 
-class GeneratedTask:
+class DrawnTask(ABC):
+    """A task of which any number of batches can be drawn."""
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator, batch: int, length: int | None = None) -> Batch:
+        """See Task."""
+
+    def held_out(self, rng: np.random.Generator, samples: int, chunk: int) -> list[Batch]:
+        """See Task."""
+        return [self.draw(rng, chunk) for _ in range(samples // chunk)]
+
+
+class GeneratedTask(DrawnTask):
     """A task whose sequences are generated: there is no end of new ones, and all splits share one source."""
 
     carries = False

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from rnnctl.section import Section, also_called, with_default
+from rnnctl.section import Section, also_called, content_of, with_default
 
 if TYPE_CHECKING:
     from rnnctl.question import Question
@@ -41,7 +41,10 @@ class TaskSection(Section, ABC):
 
     name: str
 
-    real_inputs: ClassVar[bool]  # whether inputs are real numbers and not symbols
+    real_inputs: ClassVar[bool]  # whether inputs are, or can be, real numbers and not symbols
+    is_finite: ClassVar[bool] = False  # whether there are only so many sequences, which training goes through in epochs
+    # Whether the target at every step is the next input, a symbol, so that a network can be fed its own answers.
+    predicts_next_input: ClassVar[bool] = False
 
     @abstractmethod
     def make(self) -> Task:
@@ -52,9 +55,23 @@ class TaskSection(Section, ABC):
     def question(self) -> Question:
         """What is asked of a network, what the loss of an answer is, and when it is wrong."""
 
+    @property
+    def reads_reals(self) -> bool:
+        """Whether the inputs are real numbers and not symbols, where the data decides."""
+        return self.real_inputs
+
+    @property
+    def asks_every_step(self) -> bool:
+        """Whether each step of each sequence has an answer that is asked."""
+        return self.question.every_step
+
+    def validated(self, samples: int) -> int:
+        """Return the number of sequences of a validation set: `samples`, or fewer if there are no more of them."""
+        return samples
+
     @abstractmethod
     def at_length(self, length: int) -> TaskSection:
-        """Return the task with sequences of one length. Raise ValidationError if it cannot have that length."""
+        """Return the task with sequences of one length. Raise ValueError if it cannot have that length."""
 
     @abstractmethod
     def mean_steps(self, piece: int | None) -> float:
@@ -70,6 +87,11 @@ class TaskSection(Section, ABC):
         """
         task = self.make()
         return Sizes(task.max_steps, task.n_inputs, task.n_outputs)
+
+    @property
+    def exact_sizes(self) -> Sizes | None:
+        """`sizes`, if they are known without reading data; None for a text whose symbols have to be counted."""
+        return self.sizes
 
     @property
     def lengths(self) -> tuple[int, int] | None:
@@ -90,6 +112,14 @@ class TaskSection(Section, ABC):
     def data(self) -> tuple[str, str] | None:
         """Where the data lies that the task reads, and its hash; None for tasks that generate their data."""
         return None
+
+    def portable_data(self) -> bytes:
+        """Return the data that the task reads as the content of one file: wherever that lies, the run is the same.
+
+        Call it only where there is `data`. Raise ValueError, in one line, if the data cannot be read.
+        """
+        assert self.data is not None
+        return content_of(self.data[0])
 
     @property
     def data_bytes(self) -> int:
@@ -159,3 +189,28 @@ class LengthsSection(TaskSection, ABC):
     def mean_steps(self, piece: int | None) -> float:
         added = self.make().max_steps - self.max_length
         return sum(self.lengths) / 2 + added
+
+
+class FixedSection(TaskSection, ABC):
+    """A task whose sequences have one length, which follows from other keys."""
+
+    @property
+    @abstractmethod
+    def steps(self) -> int:
+        """Number of steps of a sequence."""
+
+    @property
+    def question(self) -> Question:
+        return self.make().question
+
+    def at_length(self, length: int) -> Self:
+        if length != self.steps:
+            raise ValueError(f"all sequences have {self.steps} steps")
+        return self
+
+    @property
+    def lengths(self) -> tuple[int, int] | None:
+        return self.steps, self.steps
+
+    def mean_steps(self, piece: int | None) -> float:
+        return float(self.steps)

@@ -1,41 +1,26 @@
-"""Text: predict the next symbol at every step of windows from a corpus.
-
-Training draws windows at random. If the state is carried, it follows streams instead, which begin evenly spread over
-the training split and continue window after window, past its end to its beginning. Validation and test draw windows at
-random from their splits; all of these start without a state.
-
-The floor is the loss on these windows of a model that sees only the present symbol: the bigram model of
-rnnctl.corpora.floors, fitted to the training split and smoothed in the way that is best on the validation split.
-"""
+"""Text: predict the next symbol at every step of windows from a corpus (see rnnctl.tasks.windows)."""
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from collections.abc import Collection
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from rnnctl.corpora.corpus import STDLIB, load, size_of
-from rnnctl.corpora.floors import Floors, NGrams
-from rnnctl.corpora.splits import SPLITS, Windows, fractions_of
-from rnnctl.corpora.tokens import Tokens, tokens_of
-from rnnctl.question import Question
-from rnnctl.section import DERIVED, HOST, PLACE, Mark, also_called
-from rnnctl.tasks.base import Baseline, Batch, Plateaus
-from rnnctl.tasks.section import BYTE, LENGTH, Sizes, TaskSection
+from rnnctl.corpora.splits import SPLITS, fractions_of
+from rnnctl.corpora.tokens import tokens_of
+from rnnctl.section import DERIVED, PLACE, Mark, also_called
+from rnnctl.tasks.section import BYTE, Sizes
+from rnnctl.tasks.windows import KnownText, State, Test, Text, Validation, Window, WindowsSection
 
-QUESTION = Question(every_step=True, judged="each")
-FLOOR_BYTES = 24  # measured
 BYTES_IN_MEMORY = 3  # of each byte of a text: itself, in its split, and as a symbol
 
 
-class TextSection(TaskSection):
+class TextSection(WindowsSection):
     """The next symbol of a text, at every step of windows of `window` symbols.
 
     A text is identified by the hash of its bytes, which is computed when a study is registered. Where it lies is
@@ -63,27 +48,15 @@ class TextSection(TaskSection):
     vocabulary_sha256: Annotated[str | None, DERIVED] = Field(
         None, description="hash of the vocabulary of level bpe; found when the study is registered"
     )
-    window: Annotated[int, also_called(*LENGTH, "block_size", "context", "context_length", "chunk_len")] = Field(
-        100, ge=1, description="symbols in a window"
-    )
-    state: Annotated[
-        Literal["reset", "carried"],
-        also_called(
-            "stateful", carried=("carry", "keep", "kept", "stateful", "true"), reset=("zero", "false", "stateless")
-        ),
-    ] = Field("reset", description="whether training windows begin without a state or go on from the window before")
-    validation: Annotated[float, HOST, also_called("val", "val_split", "validation_split", "val_fraction")] = Field(
-        0.05, gt=0, lt=1, description="share of the text held out for validation"
-    )
-    test: Annotated[float, HOST, also_called("test_split", "test_size", "test_fraction")] = Field(
-        0.05, gt=0, lt=1, description="share of the text held out for test"
-    )
+    window: Window = 100
+    state: State = "reset"
+    validation: Validation = Field(0.05, description="share of the text held out for validation")
+    test: Test = Field(0.05, description="share of the text held out for test")
 
-    real_inputs: ClassVar[bool] = False
     hashes: ClassVar[tuple[str, ...]] = ("sha256", "vocabulary_sha256")
 
     @model_validator(mode="after")
-    def _level_and_shares_fit(self) -> Self:
+    def _level_fits(self) -> Self:
         if (self.level == "bpe") != (self.vocabulary is not None):
             needs = (
                 "needs vocabulary, its number of tokens"
@@ -91,8 +64,6 @@ class TextSection(TaskSection):
                 else "takes no vocabulary: only bpe does"
             )
             raise ValueError(f"level {self.level} {needs}")
-        if self.validation + self.test >= 1:
-            raise ValueError(f"validation {self.validation:g} and test {self.test:g} leave nothing to train on")
         return self
 
     def _plain(self, without: Mark | None) -> dict[str, Any]:
@@ -117,19 +88,13 @@ class TextSection(TaskSection):
         return self.model_copy(update=hashes)
 
     @property
-    def question(self) -> Question:
-        return QUESTION
-
-    def at_length(self, length: int) -> Self:
-        return type(self).model_validate({**self.model_dump(), "window": length})
-
-    def mean_steps(self, piece: int | None) -> float:
-        return float(min(piece or self.window, self.window))
-
-    @property
     def sizes(self) -> Sizes:
         symbols = self.vocabulary or BYTE  # more than the characters of a text in one alphabet
         return Sizes(self.window, symbols, symbols)
+
+    @property
+    def exact_sizes(self) -> Sizes | None:
+        return self.sizes if self.level == "bytes" else None
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -139,13 +104,12 @@ class TextSection(TaskSection):
     def data(self) -> tuple[str, str]:
         return self.corpus, self.sha256 or ""
 
+    def portable_data(self) -> bytes:
+        return load(self.corpus).text
+
     @property
     def data_bytes(self) -> int:
         return BYTES_IN_MEMORY * known_size(self.corpus)
-
-    @property
-    def floor_bytes(self) -> int:
-        return FLOOR_BYTES
 
     @property
     def symbol(self) -> str:
@@ -212,111 +176,4 @@ def known_text(
             f"the vocabulary of corpus {reference} is another than the run's: sha256 "
             f"{tokens.vocabulary.sha256[:12]}..., not {vocabulary_sha256[:12]}..."
         )
-    return KnownText(tokens)
-
-
-class KnownText:
-    """The symbols of a corpus, and n-gram models of them."""
-
-    def __init__(self, tokens: Tokens) -> None:
-        self.tokens = tokens
-
-    @cached_property
-    def ngrams(self) -> NGrams:
-        ids = self.tokens.ids
-        return NGrams(ids["train"], ids["validation"], self.tokens.vocabulary.bytes_per_symbol)
-
-    @lru_cache(maxsize=len(SPLITS))  # noqa: B019
-    def floors(self, split: str) -> Floors:
-        """Return the losses of the n-gram models on a whole split."""
-        ids = self.tokens.ids[split]
-        return self.ngrams.floors(ids[:-1], ids[1:])
-
-
-class Text:
-    """Windows of `window` symbols of a split. carries: whether training follows streams.
-
-    read: returns the text, or raises ValueError. It is called when a symbol is first needed, so that the question and
-    the unit of the loss are known even for a run whose corpus is gone.
-    """
-
-    question = QUESTION
-
-    def __init__(self, read: Callable[[], KnownText], window: int, carries: bool, split: str = "train") -> None:
-        self.max_steps, self.carries, self.name = window, carries, split
-        self._read = read
-
-    @cached_property
-    def known(self) -> KnownText:
-        return self._read()
-
-    @cached_property
-    def windows(self) -> Windows:
-        return self.known.tokens.windows(self.name, self.max_steps)
-
-    @property
-    def n_inputs(self) -> int:
-        return self.known.tokens.vocabulary.symbols
-
-    @property
-    def n_outputs(self) -> int:
-        return self.n_inputs
-
-    @cached_property
-    def plateaus(self) -> Plateaus:
-        floors = self.known.floors("validation")
-        return (floors.uniform.nats, "uniform guess"), (floors.unigram.nats, "unigram")
-
-    def draw(self, rng: np.random.Generator, batch: int, length: int | None = None) -> Batch:
-        windows = self.windows
-        if length is not None and length != self.max_steps:
-            windows = Windows(windows.ids, length, self.name)
-        return Batch(*windows.draw(rng, batch))
-
-    def streams(self, rng: np.random.Generator, batch: int) -> TextStreams | None:
-        """Return streams that begin evenly spread over the split, all moved by one random distance.
-
-        Runs with different seeds therefore see different windows.
-        """
-        if not self.carries:
-            return None
-        spread = self.windows.spread(batch)
-        starts_B = (spread + rng.integers(len(self.windows.ids) - 1)) % (len(self.windows.ids) - 1)
-        return TextStreams(self.windows, starts_B)
-
-    def split(self, name: str) -> Text:
-        """Return the windows of a split. Raise ValueError if it is shorter than a window."""
-        self.known.tokens.windows(name, self.max_steps)
-        return Text(lambda: self.known, self.max_steps, False, name)
-
-    def baseline(self, batches: Sequence[Batch]) -> Baseline:
-        """Return the floor and the chance error on windows that were drawn from this split.
-
-        The floor has two errors: windows are a sample of the split, and the split is a sample of such texts. Starts are
-        drawn independently, so the variances add up, however much the windows overlap.
-        """
-        inputs, targets = (
-            np.concatenate(arrays, axis=1)
-            for arrays in zip(*((batch.inputs, batch.targets) for batch in batches), strict=True)
-        )
-        floors, whole = self.known.ngrams.floors(inputs, targets), self.known.floors(self.name)
-        # Windows at random places leave this share of the split's symbols out: exp(-targets / symbols).
-        different = -whole.targets * math.expm1(-floors.targets / whole.targets)
-        return Baseline(
-            floors.bigram.nats,
-            floors.bigram.error,
-            bytes_per_answer=floors.bytes / floors.targets,
-            loss_se=math.hypot(floors.bigram.nats_se, whole.bigram.nats_se),
-            different=different,
-        )
-
-
-@dataclass(frozen=True)
-class TextStreams:
-    """Streams through the windows of a split. starts_B: where they begin."""
-
-    windows: Windows
-    starts_B: np.ndarray
-
-    def window(self, number: int) -> Batch:
-        return Batch(*self.windows.stream(self.starts_B, number))
+    return KnownText(tokens.vocabulary, tokens.ids)

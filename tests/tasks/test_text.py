@@ -229,7 +229,8 @@ def test_the_best_check_keeps_the_bits_of_its_own_samples(poem):
     task = run_spec.task.make()
     member, _ = begin("a", run_spec, task, network_of(run_spec.model, task))
     for loss, bits in ((2.0, 1.4), (2.5, 1.9), (math.nan, math.nan)):
-        validation = {"valid_loss": loss, "valid_error": 0.5, "valid_bits_per_byte": bits, "valid_samples": 10}
+        validation = {"valid_loss": loss, "valid_error": 0.5, "valid_bits_per_byte": bits}
+        validation |= {"valid_samples": 10, "valid_floor": 3.0}
         member.observe(validation, Baseline(3.0, 0.9, bytes_per_answer=2.0))
     summary = member.summary()
     assert (summary["best_loss"], summary["best_bits_per_byte"]) == (2.0, 1.4)
