@@ -20,10 +20,11 @@ LOSSES = {Gru: gru_loss, Lstm: lstm_loss}
 every_tape = pytest.mark.parametrize(("cell", "kind"), KINDS, ids=[kind.__name__ for _, kind in KINDS])
 
 
-def problem(rng, cell, lengths, *, hidden=7, batch=3, scale=0.7):
+def problem(rng, cell, lengths, *, hidden=7, batch=3, scale=0.7, reals=False):
     model = cell(6, hidden, 4)
     flat = torch.from_numpy(scale * rng.standard_normal((len(lengths), model.layout.size)))
-    symbols = [torch.from_numpy(rng.integers(6, size=(n, batch))) for n in lengths]
+    drawn = [rng.standard_normal((n, batch, 6)) if reals else rng.integers(6, size=(n, batch)) for n in lengths]
+    symbols = [torch.from_numpy(u) for u in drawn]
     targets = torch.from_numpy(rng.integers(4, size=(len(lengths), batch)))
     return model, flat, symbols, targets
 
@@ -52,12 +53,13 @@ def named(model, flat_N):
     lengths=st.lists(st.integers(1, 12), min_size=1, max_size=4),
     hidden=st.integers(1, 11),
     batch=st.integers(1, 5),
+    reals=st.booleans(),
     seed=st.integers(0, 2**32 - 1),
 )
 @examples(25)
-def test_every_gradient_equals_autograd_on_per_step_tensors(cell, kind, lengths, hidden, batch, seed):
-    lengths = sorted(lengths, reverse=True)
-    model, flat, symbols, targets = problem(np.random.default_rng(seed), cell, lengths, hidden=hidden, batch=batch)
+def test_every_gradient_equals_autograd_on_per_step_tensors(cell, kind, lengths, hidden, batch, reals, seed):
+    lengths, rng = sorted(lengths, reverse=True), np.random.default_rng(seed)
+    model, flat, symbols, targets = problem(rng, cell, lengths, hidden=hidden, batch=batch, reals=reals)
     tape = tape_for(kind, model, symbols)
     losses, grads_flat = through(tape, flat, symbols, targets)
     for i, length in enumerate(lengths):
@@ -76,8 +78,9 @@ def test_every_gradient_equals_autograd_on_per_step_tensors(cell, kind, lengths,
 
 
 @every_tape
-def test_weight_gradients_equal_finite_differences(cell, kind):
-    model, flat, symbols, targets = problem(np.random.default_rng(4), cell, [6, 4], hidden=3)
+@pytest.mark.parametrize("reals", [False, True], ids=["symbols", "reals"])
+def test_weight_gradients_equal_finite_differences(cell, kind, reals):
+    model, flat, symbols, targets = problem(np.random.default_rng(4), cell, [6, 4], hidden=3, reals=reals)
     tape = tape_for(kind, model, symbols)
     _, grads = through(tape, flat, symbols, targets)
     for entry in range(model.layout.size):
@@ -130,19 +133,26 @@ def set_rows(matrix, bias, sources, parts):
 
 
 @pytest.mark.parametrize("kind", [LstmTape, FusedLstmTape])
-def test_lstm_equals_torch_nn_lstm(kind):
-    model, flat, symbols, _ = problem(np.random.default_rng(6), Lstm, [11], hidden=8, batch=5)
+@pytest.mark.parametrize("reals", [False, True], ids=["symbols", "reals"])
+def test_lstm_equals_torch_nn_lstm(kind, reals):
+    model, flat, symbols, targets = problem(np.random.default_rng(6), Lstm, [11], hidden=8, batch=5, reals=reals)
     weights, theirs = named(model, flat[0]), torch.nn.LSTM(6, 8).double()
     order = "ifho"  # torch stacks i, f, g, o
     set_rows(theirs.weight_ih_l0, theirs.bias_ih_l0, weights, [f"W_u{name}" for name in order])
     set_rows(theirs.weight_hh_l0, theirs.bias_hh_l0, weights, [f"W_h{name}" for name in order])
     with torch.no_grad():
         theirs.bias_ih_l0.copy_(torch.cat([weights["b_hh" if name == "h" else f"b_{name}"] for name in order]))
-        expected, (_, c) = theirs(torch.nn.functional.one_hot(symbols[0], 6).double())
+    expected, (_, c) = theirs(symbols[0] if reals else torch.nn.functional.one_hot(symbols[0], 6).double())
     tape = tape_for(kind, model, symbols)
-    tape.forward(model.layout.views(flat), symbols)
-    torch.testing.assert_close(tape.h(0)[1:], expected, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(tape.c(0)[-1], c[0], rtol=1e-12, atol=1e-12)
+    _, grads = through(tape, flat, symbols, targets)
+    torch.testing.assert_close(tape.h(0)[1:], expected.detach(), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(tape.c(0)[-1], c[0].detach(), rtol=1e-12, atol=1e-12)
+    y = expected[-1] @ weights["W_hy"] + weights["b_hy"]
+    torch.nn.functional.cross_entropy(y, targets[0]).backward()
+    ours = named(model, grads[0])
+    for parameter, branch in ((theirs.weight_ih_l0, "W_u"), (theirs.weight_hh_l0, "W_h")):
+        rows = torch.cat([ours[f"{branch}{name}"].T for name in order])
+        torch.testing.assert_close(rows, parameter.grad, rtol=1e-10, atol=1e-13)
 
 
 @pytest.mark.parametrize("kind", [GruTape, FusedGruTape])

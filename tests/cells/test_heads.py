@@ -1,5 +1,7 @@
 """Whole networks under every question against autograd in float64: any inputs, one step or all of them read."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,7 +14,14 @@ from rnnctl.cells.rnn.equations import Rnn
 from rnnctl.question import Question
 from tests import oracles
 
-QUESTIONS = [Question(), Question(every_step=True), Question("squared_error")]
+QUESTIONS = {
+    "last class": Question(),
+    "every class": Question(every_step=True),
+    "last value": Question("squared_error"),
+    "every value": Question("squared_error", every_step=True),
+    "last values": Question("squared_error", values=3),
+    "every values": Question("squared_error", every_step=True, values=3),
+}
 CELLS = {
     "rnn": (lambda *sizes: Rnn(*sizes, "tanh"), lambda *args: oracles.rnn_loss(*args[:3], "tanh", args[3])),
     "gru": (Gru, lambda *args: oracles.gru_loss(*args)[:2]),
@@ -21,18 +30,20 @@ CELLS = {
 
 
 def problem(rng, cell, question, *, reals, lengths, batch=4, hidden=7):
-    outputs = 1 if question.loss == "squared_error" else 5
+    real = question.loss == "squared_error"
+    outputs = question.values if real else 5
     model = CELLS[cell][0](3, hidden, outputs)
     flat = torch.from_numpy(0.4 * rng.standard_normal((len(lengths), model.layout.size)))
     inputs = [rng.standard_normal((n, batch, 3)) if reals else rng.integers(3, size=(n, batch)) for n in lengths]
     shapes = [(n, batch) if question.every_step else (batch,) for n in lengths]
-    targets = [rng.standard_normal(s) if outputs == 1 else rng.integers(outputs, size=s) for s in shapes]
+    shapes = [(*shape, outputs) if question.values > 1 else shape for shape in shapes]
+    targets = [rng.standard_normal(s) if real else rng.integers(outputs, size=s) for s in shapes]
     return model, flat, [torch.from_numpy(u) for u in inputs], [torch.from_numpy(t) for t in targets]
 
 
 @pytest.mark.parametrize("kind", [0, 1], ids=["torch", "kernels"])
 @pytest.mark.parametrize("reals", [False, True], ids=["symbols", "reals"])
-@pytest.mark.parametrize("question", QUESTIONS, ids=["last class", "every class", "last value"])
+@pytest.mark.parametrize("question", QUESTIONS.values(), ids=QUESTIONS)
 @pytest.mark.parametrize("cell", CELLS)
 def test_losses_gradients_and_signals_equal_autograds(cell, question, reals, kind):
     rng = np.random.default_rng(3)
@@ -112,6 +123,58 @@ def test_a_value_is_wrong_beyond_the_tolerance_and_when_it_is_no_number():
     y = torch.tensor([[[0.5], [0.75], [float("nan")]]])
     question = Question("squared_error", tolerance=0.25)
     assert wrong(question, y, torch.tensor([[0.25, 0.25, 0.25]])).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("question", [each for each in QUESTIONS.values() if each.every_step] + [Question()])
+def test_answers_that_are_not_asked_count_for_nothing(question):
+    """The mean over sequences of the mean over their asked steps, against autograd; some are asked nothing."""
+    rng, batch = np.random.default_rng(4), 5
+    model, flat, inputs, targets = problem(rng, "rnn", question, reals=False, lengths=[8, 3], batch=batch)
+    partial = replace(question, partial=True, judged="each")
+    asked = [torch.from_numpy(rng.random(target.shape[: 1 + question.every_step]) < 0.5) for target in targets]
+    for one in asked:
+        one[..., 0], one[..., 1] = False, True
+    nothing = -1 if question.loss == "cross_entropy" else float("nan")
+    given = [target.clone() for target in targets]
+    for target, one in zip(given, asked, strict=True):
+        target[~one] = nothing
+    tape = model.fused_tape(model, 2, 8, batch, dtype=torch.float64, device="cpu")
+    grads_flat, errors_R = torch.full_like(flat, float("nan")), flat.new_empty(2)
+    weights, grads = model.layout.views(flat), model.layout.views(grads_flat)
+    tape.forward(weights, inputs)
+    actual, direct = backpropagate(partial, weights, tape, given, grads, errors_R)
+    tape.backward(weights, direct, grads)
+    for i, one in enumerate(asked):
+        leaf = flat[i : i + 1].clone().requires_grad_()
+        own = {name: w[0] for name, w in model.layout.views(leaf).items()}
+        _, states = CELLS["rnn"][1](own, inputs[i], targets[i], question)
+        steps = range(len(states) - 1) if question.every_step else [len(states) - 2]
+        of_sequences, wrongs = [], []
+        for b in range(batch):
+            seen = [t for t in steps if (one[t, b] if question.every_step else one[b])]
+            if not seen:
+                continue
+            outputs = [states[t + 1][b] @ own["W_hy"] + own["b_hy"] for t in seen]
+            wanted = [targets[i][t, b] if question.every_step else targets[i][b] for t in seen]
+            pairs = list(zip(outputs, wanted, strict=True))
+            of_sequences.append(torch.stack([oracles.answer_loss(question, y[None], x[None]) for y, x in pairs]).mean())
+            if question.loss == "cross_entropy":
+                wrongs.append(np.mean([int(y.argmax()) != int(x) for y, x in pairs]))
+            else:
+                wrongs.append(np.mean([bool(((y - x).abs() > question.tolerance).any()) for y, x in pairs]))
+        loss = torch.stack(of_sequences).mean()
+        loss.backward()
+        torch.testing.assert_close(actual[i], loss.detach(), rtol=1e-10, atol=1e-13)
+        torch.testing.assert_close(grads_flat[i], leaf.grad[0], rtol=1e-10, atol=1e-13)
+        assert errors_R[i].item() == pytest.approx(sum(wrongs))
+
+
+def test_several_values_are_wrong_together_if_one_of_them_is():
+    y = torch.tensor([[[0.5, 0.5], [0.75, 0.25], [0.5, float("nan")]]])
+    question = Question("squared_error", tolerance=0.25, values=2)
+    targets = torch.tensor([[[0.25, 0.75], [0.25, 0.25], [0.5, 0.5]]])
+    assert wrong(question, y, targets).tolist() == [False, True, True]
+    assert losses(question, y[:, :2], targets[:, :2]).tolist() == [[0.0625, 0.125]]
 
 
 def test_an_answer_among_outputs_that_are_no_numbers_is_wrong():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rnnctl.cells.base.inits import OrthogonalInit, XavierInit, spectral_radius
+from rnnctl.cells.base.inits import OrthogonalInit, RandomInit, XavierInit, spectral_radius
 from rnnctl.cells.rnn.section import BasicTanhInit, SigmoidInit, SmartTanhInit
 
 SHAPES = {"W_uh": (6, 100), "W_hh": (100, 100), "W_hy": (100, 4)}
@@ -78,3 +78,44 @@ def test_xavier_is_uniform_within_its_bound():
         bound = np.sqrt(6 / sum(matrix.shape))
         assert np.abs(matrix).max() <= bound
         assert matrix.std() == pytest.approx(bound / np.sqrt(3), rel=0.1)
+
+
+def test_xavier_normal_has_the_deviation_of_its_formula():
+    for matrix in draw(XavierInit(distribution="normal", gain=2.0)).values():
+        assert matrix.std() == pytest.approx(2 * np.sqrt(2 / sum(matrix.shape)), rel=0.1)
+        bound = 2 * np.sqrt(6 / sum(matrix.shape))
+        assert (np.abs(matrix) > bound).mean() == pytest.approx(0.0833, abs=0.03)  # 2 (1 - Phi(sqrt 3)): no uniform
+
+
+def test_both_xaviers_of_64_units_begin_with_a_spectral_radius_above_1():
+    """And random matrices of standard deviation 0.1 with one below 1."""
+    shapes = {"W_hh": (64, 64)}
+    for distribution in ("uniform", "normal"):
+        radii = [
+            spectral_radius(draw(XavierInit(distribution=distribution), seed, shapes)["W_hh"]) for seed in range(200)
+        ]
+        assert np.mean(radii) == pytest.approx(1.055, abs=0.01)  # its standard error is 0.0035
+        assert np.std(radii) == pytest.approx(0.05, abs=0.01)
+    radii = [spectral_radius(draw(RandomInit(), seed, shapes)["W_hh"]) for seed in range(200)]
+    assert np.mean(radii) == pytest.approx(0.845, abs=0.01)
+    assert np.std(radii) == pytest.approx(0.04, abs=0.01)
+
+
+def test_random_has_its_deviation_in_all_matrices():
+    for matrix in draw(RandomInit(std=0.2)).values():
+        assert matrix.std() == pytest.approx(0.2, rel=0.1)
+
+
+@pytest.mark.parametrize("radius", [0.5, 1.5])
+def test_random_is_rescaled_to_its_spectral_radius(radius):
+    as_drawn, rescaled = (draw(RandomInit(spectral_radius=rho)) for rho in (None, radius))
+    assert spectral_radius(rescaled.pop("W_hh")) == pytest.approx(radius)
+    as_drawn.pop("W_hh")
+    assert {name: w.tobytes() for name, w in rescaled.items()} == {name: w.tobytes() for name, w in as_drawn.items()}
+
+
+def test_random_rescales_every_recurrent_matrix_of_a_gated_cell():
+    init = RandomInit(spectral_radius=0.9)
+    shapes = [("W_uz", (6, 30)), ("W_hz", (30, 30)), ("W_hh", (30, 30))]
+    weights = init.draw(np.random.default_rng(1), shapes, ["W_hz", "W_hh"])
+    assert [spectral_radius(weights[name]) for name in ("W_hz", "W_hh")] == pytest.approx([0.9, 0.9])

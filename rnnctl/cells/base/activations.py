@@ -22,11 +22,13 @@ def _identity_(x: torch.Tensor) -> torch.Tensor:
 class Bounds:
     """The limits of hidden units.
 
-    saturation: from h to its distance from the nearest limit, `furthest` at most; None without two limits.
+    saturation: from h to its distance from the nearest limit, `furthest` at most; None without two limits. dead_at: the
+    value of a unit that passes no gradient on, whatever its sum; None if there is no such value.
     """
 
     saturation: Callable[[torch.Tensor], torch.Tensor] | None
     furthest: float = 1.0
+    dead_at: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,7 @@ ACTIVATIONS: dict[str, Activation] = {
         phi_=torch.Tensor.relu_,
         slope=lambda h, out: torch.sign(h, out=out),
         saturation=None,
+        dead_at=0.0,
     ),
     "identity": Activation(
         phi_=_identity_,

@@ -19,17 +19,13 @@ import torch
 
 from rnnctl.cells.base.activations import Bounds
 from rnnctl.cells.base.layout import Layout
+from rnnctl.cells.base.names import bias_name
 
 if TYPE_CHECKING:
     from rnnctl.cells.base.kernel_tape import KernelTape
     from rnnctl.cells.base.tape import Tape
 
 Weights = dict[str, torch.Tensor]
-
-
-def bias_name(branch: str) -> str:
-    """Return the name of a branch's bias: `b_hh` for new content, `b_z` and the like for a gate."""
-    return "b_hh" if branch == "h" else f"b_{branch}"
 
 
 @dataclass(frozen=True)
@@ -46,6 +42,11 @@ class Cell(ABC):
     def state_size(self) -> int:
         """The number of units that are handed from one step to the next, and that a tape keeps."""
         return self.hidden
+
+    @property
+    def measured_units(self) -> int:
+        """The number of units of the states that are measured and asked about: those of a tape's h(i) and d(i)."""
+        return self.state_size
 
     @property
     def layout(self) -> Layout:
@@ -92,6 +93,13 @@ class Cell(ABC):
         inputs: one batch for all runs, (T, B) symbols or (T, B, V) real numbers. Each h_t is valid until the next one
         is asked for.
         """
+
+    def torch_layer(self, weights: Weights) -> torch.nn.RNNBase:
+        """Return the layer of torch.nn that computes the same hidden states from the same inputs, with these weights.
+
+        weights: of one run, without an axis of runs. Raise ValueError, saying in what it differs, if torch.nn has none.
+        """
+        raise ValueError("torch.nn has no layer with the equations of this cell")
 
 
 def input_table(weights: Weights, branches: Sequence[str] = ("h",)) -> torch.Tensor:

@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 
 import torch
 
-from rnnctl.cells.base.cell import bias_name
 from rnnctl.cells.base.kernel_tape import Factor, Inputs, KernelTape, Product
+from rnnctl.cells.base.names import bias_name
 from rnnctl.kernels.gpu.launch import TILE, blocks, launch, padded, warps_for
 
 # Units of a tile that are made at a time, and that are read at a time. With a greater depth or fewer warps not all of a

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -265,24 +265,34 @@ class KernelTape(ABC):
         return parts_of(self.steps * self.batch)
 
     @cached_property
-    def _gathering(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def _gathering(self) -> tuple[torch.Tensor, torch.Tensor]:
         size = self.model.layout.size
         parts = torch.zeros(self.runs, self.parts, size, dtype=self.dtype, device=self.device)
         squares = torch.zeros(self.runs, blocks(size, GATHERED), 2, dtype=self.dtype, device=self.device)
-        return parts, squares, self.recurrent
+        return parts, squares
 
-    @cached_property
-    def recurrent(self) -> torch.Tensor:
-        """For each weight 1 if it belongs to a recurrent matrix, (N,) uint8."""
-        flags = torch.zeros(self.model.layout.size, dtype=torch.uint8)
+    def flags(self, frozen: Sequence[Collection[str]]) -> torch.Tensor:
+        """Return what the kernels have to know of each weight of each run, (R, N) uint8: RECURRENT, FROZEN or 0.
+
+        frozen: for each run the names of the weights that are frozen.
+        """
+        flags_RN = torch.zeros(len(frozen), self.model.layout.size, dtype=torch.uint8)
         shapes = dict(self.model.layout.shapes)
-        for name in self.model.recurrent:
-            flags[self.places[name] : self.places[name] + math.prod(shapes[name])] = 1
-        return flags.to(self.device)
+        for flags_N, names in zip(flags_RN, frozen, strict=True):
+            for flag, group in ((gradients.RECURRENT, self.model.recurrent), (gradients.FROZEN, names)):
+                for name in group:
+                    flags_N[self.places[name] : self.places[name] + math.prod(shapes[name])] = flag
+        return flags_RN.to(self.device)
 
-    def gradients(self, flat_RN: torch.Tensor, inputs: Inputs, grads_RN: torch.Tensor) -> torch.Tensor:
-        """Write the gradients of all weights, and return the sums of squares of blocks of them (see `gather`)."""
-        parts_RSN, squares_RG2, recurrent_N = self._gathering
+    def gradients(
+        self, flat_RN: torch.Tensor, inputs: Inputs, grads_RN: torch.Tensor, flags_RN: torch.Tensor
+    ) -> torch.Tensor:
+        """Write the gradients of all weights, 0 for those that are frozen, and return the sums of squares of blocks of
+        them (see `gather`).
+
+        flags_RN: as `flags` returned them.
+        """
+        parts_RSN, squares_RG2 = self._gathering
         runs, size = flat_RN.shape
         tiles = len(self.table)
         launch(
@@ -296,13 +306,13 @@ class KernelTape(ABC):
         launch(
             gradients.gather,
             (blocks(size, GATHERED), runs),
-            parts_RSN, flat_RN, recurrent_N, grads_RN, squares_RG2, size,
+            parts_RSN, flat_RN, flags_RN, grads_RN, squares_RG2, size,
             SPLIT=self.parts, BLOCK=GATHERED,
         )  # fmt: skip
         return squares_RG2
 
     def head(self, question: Question, flat_RN: torch.Tensor, inputs: Inputs, targets_RA: torch.Tensor) -> None:
-        """Launch the head over the states that forward() left: write `losses`, and `dy` and `direct` or `wrong`.
+        """Launch the head over the states that forward() left: write `losses`, `dy`, `wrong`, and `direct`.
 
         targets_RA: a target for each answer of each run; one row where all runs have the same.
         """
@@ -319,7 +329,7 @@ class KernelTape(ABC):
             (blocks(self.answers, heads.TILE), runs),
             states, run, row, targets_RA, 0 if inputs.shared else targets_RA.stride(0), inputs.lengths_R,
             self.weight(flat_RN, "W_hy"), self.weight(flat_RN, "b_hy"), flat_RN.shape[1], self.buffers["dy"],
-            self.buffers.get("direct"), self.buffers["losses"], None if self.train else self.wrong_RA, self.answers,
+            self.buffers.get("direct"), self.buffers["losses"], self.wrong_RA, self.answers,
             self.batch, self.model.hidden, outputs, question.tolerance,
             EVERY=self.every, KEPT=self.keep, SQUARED=question.loss == "squared_error", TRAIN=self.train,
             PRECISION=self.precision, TILE=heads.TILE, BLOCK=heads.BLOCK,
@@ -338,7 +348,7 @@ class KernelTape(ABC):
 
     @cached_property
     def wrong_RA(self) -> torch.Tensor:
-        """Whether each answer is wrong, of a tape that only goes forward."""
+        """Whether each answer is wrong, after head()."""
         return torch.zeros(self.runs, self.answers, dtype=torch.int8, device=self.device)
 
 

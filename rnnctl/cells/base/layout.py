@@ -8,6 +8,7 @@ is in the pack.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import torch
@@ -31,6 +32,19 @@ class Layout:
             name: flat.view(len(flat_RN), *shape) if len(shape) > 1 else flat
             for (name, shape), flat in zip(self.shapes, columns, strict=True)
         }
+
+    def slices_without(self, names: Collection[str]) -> tuple[slice, ...]:
+        """Return where the other weights lie in a run's row, as few slices as possible."""
+        slices: list[slice] = []
+        start = 0
+        for name, shape in self.shapes:
+            end = start + math.prod(shape)
+            if name not in names:
+                joins = bool(slices) and slices[-1].stop == start
+                first = slices.pop().start if joins else start
+                slices.append(slice(first, end))
+            start = end
+        return tuple(slices)
 
 
 def block(views: dict[str, torch.Tensor], first: str, last: str) -> torch.Tensor:

@@ -8,18 +8,22 @@ import torch
 
 from rnnctl.cells.base import heads
 from rnnctl.cells.base.cell import Cell, Weights
-from rnnctl.cells.base.section import FUSED_STEP_WORK, SLICE
+from rnnctl.cells.base.section import FUSED_STEP_WORK, REDUCED, SLICE
 from rnnctl.cells.base.tape import FusedTape, Tape
 from rnnctl.determinism import kernel_compiler
 from rnnctl.question import Question
 
 
-def make_tape(model: Cell, runs: int, steps: int, batch: int, *, dtype: torch.dtype, device: str) -> Tape:
+def make_tape(
+    model: Cell, runs: int, steps: int, batch: int, *, dtype: torch.dtype, device: str, precision: str = "ieee"
+) -> Tape:
     """Return buffers and passes for up to `runs` runs of a network.
 
-    The choice between compiled loops and torch does not depend on the number of runs, nor do their bits.
+    The choice between compiled loops and torch does not depend on the number of runs, nor do their bits. precision: of
+    products (see train.precision); compiled loops do not round the factors of theirs.
     """
-    return _kind(model, batch, device)(model, runs, steps, batch, dtype=dtype, device=device)
+    kind = model.torch_tape if precision in REDUCED else _kind(model, batch, device)
+    return kind(model, runs, steps, batch, dtype=dtype, device=device)
 
 
 def _kind(model: Cell, batch: int, device: str) -> type[Tape]:
@@ -29,24 +33,35 @@ def _kind(model: Cell, batch: int, device: str) -> type[Tape]:
 
 
 def backpropagate(
-    question: Question, weights: Weights, tape: Tape, targets: Sequence[torch.Tensor], grads: Weights
+    question: Question,
+    weights: Weights,
+    tape: Tape,
+    targets: Sequence[torch.Tensor],
+    grads: Weights,
+    errors_R: torch.Tensor | None = None,
+    scales_R: torch.Tensor | None = None,
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     """Do what rnnctl.cells.base.heads.backpropagate does: in a compiled loop if the tape has compiled loops and a
     softmax reads every step.
     """
     if not (isinstance(tape, FusedTape) and question.has_compiled_head):
-        return heads.backpropagate(question, weights, tape, targets, grads)
-    from rnnctl.kernels.heads import softmax_head
+        return heads.backpropagate(question, weights, tape, targets, grads, errors_R, scales_R)
+    assert scales_R is None, "compiled loops do not scale the loss"
+    from rnnctl.kernels.heads import JUDGED, softmax_head
 
-    losses, direct = [], []
+    losses, direct, errors = [], [], []
     for i, target in enumerate(targets):
         h_TBH = tape.out(i)
         d_TBH = torch.empty_like(h_TBH)
         flat_h, flat_d = (x.view(-1, x.shape[2]).numpy() for x in (h_TBH, d_TBH))
         (w, b), (w_grad, b_grad) = ([views[name][i].numpy() for name in ("W_hy", "b_hy")] for views in (weights, grads))
-        loss = softmax_head(flat_h, w, b, target.view(-1).numpy(), flat_d, w_grad, b_grad)
+        judged = JUDGED.index(question.judged)
+        loss, error = softmax_head(flat_h, w, b, target.view(-1).numpy(), flat_d, w_grad, b_grad, len(h_TBH), judged)
+        errors.append(error)
         losses.append(torch.tensor(loss, dtype=h_TBH.dtype))
         direct.append(d_TBH)
+    if errors_R is not None:
+        errors_R.copy_(torch.tensor(errors, dtype=errors_R.dtype))
     return losses, direct
 
 

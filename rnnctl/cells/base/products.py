@@ -22,3 +22,9 @@ def run_by_run(a_RXY: torch.Tensor, b_RYZ: torch.Tensor, out: torch.Tensor | Non
     return torch.cat(
         [torch.bmm(a, b) for a, b in zip(torch.split(a_RXY, 1), torch.split(b_RYZ, 1), strict=True)], out=out
     )
+
+
+def row_by_row(rows_RBNX: torch.Tensor, w_RXY: torch.Tensor) -> torch.Tensor:
+    """Return the product of every row, such as a slot of a memory, with its run's matrix, (R, B, N, Y)."""
+    product = run_by_run(rows_RBNX.flatten(1, 2), w_RXY)
+    return product.view(*rows_RBNX.shape[:3], w_RXY.shape[2])

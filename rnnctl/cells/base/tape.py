@@ -20,7 +20,8 @@ import numpy as np
 import torch
 from torch.nn.functional import one_hot
 
-from rnnctl.cells.base.cell import Cell, Weights, bias_name, input_bias, input_matrix, input_table
+from rnnctl.cells.base.cell import Cell, Weights, input_bias, input_matrix, input_table
+from rnnctl.cells.base.names import bias_name
 
 # alpha and bound of each row; None where no row is regularised.
 Regularisers = Sequence[tuple[float, float]] | None
@@ -155,7 +156,7 @@ class Tape(ABC):
             return grads[f"W_u{branches[0]}"][i]
         u = self.inputs[i]
         rows = u[..., 0].numel() if u.is_floating_point() else self.model.inputs
-        return self.h_RTBH.new_empty(rows, len(branches) * self.model.hidden)
+        return self.h_RTBH.new_empty(rows, sum(grads[f"W_u{branch}"].shape[2] for branch in branches))
 
     def _is_matrix(self, i: int, branches: Sequence[str]) -> bool:
         return len(branches) == 1 and not self.inputs[i].is_floating_point()
@@ -189,7 +190,7 @@ def put_first(buffer_RTBH: torch.Tensor, states_RBH: torch.Tensor | None) -> Non
 
 def share_out(gradient: torch.Tensor, i: int, names: Sequence[str], grads: Weights) -> None:
     """Write row i's gradients of several weights that lie side by side along the last axis."""
-    columns = gradient.chunk(len(names), -1) if len(names) > 1 else [gradient]
+    columns = torch.split(gradient, [grads[name].shape[-1] for name in names], -1)
     for name, columns_of_name in zip(names, columns, strict=True):
         grads[name][i].copy_(columns_of_name)
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
+from rnnctl.cells.base.init_from import FromInit
 from rnnctl.cells.base.inits import Weights, linear_uniform
+from rnnctl.cells.base.names import HEAD
 from rnnctl.cells.base.section import HIDDEN, INIT, CellSection, InitSection, Shapes
 from rnnctl.kernels.gpu.launch import TILE, blocks
 from rnnctl.section import PER_RUN, also_called, default_name
@@ -42,8 +44,13 @@ class LinearInit(InitSection):
 
     name: Literal["linear"] = "linear"
 
+    draws_biases: ClassVar[bool] = True
+
     def draw(self, rng: np.random.Generator, shapes: Shapes, recurrent: Sequence[str]) -> Weights:
         return linear_uniform(rng, shapes)
+
+
+GatedInit = Annotated[LinearInit | FromInit, Field(discriminator="name")]
 
 
 class GatedSection(CellSection):
@@ -55,11 +62,11 @@ class GatedSection(CellSection):
 
     name: Literal["gated"] = "gated"
     hidden: Annotated[int, also_called(*HIDDEN)] = Field(256, ge=1, description="number of units in each layer")
-    init: Annotated[LinearInit, default_name("linear"), PER_RUN, also_called(*INIT)] = Field(
+    init: Annotated[GatedInit, default_name("linear"), PER_RUN, also_called(*INIT)] = Field(
         LinearInit(), description="how initial weights are drawn"
     )
     layers: Annotated[int, also_called("num_layers", "n_layers", "nlayers", "depth")] = Field(
-        2, ge=1, description="number of layers"
+        2, ge=1, le=1000, description="number of layers"
     )
     input_gate: bool = Field(False, description="whether gates scale the input and the old state")
     state_gate: bool = Field(True, description="whether a gate mixes new content with the old state")
@@ -111,6 +118,11 @@ class GatedSection(CellSection):
         from rnnctl.cells.gated.equations import Gated
 
         return Gated(inputs, self.hidden, outputs, self.layers, self.flags)
+
+    @property
+    def weight_names(self) -> tuple[str, ...]:
+        maps = [f"{letter}{layer}" for layer in range(1, self.layers + 1) for letter in maps_of(self.flags)]
+        return ("W_ux", "b_x", *(f"{kind}_{name}" for name in maps for kind in "Wb"), *HEAD)
 
     @property
     def gates(self) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ from rnnctl.cells.base.activations import ACTIVATIONS, BOUNDED_BY_ONE, Bounds
 from rnnctl.cells.base.cell import Cell, Weights, projection, recurrence
 from rnnctl.cells.base.products import run_by_run
 from rnnctl.cells.base.tape import Regularisers, Tape, TorchTape, share_out
+from rnnctl.cells.gru.section import BRANCHES
 
 if TYPE_CHECKING:
     from rnnctl.cells.base.kernel_tape import KernelTape
@@ -47,7 +48,7 @@ SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
 class Gru(Cell):
     """The GRU."""
 
-    branches: ClassVar = ("z", "r", "h")
+    branches: ClassVar = BRANCHES
 
     @property
     def bounds(self) -> Bounds:
@@ -78,6 +79,10 @@ class Gru(Cell):
             n_RBH = TANH.phi_(to_content(u).add_(torch.bmm(r_RBH * h_RBH, w_hh)))
             h_RBH = n_RBH.sub_(h_RBH).mul_(z_RBH).add_(h_RBH)
             yield h_RBH
+
+    def torch_layer(self, weights: Weights) -> torch.nn.RNNBase:
+        difference = "its reset gate scales h W_hh + b_hh, and here it scales h before the product"
+        raise ValueError(f"torch.nn.GRU has other equations: {difference}")
 
 
 class GruTape(TorchTape):

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from rnnctl.cells.base.inits import OrthogonalInit, Weights, XavierInit, matrices, normal
+from rnnctl.cells.base.init_from import FromInit
+from rnnctl.cells.base.inits import OrthogonalInit, RandomInit, Weights, XavierInit, matrices, normal
+from rnnctl.cells.base.names import names_of_branches
 from rnnctl.cells.base.section import HIDDEN, INIT, CellSection, InitSection, Shapes
 from rnnctl.section import PER_RUN, Real, also_called, default_name
 
 if TYPE_CHECKING:
     from rnnctl.cells.gru.equations import Gru
+
+BRANCHES = ("z", "r", "h")
 
 
 class CourseInit(InitSection):
@@ -33,7 +37,7 @@ class CourseInit(InitSection):
         return {**normal(rng, self.std, others), **normal(rng, self.gate_std, gates)}
 
 
-GruInit = Annotated[CourseInit | OrthogonalInit | XavierInit, Field(discriminator="name")]
+GruInit = Annotated[CourseInit | OrthogonalInit | XavierInit | RandomInit | FromInit, Field(discriminator="name")]
 
 
 class GruSection(CellSection):
@@ -48,6 +52,7 @@ class GruSection(CellSection):
         -2.0, description="initial bias of the update gate, the share of new content (0.12 at -2)"
     )
 
+    bias_keys: ClassVar[tuple[str, ...]] = ("update_bias",)
     has_omega: ClassVar[bool] = False
     takes_reals: ClassVar[bool] = True
     export_names: ClassVar[Mapping[str, str]] = {"b_hh": "b_h", "b_hy": "b_y"}
@@ -56,6 +61,10 @@ class GruSection(CellSection):
         from rnnctl.cells.gru.equations import Gru
 
         return Gru(inputs, self.hidden, outputs)
+
+    @property
+    def weight_names(self) -> tuple[str, ...]:
+        return names_of_branches(BRANCHES)
 
     @property
     def gates(self) -> tuple[str, ...]:

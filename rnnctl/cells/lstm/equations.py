@@ -38,11 +38,12 @@ from rnnctl.cells.base.activations import ACTIVATIONS, BOUNDED_BY_ONE, Bounds
 from rnnctl.cells.base.cell import Cell, Weights, projection, recurrence
 from rnnctl.cells.base.products import run_by_run
 from rnnctl.cells.base.tape import Regularisers, Tape, TorchTape, put_first, share_out
+from rnnctl.cells.base.torch_layers import filled
+from rnnctl.cells.lstm.section import BRANCHES
 
 if TYPE_CHECKING:
     from rnnctl.cells.base.kernel_tape import KernelTape
 
-BRANCHES = ("i", "f", "o", "h")
 SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
 
 
@@ -81,6 +82,9 @@ class Lstm(Cell):
             c_RBH.mul_(f).add_(g.mul_(i))
             h_RBH = torch.tanh(c_RBH).mul_(o)
             yield h_RBH
+
+    def torch_layer(self, weights: Weights) -> torch.nn.RNNBase:
+        return filled(torch.nn.LSTM, weights, ("i", "f", "h", "o"))
 
 
 def _activate_(sums_RBG: torch.Tensor) -> torch.Tensor:

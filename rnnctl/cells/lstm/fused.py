@@ -5,7 +5,8 @@ from __future__ import annotations
 from rnnctl.cells.base.cell import Weights, recurrence
 from rnnctl.cells.base.tape import FusedTape, Regularisers, transposed
 from rnnctl.cells.lstm import loops
-from rnnctl.cells.lstm.equations import BRANCHES, LstmTape
+from rnnctl.cells.lstm.equations import LstmTape
+from rnnctl.cells.lstm.section import BRANCHES
 
 
 class FusedLstmTape(FusedTape, LstmTape):

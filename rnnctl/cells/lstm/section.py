@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from rnnctl.cells.base.inits import OrthogonalInit, XavierInit
+from rnnctl.cells.base.init_from import FromInit
+from rnnctl.cells.base.inits import OrthogonalInit, RandomInit, XavierInit
+from rnnctl.cells.base.names import names_of_branches
 from rnnctl.cells.base.section import HIDDEN, INIT, CellSection
 from rnnctl.section import PER_RUN, Real, also_called, default_name
 
 if TYPE_CHECKING:
     from rnnctl.cells.lstm.equations import Lstm
 
-LstmInit = Annotated[OrthogonalInit | XavierInit, Field(discriminator="name")]
+BRANCHES = ("i", "f", "o", "h")
+LstmInit = Annotated[OrthogonalInit | XavierInit | RandomInit | FromInit, Field(discriminator="name")]
 
 
 class LstmSection(CellSection):
@@ -27,6 +30,7 @@ class LstmSection(CellSection):
     )
     forget_bias: Annotated[Real, PER_RUN] = Field(1.0, description="initial bias of the forget gate")
 
+    bias_keys: ClassVar[tuple[str, ...]] = ("forget_bias",)
     has_omega: ClassVar[bool] = False
     takes_reals: ClassVar[bool] = True
 
@@ -34,6 +38,10 @@ class LstmSection(CellSection):
         from rnnctl.cells.lstm.equations import Lstm
 
         return Lstm(inputs, self.hidden, outputs)
+
+    @property
+    def weight_names(self) -> tuple[str, ...]:
+        return names_of_branches(BRANCHES)
 
     @property
     def gates(self) -> tuple[str, ...]:

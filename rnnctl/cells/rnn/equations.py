@@ -24,7 +24,9 @@ import torch
 from rnnctl.cells.base.activations import ACTIVATIONS, Activation, Bounds
 from rnnctl.cells.base.cell import Cell, Weights, projection
 from rnnctl.cells.base.tape import Regularisers, Tape, TorchTape
+from rnnctl.cells.base.torch_layers import filled
 from rnnctl.cells.rnn.omega import omega
+from rnnctl.cells.rnn.section import BRANCHES
 
 if TYPE_CHECKING:
     from rnnctl.cells.base.kernel_tape import KernelTape
@@ -36,7 +38,7 @@ class Rnn(Cell):
 
     activation: str
 
-    branches: ClassVar = ("h",)
+    branches: ClassVar = BRANCHES
 
     @property
     def phi(self) -> Activation:
@@ -69,6 +71,11 @@ class Rnn(Cell):
         for u in inputs:
             h_RBH = self.phi.phi_(added(u).add_(torch.bmm(h_RBH, w_RHH)))
             yield h_RBH
+
+    def torch_layer(self, weights: Weights) -> torch.nn.RNNBase:
+        if self.activation not in ("tanh", "relu"):
+            raise ValueError(f"torch.nn.RNN has tanh and relu, and not the activation {self.activation}")
+        return filled(torch.nn.RNN, weights, BRANCHES, nonlinearity=self.activation)
 
 
 class OmegaTape(Tape):

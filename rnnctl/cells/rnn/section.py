@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from rnnctl.cells.base.inits import OrthogonalInit, Weights, XavierInit, matrices, normal, spectral_radius
+from rnnctl.cells.base.init_from import FromInit
+from rnnctl.cells.base.inits import OrthogonalInit, RandomInit, Weights, XavierInit, matrices, normal, spectral_radius
+from rnnctl.cells.base.names import names_of_branches
 from rnnctl.cells.base.section import CELL, HIDDEN, INIT, CellSection, InitSection, Shapes
 from rnnctl.section import HOST, PER_RUN, also_called, default_name, named, with_default
 
 if TYPE_CHECKING:
     from rnnctl.cells.rnn.equations import Rnn
+
+BRANCHES = ("h",)
 
 
 class SigmoidInit(InitSection):
@@ -84,7 +88,8 @@ class SmartTanhInit(InitSection):
 
 
 RnnInit = Annotated[
-    SigmoidInit | BasicTanhInit | SmartTanhInit | OrthogonalInit | XavierInit, Field(discriminator="name")
+    SigmoidInit | BasicTanhInit | SmartTanhInit | OrthogonalInit | XavierInit | RandomInit | FromInit,
+    Field(discriminator="name"),
 ]
 
 
@@ -140,6 +145,10 @@ class RnnSection(CellSection):
         from rnnctl.cells.rnn.equations import Rnn
 
         return Rnn(inputs, self.hidden, outputs, self.activation)
+
+    @property
+    def weight_names(self) -> tuple[str, ...]:
+        return names_of_branches(BRANCHES)
 
     @property
     def gates(self) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ WIDTH = tl.constexpr(len(COLUMNS))
 TILES = {"float32": (64, 64, 16), "float64": (16, 32, 16)}
 TURNED = 32  # rows and columns of the blocks that are transposed
 FEW = 16  # rows of a tile of inputs, where they are few
+# What the guard shrinks, and what nothing changes: a recurrent weight that is frozen is FROZEN.
+RECURRENT, FROZEN = 1, 2
 
 
 @triton.jit
@@ -101,13 +103,13 @@ def products(
 
 @triton.jit
 def gather(
-    parts_ptr, weights_ptr, recurrent_ptr, grads_ptr, squares_ptr, weights,
+    parts_ptr, weights_ptr, flags_ptr, grads_ptr, squares_ptr, weights,
     SPLIT: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
     """Add the parts of one block of a run's gradients. Grid: (blocks, runs).
 
-    recurrent_ptr: for each weight, whether it belongs to a recurrent matrix. squares_ptr: (R, blocks, 2), written with
-    the sums of squares of the block's gradients, and of its recurrent weights.
+    flags_ptr: (R, weights), RECURRENT or FROZEN or 0; the gradients of frozen weights are written as 0. squares_ptr:
+    (R, blocks, 2), written with the sums of squares of the block's gradients, and of its recurrent weights.
     """
     block, run = tl.program_id(0), tl.program_id(1).to(tl.int64)
     n = block * BLOCK + tl.arange(0, BLOCK)
@@ -115,9 +117,10 @@ def gather(
     total = tl.load(parts_ptr + run * SPLIT * weights + n, mask=inside, other=0.0)
     for part in range(1, SPLIT):
         total += tl.load(parts_ptr + (run * SPLIT + part) * weights + n, mask=inside, other=0.0)
+    flags = tl.load(flags_ptr + run * weights + n, mask=inside, other=0)
+    total = tl.where(flags == 2, 0.0, total)
     tl.store(grads_ptr + run * weights + n, total, mask=inside)
-    recurrent = tl.load(recurrent_ptr + n, mask=inside, other=0) != 0
-    w = tl.load(weights_ptr + run * weights + n, mask=inside & recurrent, other=0.0)
+    w = tl.load(weights_ptr + run * weights + n, mask=inside & (flags == 1), other=0.0)
     at = squares_ptr + (run * tl.num_programs(0) + block) * 2
     tl.store(at, tl.sum(total * total, 0))
     tl.store(at + 1, tl.sum(w * w, 0))

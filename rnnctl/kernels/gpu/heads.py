@@ -25,8 +25,7 @@ def head(
     answers that the buffers have room for.
 
     Written: losses_ptr (R, most) the loss of each answer, dy_ptr (R, most, O) the slope of the mean loss by the outputs
-    if TRAIN, direct_ptr (R, most, H) that by the states; wrong_ptr (R, most) 1 for a wrong answer, if not
-    TRAIN.
+    if TRAIN, direct_ptr (R, most, H) that by the states; wrong_ptr (R, most) 1 for a wrong answer.
     """
     tile, run = tl.program_id(0), tl.program_id(1).to(tl.int64)
     length = tl.load(lengths_ptr + run)
@@ -86,6 +85,7 @@ def head(
                     dy = (share - tl.where(n[None, :] == target[:, None], 1.0, 0.0).to(kind)) / answers
                     tl.store(at_y + n[None, :], dy, mask=both)
         tl.store(losses_ptr + run * most + m, loss, mask=live)
+        tl.store(wrong_ptr + run * most + m, wrong.to(tl.int8), mask=live)
         if TRAIN:
             tl.debug_barrier()
             direct_ptr += run * most * H
@@ -101,8 +101,6 @@ def head(
                 tl.store(
                     direct_ptr + m.to(tl.int64)[:, None] * H + n[None, :], back, mask=live[:, None] & inside[None, :]
                 )
-        else:
-            tl.store(wrong_ptr + run * most + m, wrong.to(tl.int8), mask=live)
 
 
 @triton.jit
@@ -136,3 +134,26 @@ def judge(
             errors += some / steps
     tl.store(out_ptr + run * 2, tl.sum(loss, 0))
     tl.store(out_ptr + run * 2 + 1, tl.sum(errors, 0))
+
+
+@triton.jit
+def errors_of(wrong_ptr, steps, B, JUDGED: tl.constexpr):
+    """Return the sum over B sequences of their errors on `steps` steps, float64.
+
+    wrong_ptr: 1 for each wrong answer, (steps, B). JUDGED: as in `judge`.
+    """
+    rows, columns = tl.arange(0, 32), tl.arange(0, 32)
+    total = tl.zeros([32], tl.float64)
+    for first in range(0, B, 32):
+        b = first + columns
+        some = tl.zeros([32], tl.float64)
+        for start in range(steps - 1 if JUDGED == "last" else 0, steps, 32):
+            t = start + rows
+            live = (t < steps)[:, None] & (b < B)[None, :]
+            wrong = tl.load(wrong_ptr + t[:, None] * B + b[None, :], mask=live, other=0).to(tl.float64)
+            some += tl.sum(wrong, 0)
+        if JUDGED == "each":
+            total += some / steps
+        else:
+            total += tl.where(some > 0, 1.0, 0.0)
+    return tl.sum(total, 0)

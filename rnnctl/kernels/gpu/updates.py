@@ -5,19 +5,24 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from rnnctl.kernels.gpu.heads import errors_of
+
 # Numbers that the host hands over for each run and update; those of the optimizer follow.
 ALPHA, BOUND, CUTOFF, GUARDS, RATE, SETTINGS = range(6)
 # Numbers that the device keeps for each run: the sums of rnnctl.training.member.Window, and whether it has diverged.
-FIGURES = ("updates", "loss", "grad_norm", "grad_norm_clipped", "clipped", "guarded", "omega", "diverged")
+FIGURES = (
+    "updates", "loss", "grad_norm", "grad_norm_clipped", "clipped", "guarded", "omega", "grad_norm_max", "errors",
+    "diverged",
+)  # fmt: skip
 FIGURE_COLUMNS = tl.constexpr(len(FIGURES))
 APPLY, SHRINK, NOTHING = range(3)
 
 
 @triton.jit
 def decide(
-    squares_ptr, losses_ptr, omegas_ptr, lengths_ptr, scalars_ptr, scalars, figures_ptr, scales_ptr, choices_ptr,
-    squares, most, B, guard_norm, guard_shrink,
-    EVERY: tl.constexpr, OMEGA: tl.constexpr, TILE: tl.constexpr,
+    squares_ptr, losses_ptr, wrong_ptr, omegas_ptr, lengths_ptr, scalars_ptr, scalars, figures_ptr, scales_ptr,
+    choices_ptr, squares, most, B, guard_norm, guard_shrink,
+    EVERY: tl.constexpr, OMEGA: tl.constexpr, JUDGED: tl.constexpr, TILE: tl.constexpr,
 ):  # fmt: skip
     """Decide what becomes of one run's gradient, and add to its sums. Grid: (runs,).
 
@@ -26,7 +31,7 @@ def decide(
     """
     run = tl.program_id(0).to(tl.int64)
     figures = figures_ptr + run * FIGURE_COLUMNS
-    diverged = tl.load(figures + 7) != 0
+    diverged = tl.load(figures + 9) != 0
     length = tl.load(lengths_ptr + run)
     n = tl.arange(0, TILE)
     kind = scales_ptr.dtype.element_ty
@@ -60,20 +65,25 @@ def decide(
         tl.store(figures + 5, tl.load(figures + 5) + tl.where(guarded, one, 0.0))
         if OMEGA:
             tl.store(figures + 6, tl.load(figures + 6) + tl.load(omegas_ptr + run).to(tl.float64))
-        tl.store(figures + 7, tl.where(ends, one, 0.0))
+        largest = tl.where(norm != norm, float("inf"), norm)  # of a norm that is NaN
+        tl.store(figures + 7, tl.maximum(tl.load(figures + 7), largest))
+        errors = errors_of(wrong_ptr + run * most, length if EVERY else 1, B, JUDGED)
+        tl.store(figures + 8, tl.load(figures + 8) + errors / B)
+        tl.store(figures + 9, tl.where(ends, one, 0.0))
     tl.store(scales_ptr + run, scale.to(kind))
     tl.store(choices_ptr + run, tl.where(diverged | ends, 2, tl.where(guarded, 1, 0)))
 
 
 @triton.jit
 def step(
-    weights_ptr, grads_ptr, kept_ptr, recurrent_ptr, scalars_ptr, scalars, scales_ptr, choices_ptr, weights,
+    weights_ptr, grads_ptr, kept_ptr, flags_ptr, scalars_ptr, scalars, scales_ptr, choices_ptr, weights,
     guard_shrink, STEP: tl.constexpr, SLOTS: tl.constexpr, BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Change one block of a run's weights. Grid: (blocks, runs).
+    """Change one block of a run's weights, except those that are frozen. Grid: (blocks, runs).
 
-    STEP: the optimizer's function of the weights, their gradients (scaled), the places of what it keeps (a slot is
-    `weights` further), the mask, and the place of its numbers; it returns the new weights.
+    flags_ptr: (R, weights), as rnnctl.kernels.gpu.gradients.gather reads it. STEP: the optimizer's function of the
+    weights, their gradients (scaled), the places of what it keeps (a slot is `weights` further), the mask, and the
+    place of its numbers; it returns the new weights.
     """
     run = tl.program_id(1).to(tl.int64)
     n = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
@@ -81,6 +91,8 @@ def step(
     choice = tl.load(choices_ptr + run)
     settings = scalars_ptr + run * scalars
     at = run * weights + n
+    flags = tl.load(flags_ptr + at, mask=inside, other=0)
+    inside = inside & (flags != 2)
     w = tl.load(weights_ptr + at, mask=inside, other=0.0)
     if choice == 0:
         g = tl.load(grads_ptr + at, mask=inside, other=0.0) * tl.load(scales_ptr + run)
@@ -90,6 +102,5 @@ def step(
             mask=inside,
         )
     elif choice == 1:
-        recurrent = tl.load(recurrent_ptr + n, mask=inside, other=0) != 0
         factor = 1 - tl.load(settings + 4) * guard_shrink
-        tl.store(weights_ptr + at, tl.where(recurrent, w * factor, w), mask=inside)
+        tl.store(weights_ptr + at, tl.where(flags == 1, w * factor, w), mask=inside)
