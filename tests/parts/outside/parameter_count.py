@@ -12,7 +12,7 @@ from rnnctl.probes.base import Answer, Asked, Probe, Question, Table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from rnnctl.training.trained import Trained
+    from rnnctl.training.trained import Trained, WeightsAt
 
 
 class ParameterCount(Probe):
@@ -24,8 +24,8 @@ class ParameterCount(Probe):
     name: Literal["parameter-count"] = "parameter-count"
     threshold: float = Field(0.0, ge=0, description="Weights of at most this size count as zero.")
 
-    def ask(self, trained: Trained, question: Question) -> Answer:
-        views = trained.views()
+    def ask(self, trained: Trained, question: Question, weights: WeightsAt) -> Answer:
+        views = trained.views(weights)
         used = sum(int((weight.abs() > question["threshold"]).sum()) for weight in views.values())
         return {"weights": sum(weight.numel() for weight in views.values()), "used": used}
 

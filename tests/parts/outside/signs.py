@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from rnnctl.optimizers.section import OptimizerSection, Step
+from rnnctl.optimizers.section import OptimizerSection, Step, Update
 from rnnctl.section import PER_RUN
-
-if TYPE_CHECKING:
-    import torch
 
 
 class SignsSection(OptimizerSection):
@@ -26,15 +23,7 @@ class SignsSection(OptimizerSection):
         return _step
 
 
-def _step(
-    settings: SignsSection,
-    rate: float,
-    update: int,
-    scale: float,
-    gradient_N: torch.Tensor,
-    weights_N: torch.Tensor,
-    kept_SN: torch.Tensor | None,
-) -> None:
-    assert kept_SN is not None
-    kept_SN[0].mul_(settings.alpha).add_(gradient_N, alpha=(1 - settings.alpha) * scale)
-    weights_N.sub_(kept_SN[0].sign(), alpha=rate)
+def _step(settings: SignsSection, update: Update) -> None:
+    mean_N = update.slots_SN[0]
+    mean_N.mul_(settings.alpha).add_(update.gradient_N, alpha=(1 - settings.alpha) * update.scale)
+    update.weights_N.sub_(mean_N.sign(), alpha=update.rate)
