@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from rnnctl.section import ENDING, HOST, LATER, NotNegative, Path, Section, also_called, with_default
+from rnnctl.joined import NONE, joined_updates, updates_of
+from rnnctl.measures import WATCHED
+from rnnctl.section import ENDING, HOST, LATER, PER_RUN, NotNegative, Path, Section, also_called, with_default
 
 _EVERY = (
     "val_every",
@@ -43,6 +46,18 @@ class Check(Section):
     diagnose_every: Annotated[int | None, LATER] = Field(
         None, ge=1, description="updates from one diagnosis to the next; every check if left out"
     )
+    snapshots: Annotated[
+        str,
+        BeforeValidator(joined_updates(0, empty=True)),
+        PER_RUN,
+        LATER,
+        ENDING,
+        also_called("snapshot", "snapshot_at", "snapshots_at", "keep_weights", "save_weights_at"),
+    ] = Field(
+        NONE,
+        description="updates whose weights are kept, such as `[0, 1000]`; 0 keeps the initial weights. In labels and "
+        "tables, and with `--where`, they are joined by `+`",
+    )
     saturation: float = Field(0.05, gt=0, lt=1, description="distance from its limit below which a unit is saturated")
 
     @model_validator(mode="after")
@@ -63,11 +78,27 @@ class Check(Section):
         return self
 
     @property
+    def snapshot_updates(self) -> tuple[int, ...]:
+        """The updates whose weights are kept, in ascending order."""
+        return updates_of(self.snapshots)
+
+    def snapshots_up_to(self, update: int) -> set[int]:
+        """Return the updates whose weights a run has kept when it has made this number of updates."""
+        return {snapshot for snapshot in self.snapshot_updates if snapshot <= update}
+
+    @property
     def ending_keys_used(self) -> tuple[Path, ...]:
         # Whether a check looks at more than its screen depends on the goal.
         return () if self.screen in (None, self.samples) else (("stop", "solved"),)
 
 
+if TYPE_CHECKING:
+    Figure = str
+else:
+    Figure = Literal[WATCHED]
+
+LOSS = "valid_loss"
+_LOSS = ("val_loss", "loss", "eval_loss", "validation_loss")
 _1_PERCENT = ("0.01", "1%", "under 1%", "1_percent")
 
 
@@ -85,8 +116,28 @@ class Stop(Section):
         Field(None, ge=1, description="checks in a row without an improvement after which a run ends")
     )
     min_delta: Annotated[NotNegative, HOST, ENDING, also_called("tolerance", "threshold")] = Field(
-        1e-4, description="least improvement that counts for patience, in the unit of the loss"
+        1e-4, description="least improvement that counts for patience, in the unit of the figure"
     )
+    on: Annotated[Figure, LATER, ENDING, also_called("monitor", "metric", "quantity", valid_loss=_LOSS)] = Field(
+        LOSS,
+        description="figure of the history that patience watches; of the validation loss, what it is above the floor. "
+        "Checks that have not measured it do not count",
+    )
+    direction: Annotated[
+        Literal["down", "up"], LATER, ENDING, also_called("mode", down=("min", "less"), up=("max", "more"))
+    ] = Field("down", description="where an improvement of that figure goes")
+
+    def watched(self, scalars: Mapping[str, float]) -> float | None:
+        """Return the figure that patience watches, as a number that improvements make smaller.
+
+        scalars: of a check, by name. Return None if the check has no finite value of that figure.
+        """
+        value = scalars.get(self.on, math.nan)
+        if self.on == LOSS:
+            value -= scalars["valid_floor"]
+        if not math.isfinite(value):
+            return None
+        return value if self.direction == "down" else -value
 
     def is_solved(self, error: float) -> bool:
         """Return whether a run with this validation error, a share in [0, 1], ends as solved."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rnnctl.errors import Error
 from rnnctl.words import one_line
 
 
-class SpecError(Exception):
+class SpecError(Error):
     """A mistake in a study file; str() is the line `FILE:LINE: key: what is wrong; allowed: ...; did you mean ...?`.
 
     key is the place as written in the file (`cases.EC7.model.hidden`). file, line and key are None if they are unknown

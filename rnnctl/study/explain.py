@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from rnnctl.section import HasNoMeaning, Needs, Path, Section
 from rnnctl.study.run import RunSpec
-from rnnctl.study.schema import KEYS, Key, choices, names_below, owners, sections_of, tags_of, tags_of_variant
+from rnnctl.study.schema import KEYS, TAGS, Key, choices, names_below, owners, sections_of, tags_of, tags_of_variant
 from rnnctl.study.slips import number_meant, pair_meant
 from rnnctl.words import nearest, shown
 
@@ -66,10 +66,11 @@ def _follow(root: Path, location: tuple[int | str, ...]) -> tuple[Path, type[Sec
     """
     path, tag = root, ""
     model: type[Section] | None = None if root else RunSpec
+    variant_of: Path | None = None  # the section whose variant was named; a key of it may have the name of a variant
     for name in location:
         key = KEYS.get(path)
-        if key is not None and key.tag and len(key.variants) > 1 and name in tags_of(key):
-            model, tag = key.variant({key.tag: name}), str(name)
+        if key is not None and key.tag and len(key.variants) > 1 and name in tags_of(key) and variant_of != path:
+            model, tag, variant_of = key.variant({key.tag: name}), str(name), path
             continue
         if key is not None and not key.is_section:
             break
@@ -85,7 +86,7 @@ def _follow(root: Path, location: tuple[int | str, ...]) -> tuple[Path, type[Sec
 def _problem(path: Path, model: type[Section] | None, tag: str, details: ErrorDetails, *, alone: bool) -> Problem:
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     if kind == "missing":
-        allowed = tuple(choices(path) or tags_of(KEYS[path]))
+        allowed = tuple(choices(path, model) or tags_of(KEYS[path]))
         about = next((info.description for info in KEYS[path].fields if model is None or _has(model, info)), None)
         what = f"is missing: {about}" if about and not allowed else "is missing"
         return Problem(path, what, allowed, missing=True)
@@ -103,9 +104,12 @@ def _problem(path: Path, model: type[Section] | None, tag: str, details: ErrorDe
         return replace(problem, message=what, meant=None, clash={above: tag, _tag_path(key): context["tag"]})
     if kind == "literal_error":
         least = KEYS[path].whole_from
-        if least is None:
-            return _unknown_word(path, value, choices(path))
         words = choices(path)
+        if path[-1] not in TAGS:  # of several variants that have the key, the one that is there allows its own words
+            expected = re.findall(r"'([^']*)'", context["expected"])
+            words = [word for word in words if word in expected] or words
+        if least is None:
+            return _unknown_word(path, value, words)
         meant = _word_meant(path, value, words) or number_meant(value, "int_type")
         return Problem(path, f"cannot be {shown(value)}", (*words, f"a whole number from {least}"), meant)
     if kind == "union_tag_not_found" and isinstance(value, dict):
@@ -115,6 +119,8 @@ def _problem(path: Path, model: type[Section] | None, tag: str, details: ErrorDe
         meant = _word_meant(_tag_path(key), value, tags_of(key) or [*key.words_also_called.values()])
         if meant is None and isinstance(value, str) and (pair := pair_meant(value)):
             meant = f"{pair}, with a colon and a space"
+        if key.number_is and isinstance(value, int | float) and not isinstance(value, bool):
+            meant = f"{'.'.join(key.number_is)}: {value}"
         return Problem(path, f"must be {_short_forms(key)}, not {shown(value)}", tuple(tags_of(key)), meant)
     if kind == "value_error":
         error = context["error"]
@@ -185,7 +191,7 @@ def _word_meant(path: Path, value: Any, words: Sequence[str]) -> str | None:
     others = KEYS[path].words_also_called
     plain = {other.replace("_", ""): ours for other, ours in others.items()}
     ours = others.get(word) or plain.get(word.translate(_SEPARATORS))
-    if ours in words:
+    if ours in words or (ours is not None and ": " in ours):  # what to write at another key
         return ours
     return nearest(word, words) if isinstance(value, str) else None
 

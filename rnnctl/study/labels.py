@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from functools import cache
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
 
+from rnnctl.parts import kept_until_a_part_joins
 from rnnctl.section import Path
 from rnnctl.study.schema import KEYS, short_name, value_at
 
@@ -42,9 +43,11 @@ def compact(canonical: dict[str, Any], path: Path, apart: Iterable[Path] = ()) -
     return json.loads(_compact_section(path, json.dumps(value), frozenset(apart)))
 
 
-@cache
+@kept_until_a_part_joins
 def _compact_section(path: Path, section_json: str, apart: frozenset[Path]) -> str:
     key, section = KEYS[path], json.loads(section_json)
+    with suppress(ValidationError):
+        section = key.validate(section)  # a key that was added later is not told while it has its default
     wanted = _without(section, path, apart)
     scalars = [value for value in section.values() if isinstance(value, str | int | float)]
     for value in sorted(scalars, key=lambda value: isinstance(value, str)):  # `clip: 1.0` rather than `clip: rescale`

@@ -12,7 +12,7 @@ from rnnctl.section import Path, Section
 from rnnctl.study.errors import SpecError
 from rnnctl.study.former import moved
 from rnnctl.study.run import RunSpec
-from rnnctl.study.schema import KEYS, Key, names_below, owners
+from rnnctl.study.schema import KEYS, Key, in_every_run, names_below, owners
 from rnnctl.words import nearest
 
 SURE = 0.75  # likeness of a name that is looked for in all sections, or among the names of other tools
@@ -75,8 +75,8 @@ def _meant(wrong: str, above: Path, allowed: Sequence[str]) -> str | None:
         return ", ".join(beside)
     if here:
         return f"{here[0]}, a key of {', '.join(owners((*above, here[0])))}"
-    # A section that has the name itself comes before its keys, and a relative before a stranger.
-    matches.sort(key=lambda path: (-_shared(path, above), len(path)))
+    # What every run has comes first, then relatives, what we call so before what others do, and sections before keys.
+    matches.sort(key=lambda path: (not in_every_run(path), -_shared(path, above), _plain(path[-1]) != word, len(path)))
     return ".".join(matches[0]) if matches else None
 
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from rnnctl.parts import kept_until_a_part_joins
 from rnnctl.section import Path, Section
 from rnnctl.study.errors import SpecError
 from rnnctl.study.explain import Problem, disagreement, problems
@@ -131,10 +131,19 @@ def check_value(key: Key, value: Any, place: Place) -> None:
     except ValidationError as error:
         for problem in problems(error, key.path):
             if not problem.missing:  # it may be set elsewhere
-                if isinstance(value, list) and place.key.startswith(("base.", "cases.")):
+                listable = isinstance(value, list) and all(_takes(key, item) for item in value)
+                if listable and place.key.startswith(("base.", "cases.")):
                     listed = ", ".join(map(text, value[:MOST_NAMES]))
                     problem = replace(problem, meant=f"grid: {{{'.'.join(key.path)}: [{listed}]}}")
                 raise InvalidRun(problem, place) from None
+
+
+def _takes(key: Key, value: Any) -> bool:
+    try:
+        key.validate(value)
+    except ValidationError:
+        return False
+    return True
 
 
 def outermost_first(changes: Iterable[Change]) -> list[Change]:
@@ -226,14 +235,17 @@ class Overlay:
         return InvalidRun(problem, self._place(problem))
 
     def identified(self, spec: RunSpec) -> RunSpec:
-        """Return the run that these settings make with the data of its task identified: files may be read.
+        """Return the run that these settings make with its data identified: files may be read.
 
         Raise SpecError at the place of what is wrong, such as a text that is missing.
         """
+        path: Path = ("task",)
         try:
-            return spec.identified()
+            spec = spec.task_identified()
+            path = ("model", "init")
+            return spec.model_identified()
         except ValueError as error:
-            raise self.error(disagreement(("task",), str(error))) from None
+            raise self.error(disagreement(path, str(error))) from None
 
     def _lay(self, change: Change) -> None:
         section = self._open(change.path[:-1])
@@ -296,7 +308,7 @@ def _section(name: str, settings: Any) -> Any:
     return _shared_section(name, json.dumps(settings)) if KEYS[name,].is_section else settings
 
 
-@lru_cache(maxsize=4096)
+@kept_until_a_part_joins
 def _shared_section(name: str, text: str) -> Any:
     settings = json.loads(text)
     try:

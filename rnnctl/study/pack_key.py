@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rnnctl.section import PER_RUN, PLACE, Path, Section, marks_of
 from rnnctl.study.run import RunSpec
 from rnnctl.study.schema import KEYS
+from rnnctl.usercode.errors import CodeError
 
 if TYPE_CHECKING:
     from rnnctl.cells.base.section import CellSection
@@ -40,11 +41,14 @@ class PackKey:
     @classmethod
     def of(cls, spec: RunSpec) -> PackKey:
         """Return the pack key of a run."""
-        return cls.read(spec.common_text())
+        return cls.read(spec.common_text)
 
     @classmethod
     def read(cls, text: str) -> PackKey:
-        """Return the pack key with a canonical text. Raise ValueError if no pack key has that text."""
+        """Return the pack key with a canonical text. Raise ValueError if no pack key has that text.
+
+        Raise CodeError if it names a user's part whose code is missing.
+        """
         return _read(text)
 
     @property
@@ -58,6 +62,8 @@ def _read(text: str) -> PackKey:
     try:
         sections: dict[str, Any] = {name: _section((name,), plain) for name, plain in json.loads(text).items()}
         return PackKey(text, **sections)
+    except CodeError:
+        raise
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ValueError(f"not a pack key: {text[:60]}") from None
 
@@ -67,8 +73,15 @@ def _section(path: Path, plain: dict[str, Any]) -> Section:
     variant = KEYS[path].variant(plain)
     if variant is None:
         raise KeyError(".".join(path))
+    # A section that was added later is left out while it has its defaults.
+    later = {
+        name: info.default.without(PER_RUN)
+        for name, info in variant.model_fields.items()
+        if name not in plain and isinstance(info.default, Section)
+    }
     values: dict[str, Any] = {
-        name: _section((*path, name), value) if isinstance(value, dict) else value for name, value in plain.items()
+        name: _section((*path, name), value) if isinstance(value, dict) else value
+        for name, value in {**plain, **later}.items()
     }
     section = variant.model_construct(**values)
     for name in variant.model_fields:

@@ -102,7 +102,9 @@ class Variant:
         for key in set(settings["task"]) - spec.task.holds_after(changed):
             if KEYS["task", key].derived:
                 del settings["task"][key]
-        overlay = Overlay(settings, {(): self.place}).with_changes(self.changes)
+        sections = {change.path[:-1] for change in self.changes}
+        stale = [path for path, key in KEYS.items() if key.derived and path[0] != "task" and path[:-1] in sections]
+        overlay = Overlay(settings, {(): self.place}).without(stale).with_changes(self.changes)
         result = overlay.resolve()
         if refuse is not None and (problem := refuse(result)) is not None:
             raise overlay.error(problem)

@@ -12,12 +12,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from rnnctl.cells.base.section import REDUCED
 from rnnctl.cells.catalogue import CELLS
 from rnnctl.cells.rnn.section import RnnSection
+from rnnctl.measures import LOSS_SCALING, SATURATION
 from rnnctl.parts import names_of
 from rnnctl.section import (
     ENDING,
@@ -32,12 +35,15 @@ from rnnctl.section import (
     also_called,
     default_name,
     named,
+    with_default,
 )
 from rnnctl.study.check import Check, Stop
 from rnnctl.study.former import with_current_names, with_former_names
 from rnnctl.study.sections import SECTIONS
 from rnnctl.study.train import Train
 from rnnctl.tasks.catalogue import TASKS
+from rnnctl.usercode.names import is_users
+from rnnctl.words import nearest, shown
 
 if TYPE_CHECKING:
     from rnnctl.cells.base.section import CellSection as Model
@@ -99,8 +105,25 @@ class RunSpec(Section):
         return self
 
     @model_validator(mode="after")
+    def _reduced_precision_is_of_float32(self) -> RunSpec:
+        train = self.train
+        if train.is_reduced and train.dtype != "float32":
+            raise HasNoMeaning(
+                f"train.precision {train.precision} has no meaning with train.dtype {train.dtype}, only with float32",
+                Needs(("train", "precision"), ("train", "dtype"), ("float32",)),
+            )
+        if train.scales_loss and not train.is_reduced:
+            raise HasNoMeaning(
+                f"train.loss_scale {train.loss_scale.name} has no meaning with "
+                f"{with_default(train, 'precision').replace('precision', 'train.precision', 1)}, only with "
+                f"{' or '.join(REDUCED)}",
+                Needs(("train", "loss_scale"), ("train", "precision"), REDUCED),
+            )
+        return self
+
+    @model_validator(mode="after")
     def _cell_takes_the_inputs(self) -> RunSpec:
-        if self.task.real_inputs and not self.model.takes_reals:
+        if self.task.reads_reals and not self.model.takes_reals:
             raise ValueError(
                 f"model {self.model.name} reads symbols, and the inputs of {self.task.name} are real numbers"
             )
@@ -108,10 +131,66 @@ class RunSpec(Section):
 
     @model_validator(mode="after")
     def _pieces_are_asked_something(self) -> RunSpec:
-        if self.train.bptt != "full" and not self.task.question.every_step:
+        if self.train.bptt != "full" and not self.task.asks_every_step:
+            asked = "only some of its steps are" if self.task.question.every_step else "only its last step is"
             raise ValueError(
-                f"train.bptt {self.train.bptt} has no meaning for {self.task.name}: only its last step is asked, so "
+                f"train.bptt {self.train.bptt} has no meaning for {self.task.name}: {asked} asked, so "
                 "most pieces of a sequence would have no loss"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _stops_on_what_is_measured(self) -> RunSpec:
+        missing = {
+            "train_omega": self.train.omega.alpha == 0 and "train.omega.alpha is 0",
+            **dict.fromkeys(LOSS_SCALING, not self.train.scales_loss and "train.loss_scale is none"),
+            "omega": not self.model.has_omega and f"Omega is not defined for {self.model.name}",
+            **dict.fromkeys(SATURATION, self.model.saturation_limit is None and "the hidden units have no two limits"),
+        }
+        if why := missing.get(self.stop.on):
+            raise ValueError(f"stop.on {self.stop.on} is never recorded: {why}")
+        return self
+
+    @model_validator(mode="after")
+    def _screens_need_any_number_of_sequences(self) -> RunSpec:
+        if self.check.screen is not None and self.task.is_finite:
+            raise ValueError(
+                f"check.screen has no meaning for {self.task.name}: a check looks at all held-out sequences"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _snapshots_are_reached(self) -> RunSpec:
+        if (snapshots := self.check.snapshot_updates) and snapshots[-1] > self.train.updates:
+            updates = with_default(self.train, "updates")
+            raise ValueError(f"check.snapshots names update {snapshots[-1]}, which is above train.{updates}")
+        return self
+
+    @model_validator(mode="after")
+    def _frozen_weights_exist(self) -> RunSpec:
+        frozen = self.train.frozen
+        if not frozen or self.model.missing_code:
+            return self
+        names, exported = self.model.weight_names, {name: own for own, name in self.model.export_names.items()}
+        for name in frozen:
+            if name not in names:
+                meant = exported.get(name) or nearest(name, names)
+                raise ValueError(
+                    f"train.freeze names {shown(name)}, which is not a weight of {self.model.name}; its weights are "
+                    f"{', '.join(names)}" + (f"; did you mean {meant}?" if meant else "")
+                )
+        if len(frozen) == len(names):
+            raise ValueError(f"train.freeze names all weights of {self.model.name}: nothing is left to train")
+        return self
+
+    @model_validator(mode="after")
+    def _own_symbols_can_be_inputs(self) -> RunSpec:
+        if not self.train.teacher.alone and not self.task.predicts_next_input:
+            tasks = tuple(name for part in TASKS if part.predicts_next_input for name in names_of(part))
+            raise HasNoMeaning(
+                f"train.teacher has no meaning for {self.task.name}: its answers are not its next inputs, as they are "
+                f"for {', '.join(tasks)}",
+                Needs(("train", "teacher"), ("task", "name"), tasks),
             )
         return self
 
@@ -129,22 +208,62 @@ class RunSpec(Section):
 
         Raise ValueError, in one line, if the data is missing or is not what the spec says.
         """
+        return self.task_identified().model_identified()
+
+    def task_identified(self) -> RunSpec:
+        """Return the run with the derived keys of its task filled in, as `identified` does."""
         task = self.task.identified()
         return self if task is self.task else self.model_copy(update={"task": task})
 
+    def model_identified(self) -> RunSpec:
+        """Return the run with the derived keys of its model filled in, as `identified` does. Its task has its own."""
+
+        def sizes() -> tuple[int, int]:
+            task = self.task.make()
+            return task.n_inputs, task.n_outputs
+
+        model = self.model.identified(sizes)
+        return self if model is self.model else self.model_copy(update={"model": model})
+
     @property
+    def data(self) -> tuple[tuple[str, str], ...]:
+        """Where each file or folder lies that the run reads, and the hash of what is in it."""
+        return tuple(data for data in (self.task.data, self.model.data) if data is not None)
+
+    def portable_data(self, place: str) -> bytes:
+        """Return the data at one of the places of `data` as the content of one file. `with_places` names another place.
+
+        Raise ValueError, in one line, if the data cannot be read.
+        """
+        section = self.task if self.task.data is not None and self.task.data[0] == place else self.model.init
+        return section.portable_data()
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> RunSpec:
+        """Return a copy with other values. It has ids of its own."""
+        copied = super().model_copy(update=update, deep=deep)
+        for name in _KEPT:
+            copied.__dict__.pop(name, None)
+        return copied
+
+    @cached_property
     def run_id(self) -> str:
         """The id of the run: a hash of all that decides its bits."""
         return f"{ID_VERSION}-{_digest(self._text(PLACE))}"
 
-    @property
+    @cached_property
     def config_id(self) -> str:
         """The id of the configuration: the run without its seed."""
         return f"c1-{_digest(self._text(PLACE, leave_out='seed'))}"
 
+    @cached_property
     def common_text(self) -> str:
-        """Return what all runs of a pack must have in common (see Section.without) as canonical JSON."""
+        """What all runs of a pack must have in common (see Section.without), as canonical JSON."""
         return self._text(PER_RUN, former=False)
+
+    def shared_canonical(self) -> dict[str, Any]:
+        """Return the canonical form. Runs that share a section share its form, which must not be changed."""
+        values = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {name: _CANONICAL[value] if isinstance(value, Section) else value for name, value in values}
 
     def _text(self, without: Mark, *, leave_out: str = "", former: bool = True) -> str:
         """Return the run without the keys that have a mark, or the mark PLACE, as canonical JSON.
@@ -169,9 +288,12 @@ class RunSpec(Section):
             odd.append(
                 ((), "check.every is above train.updates: it is checked before the first update and after the last")
             )
+        if self.train.precision == "float16" and not self.train.scales_loss:
+            what = "train.precision float16 without train.loss_scale: gradients near 1e-8 and below are rounded to 0"
+            odd.append((("train",), what))
         return tuple(odd)
 
-    @property
+    @cached_property
     def trajectory_id(self) -> str:
         """The id of the trajectory: a hash of all that decides the bits of the run until it ends.
 
@@ -188,21 +310,44 @@ class RunSpec(Section):
         return value
 
     @property
+    def parameter_count(self) -> int | None:
+        """The number of weights of the network; None for a text whose symbols have to be counted first, and for users'
+        parts whose code is missing.
+        """
+        sizes = None if self.model.missing_code else self.task.exact_sizes
+        return None if sizes is None else self.model.weights(sizes.inputs, sizes.outputs)
+
+    @property
+    def users_parts(self) -> tuple[str, ...]:
+        """The names of the users' parts of the run, such as `my_lab.cells:Leaky`."""
+        names = (getattr(section, "name", None) for section in self.sections())
+        return tuple(str(name) for name in names if is_users(name))
+
+    @property
+    def code_problem(self) -> str:
+        """Why the code of a part of the run is missing, in a line; empty if all parts can be used."""
+        return next((section.missing_code for section in self.sections() if section.missing_code), "")
+
+    @property
     def piece(self) -> int | None:
         """Number of steps of a batch that an update uses; None for all."""
         return None if self.train.bptt == "full" else self.train.bptt
+
+
+# What a run computes from its values once: registering a study asks each of its runs several times.
+_KEPT = tuple(name for name, value in vars(RunSpec).items() if isinstance(value, cached_property))
 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 # The canonical JSON of a section, by its key in a run, by the mark that is left out and by whether names are former.
 _TEXTS: OncePerSection[dict[tuple[str, Mark, bool], str]] = OncePerSection(lambda section: {})
+_CANONICAL = OncePerSection(lambda section: section.canonical())
 _ENDING_KEYS_USED = OncePerSection(
     lambda section: tuple(path for each in section.sections() for path in each.ending_keys_used)
 )

@@ -3,6 +3,9 @@
 A key is a *section* (`model.init`) or a *value* (`train.lr`). A section can have several variants, told apart by its
 tag (`name` or `style`), and a short form that stands for all of it. A key exists if any variant has it; whether the
 variant chosen in a run has it too is known only when the run is resolved.
+
+A user's part that joins its family (see rnnctl.parts) brings its keys along. They are as well known as all others, and
+change nothing about these: neither their types, nor their short names, nor whether every run has them.
 """
 
 from __future__ import annotations
@@ -16,8 +19,10 @@ from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 from pydantic import BeforeValidator, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
-from rnnctl.section import DERIVED, AlsoCalled, Path, Section
+from rnnctl.parts import Catalogue, OpenTo, kept_until_a_part_joins, when_a_part_joins
+from rnnctl.section import DERIVED, NAMESAKE, PLACE, AlsoCalled, NumberIs, Path, Section
 from rnnctl.study.run import RunSpec
+from rnnctl.usercode.names import is_users
 
 TAGS = ("name", "style")
 TAGS_ALSO_CALLED = ("type", "kind")
@@ -25,11 +30,31 @@ TAGS_ALSO_CALLED = ("type", "kind")
 
 @dataclass(frozen=True, eq=False)
 class Key:
-    """The values that a dotted path takes. fields: one for every variant of the section above that has the key."""
+    """The values that a dotted path takes.
+
+    fields: one for every variant of the section above that has the key, those of users' parts last. users_fields: how
+    many of them are of users' parts. variants: likewise of the section itself.
+    """
 
     path: Path
     fields: tuple[FieldInfo, ...]
     variants: tuple[type[Section], ...]
+    users_fields: int = 0
+
+    @property
+    def known_fields(self) -> tuple[FieldInfo, ...]:
+        """The fields but those of users' parts; those of users' parts if there are no others."""
+        return self.fields[: len(self.fields) - self.users_fields] or self.fields
+
+    @property
+    def is_users(self) -> bool:
+        """Whether only users' parts have the key."""
+        return self.users_fields == len(self.fields)
+
+    @property
+    def known_variants(self) -> tuple[type[Section], ...]:
+        """The variants but users' parts."""
+        return tuple(model for model in self.variants if not is_users_part(model))
 
     @property
     def is_section(self) -> bool:
@@ -39,8 +64,8 @@ class Key:
     def required(self) -> bool:
         """Whether every run must set this key: all variants of the section above have it, without a default."""
         above = KEYS.get(self.path[:-1])
-        everywhere = above is None or len(self.fields) == len(above.variants)
-        return everywhere and all(info.is_required() for info in self.fields)
+        everywhere = above is None or _is_in_all(self, above)
+        return everywhere and all(info.is_required() for info in self.known_fields)
 
     @property
     def tag(self) -> str | None:
@@ -51,6 +76,16 @@ class Key:
     def derived(self) -> bool:
         """Whether its value follows from other keys and the data that they name."""
         return any(DERIVED in info.metadata for info in self.fields)
+
+    @property
+    def is_place(self) -> bool:
+        """Whether its value says where something lies."""
+        return any(PLACE in info.metadata for info in self.fields)
+
+    @property
+    def is_namesake(self) -> bool:
+        """Whether another key had its last name first, and goes by it alone, as all others do before users' keys."""
+        return self.is_users or any(NAMESAKE in info.metadata for info in self.fields)
 
     @property
     def also_called(self) -> frozenset[str]:
@@ -66,13 +101,19 @@ class Key:
             marks += KEYS[*self.path, self.tag]._other_names()
         return {other: word for mark in marks for other, word in mark.words.items()}
 
+    @property
+    def number_is(self) -> Path | None:
+        """The key that a number is meant for where this section cannot be one; None if there is no such key."""
+        marks = [mark for info in self.fields for mark in info.metadata if isinstance(mark, NumberIs)]
+        return (*self.path[:-1], marks[0].key) if marks else None
+
     def _other_names(self) -> Iterator[AlsoCalled]:
         return (mark for info in self.fields for mark in info.metadata if isinstance(mark, AlsoCalled))
 
     @property
     def takes_whole_numbers(self) -> bool:
         """Whether an integer stays an integer here and does not become a float."""
-        return any(int in _members(info.annotation) for info in self.fields)
+        return any(int in _members(info.annotation) for info in self.known_fields)
 
     @property
     def takes_null(self) -> bool:
@@ -80,7 +121,8 @@ class Key:
 
     @property
     def takes_only_whole_numbers(self) -> bool:
-        return all(int in _members(info.annotation) and float not in _members(info.annotation) for info in self.fields)
+        members = [_members(info.annotation) for info in self.known_fields]
+        return all(int in each and float not in each for each in members)
 
     @property
     def whole_from(self) -> int | None:
@@ -113,7 +155,8 @@ class Key:
     def variant(self, section: dict[str, Any]) -> type[Section] | None:
         """Return the model of a section whose short form is written out.
 
-        Return None if its tag names no variant, and if it has no tag and the variants have no default.
+        Return None if its tag names no variant, and if it has no tag and the variants have no default. Raise CodeError
+        for a user's part whose code is missing.
         """
         tag = section.get(self.tag) if self.tag else None
         if tag is None:
@@ -121,6 +164,9 @@ class Key:
             if isinstance(default, Section):
                 return type(default)
             return self.variants[0] if len(self.variants) == 1 else None
+        if is_users(tag):
+            catalogue = catalogue_of(self.path)
+            return None if catalogue is None else catalogue.of_section(section)
         return next((model for model in self.variants if tag in get_args(_tag_type(model))), None)
 
     def validate(self, value: Any) -> Any:
@@ -165,20 +211,48 @@ def _bounded_members(annotation: Any) -> tuple[Any, ...]:
 
 def _collect() -> dict[Path, Key]:
     fields: dict[Path, list[FieldInfo]] = {}
+    users: dict[Path, list[FieldInfo]] = {}
 
-    def visit(model: type[Section], above: Path) -> None:
+    def visit(model: type[Section], above: Path, into: dict[Path, list[FieldInfo]]) -> None:
         for name, info in model.model_fields.items():
-            fields.setdefault((*above, name), []).append(info)
+            into.setdefault((*above, name), []).append(info)
             for member in sections_of(info):
-                visit(member, (*above, name))
+                visit(member, (*above, name), users if is_users_part(member) else into)
 
-    visit(RunSpec, ())
-    return {path: Key(path, tuple(infos), tuple(dict.fromkeys(_all_sections(infos)))) for path, infos in fields.items()}
+    visit(RunSpec, (), fields)
+    keys = {}
+    for path in dict.fromkeys((*fields, *users)):
+        infos = [*fields.get(path, []), *users.get(path, [])]
+        variants = tuple(dict.fromkeys(_all_sections(infos)))
+        keys[path] = Key(path, tuple(infos), variants, len(users.get(path, [])))
+    return keys
 
 
 def sections_of(info: FieldInfo) -> list[type[Section]]:
     """Return the sections that a field can hold."""
-    return [m for m in _members(info.annotation) if isinstance(m, type) and issubclass(m, Section)]
+    users = [part for mark in info.metadata if _is_open(mark) for part in mark.catalogue.users]
+    return [*(m for m in _members(info.annotation) if isinstance(m, type) and issubclass(m, Section)), *users]
+
+
+def catalogue_of(path: Path) -> Catalogue[Section] | None:
+    """Return the family whose parts a section can be, None for all other paths."""
+    infos = KEYS[path].fields if path in KEYS else ()
+    return next((mark.catalogue for info in infos for mark in info.metadata if _is_open(mark)), None)
+
+
+def is_users_part(model: type[Section]) -> bool:
+    """Return whether a section is a user's part."""
+    tags = [model.model_fields[tag] for tag in TAGS if tag in model.model_fields]
+    return any(is_users(word) for info in tags for word in get_args(info.annotation))
+
+
+def _is_open(mark: Any) -> bool:
+    return isinstance(mark, OpenTo)
+
+
+def _is_in_all(key: Key, above: Key) -> bool:
+    """Return whether all variants of the section above have a key, but perhaps users' parts."""
+    return len(key.fields) - key.users_fields == len(above.known_variants)
 
 
 def _all_sections(infos: list[FieldInfo]) -> Iterator[type[Section]]:
@@ -186,7 +260,15 @@ def _all_sections(infos: list[FieldInfo]) -> Iterator[type[Section]]:
         yield from sections_of(info)
 
 
+# Changed in place when a user's part joins its family.
 KEYS: dict[Path, Key] = _collect()
+
+
+@when_a_part_joins
+def _collect_again() -> None:
+    keys = _collect()
+    KEYS.clear()
+    KEYS.update(keys)
 
 
 def names_below(path: Path) -> list[str]:
@@ -213,9 +295,21 @@ def owners(path: Path) -> tuple[str, ...]:
     return tuple(name for model in models for name in tags_of_variant(model))
 
 
-def choices(path: Path) -> list[str]:
-    """Return the words that a value may be, perhaps besides numbers; an empty list if words are not allowed."""
+@kept_until_a_part_joins
+def in_every_run(path: Path) -> bool:
+    """Return whether every run has a key: all variants of all sections above it do."""
+    above = KEYS.get(path[:-1])
+    return above is None or (_is_in_all(KEYS[path], above) and in_every_run(above.path))
+
+
+def choices(path: Path, variant: type[Section] | None = None) -> list[str]:
+    """Return the words that a value may be, perhaps besides numbers; an empty list if words are not allowed.
+
+    variant: that of the section in which the key stands, if only its words are asked for.
+    """
     infos = KEYS[path].fields if path in KEYS else ()
+    if variant is not None and path[-1] in variant.model_fields:
+        infos = (variant.model_fields[path[-1]],)
     members = [member for info in infos for member in _members(info.annotation)]
     words = [word for member in members if get_origin(member) is Literal for word in get_args(member)]
     return list(dict.fromkeys(words))
@@ -231,18 +325,23 @@ def value_at(canonical: dict[str, Any], path: Path) -> Any:
     return value
 
 
-@cache
+@kept_until_a_part_joins
 def section_of_tag(path: Path) -> Path | None:
     """Return the path of the section whose variant this key names (`model.init` for `model.init.name`), else None."""
     above = KEYS.get(path[:-1])
     return above.path if above is not None and above.tag == path[-1] else None
 
 
-@cache
+@kept_until_a_part_joins
 def short_name(path: Path) -> str:
-    """Return the shortest dotted tail of a path that no other key ends with: `lr`, `check.seed`, `seed`."""
-    for length in range(1, len(path)):
+    """Return the shortest dotted tail of a path that no other key ends with: `lr`, `check.seed`, `seed`.
+
+    Keys marked NAMESAKE do not count for the others.
+    """
+    rivals = [other for other, key in KEYS.items() if other != path and not key.is_namesake]
+    first = 2 if path in KEYS and KEYS[path].is_namesake else 1
+    for length in range(first, len(path)):
         tail = path[-length:]
-        if sum(other[-length:] == tail for other in KEYS) == 1:
+        if not any(other[-length:] == tail for other in rivals):
             return ".".join(tail)
     return ".".join(path)

@@ -14,6 +14,7 @@ SECTIONS: dict[str, type] = {
     "when": dict,
     "seeds": object,
     "refine": dict,
+    "questions": list,
 }
 
 # What other tools call the sections, or what the word is likely to say where a section stands.
@@ -26,6 +27,7 @@ ALSO_CALLED: dict[str, tuple[str, ...]] = {
     "random": ("random_search", "samples", "sample", "distributions", "search"),
     "exclude": ("skip", "constraints", "except", "without", "filter", "filters", "ignore"),
     "when": ("if", "only_if", "conditions", "condition", "where", "unless"),
+    "questions": ("question", "claims", "hypotheses", "hypothesis", "asks", "answers", "observation_questions"),
     "seeds": ("repeats", "repeat", "replicates", "repetitions", "n_seeds", "num_seeds"),
 }
 
@@ -37,5 +39,6 @@ EXAMPLES = {
     "random": "{n: 10, train.lr: {loguniform: [1e-3, 1]}}",
     "exclude": "[{train.lr: 0.1, model.hidden: 50}]",
     "when": "{model.init.connections: {model.init.name: smart_tanh}}",
+    "questions": '[{ask: "Which rate is best?", measure: loss, by: train.lr}]',
     "refine": "{best: 10%, variants: {longer: {train.updates: 100000}}}",
 }

@@ -1,6 +1,8 @@
-"""The section `train` of a run: budget, batches, optimizer, learning rate, clipping, regulariser, truncation.
+"""The section `train` of a run: budget, batches, optimizer, learning rate, clipping, regulariser, truncation,
+frozen weights, scheduled sampling, accumulated gradients, mixed precision.
 
-Short forms stand for sections: `clip: 1.0`, `clip: none`, `omega: 0.5`, `optimizer: adam`, `rate: constant`.
+Short forms stand for sections: `clip: 1.0`, `clip: none`, `omega: 0.5`, `optimizer: adam`, `rate: constant`,
+`teacher: 0.75`, `loss_scale: dynamic`, `loss_scale: 1024`.
 """
 
 from __future__ import annotations
@@ -10,11 +12,27 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
+from rnnctl.cells.base.section import REDUCED
 from rnnctl.optimizers.catalogue import OPTIMIZERS
 from rnnctl.optimizers.sgd import SgdSection
 from rnnctl.schedules.catalogue import SCHEDULES
 from rnnctl.schedules.constant import ConstantSection
-from rnnctl.section import ENDING, LATER, PER_RUN, Dtype, NotNegative, Section, also_called, default_name, named
+from rnnctl.schedules.section import NOTHING, Seen
+from rnnctl.section import (
+    ENDING,
+    LATER,
+    PER_RUN,
+    Dtype,
+    NotNegative,
+    NumberIs,
+    Section,
+    also_called,
+    default_name,
+    named,
+)
+from rnnctl.study.loss_scale import DynamicScale, NoScale, StaticScale, from_scale
+from rnnctl.study.teacher import Teacher, from_share
+from rnnctl.words import shown
 
 if TYPE_CHECKING:
     from rnnctl.optimizers.section import OptimizerSection as Optimizer
@@ -73,6 +91,20 @@ def _omega(value: Any) -> Any:
     return {"alpha": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+NOTHING_FROZEN = "none"
+
+
+def _freeze(value: Any) -> Any:
+    """Return the names of weights as one text: the order in which they are written makes no difference."""
+    if value is None or value == []:
+        return NOTHING_FROZEN
+    if isinstance(value, str):
+        value = value.split("+")
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return "+".join(sorted({name.strip() for name in value}))
+    raise ValueError(f"must be names of weights such as [W_hh], not {shown(value)}")
+
+
 _UPDATES = (
     "max_steps",
     "num_steps",
@@ -85,8 +117,11 @@ _UPDATES = (
 )
 _SCHEDULE = ("schedule", "lr_schedule", "learning_rate_schedule", "sched", "annealing")
 _CLIP = ("clip_grad", "clip_grad_norm", "clip_norm", "clipnorm", "global_clipnorm", "gradient_clip_val", "clip_value")
+_TEACHER = ("teacher_forcing", "teacher_forcing_ratio", "scheduled_sampling", "tf_ratio", "sampling")
+_FREEZE = ("frozen", "freeze_weights", "frozen_weights", "fixed", "no_grad", "untrained")
+_ACCUMULATE = ("accumulate_grad_batches", "gradient_accumulation_steps", "grad_accumulation", "accumulation_steps")
 _DOUBLE = ("double", "fp64", "f64", "64")
-_WEIGHT_DECAY = ("weight_decay", "wd", "l2", "l1", "weight_l2", "decay")
+_REGULARISERS = ("l1", "l1_l2", "weight_penalty", "kernel_regularizer")
 
 
 class Train(Section):
@@ -105,7 +140,12 @@ class Train(Section):
         0.01, gt=0, description="learning rate"
     )
     rate: Annotated[
-        Schedule, default_name("constant"), PER_RUN, LATER, also_called("scheduler", "lr_scheduler", *_SCHEDULE)
+        Schedule,
+        default_name("constant"),
+        PER_RUN,
+        LATER,
+        NumberIs("lr"),
+        also_called("scheduler", "lr_scheduler", *_SCHEDULE),
     ] = Field(ConstantSection(), description="how the learning rate changes with the updates")
     clip: Annotated[
         Annotated[Rescale | NoClip, Field(discriminator="style")],
@@ -121,12 +161,37 @@ class Train(Section):
     ] = Field(Omega(), description="the regulariser Omega; a number is its weight")
     dtype: Annotated[
         Dtype,
-        also_called(float32=("float", "single", "fp32", "f32", "32", "float16", "half", "bfloat16"), float64=_DOUBLE),
+        also_called(
+            float32=("float", "single", "fp32", "f32", "32"),
+            float64=_DOUBLE,
+            **{
+                "train.precision: float16": ("float16", "half", "fp16", "16"),
+                "train.precision: bfloat16": ("bfloat16", "bf16"),
+            },
+        ),
     ] = Field("float32", description="precision of weights, states and gradients")
-    precision: Annotated[Literal["ieee", "tf32"], LATER, also_called("matmul_precision", ieee=("highest",))] = Field(
+    precision: Annotated[
+        Literal["ieee", "tf32", "bfloat16", "float16"],
+        LATER,
+        also_called(
+            "matmul_precision", "amp", "mixed_precision", "autocast",
+            ieee=("highest",), bfloat16=("bf16", "bf16-mixed"), float16=("fp16", "half", "16", "16-mixed", "f16"),
+        ),
+    ] = Field(
         "ieee",
-        description="how a GPU multiplies float32 matrices: exactly rounded factors, or tf32, factors of 10 bits on "
-        "tensor cores; a CPU always multiplies exactly rounded factors",
+        description="how float32 matrices are multiplied in training: as they are; with factors of 10 bits on a GPU's "
+        "tensor cores (tf32; a CPU multiplies them as they are); or with factors rounded to bfloat16 or float16",
+    )  # fmt: skip
+    loss_scale: Annotated[
+        Annotated[NoScale | StaticScale | DynamicScale, Field(discriminator="name")],
+        BeforeValidator(from_scale),
+        PER_RUN,
+        LATER,
+        also_called("grad_scaler", "loss_scaling", "scaler", "gradscaler"),
+    ] = Field(
+        NoScale(),
+        description="factor of the loss beside a precision of bfloat16 or float16, so that small gradients are not "
+        "rounded to 0; a number is a static scale",
     )
     bptt: Annotated[
         Annotated[int, Field(ge=1)] | Literal["full"],
@@ -137,24 +202,49 @@ class Train(Section):
         description="time steps that the gradient goes back; a number cuts each batch into pieces of so many steps, "
         "with an update for each, and carries the state on as a constant",
     )
+    freeze: Annotated[str, BeforeValidator(_freeze), PER_RUN, LATER, also_called(*_FREEZE)] = Field(
+        NOTHING_FROZEN,
+        description="names of weights that are never changed, such as `[W_hh]`; in labels and tables, and with "
+        "`--where`, several names are joined by `+`",
+    )
+    teacher: Annotated[Teacher, BeforeValidator(from_share), LATER, also_called(*_TEACHER)] = Field(
+        Teacher(),
+        description="how often the network is fed the true symbol, and not one of its own (scheduled sampling); a "
+        "number is that share",
+    )
+
+    accumulate: Annotated[int, LATER, also_called(*_ACCUMULATE)] = Field(
+        1,
+        ge=1,
+        description="batches of an update: their gradients are averaged and applied once, as if the batch were so many "
+        "times larger",
+    )
 
     not_keys: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(
             ("epochs", "num_epochs", "n_epochs", "max_epochs"), "training is counted in updates: set train.updates"
         ),
-        **dict.fromkeys(_WEIGHT_DECAY, "the one regulariser is train.omega"),
+        **dict.fromkeys(_REGULARISERS, "the one regulariser is train.omega; the optimizer adamw has a weight_decay"),
         **dict.fromkeys(("loss", "criterion", "loss_fn", "objective"), "the task decides what the loss is"),
-        **dict.fromkeys(
-            ("amp", "mixed_precision", "fp16", "bf16"), "training is in float32 or float64, see train.dtype"
-        ),
-        **dict.fromkeys(("warmup", "warmup_steps"), "train.rate says how the learning rate changes"),
-        **dict.fromkeys(
-            ("accumulate_grad_batches", "gradient_accumulation_steps"),
-            "every update takes one batch, of train.batch sequences",
-        ),
+        **dict.fromkeys(("fp16", "bf16"), "mixed precision is train.precision: float16, or bfloat16"),
         **dict.fromkeys(("shuffle", "drop_last"), "batches are drawn at random, each from its run's own seed"),
     }
 
-    def learning_rate(self, update: int) -> float:
-        """Return the learning rate of an update, counted from 1."""
-        return self.rate.rate(self.lr, update)
+    def learning_rate(self, update: int, seen: Seen = NOTHING) -> float:
+        """Return the learning rate of an update, counted from 1. seen: what the schedule keeps of the checks before."""
+        return self.rate.in_force(self.lr, update, self.updates, seen)
+
+    @property
+    def is_reduced(self) -> bool:
+        """Whether the factors of products are rounded to a narrow type."""
+        return self.precision in REDUCED
+
+    @property
+    def scales_loss(self) -> bool:
+        """Whether the loss is scaled, so that updates may be skipped."""
+        return self.loss_scale != NoScale()
+
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """The names of the weights that are never changed."""
+        return () if self.freeze == NOTHING_FROZEN else tuple(self.freeze.split("+"))

@@ -61,7 +61,7 @@ class WrittenKeys:
         without: leave out these keys and the ones below them.
         """
         paths = [path for path in self.paths if not below(path, without)]
-        values = self._compact(spec.canonical(), paths)
+        values = self._compact(spec.shared_canonical(), paths)
         missing = [path for path in paths if path not in values]
         if missing:  # keys that the run lacks, or that a canonical spec leaves out: added later, and at their default
             values |= self._compact(spec.written_out(), missing)

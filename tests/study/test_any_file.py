@@ -13,8 +13,9 @@ from rnnctl.study.schema import KEYS
 
 WORDS = [".".join(path) for path in KEYS] + ["lr", "n", "seed", "A", "name", "none", "smart_tanh", "temporal_order"]
 WORDS += ["logspace", "linspace", "range", "choice", "uniform", "loguniform", "int_uniform", "cutoff", ""]
+WORDS += ["ask", "measure", "where", "expect", "lowest", "order", "value", "ratio", "of", "rho@20"]
 WORDS += ["best", "below", "by", "variants", "if", "10%", "loss"]
-SECTIONS = ["base", "cases", "grid", "zip", "random", "exclude", "when", "seeds", "refine"]
+SECTIONS = ["base", "cases", "grid", "zip", "random", "exclude", "when", "seeds", "refine", "questions"]
 SCALARS = st.sampled_from(WORDS) | st.integers(-2, 70) | st.floats(-2, 2) | st.booleans() | st.none()
 VALUES = st.recursive(
     SCALARS,
@@ -30,6 +31,7 @@ GOOD = {
     "exclude": [{"model.hidden": 20, "train.batch": 1}],
     "when": {"train.omega": {"model.init": "smart_tanh"}},
     "seeds": [1, 2],
+    "questions": [{"ask": "Which is best?", "claim": "None.", "measure": "loss"}],
     "refine": {"best": "10%", "variants": {"A": {"train.updates": 9, "if": {"model.hidden": 20}}}},
 }
 

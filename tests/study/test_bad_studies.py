@@ -203,7 +203,7 @@ VALUES = [
     bad("unknown init", HEAD + "  model: {init: smart_tahn}\n", 4, "base.model.init", "did you mean smart_tanh?"),
     bad("unknown model", HEAD + "  model: gur\n", 4, "base.model", "allowed: rnn, gru, lstm", "did you mean gru?"),
     bad("init of another model", HEAD + "  model: {name: gru, init: smart_tanh}\n", 4, "base.model.init",
-        "allowed: course, orthogonal, xavier"),
+        "allowed: course, orthogonal, xavier, random"),
     bad("option of another model", HEAD + "  model: {name: lstm, update_bias: 1}\n", 4, "base.model.update_bias",
         "has no meaning where model is lstm", "forget_bias"),
     bad("option of an init that is the only one of its cell",

@@ -226,8 +226,8 @@ def test_when_drops_a_key_that_only_some_variants_require():
         "grid: {train.rate.name: [constant, 1/t], train.rate.period: [10, 20]}\n"
         "when: {train.rate.period: {train.rate.name: 1/t}}\n"
     )
-    rates = [run.spec.train.rate.written_out() for run in result.runs]
-    assert rates == [{"name": "constant"}, {"name": "1/t", "period": 10}, {"name": "1/t", "period": 20}]
+    rates = [(rate.name, getattr(rate, "period", None)) for rate in (run.spec.train.rate for run in result.runs)]
+    assert rates == [("constant", None), ("1/t", 10), ("1/t", 20)]
 
 
 def test_rules_are_judged_in_the_order_of_what_they_depend_on():
@@ -262,6 +262,11 @@ def test_when_takes_a_key_of_base_away_too():
 def test_labels_use_the_shortest_tail_that_only_one_key_has():
     result = labels("grid: {check.seed: [5], model.init.name: [xavier], task.name: [temporal_order], seed: [7]}\n")
     assert result == ["check.seed=5 init.name=xavier task.name=temporal_order seed=7"]
+
+
+def test_a_key_keeps_its_label_when_another_one_with_its_last_name_is_added():
+    assert labels("grid: {train.omega.decay: [1/t], stop.min_delta: [0.5]}\n") == ["decay=1/t min_delta=0.5"]
+    assert labels("grid: {train.rate: [plateau], train.rate.patience: [3]}\n") == ["rate=plateau rate.patience=3"]
 
 
 def test_labels_write_values_as_a_person_does():

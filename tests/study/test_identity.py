@@ -193,7 +193,7 @@ def test_ids_are_hashes_of_the_whole_run_although_sections_are_hashed_once(setti
     identity = with_former_names(spec.without(PLACE))
     assert spec.run_id == f"r1-{_hash(identity)}"
     assert spec.config_id == f"c1-{_hash({key: value for key, value in identity.items() if key != 'seed'})}"
-    assert spec.common_text() == json.dumps(spec.without(PER_RUN), sort_keys=True, separators=(",", ":"))
+    assert spec.common_text == json.dumps(spec.without(PER_RUN), sort_keys=True, separators=(",", ":"))
 
 
 def _hash(value) -> str:
@@ -207,3 +207,20 @@ def test_whole_numbers_decimals_and_truth_values_are_not_one_setting():
     assert type(other.model.init.connections) is float
     with pytest.raises(SpecError, match="must be a number, not true"):
         specs(base="model: {init: {connections: true}}")
+
+
+def test_a_copy_with_another_value_has_ids_of_its_own():
+    (spec,) = specs("")
+    before = (spec.run_id, spec.config_id, spec.trajectory_id, spec.common_text)
+    other = spec.model_copy(update={"seed": spec.seed + 1, "model": spec.model.model_copy(update={"hidden": 77})})
+    fresh = RunSpec.model_validate(other.canonical())
+    after = (other.run_id, other.config_id, other.trajectory_id, other.common_text)
+    assert after == (fresh.run_id, fresh.config_id, fresh.trajectory_id, fresh.common_text)
+    assert not set(after) & set(before)
+    assert spec.model_copy() == spec
+
+
+def test_the_shared_form_is_the_canonical_one():
+    (spec,) = specs("")
+    assert spec.shared_canonical() == spec.canonical()
+    assert spec.shared_canonical()["model"] is spec.model_copy().shared_canonical()["model"]

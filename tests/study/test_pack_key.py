@@ -92,6 +92,8 @@ def all_specs():
             rate = {"name": schedule.model_fields["name"].default}
             if "period" in schedule.model_fields:
                 rate["period"] = 3
+            if "at" in schedule.model_fields:
+                rate["at"] = [3, 5]
             yield pytest.param({"train": {"optimizer": optimizer, "rate": rate}}, id=f"{optimizer}-{rate['name']}")
 
 

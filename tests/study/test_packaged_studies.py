@@ -25,6 +25,16 @@ def test_these_studies_come_with_rnnctl():
         "gated-exploration",
         "gated-exploration-32",
         "gated-exploration-small",
+        "lab-01-initialisation",
+        "lab-02-hidden-size",
+        "lab-03-truncation",
+        "lab-04-activation",
+        "lab-05-clipping",
+        "lab-06-teacher-forcing",
+        "lab-07-reservoir",
+        "lab-08-novel-word",
+        "lab-09-learning-rate",
+        "lab-10-design",
         "paper-one-model",
         "paper-one-model-small",
         "paper-other-tasks",
@@ -32,6 +42,9 @@ def test_these_studies_come_with_rnnctl():
         "paper-temporal-order",
         "paper-temporal-order-small",
         "quickstart",
+        "relational-memory-farthest",
+        "relational-memory-pairs",
+        "relational-memory-tracking",
         "temporal-order-alpha",
         "temporal-order-capacity",
         "temporal-order-ec",
@@ -48,12 +61,34 @@ def test_these_studies_come_with_rnnctl():
 def test_a_packaged_study_has_its_file_name_says_what_is_claimed_and_warns_of_nothing(name):
     study = packaged(name)
     assert study.name == name
-    sources = ["Pascanu", "course", "RNN Dynamics", *(other for other in packaged_studies() if other != name)]
+    sources = [
+        "Pascanu",
+        "Santoro",
+        "course",
+        "RNN Dynamics",
+        "RNN Experiments Lab",
+        *(other for other in packaged_studies() if other != name),
+    ]
     assert any(source in study.about for source in sources)
     assert max(map(len, study.about.splitlines())) <= 90
     odd = {note for run in study.runs for note in run.spec.oddities}
     assert len(study.warnings) == len(odd) <= 2
     assert odd == set() or name.startswith("gated")
+
+
+@pytest.mark.parametrize("name", ["tracking", "pairs", "farthest"])
+def test_cells_with_and_without_memory_have_as_many_weights_and_the_same_tuning(name):
+    study = packaged(f"relational-memory-{name}")
+    specs = [run.spec for run in study.runs]
+    counts = {spec.parameter_count for spec in specs}
+    assert max(counts) <= 1.04 * min(counts)
+    assert all(f"{count:,}" in " ".join(study.about.split()) for count in counts)
+    tuned = {
+        cell: sorted((spec.train.lr, spec.seed, spec.train.updates) for spec in specs if spec.model.name == cell)
+        for cell in {spec.model.name for spec in specs}
+    }
+    assert len(tuned) == 3
+    assert len({tuple(settings) for settings in tuned.values()}) == 1
 
 
 @pytest.mark.parametrize("name", packaged_studies())

@@ -11,8 +11,7 @@ from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
 from rnnctl.study.schema import KEYS
 from tests.language import drawn_spec
-
-TEXT = "".join(f"{n} bottles, {n * n} squares; " for n in range(60))
+from tests.places import small_data
 
 
 def spec(**sections):
@@ -71,18 +70,15 @@ def test_a_run_has_the_trajectory_that_it_had_in_earlier_versions():
 
 @pytest.fixture
 def places(tmp_path, monkeypatch):
-    """Two places of one text."""
+    """Two places of one text, and of one file of arrays."""
     monkeypatch.setenv("RNNCTL_CACHE", str(tmp_path / "cache"))
-    files = [tmp_path / "one", tmp_path / "other"]
-    for file in files:
-        file.write_text(TEXT)
-    return [str(file) for file in files]
+    return small_data(tmp_path)
 
 
 def test_every_key_that_is_not_marked_changes_the_trajectory(places):
     """Drawn over the whole language: two runs have one trajectory if and only if all keys without marks are equal."""
     rng, changed, kept = random.Random(5), set(), set()
-    for _ in range(150):
+    for _ in range(300):
         run, donor = drawn_spec(rng, places), drawn_spec(rng, places)
         for path, other in changes(run, donor, places):
             marks = marks_at(run, path)
