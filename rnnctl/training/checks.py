@@ -18,6 +18,7 @@ from rnnctl.corpora.floors import bits_per_byte
 from rnnctl.diagnostics.gradients import gradient_norms, reach, through_time
 from rnnctl.diagnostics.saturation import ONE_RUN, gate_saturation, saturation
 from rnnctl.diagnostics.spectrum import spectrum
+from rnnctl.question import Question
 from rnnctl.study.check import Check
 from rnnctl.study.pack_key import PackKey
 from rnnctl.tasks.base import Batch, Task
@@ -28,9 +29,9 @@ Diagnosis = tuple[dict[str, float], dict[str, np.ndarray]]
 
 
 def validation_set(task: Task, check: Check) -> list[Batch]:
-    """Draw check.samples sequences in chunks of check.chunk, each chunk with a length of its own."""
-    rng, task = seeds.generator(check.seed, seeds.VALIDATION), task.split("validation")
-    return [task.draw(rng, check.chunk) for _ in range(check.samples // check.chunk)]
+    """Return the sequences that runs are validated on: see rnnctl.tasks.base.Task.held_out."""
+    rng = seeds.generator(check.seed, seeds.VALIDATION)
+    return task.split("validation").held_out(rng, check.samples, check.chunk)
 
 
 def diagnostic_set(task: Task, check: Check) -> Batch:
@@ -39,7 +40,7 @@ def diagnostic_set(task: Task, check: Check) -> Batch:
     return task.split("validation").draw(rng, check.diagnostic_batch, length=task.max_steps)
 
 
-def _parts(batches: Sequence[Batch], check: Check) -> tuple[list[Batch], list[Batch]]:
+def _parts(batches: Sequence[Batch], check: Check, question: Question) -> tuple[list[Batch], list[Batch]]:
     """Return the sequences of a screen, and the others.
 
     A screen takes the first few sequences of every chunk: chunks differ in length, and the error at one length says
@@ -48,9 +49,7 @@ def _parts(batches: Sequence[Batch], check: Check) -> tuple[list[Batch], list[Ba
     if check.screen is None or check.screen == check.samples:
         return list(batches), []
     few = check.screen * check.chunk // check.samples
-    screen, others = (
-        [Batch(b.inputs[:, half], b.targets[..., half]) for b in batches] for half in (slice(few), slice(few, None))
-    )
+    screen, others = ([batch.sequences(half, question) for batch in batches] for half in (slice(few), slice(few, None)))
     return screen, others
 
 
@@ -61,13 +60,14 @@ class Checker:
         check = key.check
         self.model, self.check, self.question, self.device = model, check, task.question, device
         batches, held_out = validation_set(task, check), task.split("validation")
-        screen, others = _parts(batches, check)
+        screen, others = _parts(batches, check, task.question)
         # By the number of samples that a loss is the mean of.
-        self.baselines = {check.samples: held_out.baseline(batches)}
+        samples = sum(batch.inputs.shape[1] for batch in batches)
+        self.baselines = {samples: held_out.baseline(batches)}
         if check.screen is not None and others:
             self.baselines[check.screen] = held_out.baseline(screen)
         parts = [*screen, *others]
-        self._allocate(key, task, runs, min(len(part.targets.T) for part in parts))
+        self._allocate(key, task, runs, min(part.inputs.shape[1] for part in parts))
         # A screen and what follows it: runs may end their validation in between.
         self.stages = [[self.validator.tensors(part) for part in stage] for stage in (screen, others) if stage]
         self.inputs, self.targets = self.validator.tensors(diagnostic_set(task, check))
@@ -80,8 +80,9 @@ class Checker:
 
     def validate(self, flat_RN: torch.Tensor, beyond: Sequence[int | None]) -> list[dict[str, float]]:
         """Return the scalars of each run's validation: valid_loss, valid_error (share in [0, 1]), valid_samples (the
-        number of samples that both are means over), valid_floor (the floor of those samples), and of text its
-        standard error and the loss in bits per byte.
+        number of samples that both are means over), valid_floor (the floor of those samples), valid_perfect (the
+        loss of a perfect predictor, where it is above 0), and of text the standard error of the floor and the loss in
+        bits per byte.
 
         After check.screen samples, the validation of a run with more than beyond[r] wrong answers ends; None validates
         on all samples.
@@ -130,6 +131,8 @@ class Checker:
         scalars = {"valid_loss": loss, "valid_error": error, "valid_samples": samples, "valid_floor": baseline.loss}
         if baseline.loss_se:
             scalars["valid_floor_se"] = baseline.loss_se
+        if baseline.perfect:
+            scalars["valid_perfect"] = baseline.perfect
         if baseline.bytes_per_answer is not None:
             scalars["valid_bits_per_byte"] = bits_per_byte(loss, baseline.bytes_per_answer)
         return scalars

@@ -1,8 +1,8 @@
 """A pack on a GPU: an update is a fixed row of launches over all runs, with one copy in and none back.
 
 What the host decides on a CPU (clipping, the guard, divergence, sums since the last check) the device decides here, run
-by run, and the host reads it at checks, before checkpoints, and otherwise every READ_EVERY updates. A run that diverges
-keeps its weights from that update on, so it ends with the same weights whenever the host notices.
+by run, and the host reads it at checks, at snapshots, before checkpoints, and otherwise every READ_EVERY updates. A run
+that diverges keeps its weights from that update on, so it ends with the same weights whenever the host notices.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rnnctl.training.device_checks import DeviceChecker
 from rnnctl.training.drawing import Drawing
 from rnnctl.training.member import Member, Window
 from rnnctl.training.pack import GUARD_NORM, GUARD_SHRINK, Pack
-from rnnctl.training.slots import Field, slot_size
+from rnnctl.training.slots import Field, numbers, slot_size
 from rnnctl.training.staging import Staging
 
 READ_EVERY = 256  # updates after which the host looks for runs that have diverged
@@ -91,9 +91,12 @@ class DevicePack(Pack):
             if slots is not None:
                 self.kept_RSN[r] = slots
                 member.kept = self.kept_RSN[r]
+        self.flags_RN = self.passes.flags(self.frozen)
         self.scales_R = self.flat_RN.new_zeros(runs)
         self.choices_R = torch.zeros(runs, dtype=torch.int32, device=self.device)
         self._read_later()
+        # Rows whose learning rate is known only when the update is made.
+        self.by_checks = [r for r, member in enumerate(members) if member.spec.train.rate.reads_checks]
         fields = self._fields(runs)
         self.staging.arrange(fields)
         self.drawing.begin(members, fields, self.staging.wait)
@@ -108,7 +111,7 @@ class DevicePack(Pack):
         symbols = np.uint8 if task.n_inputs <= 256 else np.int32
         inputs = (
             Field((runs, steps, batch, task.n_inputs), kind)
-            if self.members[0].spec.task.real_inputs
+            if self.members[0].spec.task.reads_reals
             else Field((runs, steps, batch), symbols)
         )
         return {
@@ -124,6 +127,9 @@ class DevicePack(Pack):
         for member in self.members:
             member.step += 1
         self.drawing.fill(slot)
+        for r in self.by_checks:
+            member = self.members[r]
+            slot["scalars"][r] = numbers(member.spec, member.step, member.seen)
         self.staging.send()
         self._start()
         if self.carries:
@@ -154,19 +160,19 @@ class DevicePack(Pack):
         passes.head(self.question, flat, self.inputs, arrays["targets"])
         passes.backward(flat, self.inputs)
         passes.regularise(scalars)
-        squares = passes.gradients(flat, self.inputs, self.grads_RN)
+        squares = passes.gradients(flat, self.inputs, self.grads_RN, self.flags_RN)
         launch(
             updates.decide,
             (runs,),
-            squares, passes.buffers["losses"], passes.buffers["omegas"], self.inputs.lengths_R, scalars, self.scalars,
-            self.figures_RF, self.scales_R, self.choices_R, squares.shape[1], passes.answers, self.batch, GUARD_NORM,
-            GUARD_SHRINK,
-            EVERY=passes.every, OMEGA=passes.takes_regularisers, TILE=GATHERED,
+            squares, passes.buffers["losses"], passes.wrong_RA, passes.buffers["omegas"], self.inputs.lengths_R,
+            scalars, self.scalars, self.figures_RF, self.scales_R, self.choices_R, squares.shape[1], passes.answers,
+            self.batch, GUARD_NORM, GUARD_SHRINK,
+            EVERY=passes.every, OMEGA=passes.takes_regularisers, JUDGED=self.question.judged, TILE=GATHERED,
         )  # fmt: skip
         launch(
             updates.step,
             (blocks(size, GATHERED), runs),
-            flat, self.grads_RN, self.kept_RSN, passes.recurrent, scalars, self.scalars, self.scales_R, self.choices_R,
+            flat, self.grads_RN, self.kept_RSN, self.flags_RN, scalars, self.scalars, self.scales_R, self.choices_R,
             size, GUARD_SHRINK,
             STEP=self.update_kernel, SLOTS=self.slots, BLOCK=GATHERED,
         )  # fmt: skip

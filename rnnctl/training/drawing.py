@@ -62,9 +62,10 @@ def processes_for(spec: RunSpec, rows: int, spare: int) -> int:
     """Return how many processes are to draw so many rows like this one, 0 if this one is. spare: see spare_cores.
 
     A task that reads data cuts its batches from it, which is soon done, and each process would have to load the data.
+    Users' parts would have to be imported by each.
     """
     count = min(MOST_PROCESSES, spare, rows // ROWS_EACH)
-    return count if count >= 2 and rows >= FEWEST_ROWS and spec.task.data is None else 0
+    return count if count >= 2 and rows >= FEWEST_ROWS and spec.task.data is None and not spec.users_parts else 0
 
 
 class Drawing:

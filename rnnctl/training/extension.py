@@ -1,8 +1,9 @@
 """Go on from another run: start a run at a checkpoint of one with the same trajectory.
 
 Runs of one trajectory compute the same until they end (`RunSpec.trajectory_id`), so a checkpoint of one is a checkpoint
-of the other too, unless the other would have ended before it. The last check of a run is one that a run which goes on
-may not make, or makes otherwise. So a run goes on from before that check, and makes it by its own rules if it is due.
+of the other too, unless the other would have ended before it, or has to keep snapshots that are not in it. The last
+check of a run is one that a run which goes on may not make, or makes otherwise. So a run goes on from before that
+check, and makes it by its own rules if it is due.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import torch
 from rnnctl.study.check import Stop
 from rnnctl.study.run import RunSpec
 from rnnctl.tasks.base import Task
-from rnnctl.training.member import Best, Member, refuse_other_state, restore
+from rnnctl.training.best import Best
+from rnnctl.training.member import Member, refuse_other_state, restore
 from rnnctl.training.recorder import Checks, Recorder, Relative
 from rnnctl.training.saved import load, writer
 
@@ -47,8 +49,8 @@ def extend(run_id: str, spec: RunSpec, task: Task, recorder: Recorder) -> tuple[
 def _candidate(relative: Relative, spec: RunSpec) -> dict[str, Any] | None:
     """Return the state in which a run with this spec was at the checkpoint of another run.
 
-    Return None if the checkpoint or the spec of the other run cannot be read, or is of another trajectory, and if that
-    state is not known.
+    Return None if the other run has made no update yet, if its checkpoint or spec cannot be read or is of another
+    trajectory, if a snapshot that the run has to keep is not there, and if that state is not known.
     """
     try:
         state = load(relative.checkpoint)
@@ -56,7 +58,16 @@ def _candidate(relative: Relative, spec: RunSpec) -> dict[str, Any] | None:
         same = RunSpec.model_validate(relative.spec).trajectory_id == spec.trajectory_id
     except (OSError, ValueError):
         return None
-    return _before_the_end(state, spec) if same else None
+    if not same or state["step"] == 0 or (snapshots := _snapshots_of(state, spec)) is None:
+        return None
+    return _before_the_end({**state, "snapshots": snapshots}, spec)
+
+
+def _snapshots_of(state: dict[str, Any], spec: RunSpec) -> dict[int, torch.Tensor] | None:
+    """Return the snapshots that a run with this spec has at a state of another run; None if that has not kept one."""
+    kept = {**state.get("snapshots", {}), state["step"]: state["weights"]}
+    wanted = spec.check.snapshots_up_to(state["step"])
+    return {update: kept[update] for update in sorted(wanted)} if wanted <= kept.keys() else None
 
 
 def _before_the_end(state: dict[str, Any], spec: RunSpec) -> dict[str, Any] | None:
@@ -85,13 +96,15 @@ def _patience_after(checks: Checks, last: int, stop: Stop) -> _Patience | None:
     Return None if a run with these rules ends at one of these checks.
     """
     waited = Best()
-    rows = checks.steps <= last
-    if rows.any():
-        results = (checks.scalars[name][rows].tolist() for name in ("valid_loss", "valid_floor", "valid_error"))
-        for loss, floor, error in zip(*results, strict=True):
-            waited.wait(loss - floor, stop.min_delta)
-            if not math.isfinite(loss) or stop.is_solved(error) or stop.is_out_of_patience(waited.stale_checks):
-                return None
+    rows = (checks.steps > 0) & (checks.steps <= last)  # the check of the initial weights ends no run
+    names = [name for name in ("valid_loss", "valid_floor", "valid_error", stop.on) if name in checks.scalars]
+    for values in zip(*(checks.scalars[name][rows].tolist() for name in names), strict=True):
+        scalars = dict(zip(names, values, strict=True))
+        if (value := stop.watched(scalars)) is not None:
+            waited.wait(value, stop.min_delta)
+        ended = not math.isfinite(scalars["valid_loss"]) or stop.is_solved(scalars["valid_error"])
+        if ended or stop.is_out_of_patience(waited.stale_checks):
+            return None
     return _Patience(waited.patience_excess, waited.stale_checks)
 
 

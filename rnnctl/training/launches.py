@@ -9,8 +9,10 @@ from rnnctl.training.member import begin, network_of
 
 def has_kernels(spec: RunSpec) -> bool:
     """Return whether a run trains with GPU kernels, rather than through operations of torch."""
-    network = network_of(spec.model, spec.task.make())
-    return network.kernel_tape is not None and spec.train.optimizer.kernel() is not None
+    task = spec.task.make()
+    if not task.question.has_gpu_head:
+        return False
+    return network_of(spec.model, task).kernel_tape is not None and spec.train.optimizer.kernel() is not None
 
 
 def launches_of_update(spec: RunSpec) -> int:
@@ -24,7 +26,7 @@ def launches_of_update(spec: RunSpec) -> int:
     plain = spec.canonical()
     # Checks do not matter here; without this, their sequences would be drawn.
     least = spec.task.batch_multiple[0] if spec.task.batch_multiple else 1
-    few = {"every": 2, "samples": least, "chunk": least, "screen": None, "diagnose_every": None}
+    few = {"every": 2, "samples": least, "chunk": least, "screen": None, "diagnose_every": None, "snapshots": None}
     train = {**plain["train"], "updates": max(2, spec.train.updates)}  # after the last one there is a check
     spec = RunSpec.model_validate({**plain, "train": train, "check": {**plain["check"], **few}})
     task = spec.task.make()

@@ -30,15 +30,25 @@ PackFactory = Callable[[Sequence[Member], Sequence[torch.Tensor], str], Pack]
 
 
 def make_pack(members: Sequence[Member], weights: Sequence[torch.Tensor], device: str, peers: int = 1) -> Pack:
-    """Return a pack that trains with GPU kernels where the device, the cell and the optimizer have them.
+    """Return a pack that trains with GPU kernels where the device, the cell, the optimizer and the head have them.
+
+    Runs that are fed symbols of their own train without (see rnnctl.study.teacher), and so do runs whose updates take
+    several batches, or whose products are rounded.
 
     peers: how many processes train on this machine, this one included. They share its cores.
     """
     spec = members[0].spec
     if torch.device(device).type == "cpu" or not gpu_kernel_compiler():
         return Pack(members, weights, device)
-    network = network_of(spec.model, members[0].task)
-    if network.kernel_tape is None or spec.train.optimizer.kernel() is None:
+    if not spec.train.teacher.alone:
+        # The kernels go through a whole sequence at once, and its inputs have to be known before.
+        return Pack(members, weights, device)
+    if spec.train.accumulate > 1 or spec.train.is_reduced:
+        # What the kernels do for an update begins with its batch and ends with new weights.
+        return Pack(members, weights, device)
+    task = members[0].task
+    network = network_of(spec.model, task)
+    if not task.question.has_gpu_head or network.kernel_tape is None or spec.train.optimizer.kernel() is None:
         return Pack(members, weights, device)
     from rnnctl.training.device_pack import DevicePack
 
@@ -215,6 +225,10 @@ class _Loop:
         self.pack.close()
 
     def _advance(self) -> None:
+        fresh = [m for m in self.pack.members if m.fresh]
+        if fresh:
+            self._begin_checks(fresh, [])
+            return
         unchecked = [m for m in self.pack.members if m.unchecked]
         if unchecked:
             self._begin_checks(unchecked, [m for m in unchecked if m.diverged])
@@ -222,6 +236,7 @@ class _Loop:
         diverged = self.pack.update()
         for member in self.pack.members:
             self.recorder.progress(member.run_id, member.step)
+        self.pack.keep_snapshots()
         due = [m for m in self.pack.members if m.due or m in diverged]
         if due:
             self._begin_checks(due, diverged)
@@ -235,7 +250,10 @@ class _Loop:
     def _finish_checks(self) -> None:
         if self.unchecked is not None:
             (due, diverged), self.unchecked = self.unchecked, None
-            self._check(due, diverged)
+            if due[0].fresh:
+                self._check_initial(due)
+            else:
+                self._check(due, diverged)
 
     def _rows(self, members: Sequence[Member]) -> list[int]:
         return [r for r, m in enumerate(self.pack.members) if m in members]
@@ -254,6 +272,11 @@ class _Loop:
             if outcome:
                 self._commit(member, outcome)
                 self._drop([member])
+
+    def _check_initial(self, fresh: Sequence[Member]) -> None:
+        rows = self._rows(fresh)
+        if rows:
+            self.pack.check_initial(rows)
 
     def _tell(self, member: Member) -> None:
         figures = {key: member.last[key] for key in ("valid_loss", "valid_error", "valid_floor", "train_loss")}

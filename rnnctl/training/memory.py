@@ -35,6 +35,9 @@ SHARE = 0.75
 # run may fit whose estimate is too large by the second.
 ESTIMATED_LEAST, ESTIMATED_MOST = 0.8, 1.7
 
+# Bytes that a process takes for training besides, such as numbers in the making and what allocators keep.
+AROUND = 20 * 2**20
+
 VALIDATED = 2**24  # numbers that the buffers of a validation hold for one run, at most
 
 
@@ -89,7 +92,7 @@ class _Sizes:
             sizes.outputs,
             sizes.steps,
             task.mean_steps(None),
-            task.real_inputs,
+            task.reads_reals,
             task.question.every_step,
             VALUE_BYTES[spec.train.dtype],
         )
@@ -120,6 +123,11 @@ def _steps_of_update(spec: RunSpec | PackKey, sizes: _Sizes) -> int:
     return min(spec.piece or sizes.longest, sizes.longest)
 
 
+def _summed(spec: RunSpec | PackKey) -> int:
+    """Return how many vectors of weights hold the sums of gradients over an update's batches."""
+    return int(spec.train.accumulate > 1)
+
+
 def bytes_of_run(key: PackKey | RunSpec) -> int:
     """Return about how many bytes a run of a pack key takes on a card while it trains.
 
@@ -128,21 +136,22 @@ def bytes_of_run(key: PackKey | RunSpec) -> int:
     a piece of a validation; and A(T) the steps that the head reads, T or 1; counted in numbers of the run's dtype:
 
         weights      N (slots + 3 + P)                        themselves, gradients, those of a diagnosis, the optimizer
+                                                              (one N more where gradients are accumulated)
         update       B ((T + 1) K H + A(T) (2 H + 3 O))       the tape, what the head sends back, outputs and their
                                                               gradients
         diagnosis    D ((U + 1) K H + A(U) (2 H + 3 O))       likewise
         validation   C (K H + A(W) (H + 3 O))                 one step, what the head reads, outputs
 
-    and B T V for inputs; symbols take SYMBOL_BYTES each instead.
+    and B T V for inputs; symbols take SYMBOL_BYTES each instead. A byte for each weight says whether it is frozen.
     """
     model, check, batch, sizes = key.model, key.check, key.train.batch, _Sizes.of(key)
     steps, hidden, outputs = _steps_of_update(key, sizes), model.hidden, sizes.outputs
-    weights = sizes.weights * (key.train.optimizer.slots + 3 + parts_of(steps * batch))
+    weights = sizes.weights * (key.train.optimizer.slots + 3 + _summed(key) + parts_of(steps * batch))
     cut = cut_of(key.task.question, sizes.longest, check.chunk, hidden, outputs)
     validation = cut.sequences * (model.kept_per_step * hidden + sizes.answers(cut.steps) * (hidden + 3 * outputs))
     passes = sizes.passes(batch, steps, model.kept_per_step, sizes.read)
     passes += sizes.passes(check.diagnostic_batch, sizes.longest, model.kept_per_step, sizes.read)
-    return (weights + passes + validation) * sizes.value + batch * steps * sizes.input_bytes
+    return (weights + passes + validation) * sizes.value + sizes.weights + batch * steps * sizes.input_bytes
 
 
 def bytes_of_validation_set(spec: RunSpec | PackKey) -> int:
@@ -150,8 +159,8 @@ def bytes_of_validation_set(spec: RunSpec | PackKey) -> int:
     sequences of the mean length, and targets.
     """
     sizes = _Sizes.of(spec)
-    targets = CLASS_BYTES * (sizes.mean if sizes.every_step else 1)
-    return int(spec.check.samples * (sizes.mean * sizes.input_bytes + targets))
+    targets = CLASS_BYTES * spec.task.question.values * (sizes.mean if sizes.every_step else 1)
+    return int(spec.task.validated(spec.check.samples) * (sizes.mean * sizes.input_bytes + targets))
 
 
 def bytes_on_cpu(spec: RunSpec, runs: int = 1) -> int:
@@ -159,9 +168,11 @@ def bytes_on_cpu(spec: RunSpec, runs: int = 1) -> int:
 
     In the letters of `bytes_of_run`, with S sequences of a slice of a validation, and K the cell's `kept_on_cpu`:
 
-        in common    the validation set, as it is drawn and as tensors; a text
-                     .8 S (W + 1) K H                         a slice that goes forward through compiled loops
-        each run     N (slots + 3)                            weights, gradients, the best, the optimizer
+        in common    AROUND; the validation set, as it is drawn and as tensors, which share float32 inputs; a text
+                     .8 S (W + 1) K H                         a slice that goes forward (K: `kept_in_checks`)
+        each run     N (slots + 6 + snapshots)                weights, gradients, the best now and before a check, the
+                                                              optimizer; gradients of a diagnosis, what is being saved;
+                                                              one N more where gradients are accumulated
                      B ((T + 1) K H + A(T) (2 H + 3 O))       as on a card; H alone where a compiled head reads every
                      D ((U + 1) K H + A(U) (2 H + 3 O))       step; inputs
                      C (H + 3 O)                              a chunk whose last step is read
@@ -177,19 +188,30 @@ def bytes_on_cpu(spec: RunSpec, runs: int = 1) -> int:
     model, check, train, sizes = spec.model, spec.check, spec.train, _Sizes.of(spec)
     steps, value, hidden, kept = _steps_of_update(spec, sizes), sizes.value, model.hidden, model.kept_on_cpu
     slots, weights, square = train.optimizer.slots, sizes.weights, model.hidden**2
+    held = slots + 6 + _summed(spec) + len(check.snapshot_updates)
     answer, sequences = hidden + 3 * sizes.outputs, min(SLICE, check.chunk)
     drawn = DRAWN_REAL_BYTES * sizes.inputs if sizes.reals else DRAWN_SYMBOL_BYTES
-    common = bytes_of_validation_set(spec) + int(check.samples * sizes.mean * drawn) + spec.task.data_bytes
+    if sizes.reals and value == DRAWN_REAL_BYTES:
+        drawn = 0  # the tensors are what was drawn
+    common = (
+        bytes_of_validation_set(spec)
+        + int(spec.task.validated(check.samples) * sizes.mean * drawn)
+        + spec.task.data_bytes
+    )
+    common += AROUND
     if sequences * square <= FUSED_STEP_WORK:
-        common += value * 4 * sequences * (sizes.longest + 1) * kept * hidden // 5
+        common += value * 4 * sequences * (sizes.longest + 1) * model.kept_in_checks * hidden // 5
 
-    def passes(batch: int, steps: int) -> int:
-        compiled_head = spec.task.question.has_compiled_head and batch * square <= FUSED_STEP_WORK
+    def passes(batch: int, steps: int, kept: int, compiled: bool) -> int:
+        compiled_head = compiled and spec.task.question.has_compiled_head and batch * square <= FUSED_STEP_WORK
         return sizes.passes(batch, steps, kept, hidden if compiled_head else sizes.read)
 
-    kept_by_passes = passes(train.batch, steps) + passes(check.diagnostic_batch, sizes.longest)
+    # Updates whose products are rounded go through torch, checks never.
+    rounded = train.is_reduced
+    kept_by_passes = passes(train.batch, steps, model.kept_per_step if rounded else kept, not rounded)
+    kept_by_passes += passes(check.diagnostic_batch, sizes.longest, kept, True)
     read = 0 if sizes.every_step else check.chunk * answer
-    each = value * (weights * (slots + 3) + kept_by_passes + read) + train.batch * steps * sizes.input_bytes
+    each = value * (weights * held + kept_by_passes + read) + train.batch * steps * sizes.input_bytes
     norms = 2 * DOUBLE_BYTES * check.diagnostic_batch * sizes.longest * hidden
     one_by_one = max(
         DOUBLE_BYTES * (weights + 5 * square),

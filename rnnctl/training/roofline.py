@@ -157,7 +157,7 @@ class Cost:
 
 
 def update_cost(spec: RunSpec, runs: int, launches: int, card: CardSpeed) -> Cost:
-    """Return the cost of an update of a pack of runs like this one."""
+    """Return the cost of an update of a pack of runs like this one, or of one of its batches if it takes several."""
     key, task, batch = PackKey.of(spec), spec.task, spec.train.batch
     mean, value = task.mean_steps(spec.piece), VALUE_BYTES[spec.train.dtype]
     # The longest sequences of a pack decide how long its passes wait.
@@ -167,7 +167,7 @@ def update_cost(spec: RunSpec, runs: int, launches: int, card: CardSpeed) -> Cos
     memory = TOUCHED * kept / (SHARE_OF_PEAK * 1e9 * card.gigabytes_per_second)
     with_work = min(1.0, runs * key.model.programs(key.train.batch) / card.multiprocessors)
     device = max(arithmetic / with_work, memory, 2 * longest * STEP_SECONDS) + launches * LAUNCH_SECONDS
-    numbers = batch * mean * (task.sizes.inputs if task.real_inputs else 1)
+    numbers = batch * mean * (task.sizes.inputs if task.reads_reals else 1)
     drawing = runs * (DRAWING_SECONDS + numbers * SYMBOL_SECONDS)
     # Those of this machine, or of one with enough cores if the card is assumed.
     processes = processes_for(spec, runs, MOST_PROCESSES if card.device is None else spare_cores(1))
@@ -179,7 +179,7 @@ def check_cost(spec: RunSpec, runs: int, card: CardSpeed) -> Cost:
     """Return the cost of a check of a pack of runs like this one, with the share of a diagnosis that falls to it."""
     key, check, sizes = PackKey.of(spec), spec.check, spec.task.sizes
     question: Question = spec.task.question
-    samples = check.screen or check.samples
+    samples = check.screen or key.task.validated(check.samples)
     together = cut_of(question, sizes.steps, check.chunk, spec.model.hidden, sizes.outputs).sequences
     mean = spec.task.mean_steps(None)
     arithmetic = runs * samples * mean * _flops_of_step(key) / _rate(card, key)
@@ -190,8 +190,9 @@ def check_cost(spec: RunSpec, runs: int, card: CardSpeed) -> Cost:
 
 def pack_cost(spec: RunSpec, runs: int, launches: int, card: CardSpeed) -> Cost:
     """Return the cost of training a pack of runs like this one, if none ends early."""
-    updates, checks = spec.train.updates, spec.train.updates / spec.check.every
-    return update_cost(spec, runs, launches, card).times(updates) + check_cost(spec, runs, card).times(checks)
+    updates, checks = spec.train.updates, 1 + spec.train.updates / spec.check.every
+    batches = updates * spec.train.accumulate
+    return update_cost(spec, runs, launches, card).times(batches) + check_cost(spec, runs, card).times(checks)
 
 
 def packs_at_once(packs: Sequence[tuple[PackKey, int]], card: CardSpeed) -> int:
@@ -228,5 +229,5 @@ def _flops_of_step(key: PackKey) -> float:
     model, sizes = key.model, key.task.sizes
     wide = model.products * model.hidden**2
     wide += model.hidden * sizes.outputs if key.task.question.every_step else 0
-    wide += model.hidden * sizes.inputs if key.task.real_inputs else 0
+    wide += model.hidden * sizes.inputs if key.task.reads_reals else 0
     return 2.0 * wide

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from rnnctl.schedules.section import NOTHING, Seen
 from rnnctl.study.run import RunSpec
 from rnnctl.study.train import Rescale
 from rnnctl.training.feed import Feed, feed_of
@@ -59,18 +60,24 @@ def arrays_in(memory: Memory, fields: Fields) -> Arrays:
 
 
 def fill_row(arrays: Arrays, r: int, feed: Feed, spec: RunSpec, update: int) -> None:
-    """Draw a run's next batch and write it into row r of a slot. update: the number of the update, from 1."""
+    """Draw a run's next batch and write it into row r of a slot. update: the number of the update, from 1.
+
+    Its learning rate is the one of a run that has made no checks yet: batches are drawn before checks are made.
+    """
     batch, goes_on = feed.next()
     arrays["steps"][r], arrays["goes_on"][r] = batch.length, goes_on
     arrays["inputs"][r, : batch.length] = batch.inputs
     arrays["targets"][r, : batch.targets.size] = batch.targets.reshape(-1)
-    arrays["scalars"][r] = numbers(spec, update)
+    arrays["scalars"][r] = numbers(spec, update, NOTHING)
 
 
-def numbers(spec: RunSpec, update: int) -> list[float]:
-    """Return the numbers of a run's update, in the order of rnnctl.kernels.gpu.updates."""
+def numbers(spec: RunSpec, update: int, seen: Seen) -> list[float]:
+    """Return the numbers of a run's update, in the order of rnnctl.kernels.gpu.updates.
+
+    seen: what the schedule of the learning rate keeps of the checks before.
+    """
     train = spec.train
-    rate = train.learning_rate(update)
+    rate = train.learning_rate(update, seen)
     rescales = isinstance(train.clip, Rescale)
     cutoff = train.clip.cutoff if isinstance(train.clip, Rescale) else float("inf")
     fixed = [train.omega.weight(update), train.omega.bound, cutoff, float(rescales), rate]

@@ -17,8 +17,7 @@ from rnnctl.cells.base.cell import Cell
 from rnnctl.study.run import RunSpec
 from rnnctl.tasks.base import Task
 from rnnctl.training.member import network_of, refuse_other_state
-
-BEST, LAST = "best", "last"  # names of weights: those at the lowest validation loss, and those after the newest update
+from rnnctl.weights import BEST, LAST
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +30,9 @@ class WeightsAt:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """A run's network and its weights by name: `last`, and `best` if some validation loss was finite."""
+    """A run's network and its weights by name: `last`, `best` if some validation loss was finite, and each snapshot by
+    its update in decimal.
+    """
 
     run_id: str
     spec: RunSpec
@@ -44,6 +45,8 @@ class Trained:
         weights = {LAST: WeightsAt(state["weights"], state["step"])}
         if math.isfinite(state["best"]["loss"]):
             weights[BEST] = WeightsAt(state["best_weights"], state["best"]["step"])
+        for update, flat_N in state.get("snapshots", {}).items():  # states of earlier versions have none
+            weights[str(update)] = WeightsAt(flat_N, update)
         return cls(run_id, spec, weights)
 
     @cached_property
@@ -56,7 +59,6 @@ class Trained:
         """The equations and sizes of the network. Raise ValueError if its text has changed or is gone."""
         return network_of(self.spec.model, self.task)
 
-    def views(self, name: str = BEST) -> dict[str, torch.Tensor]:
-        """Return each weight matrix and bias, (*shape,), as a view of the weights of this name."""
-        flat_1N = self.weights[name].flat_N[None]
-        return {weight: view[0] for weight, view in self.cell.layout.views(flat_1N).items()}
+    def views(self, weights: WeightsAt) -> dict[str, torch.Tensor]:
+        """Return each weight matrix and bias, (*shape,), by name, as a view of these weights."""
+        return {name: view[0] for name, view in self.cell.layout.views(weights.flat_N[None]).items()}

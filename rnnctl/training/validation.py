@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from rnnctl.cells.base.cell import Cell, Weights
-from rnnctl.cells.base.heads import losses, read, wrong
+from rnnctl.cells.base.heads import losses, read, split_asked, wrong
 from rnnctl.cells.base.passes import HiddenStates
 from rnnctl.question import Question
 from rnnctl.tasks.base import Batch
@@ -59,7 +59,13 @@ class Validator:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         h_RSBH = self.hidden_states(weights, inputs, every_step=self.question.every_step)
         y_RNO = read(weights, h_RSBH.flatten(1, 2))
-        loss_RN = losses(self.question, y_RNO, targets.reshape(-1).expand(len(y_RNO), -1))
-        targets_SB = targets.reshape(h_RSBH.shape[1:3])
-        errors = [wrong(self.question, y_NO.view(*targets_SB.shape, -1), targets_SB).sum() for y_NO in y_RNO]
+        targets_SB = targets.reshape(*h_RSBH.shape[1:3], *targets.shape[1 + self.question.every_step :])
+        targets_N = targets_SB.flatten(0, 1)
+        loss_RN = losses(self.question, y_RNO, targets_N.expand(len(y_RNO), *targets_N.shape))
+        errors = [wrong(self.question, y_NO.view(*targets_SB.shape[:2], -1), targets_SB).sum() for y_NO in y_RNO]
+        if self.question.partial:
+            # Each sequence counts as it does in `judge`, which weights slices by their sequences: also one not asked.
+            asked_SB, _ = split_asked(self.question, targets_SB)
+            share_N = (asked_SB.double() / asked_SB.sum(0).clamp(min=1)).flatten() / asked_SB.shape[1]
+            return torch.stack([(loss_N.double() * share_N).sum() for loss_N in loss_RN]), torch.stack(errors)
         return torch.stack([loss_N.double().mean() for loss_N in loss_RN]), torch.stack(errors)

@@ -18,7 +18,7 @@ DRAWN = 6
 
 @each_combination
 def test_every_cell_task_and_optimizer(names, tmp_path, monkeypatch):
-    (place,) = a_text(tmp_path, monkeypatch)
+    place, *_ = a_text(tmp_path, monkeypatch)
     settings = {
         "task": short_task(names["task"], place),
         "train": {"optimizer": names["train.optimizer"]},

@@ -20,7 +20,7 @@ ALL = [(cell, variant) for cell in CELLS.names for variant in variants(CELLS[cel
 
 @each_combination
 def test_weights_of_every_cell_task_and_optimizer(names, tmp_path, monkeypatch):
-    (place,) = a_text(tmp_path, monkeypatch)
+    place, *_ = a_text(tmp_path, monkeypatch)
     optimizer = {"optimizer": names["train.optimizer"]}
     check_precision(sized(names["model"], 50, 20, task=short_task(names["task"], place), train=optimizer), FLOAT32)
 

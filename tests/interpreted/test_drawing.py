@@ -38,12 +38,12 @@ class TracingPack(DevicePack):
         self.figures_RF[:, 0] += 1
 
 
-@pytest.fixture
-def runs(monkeypatch):
+@pytest.fixture(params=[{"name": "1/t", "period": 3}, {"name": "plateau", "patience": 1, "min_delta": 10.0}], ids=repr)
+def runs(request, monkeypatch):
     monkeypatch.setattr(drawing, "FEWEST_ROWS", 2)
     monkeypatch.setattr(drawing, "ROWS_EACH", 1)
     monkeypatch.setattr(drawing, "BLOCK", BLOCK)
-    rate = {"name": "1/t", "period": 3}
+    rate = request.param
     specs = {run_id: spec(seed, updates=updates) for seed, (run_id, updates) in enumerate(UPDATES.items())}
     return {
         run_id: type(one).model_validate({**one.model_dump(), "train": {**one.train.model_dump(), "rate": rate}})

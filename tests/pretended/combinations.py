@@ -1,9 +1,10 @@
-"""A pack of drawn runs for every cell, task and optimizer that go together, as the catalogues have them."""
+"""A pack of drawn runs for every cell and task that go together, with optimizers, as the catalogues have them."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,23 +14,45 @@ from rnnctl.optimizers.catalogue import OPTIMIZERS
 from rnnctl.study.run import RunSpec
 from rnnctl.tasks.catalogue import TASKS
 from tests.language import drawn_companion, drawn_spec
+from tests.places import small_data
 
-TEXT = "".join(f"{n} bottles, {n * n} squares; " for n in range(60))
-COMBINATIONS = [
-    {"model": cell, "task": task, "train.optimizer": optimizer}
+PAIRS = [
+    (cell, task)
     for cell in CELLS.names
     for task in TASKS.names
-    for optimizer in OPTIMIZERS.names
     if CELLS[cell].takes_reals or not TASKS[task].real_inputs
 ]
-each_combination = pytest.mark.parametrize("names", COMBINATIONS, ids=lambda names: "-".join(names.values()))
+# Other cells train through the torch operations of their tapes.
+CELLS_WITH_KERNELS = [cell for cell in CELLS.names if CELLS[cell]().network(4, 4).kernel_tape is not None]
+# Every cell and task with the optimizers that keep nothing and most; every cell with each of the others.
+WITH_ALL = ("sgd", "adam")
+
+
+def _combinations() -> Iterator[tuple[str, str, str]]:
+    yield from ((cell, task, optimizer) for cell, task in PAIRS for optimizer in WITH_ALL)
+    others = [name for name in OPTIMIZERS.names if name not in WITH_ALL]
+    for cell in CELLS.names:
+        tasks = [task for other, task in PAIRS if other == cell]
+        yield from ((cell, tasks[i % len(tasks)], optimizer) for i, optimizer in enumerate(others))
+
+
+COMBINATIONS = [
+    {"model": cell, "task": task, "train.optimizer": optimizer} for cell, task, optimizer in _combinations()
+]
+_marked = partial(pytest.mark.parametrize, "names", ids=lambda names: "-".join(names.values()))
+each_combination = _marked(COMBINATIONS)
+one_of_each_cell = _marked([next(each for each in COMBINATIONS if each["model"] == cell) for cell in CELLS.names])
+
+
+def each_combination_of(cells: Collection[str]) -> pytest.MarkDecorator:
+    """Return the mark of a test that takes all combinations of some cells."""
+    return _marked([each for each in COMBINATIONS if each["model"] in cells])
 
 
 def a_text(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Write a small text into a folder, where what is derived from it is kept too, and return its place."""
+    """Write small data into a folder, where what is derived from it is kept too. Return its places, a text first."""
     monkeypatch.setenv("RNNCTL_CACHE", str(folder / "cache"))
-    (folder / "text").write_text(TEXT)
-    return [str(folder / "text")]
+    return small_data(folder)
 
 
 def drawn_runs(names: Mapping[str, str], places: list[str], updates: int | None = None) -> dict[str, RunSpec]:
@@ -43,5 +66,5 @@ def drawn_runs(names: Mapping[str, str], places: list[str], updates: int | None 
 def _shorter(spec: RunSpec, updates: int) -> RunSpec:
     data = spec.model_dump(mode="json")
     data["train"]["updates"] = data["check"]["every"] = updates
-    data["check"]["diagnose_every"] = None
+    data["check"]["diagnose_every"] = data["check"]["snapshots"] = None
     return RunSpec.model_validate(data).identified()

@@ -1,39 +1,45 @@
-"""Every cell, task and optimizer trains on the pretended device, by operations of torch, as it does on the CPU.
+"""Every cell trains on the pretended device, by operations of torch, as it does on the CPU.
 
-Whatever touches a tensor of the wrong device raises there. Bits are the same, since the operations are.
+All tasks and optimizers do so in tests/slow.
 """
 
 from __future__ import annotations
 
-from functools import partial
-
 import pytest
 
+from rnnctl.cells.catalogue import CELLS
+from rnnctl.study.run import RunSpec
 from rnnctl.training.pack import Pack
-from tests.pretended.combinations import a_text, drawn_runs, each_combination
+from tests.pretended.combinations import one_of_each_cell
 from tests.pretended.device import pretended_device
+from tests.pretended.weights import check_weights, without_compiled_loops
 from tests.training.memory import train
 from tests.training.same_bits import assert_same
 
 
-@pytest.fixture
-def _torch_alone(monkeypatch):
-    """The CPU as it is without compiled loops: a pretended device has none either."""
-    for module in ("cells.base.passes", "optimizers.adam"):
-        monkeypatch.setattr(f"rnnctl.{module}.kernel_compiler", lambda: None)
+def sampling(cell: str, share: float, seed: int) -> RunSpec:
+    return RunSpec.model_validate(
+        {
+            "task": {"name": "grammar", "sentences": 100, "window": 6, "state": "carried"},
+            "model": {"name": cell, "hidden": 8, "init": "linear" if cell == "gated" else "orthogonal"},
+            "train": {"updates": 4, "batch": 2, "teacher": share},
+            "check": {"every": 4, "samples": 4, "chunk": 2, "diagnostic_batch": 2},
+            "seed": seed,
+        }
+    ).identified()
 
 
-@each_combination
-@pytest.mark.usefixtures("_torch_alone")
-def test_the_weights_are_those_of_the_cpu(names, tmp_path, monkeypatch):
-    runs = drawn_runs(names, a_text(tmp_path, monkeypatch), updates=4)
-    by_torch = partial(train, runs, pack_factory=Pack)
-    expected = by_torch()
+@pytest.mark.parametrize("cell", CELLS.names)
+def test_runs_that_are_fed_their_own_symbols_are_those_of_the_cpu(cell, monkeypatch):
+    without_compiled_loops(monkeypatch)
+    runs = {"a": sampling(cell, 0.3, 1), "b": sampling(cell, 0.8, 2)}
+    expected = train(runs)
     with pretended_device() as device:
-        actual = by_torch(device=device.name)
+        actual = train(runs, device=device.name, pack_factory=Pack)
     for run_id in runs:
         assert_same(actual, expected, run_id)
-    traffic = device.take()
-    assert traffic.launches
-    assert traffic.into.count
-    assert traffic.out.count
+
+
+@one_of_each_cell
+def test_the_weights_are_those_of_the_cpu(names, tmp_path, monkeypatch):
+    check_weights(names, tmp_path, monkeypatch)

@@ -25,7 +25,11 @@ def drawn_extension(rng: random.Random, places: list[str], chosen: Mapping[str, 
 
 def drawn_relative(rng: random.Random, run: RunSpec, places: list[str]) -> RunSpec:
     """Draw a run that differs from another one only in when it ends."""
-    return _with_ends_of(run, drawn_companion(rng, run, places))
+    while True:
+        try:
+            return _with_ends_of(run, drawn_companion(rng, run, places))
+        except ValueError:  # what ends the companion may be measured of no run like this one
+            continue
 
 
 def _with_ends_of(run: RunSpec, other: RunSpec) -> RunSpec:

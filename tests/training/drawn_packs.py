@@ -5,11 +5,15 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
+from pydantic import ValidationError
+
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
-from tests.language import drawn_companion, drawn_spec
+from tests.language import drawn_companion, drawn_spec, identified
 from tests.training.memory import Memory, train
 from tests.training.same_bits import assert_same
+
+MOST_UNITS = 60  # that a larger run is drawn with
 
 
 def drawn_pack(rng: random.Random, places: list[str]) -> dict[str, RunSpec]:
@@ -24,20 +28,32 @@ def drawn_pack(rng: random.Random, places: list[str]) -> dict[str, RunSpec]:
 
 
 def grown(rng: random.Random, runs: Mapping[str, RunSpec]) -> dict[str, RunSpec]:
-    """Return the runs with a larger batch and more hidden units.
+    """Return the runs with a larger batch and more hidden units: the next number that the cell can have.
 
     Products of the small sizes that are drawn otherwise never reach the maths library: torch computes those of fewer
     than 400 multiplications itself.
     """
-    hidden, batch = rng.randint(20, 60), rng.randint(8, 24)
-    larger = {}
+    hidden, batch = rng.randint(20, MOST_UNITS), rng.randint(8, 24)
+    while (larger := _of_size(runs, hidden, batch)) is None:
+        hidden += 1
+    assert len({PackKey.of(spec) for spec in larger.values()}) == 1
+    return larger
+
+
+def _of_size(runs: Mapping[str, RunSpec], hidden: int, batch: int) -> dict[str, RunSpec] | None:
+    """Return the runs with these numbers; None if one of them cannot have as many hidden units."""
+    sized = {}
     for spec in runs.values():
         plain = spec.model_dump(mode="json")
         plain["model"]["hidden"], plain["train"]["batch"] = hidden, batch
-        run = RunSpec.model_validate(plain).identified()
-        larger[run.run_id] = run
-    assert len({PackKey.of(spec) for spec in larger.values()}) == 1
-    return larger
+        try:
+            run = identified(RunSpec.model_validate(plain))
+        except ValidationError:
+            if hidden > 2 * MOST_UNITS:
+                raise
+            return None
+        sized[run.run_id] = run
+    return sized
 
 
 def check_pack(rng: random.Random, runs: dict[str, RunSpec], device: str = "cpu") -> None:

@@ -1,5 +1,7 @@
 """Specs of small runs."""
 
+from typing import Any
+
 from rnnctl.study.run import RunSpec
 
 
@@ -14,6 +16,13 @@ def spec(seed=1, *, hidden=13, updates=60, activation="tanh", init="orthogonal",
             "seed": seed,
         }
     )
+
+
+def with_train(run: RunSpec, **keys: Any) -> RunSpec:
+    """Return the run with other keys of `train`, and other sections."""
+    plain = run.model_dump(mode="json")
+    sections = {name: keys.pop(name) for name in ("model", "task") if name in keys}
+    return RunSpec.model_validate({**plain, **sections, "train": {**plain["train"], **keys}})
 
 
 def gru_or_lstm(seed, cell, *, hidden=13, updates=25, init="orthogonal", clip=1.0, lr=0.1):

@@ -24,6 +24,11 @@ CELLS = {
     "gated": GATED,
     "gated with every flag": GATED | EVERY_FLAG,
     "gated without gates": GATED | NO_GATE,
+    "relational_memory": {"name": "relational_memory", "slots": 3, "heads": 5},
+    "relational_memory of one slot": {"name": "relational_memory", "slots": 1},
+    "relational_memory of many small slots": {"name": "relational_memory", "slots": 15, "heads": 1, "gating": "slot"},
+    "lstm_side_memory": {"name": "lstm_side_memory"},
+    "lstm_side_memory of many small slots": {"name": "lstm_side_memory", "slots": 15, "slot_size": 2},
 }
 TASKS_OF_EACH_HEAD = {
     "last step": {"name": "temporal_order", "min_length": 40, "max_length": 60},
@@ -63,7 +68,7 @@ def held_bytes(pack: Pack) -> int:
 
 @pytest.fixture
 def with_torch(monkeypatch):
-    for module in ("cells.base.passes", "optimizers.adam"):
+    for module in ("cells.base.passes", "optimizers.section"):
         monkeypatch.setattr(f"rnnctl.{module}.kernel_compiler", lambda: None)
 
 

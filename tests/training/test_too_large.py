@@ -37,7 +37,7 @@ HUGE = 10**9
         ("train.batch", {"train": {"batch": HUGE}}),
         ("model.hidden", {"model": {"name": "rnn", "hidden": 10**6}}),
         ("model.hidden", {"model": {"name": "gru", "hidden": 10**18}}),
-        ("model.layers", {"model": {"name": "gated", "layers": HUGE}}),
+        ("model.layers", {"model": {"name": "gated", "hidden": 2048, "layers": 1000}}),
         ("task.max_length", {"task": {"name": "addition", "max_length": HUGE}}),
         ("task.positions", {"task": {"name": "memorization", "positions": HUGE}}),
     ],

@@ -41,7 +41,7 @@ def test_it_has_the_last_and_the_best_weights_with_their_updates(memory):
 @pytest.mark.parametrize("name", ["last", "best"])
 def test_every_number_is_in_one_view(memory, name):
     trained = Trained.from_state(state(memory), SPEC.run_id, SPEC)
-    views = trained.views(name)
+    views = trained.views(trained.weights[name])
     assert {weight: tuple(view.shape) for weight, view in views.items()} == dict(trained.cell.layout.shapes)
     assert torch.equal(torch.cat([view.flatten() for view in views.values()]), trained.weights[name].flat_N)
 

@@ -122,7 +122,7 @@ def test_a_screened_figure_is_that_of_the_first_few_of_every_chunk():
 def test_the_end_of_the_budget_is_validated_in_full():
     run_spec = spec(1, updates=20, samples=60, chunk=30)
     whole, quick = train({"a": run_spec}), train({"a": screened(run_spec, screen=30)})
-    assert [row.scalars["valid_samples"] for row in quick.history["a"]] == [30, 60]
+    assert [row.scalars["valid_samples"] for row in quick.history["a"]] == [30, 30, 60]
     last = [memory.history["a"][-1].scalars for memory in (quick, whole)]
     assert last[0]["valid_loss"] == pytest.approx(last[1]["valid_loss"], rel=1e-6)
     assert last[0]["valid_error"] == last[1]["valid_error"]
@@ -150,9 +150,9 @@ def test_each_run_of_a_pack_is_screened_for_itself():
 def test_diagnoses_have_a_cadence_of_their_own_and_one_at_the_end():
     memory = train({"a": screened(spec(1, updates=47), diagnose_every=20)})
     rows = memory.history["a"]
-    assert [row.step for row in rows] == [10, 20, 30, 40, 47]
-    assert [row.step for row in rows if row.traces] == [20, 40, 47]
-    assert [row.step for row in rows if "rho" in row.scalars] == [20, 40, 47]
+    assert [row.step for row in rows] == [0, 10, 20, 30, 40, 47]
+    assert [row.step for row in rows if row.traces] == [0, 20, 40, 47]
+    assert [row.step for row in rows if "rho" in row.scalars] == [0, 20, 40, 47]
     every = train({"a": spec(1, updates=47)})
     for row, other in zip(rows, every.history["a"], strict=True):
         assert all(repr(other.scalars[name]) == repr(value) for name, value in row.scalars.items())
@@ -178,7 +178,7 @@ def test_patience_ends_a_run_that_no_longer_improves():
 def test_the_budget_is_exact_and_its_end_is_checked():
     memory = train({"a": spec(1, updates=23)})
     assert memory.outcomes == {"a": "budget"}
-    assert [row.step for row in memory.history["a"]] == [10, 20, 23]
+    assert [row.step for row in memory.history["a"]] == [0, 10, 20, 23]
 
 
 def test_best_weights_are_those_of_the_best_check():
@@ -269,3 +269,26 @@ def tiny_of(seed):
         "stop": {"solved": "never"},
         "seed": seed,
     }
+
+
+def test_a_check_records_the_largest_norm_the_rate_and_the_training_error_since_the_last_one():
+    run = spec(1, updates=20, clip="none", lr=0.05, every=10)
+    plain = run.model_dump(mode="json")
+    run = RunSpec.model_validate(plain | {"train": plain["train"] | {"rate": {"name": "exponential", "period": 7}}})
+    by_check = train({"a": run}).history["a"][1:]
+    each = {**plain["check"], "every": 1}
+    by_update = train({"a": RunSpec.model_validate(run.model_dump(mode="json") | {"check": each})}).history["a"][1:]
+    for i, row in enumerate(by_check):
+        since = [one.scalars for one in by_update[10 * i : 10 * (i + 1)]]
+        assert row.scalars["grad_norm_max"] == max(one["grad_norm"] for one in since)
+        assert row.scalars["grad_norm_max"] > row.scalars["grad_norm"]
+        assert row.scalars["rate"] == since[-1]["rate"] == run.train.learning_rate(row.step)
+        assert row.scalars["train_error"] == pytest.approx(sum(one["train_error"] for one in since) / 10)
+        assert 0 < row.scalars["train_error"] < 1
+        assert all(round(7 * one["train_error"], 4) in range(8) for one in since)
+
+
+def test_a_gradient_norm_that_is_not_a_number_counts_as_the_largest():
+    rows = train({"a": explosive(1.0)}).history["a"][1:]
+    assert rows[0].scalars["guard_share"] == 1
+    assert rows[0].scalars["grad_norm_max"] == math.inf

@@ -13,20 +13,17 @@ from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
 from rnnctl.study.schema import KEYS
 from tests.language import drawn_spec, paths_of
+from tests.places import small_data
 from tests.training.drawn_packs import check_pack, drawn_pack, grown
 
-TEXT = "".join(f"{n} bottles, {n * n} squares; " for n in range(60))
 PACKS = 16
 
 
 @pytest.fixture
 def places(tmp_path, monkeypatch):
-    """Two places of one text."""
+    """Two places of one text, and of one file of arrays."""
     monkeypatch.setenv("RNNCTL_CACHE", str(tmp_path / "cache"))
-    files = [tmp_path / "one", tmp_path / "other"]
-    for file in files:
-        file.write_text(TEXT)
-    return [str(file) for file in files]
+    return small_data(tmp_path)
 
 
 @pytest.mark.parametrize("seed", range(PACKS))
