@@ -4,15 +4,19 @@ Nothing here reads a database, opens a window or writes a file: callers write `f
 without pyplot, so there is no global state.
 """
 
-from plots.data import ENDS, Histogram, Point, Series, Trace
-from plots.distribution import distance_histogram, gradient_histogram
-from plots.images import distance_image, gradient_histogram_image, gradient_image
-from plots.panels import first_of_each
-from plots.scatter import Scatter, hyperparameters
-from plots.style import NAMED_GROUPS as MOST_SEPARATE
-from plots.style import page
-from plots.through_time import gradient_through_time, saturation_through_time
-from plots.training import Curves, curves, saturation, spectral
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from plots.data import ENDS, Histogram, Point, Series, Trace
+    from plots.distribution import distance_histogram, gradient_histogram
+    from plots.images import distance_image, gradient_histogram_image, gradient_image
+    from plots.panels import first_of_each
+    from plots.scatter import Scatter, hyperparameters
+    from plots.style import NAMED_GROUPS as MOST_SEPARATE
+    from plots.style import page
+    from plots.through_time import gradient_through_time, saturation_through_time
+    from plots.training import Curves, curves, saturation, spectral
 
 __all__ = [
     "ENDS",
@@ -37,3 +41,35 @@ __all__ = [
     "saturation_through_time",
     "spectral",
 ]
+
+# Where each name is: matplotlib takes half a second to load, and tables need modules of this package that do without.
+_MODULES = {
+    "Curves": "training",
+    "ENDS": "data",
+    "Histogram": "data",
+    "MOST_SEPARATE": "style",
+    "Point": "data",
+    "Scatter": "scatter",
+    "Series": "data",
+    "Trace": "data",
+    "curves": "training",
+    "distance_histogram": "distribution",
+    "distance_image": "images",
+    "first_of_each": "panels",
+    "gradient_histogram": "distribution",
+    "gradient_histogram_image": "images",
+    "gradient_image": "images",
+    "gradient_through_time": "through_time",
+    "hyperparameters": "scatter",
+    "page": "style",
+    "saturation": "training",
+    "saturation_through_time": "through_time",
+    "spectral": "training",
+}
+_OTHER_NAMES = {"MOST_SEPARATE": "NAMED_GROUPS"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), _OTHER_NAMES.get(name, name))

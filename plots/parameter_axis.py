@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import heapq
-import math
 from collections import deque
 from collections.abc import Sequence
-from numbers import Real
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
 from plots import style
+from plots.values import category_order
 
 FEW = 12  # up to this number of distinct values, each has a tick, and runs at one value are spread
-NOT_SET = "not set"
 ROOM = 0.8  # width for the runs at one value, as a share of the distance to the next value
-
-
-def plain(value: object) -> float | str:
-    """Return a finite number as a float, and any other value as the label of its category."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool | np.bool_):
-        return "true" if value else "false"
-    if isinstance(value, Real) and math.isfinite(value):
-        return float(value)
-    return str(value)
 
 
 def place(
@@ -146,10 +133,3 @@ def _categories(
     axes.set_xlim(-0.6, len(middles) - 0.4)
     shares = spread(values, heights, width=marker[0] * (len(middles) + 0.2), height=marker[1])
     return np.array([middles[value] for value in values]) + shares, middles
-
-
-def category_order(value: float | str) -> tuple[int, float, str]:
-    """Return the sort key of categories: false and true, numbers, words, none, not set."""
-    if isinstance(value, float):
-        return 1, value, ""
-    return {"false": 0, "true": 0, "none": 3, NOT_SET: 4}.get(value, 2), 0.0, value

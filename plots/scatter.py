@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 
 from plots import marks, panels, parameter_axis, scales, style
 from plots.data import Point
+from plots.values import NOT_SET, plain
 
 NAME = "hyperparameters"
 FLOOR: style.Look = {"color": style.INK, "linestyle": (0, (6, 2)), "linewidth": 1.2}
@@ -152,9 +153,9 @@ def _columns(points: Sequence[Point], parameters: Sequence[str] | None) -> dict[
         if name not in known:
             allowed = ", ".join(known) or "none, because the runs have no parameters"
             raise ValueError(f"{NAME}: no run has the parameter {name!r}, allowed: {allowed}")
-    missing = parameter_axis.NOT_SET
+    missing = NOT_SET
     return {
-        name: [parameter_axis.plain(point.parameters.get(name, missing)) for point in points]
+        name: [plain(point.parameters.get(name, missing)) for point in points]
         for name in (known if parameters is None else parameters)
     }
 

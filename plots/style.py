@@ -188,6 +188,7 @@ def group_keys(
     groups. points: whether lines have markers at their points.
     """
     sizes = Counter(groups)
+    names = shorten_apart(looks, min(LONGEST, int(11 * page_width() - 10)))
     points = points or need_markers(looks.values())
     keys = []
     for group, look in looks.items():
@@ -196,7 +197,7 @@ def group_keys(
             shape = {"linestyle": "none", "marker": "o", "markersize": 6, "markerfacecolor": face(look)}
         if lines and points:
             shape |= point_marker(look)
-        label = shorten(group, min(LONGEST, int(11 * page_width() - 10))) + counted(sizes[group])
+        label = names[group] + counted(sizes[group])
         keys.append(Line2D([], [], color=look.colour, label=label, **shape))
     return keys
 
@@ -289,6 +290,31 @@ def shorten(text: str, most: int = LONGEST) -> str:
         head = (most - 1) // 2
         text = f"{text[:head]}…{text[-(most - 1 - head) :]}"
     return text.replace("$", r"\$")
+
+
+def shorten_apart(texts: Iterable[str], most: int = LONGEST) -> dict[str, str]:
+    """Return texts as `shorten` does, by the texts, so that two that differ are never shortened to the same text.
+
+    Texts that would be are told without the words that all of them have, which a `…` stands for, or else by numbers.
+    """
+    shown = {text: shorten(text, most) for text in texts}
+    for alike in _alike(shown):
+        common = set.intersection(*(set(text.split()) for text in alike))
+        for text in alike:
+            shown[text] = shorten(" ".join(["…", *(word for word in text.split() if word not in common)]), most)
+    for alike in _alike(shown):
+        for number_of, text in enumerate(alike, 1):
+            ending = f" #{number_of}"
+            shown[text] = shorten(text, most - len(ending)) + ending
+    return shown
+
+
+def _alike(shown: Mapping[str, str]) -> list[list[str]]:
+    """Return the texts that are shown as another one is, those that are shown alike together."""
+    by_form: dict[str, list[str]] = {}
+    for text, form in shown.items():
+        by_form.setdefault(form, []).append(text)
+    return [texts for texts in by_form.values() if len(texts) > 1]
 
 
 def drawable(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -203,13 +204,15 @@ def _separated(shown: Sequence[Curves], chosen: Sequence[str]) -> tuple[list[Cur
     most = max(1, style.NAMED_GROUPS // len(shown))
     kept = set(list(dict.fromkeys([*(group for group in chosen if group in groups), *groups]))[:most])
     contents, count = [], 0
+    sizes = Counter((panel.title, run.group) for panel in shown for run in panel.series)
+    longest = max((len(style.counted(size)) for size in sizes.values()), default=0)
+    names = style.shorten_apart([group for group in groups if group in kept], 30 - longest)
     for panel in shown:
         for group in dict.fromkeys(run.group for run in panel.series):
             count += 1
             if group in kept:
                 series = [run for run in panel.series if run.group == group]
-                count_of = style.counted(len(series))
-                words = [style.shorten(group, 30 - len(count_of)) + count_of, panel.title]
+                words = [names[group] + style.counted(len(series)), panel.title]
                 contents.append(replace(panel, series=series, title=", ".join(word for word in words if word)))
     left_out = count - len(contents)
     return contents, f"{len(contents)} of {count} panels shown, {left_out} left out" if left_out else ""

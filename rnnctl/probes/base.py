@@ -6,20 +6,23 @@ probe loads no torch.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationError
 
+from rnnctl.parts import names_of
 from rnnctl.section import Section
 from rnnctl.study.run import RunSpec
+from rnnctl.weights import BEST, in_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from rnnctl.training.trained import Trained
+    from rnnctl.training.trained import Trained, WeightsAt
 
 # JSON objects: all that decides an answer besides the weights, and the answer. Non-finite numbers in an answer are kept
 # as None.
@@ -48,9 +51,12 @@ Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
 
 
 class QuestionError(ValueError):
-    """A question that a run cannot be asked, such as a context that its window does not hold. field: what is wrong."""
+    """A question that a run cannot be asked, such as a context that its window does not hold.
 
-    def __init__(self, field: str, message: str) -> None:
+    field: what is wrong; None if it is none of the fields, such as a package that is not installed.
+    """
+
+    def __init__(self, field: str | None, message: str) -> None:
         super().__init__(message)
         self.field = field
 
@@ -67,6 +73,7 @@ class Table:
 class Asked:
     """A run and its answers, in the order of its questions. step: the updates that its weights have had.
 
+    weights: their name (see rnnctl.weights).
     groups: those of all configurations of the study, so that a configuration looks the same in every figure.
     """
 
@@ -78,18 +85,28 @@ class Asked:
     step: int
     answers: Sequence[tuple[Question, Answer]]
     groups: Sequence[str] = ()
+    weights: str = BEST
+
+
+def weights_heading(runs: Sequence[Asked]) -> str:
+    """Return the heading of a column with the updates that weights have had, such as `best weights of`."""
+    (name,) = {run.weights for run in runs}
+    return "weights of" if name.isdigit() else f"{in_words(name)} of"
 
 
 class Probe(Section, ABC):
     """A question put to trained networks; its fields are what a user can ask, each with a description.
 
     about: what the help of its command says; the first sentence stands alone in overviews. figure: the end of the name
-    of its figure's file, None if it draws none. single: whether it is for one run at a time.
+    of its figure's file, None if it draws none. single: whether it is for one run at a time. lone_object: whether the
+    JSON of one run is an object, and not a list. topic: the part of a report that shows its answers.
     """
 
     about: ClassVar[str]
     figure: ClassVar[str | None] = None
     single: ClassVar[bool] = False
+    lone_object: ClassVar[bool] = False
+    topic: ClassVar[Literal["answers", "samples", "generalisation"]] = "answers"
 
     name: str
 
@@ -104,10 +121,43 @@ class Probe(Section, ABC):
         """
         return [self.model_dump(mode="json", exclude={"name"})]
 
-    @abstractmethod
-    def ask(self, trained: Trained, question: Question) -> Answer:
-        """Return the answer of the best weights to one of `questions`; the same whenever it is asked.
+    @classmethod
+    def that_ask(cls, question: Question) -> list[Self]:
+        """Return probes whose settings lead to a question: what draws an answer that is kept.
 
+        The first has all settings that the question tells. If some of them have no default but what follows from the
+        run, such as its length, the second leaves these to the run.
+        """
+        known = {name: value for name, value in question.items() if name in cls.model_fields}
+        of_the_run = [name for name in known if cls.model_fields[name].default is None]
+        choices = [known, {name: value for name, value in known.items() if name not in of_the_run}]
+        return [made for settings in choices[: 1 + bool(of_the_run)] if (made := cls._with(settings)) is not None]
+
+    @classmethod
+    def _with(cls, settings: Mapping[str, Any]) -> Self | None:
+        """Return the probe with settings as JSON has them; None if it does not take them."""
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()
+        }
+        try:
+            return cls(name=names_of(cls)[0], **values)
+        except ValidationError:
+            return None
+
+    def recalled(self, spec: RunSpec, kept: Sequence[tuple[Question, Answer]]) -> list[tuple[Question, Answer]]:
+        """Return those kept answers about a run that a figure of this probe shows; none if one is missing."""
+        try:
+            questions = self.questions(spec) if self.applies(spec) is None else []
+        except QuestionError:
+            return []
+        pairs = [pair for question in questions for pair in kept if pair[0] == question]
+        return pairs if len(pairs) == len(questions) else []
+
+    @abstractmethod
+    def ask(self, trained: Trained, question: Question, weights: WeightsAt) -> Answer:
+        """Return the answer to one of `questions` of a network with these weights; the same whenever it is asked.
+
+        weights: one of `trained.weights`.
         Raise QuestionError if the network cannot be asked this, and FloatingPointError if its outputs are not finite.
         """
 
@@ -122,6 +172,14 @@ class Probe(Section, ABC):
     def sentence(self, question: Question, answer: Answer) -> str:
         """Return an answer in a few words, shown as soon as it is there; empty for none."""
         return ""
+
+    def numbers(self, question: Question, answer: Answer) -> dict[str, float]:
+        """Return the headline numbers of an answer by name; by default those at its top level. All are finite."""
+        return {
+            name: float(value)
+            for name, value in answer.items()
+            if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        }
 
     def record(self, question: Question, answer: Answer) -> dict[str, Any]:
         """Return question and answer as one record of JSON."""

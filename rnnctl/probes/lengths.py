@@ -6,14 +6,25 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, ValidationError, field_validator
 
 from rnnctl import seeds
 from rnnctl.corpora.floors import bits_per_byte
-from rnnctl.probes.base import Answer, Asked, Probe, Question, QuestionError, Samples, Seed, Table, chunk_of
+from rnnctl.probes.base import (
+    Answer,
+    Asked,
+    Probe,
+    Question,
+    QuestionError,
+    Samples,
+    Seed,
+    Table,
+    chunk_of,
+    weights_heading,
+)
 from rnnctl.study.run import RunSpec
 from rnnctl.tasks.base import Baseline
 from rnnctl.words import number
@@ -22,7 +33,7 @@ if TYPE_CHECKING:
     import torch
     from matplotlib.figure import Figure
 
-    from rnnctl.training.trained import Trained
+    from rnnctl.training.trained import Trained, WeightsAt
 
 LONGEST = 1_000_000  # the states of a few longer sequences would not fit into memory
 SAME = 0.03  # floors differ a little from one sample of sequences to the next
@@ -31,12 +42,13 @@ SAME = 0.03  # floors differ a little from one sample of sequences to the next
 class Lengths(Probe):
     """Loss and errors at each of several lengths."""
 
-    about: ClassVar[str] = """Put fresh sequences of given lengths to the best weights of runs.
+    about: ClassVar[str] = """Put fresh sequences of given lengths to trained networks.
 
     A length is what min_length and max_length mean in the task, and in text the window; text is that of the test split.
     Shown are errors beside the chance error; of text bits per byte beside the floor, which is a bigram's.
     """
     figure: ClassVar[str | None] = "generalisation"
+    topic = "generalisation"
 
     name: Literal["lengths"] = "lengths"
     lengths: tuple[Annotated[int, Field(ge=1, le=LONGEST)], ...] = Field(
@@ -56,15 +68,25 @@ class Lengths(Probe):
         for length in self.lengths:
             try:
                 spec.task.at_length(length)
-            except ValidationError as error:
-                reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+            except ValueError as error:
+                message = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+                reason = message.removeprefix("Value error, ")
                 raise QuestionError("lengths", f"{spec.task.name} has no length {length}: {reason}") from error
         return [{"length": length, "samples": self.samples, "seed": self.seed} for length in self.lengths]
 
-    def ask(self, trained: Trained, question: Question) -> Answer:
-        weights_N = trained.weights["best"].flat_N
+    @classmethod
+    def that_ask(cls, question: Question) -> list[Self]:
+        return super().that_ask({**question, "lengths": [question["length"]]})
+
+    def recalled(self, spec: RunSpec, kept: Sequence[tuple[Question, Answer]]) -> list[tuple[Question, Answer]]:
+        """Return the answers about all lengths, whenever they were asked."""
+        alike = [pair for pair in kept if (pair[0]["samples"], pair[0]["seed"]) == (self.samples, self.seed)]
+        return sorted(alike, key=lambda pair: int(pair[0]["length"]))
+
+    def ask(self, trained: Trained, question: Question, weights: WeightsAt) -> Answer:
+        length, samples, seed = (question[key] for key in ("length", "samples", "seed"))
         try:
-            result = at_length(trained.spec, weights_N, question["length"], question["samples"], question["seed"])
+            result = at_length(trained.spec, weights.flat_N, length, samples, seed)
         except ValueError as error:  # a split that is too short
             raise QuestionError("lengths", str(error)) from error
         floor = result.baseline
@@ -79,12 +101,14 @@ class Lengths(Probe):
     def tabulate(self, runs: Sequence[Asked]) -> list[Table | str]:
         """Return one table: a row for each run, and for each task a row of the floor or chance, by length."""
         measure = measure_of([answer for run in runs for _, answer in run.answers])
-        heads = ["label", "best weights of", *(f"{measure.heading} at {length:,}" for length in self.lengths)]
+        lengths = list(dict.fromkeys(int(question["length"]) for run in runs for question, _ in run.answers))
+        heads = ["label", weights_heading(runs), *(f"{measure.heading} at {length:,}" for length in lengths)]
         rows: list[list[str | None]] = []
         floors: dict[str, list[str]] = {}
         for run, kind in zip(runs, kinds_of_sequences([run.spec for run in runs]), strict=True):
+            known = {question["length"]: answer for question, answer in run.answers}
             values, without = (
-                [number(measure.scale * read(answer), 3) for _, answer in run.answers]
+                [number(measure.scale * read(known[length]), 3) if length in known else "-" for length in lengths]
                 for read in (measure.value, measure.without)
             )
             rows.append([run.label, f"{run.step:,}", *values])
@@ -120,9 +144,11 @@ class Lengths(Probe):
         loss, error = number(answer["loss"]), number(100 * answer["error"])
         return f"at length {question['length']:,} loss {loss}, error {error} %"
 
+    def numbers(self, question: Question, answer: Answer) -> dict[str, float]:
+        return super().numbers(question, {**answer, "bits_per_byte": _bits_per_byte(answer)})
+
     def record(self, question: Question, answer: Answer) -> dict[str, Any]:
-        bits = None if answer["bytes_per_answer"] is None else BITS.value(answer)
-        return {**question, **answer, "bits_per_byte": bits}
+        return {**question, **answer, "bits_per_byte": _bits_per_byte(answer)}
 
 
 # --- what is shown ---------------------------------------------------------------------------------------------------
@@ -144,6 +170,11 @@ class Shown:
 def _bits(answer: Answer, key: str) -> float:
     """Return a loss in bits per byte; NaN if it is not finite."""
     return math.nan if answer[key] is None else bits_per_byte(answer[key], answer["bytes_per_answer"])
+
+
+def _bits_per_byte(answer: Answer) -> float | None:
+    """Return the loss in bits per byte, None for what is not text."""
+    return None if answer["bytes_per_answer"] is None else _bits(answer, "loss")
 
 
 ERROR = Shown(
@@ -194,7 +225,7 @@ def at_length(spec: RunSpec, weights_N: torch.Tensor, length: int, samples: int,
     """Put `samples` sequences of one length to a network; text is that of the test split.
 
     The sequences depend on task, length, seed and number of samples alone. samples: up to 1,000, or a multiple of it.
-    Raise ValueError for other numbers, and pydantic's ValidationError if the task has no such length.
+    Raise ValueError for other numbers, and if the task has no such length.
     """
     import torch
 
@@ -206,14 +237,14 @@ def at_length(spec: RunSpec, weights_N: torch.Tensor, length: int, samples: int,
     rng, model = seeds.generator(seed, seeds.EVALUATION), network_of(spec.model, task)
     dtype = getattr(torch, spec.train.dtype)
     validator = Validator(task.question, model, task.max_steps, chunk, dtype=dtype, device="cpu")
-    loss, errors, baselines = 0.0, 0.0, []
+    loss, errors, sequences, baselines = 0.0, 0.0, 0, []
     with torch.no_grad():
-        for _ in range(samples // chunk):
-            batch = task.draw(rng, chunk)
+        for batch in task.held_out(rng, samples, chunk):
             mean, wrongs = validator.judge(weights_N.unsqueeze(0), *validator.tensors(batch))
-            loss, errors = loss + float(mean) * chunk, errors + float(wrongs)
+            size = batch.inputs.shape[1]
+            loss, errors, sequences = loss + float(mean) * size, errors + float(wrongs), sequences + size
             baselines.append(task.baseline([batch]))
-    return AtLength(loss / samples, errors / samples, _mean(baselines))
+    return AtLength(loss / sequences, errors / sequences, _mean(baselines))
 
 
 def _mean(baselines: Sequence[Baseline]) -> Baseline:

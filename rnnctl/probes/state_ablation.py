@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, field_validator
 
 from rnnctl.probes.ablation import ENOUGH, TARGETS, WAYS, Ablation, Measured, States, ablation, usual_contexts
-from rnnctl.probes.base import Answer, Asked, Probe, Question, QuestionError, Samples, Seed, Table
+from rnnctl.probes.base import Answer, Asked, Probe, Question, QuestionError, Samples, Seed, Table, weights_heading
 from rnnctl.probes.texts import not_text, window_of
 from rnnctl.study.run import RunSpec
 from rnnctl.words import number, with_se
@@ -17,7 +17,7 @@ from rnnctl.words import number, with_se
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from rnnctl.training.trained import Trained
+    from rnnctl.training.trained import Trained, WeightsAt
 
 MEASURES = (
     ("nats", "nats", 1),
@@ -69,9 +69,13 @@ class StateAblation(Probe):
             )
         return [{"contexts": contexts, "samples": self.samples, "split": self.split, "seed": self.seed}]
 
-    def ask(self, trained: Trained, question: Question) -> Answer:
+    @classmethod
+    def that_ask(cls, question: Question) -> list[Self]:
+        return super().that_ask({**question, "context": question["contexts"]})
+
+    def ask(self, trained: Trained, question: Question, weights: WeightsAt) -> Answer:
         contexts, samples, seed, split = (question[key] for key in ("contexts", "samples", "seed", "split"))
-        return ablation(trained.spec, trained.weights["best"].flat_N, contexts, samples, seed, split).to_json()
+        return ablation(trained.spec, weights.flat_N, contexts, samples, seed, split).to_json()
 
     def tabulate(self, runs: Sequence[Asked]) -> list[Table | str]:
         """Return a table for each measure of the states, and two tables by context: losses and costs. Rows are runs."""
@@ -133,6 +137,19 @@ class StateAblation(Probe):
             note=note,
         )
 
+    def numbers(self, question: Question, answer: Answer) -> dict[str, float]:
+        """Return loss (nats) and error as trained, what zeroing and shuffling cost (nats), and the used context."""
+        result = Ablation.from_json(answer)
+        states = result.everywhere
+        named = {
+            "nats": states.carried.nats,
+            "error": states.carried.error,
+            "zeroing_costs": states.zeroed.cost,
+            "shuffling_costs": states.shuffled.cost,
+            "context_used": result.context_used,
+        }
+        return super().numbers(question, named)
+
     def sentence(self, question: Question, answer: Answer) -> str:
         result = Ablation.from_json(answer)
         carried, zeroed = (number(states.nats) for states in (result.everywhere.carried, result.everywhere.zeroed))
@@ -150,7 +167,8 @@ def _result(run: Asked) -> Ablation:
 
 def _states_table(results: Sequence[tuple[Asked, Ablation]], key: str, heading: str, scale: int) -> Table:
     """Return the table of a measure: all targets, in every state, beside their floors; for nats also the costs."""
-    heads = ["label", "best weights of", *(f"{heading} {name}" for name in WAYS.values()), "bigram", "unigram"]
+    weights = weights_heading([run for run, _ in results])
+    heads = ["label", weights, *(f"{heading} {name}" for name in WAYS.values()), "bigram", "unigram"]
     rows = []
     for run, result in results:
         states = result.everywhere

@@ -52,3 +52,17 @@ def test_looks_of_a_large_study_differ_and_lines_have_markers_only_where_they_mu
     assert not style.need_markers(looks[:24])
     assert style.need_markers([looks[0], looks[24]])
     assert not {look.marker for look in looks} & ({ending.marker for ending in style.ENDINGS.values()} - {"o"})
+
+
+def test_texts_that_would_be_shortened_alike_are_told_by_what_differs():
+    texts = [f"gru hidden=16 lr={lr} batch=20 omega=0.5 seed_of_data=1" for lr in (0.01, 0.1)]
+    assert len({style.shorten(text, 24) for text in texts}) == 1
+    assert style.shorten_apart(texts, 24) == {texts[0]: "… lr=0.01", texts[1]: "… lr=0.1"}
+    assert style.shorten_apart(["abc", texts[0]], 24) == {"abc": "abc", texts[0]: style.shorten(texts[0], 24)}
+
+
+def test_texts_without_a_telling_word_are_numbered():
+    texts = ["x" * 40 + letter + "x" * 40 for letter in "abc"]
+    shown = list(style.shorten_apart(texts, 20).values())
+    assert [text[-3:] for text in shown] == [" #1", " #2", " #3"]
+    assert {len(text) for text in shown} == {20}

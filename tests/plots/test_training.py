@@ -417,3 +417,11 @@ def test_groups_keep_the_colour_that_they_have_among_all(read):
     alone = read(draw([Curves([run("b", 1, [1, 2])], "x")], groups=["a", "b"]))
     assert alone.lines("run")[0].get_color() == both.lines("run")[1].get_color()
     assert alone.legend == ["b"]
+
+
+def test_panels_of_groups_with_long_names_have_different_titles():
+    names = [f"gru hidden=16 lr={lr} batch=20 omega=0.5" for lr in ("0.01", "0.02", "0.03")]
+    runs = [Series(f"{name} {seed}", name, np.arange(3), np.ones(3)) for name in names for seed in (1, 2)]
+    figure = draw([Curves(runs, "loss")], separate=True)
+    titles = [axes.get_title(loc="left") or axes.get_title() for axes in figure.axes]
+    assert titles == ["… lr=0.01 (2 runs)", "… lr=0.02 (2 runs)", "… lr=0.03 (2 runs)"]

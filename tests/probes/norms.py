@@ -29,8 +29,9 @@ class Norms(Probe):
     def questions(self, spec):
         return [{"order": self.order, "scale": self.scale, "names": list(self.names or ("W_uh", "W_hh", "W_hy"))}]
 
-    def ask(self, trained, question):
-        views, unknown = trained.views(), [name for name in question["names"] if name not in trained.views()]
+    def ask(self, trained, question, weights):
+        views = trained.views(weights)
+        unknown = [name for name in question["names"] if name not in views]
         if unknown:
             raise QuestionError("names", f"there is no weight {unknown[0]}")
         norm = {"fro": lambda w: w.norm(), "nuc": lambda w: w.svd().S.sum()}[question["order"]]

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from pydantic import ValidationError
 
-from rnnctl.probes.generate import chosen, generated
+from rnnctl.probes.generate import Generate, chosen, generated
 from rnnctl.study.run import RunSpec
 from tests.probes.texts import by_hand, random_weights, spec, stepper
 from tests.training.memory import train
@@ -107,3 +108,9 @@ def test_extreme_outputs_and_temperatures_leave_the_most_probable_symbol():
     assert {chosen(rng, y, temperature) for temperature in (0, 1e-300, 1.0) for _ in range(20)} == {0}
     with pytest.raises(FloatingPointError, match="not finite"):
         chosen(rng, np.array([0.0, np.nan]), 1.0)
+
+
+def test_the_number_of_symbols_has_an_upper_bound():
+    assert Generate(symbols=1_000_000).symbols == 1_000_000
+    with pytest.raises(ValidationError, match="less than or equal to 1000000"):
+        Generate(symbols=1_000_001)

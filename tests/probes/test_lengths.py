@@ -59,7 +59,7 @@ def test_text_is_that_of_the_test_split_in_nats_with_its_bytes(tmp_path):
     rng, losses, n_bytes = seeds.generator(5, seeds.EVALUATION), [], 0
     model = network_of(one.model, test)
     own = {name: w[0] for name, w in model.layout.views(flat.unsqueeze(0)).items()}
-    spelt = list(test.known.tokens.vocabulary.bytes_per_symbol)
+    spelt = list(test.known.vocabulary.bytes_per_symbol)
     for _ in range(2):
         batch = test.draw(rng, 1000, length)
         loss, _ = rnn_loss(own, *map(torch.from_numpy, (batch.inputs, batch.targets)), "tanh", test.question)

@@ -7,6 +7,7 @@ import torch
 
 from rnnctl.study.run import RunSpec
 from rnnctl.training.member import network_of
+from rnnctl.training.trained import Trained, WeightsAt
 from tests.cells.plain_gated import PlainGated
 from tests.training.equations import step as cell_step
 
@@ -40,6 +41,12 @@ def by_hand(one, **weights):
     for name, value in weights.items():
         views[name][0] = torch.as_tensor(np.asarray(value), dtype=flat.dtype)
     return flat
+
+
+def answer_of(one, flat, probe):
+    """The answer of a network with these weights to the one question of a probe."""
+    (question,), weights = probe.questions(one), WeightsAt(flat, 10)
+    return probe.ask(Trained("id", one, {"best": weights}), question, weights)
 
 
 def stepper(one, flat):
