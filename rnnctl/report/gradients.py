@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from rnnctl.diagnostics.verdict import EXPLODED, VANISHED, percent, verdict
-from store import Store
-from store.history import TracedRow, newest_traced
-from store.queries import RunRow
+import numpy as np
 
-LIMITS = f"vanished: below 1e{VANISHED:.0f}; exploded: from 1e{EXPLODED:.0f}"
+from rnnctl.diagnostics.verdict import percent, verdict
+from store import Store
+from store.arrays import Array
+from store.history import History, TracedRow, newest_traced
+from store.queries import RunRow
 
 
 def in_words(zero: float, vanished: float, exploded: float) -> str:
@@ -27,6 +28,9 @@ class Gradients:
     zero: float  # exactly 0
     vanished: float  # positive and below 1e-8
     exploded: float  # 100 or more, or non-finite
+    length: int  # time steps of the diagnostic sequences, T
+    first: float  # g_1, the mean norm at the first time step; it can be non-finite
+    last: float  # g_T, the mean norm at the last one
 
 
 def gradients_of(store: Store, rows: Iterable[RunRow]) -> dict[str, Gradients]:
@@ -36,15 +40,34 @@ def gradients_of(store: Store, rows: Iterable[RunRow]) -> dict[str, Gradients]:
     specs = {row.run_id: row.spec for row in rows}
     judged = {
         run: _judged(traced, specs[run]["check"]["diagnostic_batch"])
-        for run, traced in newest_traced(store, specs).items()
+        for run, traced in newest_traced(store, specs, ("grad_hist", "grad_time")).items()
     }
     return {run: gradients for run, gradients in judged.items() if gradients is not None}
+
+
+def newest(past: History, batch: int) -> Gradients | None:
+    """Return the verdict of a history that was read with its traces; None without a diagnosis.
+
+    batch: sequences of the diagnostic batch.
+    """
+    counts, profiles = past.traces.get("grad_hist", []), past.traces.get("grad_time", [])
+    zeros = past.scalars.get("grad_zero_share")
+    for i in reversed(range(min(len(counts), len(profiles)))):
+        histogram, profile = counts[i], profiles[i]
+        if histogram is not None and profile is not None:
+            zero = 0.0 if zeros is None or np.isnan(zeros[i]) else float(zeros[i])
+            return _of(int(past.steps[i]), histogram, profile, zero, batch)
+    return None
 
 
 def _judged(traced: TracedRow, batch: int) -> Gradients | None:
     counts, profile = traced.traces.get("grad_hist"), traced.traces.get("grad_time")
     if counts is None or profile is None:
         return None
-    zero = traced.scalars.get("grad_zero_share") or 0.0
+    return _of(traced.step, counts, profile, traced.scalars.get("grad_zero_share") or 0.0, batch)
+
+
+def _of(step: int, counts: Array, profile: Array, zero: float, batch: int) -> Gradients:
     shares = verdict(counts, zero, batch * len(profile))
-    return Gradients(traced.step, shares.zero, shares.vanishing, shares.exploding)
+    ends = float(profile[0]), float(profile[-1])
+    return Gradients(step, shares.zero, shares.vanishing, shares.exploding, len(profile), *ends)

@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from rnnctl.measures import MEASURES
 from rnnctl.report.results import Result
-from rnnctl.report.rounding import beyond_rounding
+from rnnctl.spread import Spread
 
 SORTABLE = (*MEASURES, "broke_floor_at", "updates", "seconds", "label", "study")
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean, sample standard deviation and number of values.
-
-    sd: None for a single value, 0 if rounding alone can explain it.
-    """
-
-    mean: float
-    sd: float | None
-    n: int
-
-    @classmethod
-    def of(cls, values: Iterable[float | None]) -> Spread | None:
-        """Return the spread of the values that are not None; None if there are none."""
-        known = [value for value in values if value is not None]
-        if not known:
-            return None
-        n = len(known)
-        mean = math.fsum(known) / n
-        # Not statistics.stdev: its exact fractions take most of the time of a leaderboard over thousands of runs.
-        sd = math.sqrt(math.fsum((value - mean) ** 2 for value in known) / (n - 1)) if n > 1 else None
-        return cls(mean, None if sd is None else beyond_rounding(sd, max(map(abs, known)), n), n)
 
 
 @dataclass(frozen=True)
@@ -66,10 +43,12 @@ class Configuration:
     @property
     def ends(self) -> dict[str, int]:
         """The number of runs by how they ended, the most frequent end first."""
-        counts: dict[str, int] = {}
-        for run in self.runs:
-            counts[run.ended] = counts.get(run.ended, 0) + 1
-        return dict(sorted(counts.items(), key=lambda item: -item[1]))
+        return dict(Counter(run.ended for run in self.runs).most_common())
+
+    @property
+    def statuses(self) -> dict[str, int]:
+        """The number of runs by status, the most frequent first; runs that have not been checked are left out."""
+        return dict(Counter(run.status for run in self.runs if run.status is not None).most_common())
 
     @property
     def broke_floor(self) -> list[int]:

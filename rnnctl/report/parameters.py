@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from rnnctl.words import MOST_NAMES
+
 if TYPE_CHECKING:
     from rnnctl.study.run import RunSpec
 
@@ -75,13 +77,19 @@ def complete_key(key: str, known: Iterable[str]) -> str:
     if key == "seed":
         raise ValueError("a configuration has no seed: its replicates differ in it")
     ends = [name for name in known if name.endswith(f".{key}")]
+    if len(ends) > 1:  # one of them may go by this name alone
+        from rnnctl.study.schema import short_name
+
+        ends = [name for name in ends if short_name(tuple(name.split("."))) == key] or ends
     if len(ends) == 1:
         return ends[0]
     if ends:
         raise ValueError(f"key {key!r} could be {' or '.join(ends)}")
     by_tail = {name.rpartition(".")[2]: name for name in known} | {name: name for name in known}
     near = difflib.get_close_matches(key, by_tail, n=1, cutoff=0.5)
-    hint = f"; did you mean {by_tail[near[0]]}?" if near else f"; allowed: {', '.join(known)}"
+    more = f" and {len(known) - MOST_NAMES} more; rnnctl show RUN shows the hyper-parameters of a run"
+    listed = f"{', '.join(known[:MOST_NAMES])}{more if len(known) > MOST_NAMES else ''}"
+    hint = f"; did you mean {by_tail[near[0]]}?" if near else f"; allowed: {listed}"
     raise ValueError(f"no run has a key {key!r}{hint}")
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rnnctl.measures import MEASURES, Reference
-from rnnctl.report.specs import read_parameters, read_spec, read_task
+from rnnctl.report.specs import read_parameter_count, read_parameters, read_spec, read_task
+from rnnctl.report.status import status_of
 from rnnctl.words import with_se
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ class Result:
     run: str  # the id of the run
     config: str  # the id of the configuration, which replicates share
     seed: int  # the seed of initial weights and training data
+    parameter_count: int | None  # the number of weights of the network; None for a text that has not been read yet
     ended: str  # the outcome of a finished run, the status of any other
+    status: str | None  # diverged, at_floor, learning or near_entropy; None before the first check
     updates: int  # updates done
     budget: int  # updates at most
     loss: float | None
@@ -91,7 +94,9 @@ class Result:
             row.run_id,
             row.config_id,
             row.spec["seed"],
+            read_parameter_count(row.spec, summary),
             row.outcome or row.status,
+            status_of(summary, row.outcome),
             row.step,
             row.total,
             loss,

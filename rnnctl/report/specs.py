@@ -12,23 +12,28 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rnnctl.report.parameters import parameters
+from rnnctl.usercode.permission import Permission, permission, reading
 
 if TYPE_CHECKING:
     from rnnctl.study.run import RunSpec
     from rnnctl.tasks.section import TaskSection
 
 CONFIGURATIONS = 50_000  # kept in memory, a few kB each
-_TASKS: dict[str, TaskSection] = {}  # by their JSON: runs of thousands of configurations have few tasks
+# By their JSON: runs of thousands of configurations have few tasks.
+_TASKS: dict[tuple[str, Permission], TaskSection] = {}
 
 
 def read_spec(stored: Mapping[str, Any]) -> RunSpec:
-    """Return a spec that the store keeps as plain JSON values. Raise SpecError if this version cannot read it."""
-    return _configuration(_settings(stored)).model_copy(update={"seed": stored["seed"]})
+    """Return a spec that the store keeps as plain JSON values. Raise SpecError if this version cannot read it.
+
+    A user's part whose code is missing is represented by its absent part (see rnnctl.parts).
+    """
+    return _configuration(_settings(stored), permission()).model_copy(update={"seed": stored["seed"]})
 
 
 def read_task(stored: Mapping[str, Any]) -> TaskSection:
     """Return the task of a stored spec. Raise SpecError if this version cannot read the spec."""
-    text = json.dumps(stored["task"], sort_keys=True)
+    text = json.dumps(stored["task"], sort_keys=True), permission()
     if text not in _TASKS:
         if len(_TASKS) >= CONFIGURATIONS:
             _TASKS.clear()
@@ -39,6 +44,22 @@ def read_task(stored: Mapping[str, Any]) -> TaskSection:
 def read_parameters(stored: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the hyper-parameters of a stored spec by dotted key. Raise SpecError if this version cannot read it."""
     return _parameters(_settings(stored))
+
+
+def read_parameter_count(stored: Mapping[str, Any], summary: Mapping[str, Any]) -> int | None:
+    """Return the number of weights of a run, as its training has recorded it or as its stored spec tells it.
+
+    Return None if neither does: the symbols of a text are counted when it is read.
+    """
+    from rnnctl.study.errors import SpecError
+
+    recorded: int | None = summary.get("parameter_count")
+    if recorded is not None:
+        return recorded
+    try:
+        return _parameter_count(_settings(stored))
+    except SpecError:
+        return None
 
 
 def resolved(stored: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -61,14 +82,16 @@ def _settings(stored: Mapping[str, Any]) -> str:
 
 
 @lru_cache(maxsize=CONFIGURATIONS)
-def _configuration(settings: str) -> RunSpec:
+def _configuration(settings: str, _: Permission) -> RunSpec:
+    """Return the run that settings make. _: what users' parts it can have depends on this."""
     from pydantic import ValidationError
 
     from rnnctl.study.errors import SpecError
     from rnnctl.study.run import RunSpec
 
     try:
-        return RunSpec.model_validate(json.loads(settings))
+        with reading():
+            return RunSpec.model_validate(json.loads(settings))
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"]))
@@ -78,5 +101,10 @@ def _configuration(settings: str) -> RunSpec:
 
 
 @lru_cache(maxsize=CONFIGURATIONS)
+def _parameter_count(settings: str) -> int | None:
+    return _configuration(settings, permission()).parameter_count
+
+
+@lru_cache(maxsize=CONFIGURATIONS)
 def _parameters(settings: str) -> Mapping[str, Any]:
-    return parameters(_configuration(settings))
+    return parameters(_configuration(settings, permission()))

@@ -23,12 +23,16 @@ def by_task(results: Iterable[Result], key: str = "loss") -> dict[Comparable, li
 
     Losses of different tasks are never ranked together, nor averaged: they differ in what can be reached.
     """
-    measure = MEASURES[key]
     groups: dict[Comparable, list[Result]] = {}
     for run in results:
-        unit = run.task.loss_unit if measure.unit == "loss" else measure.unit
-        groups.setdefault(Comparable(run.task.name, unit), []).append(run)
+        groups.setdefault(Comparable(run.task.name, unit_of(key, run)), []).append(run)
     return groups
+
+
+def unit_of(key: str, run: Result) -> str:
+    """Return the unit of a measure of a run."""
+    unit = MEASURES[key].unit
+    return run.task.loss_unit if unit == "loss" else unit
 
 
 def loss_units(results: Iterable[Result]) -> list[str]:

@@ -33,7 +33,8 @@ def gates_of(model):
 def history(model="rnn", diagnosed=(0, 1, 2, 3), zero_share=0.0, finite=STEPS * BATCH, small=0):
     """Of so many finite positive gradients, `small` are vanishing."""
     there = np.isin(np.arange(CHECKS), diagnosed)
-    always = ("valid_loss", "valid_error", "train_loss", "grad_norm", "grad_norm_clipped", "clip_share", "guard_share")
+    always = ("valid_loss", "valid_error", "train_loss", "train_error", "rate", "grad_norm", "grad_norm_clipped",
+              "grad_norm_max", "clip_share", "guard_share")  # fmt: skip
     once = ["reach", "rho", "sigma_max", "saturation", "saturation_p10", "saturation_p90", "saturated_units",
             "saturated_steps"]  # fmt: skip
     counts = np.zeros(len(LOG10_EDGES) - 1, dtype=np.uint32)
@@ -141,7 +142,7 @@ def test_traces_that_an_earlier_version_did_not_keep_are_named():
 def test_checks_without_any_diagnosis_leave_what_needs_none():
     bare = history()
     for name in [
-        name for name in bare.scalars if not name.startswith(("valid", "train", "grad_norm", "clip", "guard"))
+        name for name in bare.scalars if not name.startswith(("valid", "train", "rate", "grad_norm", "clip", "guard"))
     ]:
         del bare.scalars[name]
     bare.traces.clear()

@@ -4,8 +4,9 @@ import statistics
 
 import pytest
 
-from rnnctl.report.leaderboard import Spread, configurations, rank
+from rnnctl.report.leaderboard import configurations, rank
 from rnnctl.report.results import Result, group_label
+from rnnctl.spread import Spread
 from rnnctl.study.run import RunSpec
 from tests.report.rows import row
 

@@ -37,7 +37,7 @@ def defaults_of(section):
 def test_every_key_of_a_run_has_its_resolved_value_also_one_that_specs_leave_out(model, optimizer):
     spec = RunSpec.model_validate({"task": "temporal_order", "model": model, "train": {"optimizer": optimizer}})
     actual = parameters(spec)
-    short = {"name", "style", "alpha", "cutoff"}
+    short = {"name", "style", "alpha", "cutoff", "share"}
     for path in defaults_of(spec):
         if path != ("seed",):
             assert ".".join(path[:-1] if path[-1] in short else path) in actual
@@ -61,6 +61,7 @@ def test_varying_keys_are_those_with_more_than_one_value():
         "model.init.connections",
         "model.init.spectral_radius",
         "model.init.gain",
+        "model.init.distribution",
     ]
 
 
@@ -92,3 +93,9 @@ def test_equality_is_a_users():
     assert not equal(True, 1)
     assert equal(True, True)
     assert not equal("1", 1)
+
+
+def test_of_many_known_keys_only_some_are_listed_and_how_to_see_all():
+    with pytest.raises(ValueError, match="allowed: key0, .* and [0-9]+ more; rnnctl show RUN shows") as caught:
+        complete_key("zzzz", [f"key{number}" for number in range(70)])
+    assert len(str(caught.value)) < 200

@@ -17,16 +17,20 @@ SPEC = RunSpec.model_validate({"task": "temporal_order", "train": {"lr": 0.5}}).
 def test_a_record_has_these_columns_in_this_order():
     record = Result.of(row(spec=SPEC)).as_dict()
     assert list(record) == list(COLUMNS) == [
-        "study", "label", "group", "run", "config", "seed", "ended", "updates", "budget", "loss", "bits_per_byte",
-        "last_loss", "floor", "floor_se", "floor_bits_per_byte", "floor_bits_per_byte_se", "error", "last_error",
+        "study", "label", "group", "run", "config", "seed",
+        "parameter_count", "ended", "status", "updates", "budget", "loss",
+        "bits_per_byte", "last_loss", "floor", "floor_se", "floor_bits_per_byte", "floor_bits_per_byte_se", "error",
+        "last_error",
         "chance_error", "best_at", "broke_floor_at", "samples", "below_floor", "gradient_zero", "gradient_vanished",
         "gradient_exploded", "seconds", "share_seconds", "exact", "extended_from", "extended_at",
         "tags", "note",
     ]  # fmt: skip
     assert record == {
         "study": "s", "label": "a seed=1", "group": "a", "run": "r1-a seed=1", "config": "c1", "seed": 1,
-        "ended": "budget", "updates": 100, "budget": 100, "loss": 1.0, "bits_per_byte": None, "last_loss": 1.0,
-        "floor": 1.386, "floor_se": 0.0, "floor_bits_per_byte": None, "floor_bits_per_byte_se": None, "error": 0.5,
+        "parameter_count": 3054,
+        "ended": "budget", "status": "at_floor", "updates": 100, "budget": 100, "loss": 1.0, "bits_per_byte": None,
+        "last_loss": 1.0, "floor": 1.386, "floor_se": 0.0, "floor_bits_per_byte": None, "floor_bits_per_byte_se": None,
+        "error": 0.5,
         "last_error": 0.5, "chance_error": 0.75, "best_at": 10, "broke_floor_at": None, "samples": 100,
         "below_floor": None, "gradient_zero": None, "gradient_vanished": None, "gradient_exploded": None,
         "seconds": 2.0, "share_seconds": 2.0, "exact": True, "extended_from": None, "extended_at": None,

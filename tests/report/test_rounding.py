@@ -9,8 +9,8 @@ from rnnctl.report.effects.importance import Table, linear
 from rnnctl.report.effects.levels import main_effects
 from rnnctl.report.effects.pairs import comparisons
 from rnnctl.report.effects.trials import Trials
-from rnnctl.report.leaderboard import Spread
-from rnnctl.report.rounding import EPSILON, beyond_rounding
+from rnnctl.rounding import EPSILON, beyond_rounding
+from rnnctl.spread import Spread
 from tests.report.effects.design import study
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from plots import parameter_axis
+from plots.values import NOT_SET, category_order, plain
 from rnnctl.report.parameters import flat_name, varying
 
 MANY = 8  # a hyper-parameter with more different numbers was drawn at random: no two runs share a value
@@ -47,7 +47,7 @@ class Follower:
         *others, last = self.leaders
         if others:
             return f"{self.name} follows {', '.join(others)} and {last} together"
-        known = [(value, mine) for value, mine in self.pairs if mine != parameter_axis.NOT_SET]
+        known = [(value, mine) for value, mine in self.pairs if mine != NOT_SET]
         values = ", ".join(f"{value_text(value)} {value_text(mine)}" for value, mine in known)
         return f"{self.name} follows {last}" + (f": {values}" if 0 < len(known) <= MANY else "")
 
@@ -82,7 +82,7 @@ class Factor:
     @cached_property
     def levels(self) -> list[Level]:
         """The values in the order of an axis; for many numbers, groups of about equally many configurations."""
-        distinct = sorted(set(self.values), key=parameter_axis.category_order)
+        distinct = sorted(set(self.values), key=category_order)
         if not self.drawn:
             return [Level(value, self._where([value])) for value in distinct]
         ascending = sorted(value for value in self.values if isinstance(value, float))
@@ -138,7 +138,7 @@ def varied(
     ours = set(columns)
     known = {flat_name(name.split(".")): name for name in columns}
     for name in (name for name in varying(flat) if name not in ours):
-        values = [parameter_axis.plain(settings.get(name, parameter_axis.NOT_SET)) for settings in flat]
+        values = [plain(settings.get(name, NOT_SET)) for settings in flat]
         same = known.get(name)  # a written key that this is another name of
         if len(set(values)) > 1 and not (same and _partition(columns[same]) == _partition(values)):
             columns[name] = values
@@ -168,7 +168,7 @@ def varied(
 
 def _follower(columns: Mapping[str, list[float | str]], leader: str, name: str) -> Follower:
     pairs = set(zip(columns[leader], columns[name], strict=True))
-    return Follower(name, (leader,), tuple(sorted(pairs, key=lambda pair: parameter_axis.category_order(pair[0]))))
+    return Follower(name, (leader,), tuple(sorted(pairs, key=lambda pair: category_order(pair[0]))))
 
 
 def _partition(values: Sequence[float | str]) -> list[int]:

@@ -7,12 +7,12 @@ from functools import cached_property
 
 import numpy as np
 
-from plots import parameter_axis
+from plots.values import category_order
 from rnnctl.report.effects.factors import Factor, value_text
 from rnnctl.report.effects.seed_design import SeedDesign
 from rnnctl.report.effects.trials import Trials
 from rnnctl.report.effects.validation import FOLDS, Validation, folds, gains, repeats
-from rnnctl.report.rounding import beyond_rounding
+from rnnctl.rounding import beyond_rounding
 
 FEWEST = 10  # configurations; a fifth of fewer says nothing about a fit
 MAGNITUDES = 10.0  # positive numbers that span more than this factor enter by their logarithm
@@ -37,7 +37,7 @@ def columns(factor: Factor, index: int) -> list[Column]:
     Two or more different numbers are one column, with their mean where a configuration has a word, and each word is a
     column of its own. Otherwise every value except the first has a column: the others are compared with the first.
     """
-    distinct = sorted(set(factor.values), key=parameter_axis.category_order)
+    distinct = sorted(set(factor.values), key=category_order)
     words: list[float | str] = [value for value in distinct if isinstance(value, str)]
     number_columns = []
     if len(factor.numbers) > 1:

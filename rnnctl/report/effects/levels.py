@@ -8,7 +8,7 @@ import numpy as np
 
 from rnnctl.report.effects.factors import Level
 from rnnctl.report.effects.trials import Trials
-from rnnctl.report.rounding import beyond_rounding
+from rnnctl.rounding import beyond_rounding
 
 
 @dataclass(frozen=True)

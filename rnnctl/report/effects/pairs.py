@@ -9,7 +9,7 @@ import numpy as np
 from rnnctl.report.effects.factors import Factor
 from rnnctl.report.effects.levels import Estimate, estimate
 from rnnctl.report.effects.trials import Trials
-from rnnctl.report.rounding import beyond_rounding
+from rnnctl.rounding import beyond_rounding
 
 
 @dataclass(frozen=True)

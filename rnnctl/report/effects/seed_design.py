@@ -19,7 +19,7 @@ from typing import Literal
 
 import numpy as np
 
-from rnnctl.report.rounding import beyond_rounding
+from rnnctl.rounding import beyond_rounding
 
 Kind = Literal["crossed", "shared", "own", "one"]
 ROUNDS = 1000  # greatest number of rounds in which the effects of seeds are estimated

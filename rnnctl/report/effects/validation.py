@@ -10,12 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 
 from rnnctl.report.effects.seed_design import SeedDesign
+from rnnctl.report.students_t import quantile
 
 SEED = 42  # of the folds
 FOLDS = 5  # parts of the configurations, and the greatest number of parts of the seeds
@@ -118,7 +118,7 @@ class Validation:
         rest = np.bincount(unit, run_gains) - r2 * np.bincount(unit, shares)
         n = len(rest)
         error = math.sqrt(n / (n - 1) * float(np.sum(rest**2)))
-        return cls(r2, error, r2 - students_t(n - 1) * error, n)
+        return cls(r2, error, r2 - quantile(CONFIDENCE, n - 1) * error, n)
 
 
 def error_of_losses(design: SeedDesign, losses: np.ndarray) -> np.ndarray | None:
@@ -138,20 +138,3 @@ def error_of_losses(design: SeedDesign, losses: np.ndarray) -> np.ndarray | None
         return None
     by_part = np.stack([np.bincount(part, loss, minlength=n) for loss in losses])
     return np.asarray(2 * (n - 1) / (n - 2) * math.sqrt(n) * by_part.std(axis=1, ddof=1))
-
-
-_T = (6.3138, 2.9200, 2.3534, 2.1318)  # for 1 to 4 degrees of freedom
-
-
-def students_t(freedom: int) -> float:
-    """Return the 95 % quantile of Student's t.
-
-    From 5 degrees of freedom by its expansion around the normal quantile (Abramowitz and Stegun 1964, 26.7.5).
-    """
-    if freedom <= len(_T):
-        return _T[freedom - 1]
-    z = NormalDist().inv_cdf(CONFIDENCE)
-    first = (z**3 + z) / 4
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    return float(z + first / freedom + second / freedom**2 + third / freedom**3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from plots import parameter_axis
+from plots.values import NOT_SET, plain
 
 if TYPE_CHECKING:
     from rnnctl.report.results import Result
@@ -19,8 +19,8 @@ def written_columns(runs: Sequence[Result], keys: WrittenKeys) -> dict[str, list
     rows = [keys.values(run.spec) for run in runs]
     return {
         ".".join(path): [
-            parameter_axis.plain(text(value) if isinstance(value, dict | list) else value)
-            for value in (row.get(path, parameter_axis.NOT_SET) for row in rows)
+            plain(text(value) if isinstance(value, dict | list) else value)
+            for value in (row.get(path, NOT_SET) for row in rows)
         ]
         for path in keys.paths
         if path != ("seed",)

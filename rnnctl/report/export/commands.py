@@ -85,7 +85,7 @@ def _files(study: StudyRow, rows: Sequence[RunRow], taken: set[str]) -> dict[str
 
 def _data(rows: Sequence[RunRow]) -> set[tuple[str, str]]:
     """Return where the data of these runs lies, and its sha256."""
-    return {data for row in rows if (data := read_spec(row.spec).task.data) is not None}
+    return {data for row in rows for data in read_spec(row.spec).data}
 
 
 def _free_name(study: str, taken: set[str]) -> str:

@@ -36,7 +36,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rnnctl.question import Question
-from rnnctl.training.trained import LAST, Trained
+from rnnctl.training.trained import Trained
+from rnnctl.weights import LAST
 
 if TYPE_CHECKING:
     from store.history import History
@@ -63,11 +64,9 @@ def final_state(row: RunRow, history: History, trained: Trained, which: str = LA
     none of this name, or if its data has changed.
     """
     spec, task = trained.spec, trained.task
-    if which not in trained.weights:
-        raise ValueError(f"it has no {which} weights: no validation loss was finite")
+    weights = exported_weights(trained, which)
     gates = dict.fromkeys([*ALWAYS, *spec.model.gates])
     traces = {**TRACES, **{f"gate_{gate}_sat_time": f"gate_{gate}_time" for gate in gates}}
-    names = spec.model.export_names
     return {
         "updates": history.steps,
         "valid_error": 100 * _scalar(history, "valid_error"),
@@ -84,8 +83,19 @@ def final_state(row: RunRow, history: History, trained: Trained, which: str = LA
         "label": np.array(row.label),
         "run_id": np.array(row.run_id),
         "weights_at": np.array(trained.weights[which].step),
-        **{names.get(name, name): weight.numpy() for name, weight in trained.views(which).items()},
+        **weights,
     }  # fmt: skip
+
+
+def exported_weights(trained: Trained, which: str) -> dict[str, np.ndarray]:
+    """Return weights by the names that exports give them. which: `last` or `best`.
+
+    Raise ValueError if the run has none of this name, or if its data has changed.
+    """
+    if which not in trained.weights:
+        raise ValueError(f"it has no {which} weights: no validation loss was finite")
+    names = trained.spec.model.export_names
+    return {names.get(name, name): weight.numpy() for name, weight in trained.views(trained.weights[which]).items()}
 
 
 def _scalar(history: History, name: str) -> np.ndarray:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from rnnctl.section import PLACE, marks_of
-from rnnctl.tasks.catalogue import TASKS
+from rnnctl.study.schema import KEYS
 from rnnctl.words import escaped
 
 SECTIONS = ("base", "cases", "zip", "grid", "random")  # those with settings of runs; conditions and recipes stay
@@ -29,7 +28,7 @@ def with_places(source: str, places: Collection[str]) -> str | None:
     if not isinstance(tree, yaml.MappingNode):
         return None
     sections = [node for name, node in tree.value if name.value in SECTIONS]
-    keys = {key for task in TASKS for key in task.model_fields if PLACE in marks_of(task, key)}
+    keys = {path[-1] for path, key in KEYS.items() if key.is_place}
     named = {node.start_mark.index: node for section in sections for node in _values(section, keys)}
     paths = [place for place in places if os.path.isabs(place)]
     # From the last to the first, so that positions before a change stay valid.
@@ -50,7 +49,7 @@ def quoted(value: object) -> str:
 
 
 def _values(node: yaml.Node, keys: Collection[str], under: bool = False) -> Iterator[yaml.ScalarNode]:
-    """Yield the values of all keys such as `task.KEY` at or below a node. under: the node is such a value."""
+    """Yield the values of all these keys at or below a node. under: the node is such a value."""
     if isinstance(node, yaml.MappingNode):
         for key, below in node.value:
             yield from _values(below, keys, under or key.value.split(".")[-1] in keys)

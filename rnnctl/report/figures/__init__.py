@@ -7,6 +7,7 @@ records.py       from histories to the tidy records that figures are drawn from
 training.py      kinds with a line or a point for each run, of up to MOST_CURVES runs
 through_time.py  kinds made from traces, with a panel for each of up to MOST_PANELS runs
 gates.py         kinds about the gates of cells
+probed.py        kinds made from the answers of probes
 
 The first replicate of every configuration is chosen before the second of any. A figure that leaves runs out says so.
 """

@@ -15,21 +15,25 @@ from rnnctl.measures import FLOOR
 from rnnctl.report.figures.choice import choose, covering
 from rnnctl.report.figures.records import end
 from rnnctl.report.results import Result, common_value, reference_of
+from rnnctl.weights import BEST
 from rnnctl.words import one_line
 
 if TYPE_CHECKING:
     from rnnctl.study.written import WrittenKeys
     from rnnctl.tasks.section import TaskSection
+    from store.answers import Answer
     from store.history import History
 
 MOST_CURVES = 2000  # runs with a line each: what fits into memory with thousands of checks
 MOST_PANELS = 6
 MOST_OVERLAID = 12  # runs in a panel that shows them at one check
+CUT = "…"  # stands for the middle of a label that is too long
 LONGEST_LABEL, LONGEST_GROUP = 32, 48  # characters that panel titles and legends have room for
 SHORT_ID = 9  # characters of an id, by which rnnctl show finds the run
 MOST_GROUPS = 6  # panels for runs that cannot be compared with one another
 
 Histories = Callable[[Sequence[str], bool], Mapping[str, "History"]]  # run ids, traces wanted -> histories
+Answers = Callable[[Sequence[str], str | None], Sequence["Answer"]]  # run ids, name of a probe -> answers
 Configurations = Mapping[tuple[str, str], str]  # study and id of each configuration -> its name
 Layout = Literal["overlay", "panels"]
 
@@ -56,8 +60,11 @@ class Runs:
     compared. below: a threshold on it. at: the updates whose checks are wanted, inf for the last, instead of a few from
     early to late. layout: all runs in one panel, or a panel for each run, instead of the figure's usual layout.
     each: curves are those of runs, even where means over seeds are clearer. linear: value axes of curves are linear.
+    panels: how many runs a figure with a panel for each run shows at most.
     keys: those that the studies of these runs set, by which hyper-parameters are named.
     configurations: the names of all configurations of these studies, by study and id, whose order decides their looks.
+    answers: returns what a probe, or all without a name, has answered about runs; None for runs of no workspace.
+    weights: the name of the weights that answers are about.
 
     notes: what figures had to leave out, a line each; filled while they are drawn.
     """
@@ -74,8 +81,11 @@ class Runs:
         layout: Layout | None = None,
         each: bool = False,
         linear: bool = False,
+        panels: int = MOST_PANELS,
         keys: WrittenKeys | None = None,
         configurations: Configurations | None = None,
+        answers: Answers | None = None,
+        weights: str = BEST,
     ) -> None:
         several = len({run.study for run in results}) > 1
         names = dict(configurations or {})
@@ -96,8 +106,8 @@ class Runs:
         # All configurations of the studies, so that each looks the same in every figure.
         self.groups = list(names.values())
         self.title, self.by, self.below, self.at, self.layout, self.keys = title, by, below, at, layout, keys
-        self.each, self.linear = each, linear
-        self._read = read
+        self.each, self.linear, self.panels, self.weights = each, linear, panels, weights
+        self._read, self.answers = read, answers
         self.checked = [run for run in self.all if run.checked]
         self._scalars: dict[str, History] | None = None
         self._traces: dict[str, History] = {}
@@ -117,7 +127,7 @@ class Runs:
     @property
     def at_checks(self) -> dict[str, Any]:
         """The arguments that all figures at a few checks have in common."""
-        most = MOST_OVERLAID if self.overlay else MOST_PANELS
+        most = MOST_OVERLAID if self.overlay else self.panels
         return {"most": most, "overlay": self.overlay, "groups": self.groups, "at": self.at}
 
     # --- figures with a line for each run
@@ -156,7 +166,9 @@ class Runs:
             history = self._scalars.get(run.run)
             if history is None or keys[0] not in history.scalars or (wanted is not None and run.run not in wanted):
                 continue
-            at = np.isfinite(history.scalars["reach"]) if diagnosed else slice(None)
+            # Means since the last check begin with the first check after updates.
+            means_only = (history.steps == 0) & np.isnan(history.scalars[keys[0]])
+            at = np.isfinite(history.scalars["reach"]) if diagnosed else ~means_only
             values, *band = (history.scalars[key][at] for key in keys)
             series.append(Series(run.label, run.group, history.steps[at], values, end(run), *band))
         return series
@@ -203,13 +215,14 @@ class Runs:
     # --- figures with a panel for each run
 
     def traced(
-        self, name: str, runs: Sequence[Result] | None = None, most: int = MOST_PANELS
+        self, name: str, runs: Sequence[Result] | None = None, most: int | None = None
     ) -> list[tuple[Result, History]]:
         """Return the runs of a figure with a panel for each run: those with this trace, and their histories.
 
-        runs: the runs to choose from, else all that were checked. most: how many are chosen, unless they are overlaid.
+        runs: the runs to choose from, else all that were checked. most: how many are chosen,
+        by default `panels`, unless they are overlaid.
         """
-        chosen = choose(self.checked if runs is None else runs, MOST_OVERLAID if self.overlay else most)
+        chosen = choose(self.checked if runs is None else runs, MOST_OVERLAID if self.overlay else most or self.panels)
         missing = [run.run for run in chosen if run.run not in self._traces]
         if missing:
             self._traces |= self._read(missing, True)
@@ -233,7 +246,7 @@ def _recognisable(label: str, identity: str, most: int) -> str:
     if len(label) <= most:
         return label
     kept = (most - SHORT_ID - 2) // 2
-    return f"{label[:kept]}…{label[-kept:]} {identity[:SHORT_ID]}"
+    return f"{label[:kept]}{CUT}{label[-kept:]} {identity[:SHORT_ID]}"
 
 
 def _task_names(runs: Sequence[Result]) -> str:

@@ -36,7 +36,7 @@ def gradient(runs: Runs) -> Figure:
 def gradient_image(runs: Runs) -> Figure:
     shown = _traced(runs, "grad_time")
     title = runs.panel_heading("gradient through time and training", shown)
-    return plots.gradient_image(_traces(shown, "grad_time"), title=title)
+    return plots.gradient_image(_traces(shown, "grad_time"), most=runs.panels, title=title)
 
 
 @kind("histogram of log10 g over steps and sequences, exact zeros apart", examined=True, at=True, layouts=True)
@@ -50,7 +50,7 @@ def gradient_histogram(runs: Runs) -> Figure:
 def gradient_histogram_image(runs: Runs) -> Figure:
     shown = _traced(runs, "grad_hist")
     title = runs.panel_heading("gradient norms through training, with a verdict on the last check", shown)
-    return plots.gradient_histogram_image(_gradients(shown), limits=LIMITS, title=title)
+    return plots.gradient_histogram_image(_gradients(shown), limits=LIMITS, most=runs.panels, title=title)
 
 
 def _gradients(shown: Sequence[tuple[Result, History]]) -> list[Histogram]:
@@ -84,7 +84,7 @@ def saturation_histogram(runs: Runs) -> Figure:
 def saturation_image(runs: Runs) -> Figure:
     shown = _traced(runs, "saturation_hist")
     title = runs.panel_heading("hidden saturation through training", shown)
-    return plots.distance_image(_distances(shown), ylabel=_formula(shown), title=title)
+    return plots.distance_image(_distances(shown), ylabel=_formula(shown), most=runs.panels, title=title)
 
 
 def _distances(shown: Sequence[tuple[Result, History]]) -> list[Histogram]:

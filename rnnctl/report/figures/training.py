@@ -21,28 +21,41 @@ from rnnctl.report.results import Result, reference_of
 from rnnctl.report.units import by_task, measure_label, with_loss_unit
 
 
-@kind("validation loss, with the floor", examined=True, curves=True)
+@kind("validation loss, with the floor", examined=True, curves=True, topic="results", scalar="valid_loss")
 def loss(runs: Runs) -> Figure:
     return _losses(runs, "valid_loss", "validation")
 
 
-@kind("validation error, with the chance error", examined=True, curves=True)
+@kind("validation error, with the chance error", examined=True, curves=True, topic="results", scalar="valid_error")
 def error(runs: Runs) -> Figure:
+    return _errors(runs, "valid_error", "validation")
+
+
+@kind(
+    "training loss, a mean since the last check, with the floor",
+    examined=True,
+    curves=True,
+    topic="results",
+    scalar="train_loss",
+)
+def train_loss(runs: Runs) -> Figure:
+    return _losses(runs, "train_loss", "training")
+
+
+def _errors(runs: Runs, key: str, which: str) -> Figure:
     shown = [
         Curves(
-            runs.series("valid_error", among=group.runs),
-            "validation error",
+            series,
+            f"{which} error",
             title=group.title,
             levels=[] if group.chance is None else [(group.chance, "chance")],
         )
         for group in runs.comparable()
+        if (series := runs.series(key, among=group.runs))
     ]
-    return plots.curves(shown, **runs.curves, title=runs.heading("validation error"))
-
-
-@kind("training loss, a mean since the last check, with the floor", examined=True, curves=True)
-def train_loss(runs: Runs) -> Figure:
-    return _losses(runs, "train_loss", "training")
+    if not shown:
+        raise NothingToDraw(f"an earlier version trained these runs and did not record the {which} error")
+    return plots.curves(shown, **runs.curves, title=runs.heading(f"{which} error"))
 
 
 def _losses(runs: Runs, key: str, which: str) -> Figure:
@@ -62,12 +75,12 @@ def _losses(runs: Runs, key: str, which: str) -> Figure:
     return plots.curves(shown, **runs.curves, title=runs.heading(f"{which} loss"))
 
 
-@kind("best loss against each hyper-parameter that varies", examined=True)
+@kind("best loss against each hyper-parameter that varies", examined=True, topic="hyper-parameters")
 def hyperparameters(runs: Runs) -> Figure:
     return _scatter(runs, runs.all, f"{runs.title}: hyper-parameters")
 
 
-@kind("the same, of runs below a threshold", examined=True, plotted=False)
+@kind("the same, of runs below a threshold", examined=True, plotted=False, topic="hyper-parameters")
 def hyperparameters_below(runs: Runs) -> Figure:
     if runs.below is None:
         raise NothingToDraw("no threshold was given")
@@ -120,20 +133,45 @@ def _compared(some: Sequence[Result], by: str, trials: Trials, title: str) -> Sc
     )
 
 
-@kind("gradient norm before and after clipping, means since the last check", curves=True)
+@kind(
+    "share of wrong answers on the training batches since the last check, with the chance error",
+    curves=True,
+    topic="results",
+    scalar="train_error",
+)
+def train_error(runs: Runs) -> Figure:
+    return _errors(runs, "train_error", "training")
+
+
+@kind("gradient norm before and after clipping, means since the last check, and the largest norm", curves=True)
 def gradient_norm(runs: Runs) -> Figure:
-    words = {"grad_norm": "gradient norm before clipping", "grad_norm_clipped": "gradient norm after clipping"}
+    words = {
+        "grad_norm": "gradient norm before clipping",
+        "grad_norm_clipped": "gradient norm after clipping",
+        "grad_norm_max": "largest gradient norm",
+    }
     shown = [Curves(runs.series(key), label, scale="log") for key, label in words.items()]
     return plots.curves(shown, **runs.curves, same_scale=True, title=runs.heading("gradient norm"))
 
 
-@kind("share of updates that were clipped, and share that the guard replaced", examined=True, curves=True)
+@kind("learning rate of the update before each check", curves=True)
+def rate(runs: Runs) -> Figure:
+    shown = Curves(runs.series("rate"), "learning rate", scale="log")
+    if not shown.series:
+        raise NothingToDraw("the learning rate was not recorded: these runs are of an earlier version")
+    return plots.curves([shown], **runs.curves, title=runs.heading("learning rate"))
+
+
+@kind("shares of updates that were clipped, guarded, and skipped for an overflow", examined=True, curves=True)
 def clip_share(runs: Runs) -> Figure:
     clipping = [run for run in runs.drawn if run.spec.train.clip.style != "none"]
-    if not clipping:
+    scaled = [run for run in runs.drawn if run.spec.train.scales_loss]
+    if not clipping and not scaled:
         raise NothingToDraw("train.clip is none: no update is clipped")
     words = {"clip_share": "share of updates clipped", "guard_share": "share of updates guarded"}
-    shown = [Curves(runs.series(key, among=clipping), label) for key, label in words.items()]
+    shown = [Curves(runs.series(key, among=clipping), label) for key, label in words.items() if clipping]
+    if scaled:
+        shown.append(Curves(runs.series("skip_share", among=scaled), "share of updates skipped"))
     return plots.curves(shown, **runs.curves, title=runs.heading("clipping"))
 
 

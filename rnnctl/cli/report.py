@@ -1,0 +1,113 @@
+"""`report`: everything about studies or runs as one page, or as a PDF."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rnnctl.cli.options import AllowCodeOption, WhereOption, WorkspaceOption, opened, path_text
+from rnnctl.cli.output import UserError, notes, out, say
+from rnnctl.words import counted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rnnctl.lab.report import Reported
+
+REFRESH = 5  # seconds; pages that take long to write are written less often, so that training keeps its cores
+SHARE = 0.2  # of the time
+
+
+def report(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="STUDY|RUN...", help="Studies, or single runs.", show_default=False),
+    ] = None,
+    out_: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            "-o",
+            callback=path_text,
+            metavar="FILE|DIR",
+            help="A .html, a .pdf or a folder. Default: the workspace's folder reports.",
+            show_default=False,
+        ),
+    ] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Write the page again every few seconds until training ends.")
+    ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Write a page of each study, and an index of them.", show_default=False)
+    ] = False,
+    where: WhereOption = None,
+    browser: Annotated[
+        str | None,
+        typer.Option(
+            "--browser",
+            metavar="PROGRAM",
+            help="The Chromium, Chrome or Edge that prints a .pdf.",
+            show_default="one that is installed",
+        ),
+    ] = None,
+    allow_code: AllowCodeOption = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Write a page about studies or runs: what was asked, the answer, leaderboard, figures, every run. It is one file,
+    which opens without a network.
+
+    With --watch the page reloads itself in the browser while training goes on, and Ctrl-C ends the command. Answers of
+    probes are shown if they are kept; rnnctl answers and rnnctl probe ask them. A .pdf is printed by a browser that is
+    installed.
+    """
+    from rnnctl.lab import report as lab
+
+    if every:
+        if what or watch or where or browser is not None:
+            raise UserError("--all is about every study: neither names, --watch, --where nor --browser apply")
+        with opened(workspace, readonly=True) as store:
+            index = lab.report_all(store, out_, lambda path: out(str(path), whole=True))
+        notes(index.notes)
+        out(str(index.file), whole=True)
+        return
+    if not what:
+        raise UserError("name a study or a run (rnnctl studies --here lists the studies)")
+    if watch:
+        _watch(workspace, what, where or [], out_)
+        return
+    with opened(workspace, readonly=True) as store:
+        written = lab.report(store, what, where=where or [], out=out_, browser=browser)
+    _tell(written)
+
+
+def _tell(written: Reported) -> None:
+    notes(written.notes)
+    out(str(written.file), whole=True)
+
+
+def _watch(workspace: Path | None, what: list[str], where: list[str], out_: str | None) -> None:
+    from rnnctl.lab import report as lab
+
+    refresh, written = REFRESH, None
+    try:
+        while True:
+            began = time.monotonic()
+            with opened(workspace, readonly=True) as store:
+                again = lab.report(store, what, where=where, out=out_, refresh=refresh)
+            if written is None:
+                out(str(again.file), whole=True)
+            written = again
+            took = time.monotonic() - began
+            refresh = max(REFRESH, round(took / SHARE))
+            if not written.unfinished:
+                break
+            time.sleep(max(0.0, refresh - took))
+    except KeyboardInterrupt:
+        if written is not None:
+            lab.settled(written)
+        raise
+    lab.settled(written)
+    notes(written.notes)
+    say(f"all runs have ended; {counted(len(written.page.runs), 'run')} in the page")

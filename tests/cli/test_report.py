@@ -1,0 +1,73 @@
+"""`report` as a command: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from rnnctl.cli import report as command
+from tests.cli.command_line import TINY, rnnctl, workspace
+
+
+@pytest.fixture
+def untrained(tmp_path):
+    """A workspace whose runs wait: its pages have no figures."""
+    return workspace(tmp_path / "w", TINY)
+
+
+def test_the_path_is_printed(untrained):
+    done = rnnctl("report", "tiny", cwd=untrained, check=0)
+    assert done.stdout == f"{untrained / 'reports' / 'tiny.html'}\n"
+    assert "No run has been checked yet" in (untrained / "reports" / "tiny.html").read_text()
+
+
+def test_watching_writes_again_until_it_is_interrupted(untrained, monkeypatch):
+    pauses = []
+
+    def pause(seconds):
+        pauses.append(seconds)
+        text = (untrained / "live.html").read_text()
+        assert '<meta http-equiv="refresh" content="5">' in text
+        if len(pauses) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", pause)
+    done = rnnctl("report", "tiny", "-o", "live.html", "--watch", cwd=untrained, check=130)
+    assert (done.stdout, done.stderr) == ("live.html\n", "")
+    assert all(0 < seconds <= command.REFRESH for seconds in pauses)
+    assert 'http-equiv="refresh"' not in (untrained / "live.html").read_text()
+
+
+def test_watching_ends_when_no_run_is_left(untrained):
+    rnnctl("cancel", "--study", "tiny", "--yes", cwd=untrained, check=0)
+    done = rnnctl("report", "tiny", "-o", "live.html", "--watch", cwd=untrained, check=0)
+    assert "all runs have ended" in done.stderr
+    assert 'http-equiv="refresh"' not in (untrained / "live.html").read_text()
+
+
+def test_an_index_of_all_studies(untrained):
+    done = rnnctl("report", "--all", "-o", "out/", cwd=untrained, check=0)
+    assert done.stdout.splitlines() == ["out/tiny.html", "out/index.html"]
+    assert 'href="tiny.html"' in (untrained / "out" / "index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        ([], 2, "name a study or a run"),
+        (["tiny", "--all"], 2, "--all is about every study"),
+        (["--all", "--watch"], 2, "--all is about every study"),
+        (["--all", "-o", "index.html"], 2, "--out index.html: an index with its pages needs a folder"),
+        (["tiny", "-o", "r.txt"], 2, "--out r.txt: a report is a .html or a .pdf"),
+        (["tiny", "-o", "r.pdf", "--watch"], 2, "--out r.pdf: a .pdf does not reload itself"),
+        (["tiny", "-o", "r.pdf", "--browser", "/nosuch"], 2, "--browser: /nosuch: there is no such program"),
+        (["nosuch"], 3, "there is no study or run 'nosuch'"),
+        (["tiny", "-o", "/proc/r.html"], 1, "/proc/r.html"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(untrained, words, code, message):
+    done = rnnctl("report", *words, cwd=untrained, check=code)
+    assert message in done.stderr
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
