@@ -1,0 +1,206 @@
+"""A launcher that starts workers as actors of a cluster; see `jobs.launcher`."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, Literal
+
+import ray
+from ray.exceptions import ActorUnavailableError, RayActorError, RayError, RayTaskError
+
+from jobs.events import Emit, Event, event
+from jobs.launcher import Ending
+from rnnctl.cluster.actors import node_name, start_trainer
+from rnnctl.cluster.nodes import Nodes
+from rnnctl.cluster.options import ClusterOptions
+from rnnctl.cluster.resources import slots_in_all, what_there_is
+from rnnctl.cluster.trainer import Fetched, Train
+
+LOOK_EVERY = 0.2  # seconds between looks whether a worker has found a place
+PATIENCE = 5.0  # seconds after which the user is told that workers wait for a place, if there are too few
+LONG_START = 60.0  # seconds after which that is told if there are enough: it is not the start that takes so long
+AGAIN_AFTER = 1.0  # seconds after which a worker that could not be reached is asked again
+NODE_FOLLOWS = 2.0  # seconds within which a node whose processes have died may turn out to be dying itself
+GONE_WITHIN = 10.0  # seconds that ending a worker may take
+
+
+class RayLauncher:
+    """Starts workers as actors. train: what a worker does. variables: of the environment of its process.
+
+    nodes: where workers may be placed.
+    """
+
+    def __init__(
+        self, train: Train, ledger: Any, options: ClusterOptions, variables: Mapping[str, str], nodes: Nodes
+    ) -> None:
+        self._train = train
+        self._ledger = ledger
+        self._options = options
+        self._variables = dict(variables)
+        self._nodes = nodes
+        self._nothing_left = threading.Event()
+        self._workers: list[RayWorker] = []
+
+    def give_up(self, reason: str) -> None:
+        """Make all workers save and leave, and say so. May be called from any thread. reason: one line."""
+        for worker in list(self._workers):
+            worker.give_up(reason)
+
+    def start(self, slot: int, hear: Emit) -> RayWorker:
+        def actor(selector: dict[str, str]) -> Any:
+            return start_trainer(self._train, self._ledger, self._options, self._variables, selector)
+
+        worker = RayWorker(actor, hear, self._options, self._nodes, self._nothing_left, f"worker-{slot}")
+        self._workers = [*(each for each in self._workers if each.ended() is None), worker]
+        return worker
+
+
+class RayWorker:
+    """A worker in an actor, and the thread that waits for its place, hands on its events and sees its end.
+
+    start: the nodes that may be used -> the actor, which waits for a place on one of them. nothing_left: is set once a
+    worker of this training has found nothing left to do. Those that still wait for a place need not start then.
+    """
+
+    def __init__(
+        self,
+        start: Callable[[dict[str, str]], Any],
+        hear: Emit,
+        options: ClusterOptions,
+        nodes: Nodes,
+        nothing_left: threading.Event,
+        thread_name: str,
+    ) -> None:
+        self.pid = 0  # until it has started
+        self._start = start
+        self._selector = nodes.selector
+        self._actor = start(self._selector)
+        self._hear = hear
+        self._options = options
+        self._nodes = nodes
+        self._nothing_left = nothing_left
+        self._node = ""  # id of its node, once it has started
+        self._given_up = threading.Event()  # it is to end before it has a place
+        self._reason: str | None = None  # why it was made to leave, if it was not the user
+        self._ending: Ending | None = None
+        self._watcher = threading.Thread(target=self._watch, name=thread_name, daemon=True)
+        self._watcher.start()
+
+    def ended(self) -> Ending | None:
+        return None if self._watcher.is_alive() else self._ending
+
+    def drain(self) -> None:
+        self._given_up.set()
+        with suppress(RayError):
+            self._actor.drain.remote()
+
+    def give_up(self, reason: str) -> None:
+        """Drain the worker, whose goodbye then tells the reason."""
+        self._hear(event("notice", time.time(), None, line=f"{reason.partition(';')[0]}: saving and leaving"))
+        self._reason = reason
+        self.drain()
+
+    def kill(self) -> None:
+        self._given_up.set()
+        self._end()
+        self._watcher.join(GONE_WITHIN)
+
+    def let_go(self) -> None:
+        self.drain()
+
+    def _watch(self) -> None:
+        self._ending = Ending(None, "its pool lost sight of it")  # unless the next lines end as they should
+        try:
+            self._ending = self._follow() if self._has_place() else Ending(0, "")
+        except RayActorError as error:
+            self._ending = self._cause(error)
+        except RayTaskError as error:  # an exception passed through the worker
+            self._ending = Ending(1, str(error))
+        except RayError as error:
+            self._ending = Ending(None, _last_line(error))
+        finally:
+            self._end()
+
+    def _has_place(self) -> bool:
+        """Wait until the worker has started. Return False if it was given up before."""
+        place = self._actor.place.remote()
+        tell_at = time.monotonic() + (PATIENCE if slots_in_all(self._options) < self._options.slots else LONG_START)
+        while not ray.wait([place], timeout=LOOK_EVERY)[0]:
+            if self._given_up.is_set() or self._nothing_left.is_set():
+                self._say_goodbye("drained" if self._given_up.is_set() else "empty")
+                return False
+            if time.monotonic() >= tell_at:
+                line = f"waiting for a free slot, which takes {self._options.request}: {what_there_is()}"
+                self._hear(event("notice", time.time(), None, line=line))
+                tell_at = float("inf")
+            self._nodes.look()
+            if self._nodes.selector != self._selector:  # a node has joined
+                self._end()
+                self._selector = self._nodes.selector
+                self._actor = self._start(self._selector)
+                place = self._actor.place.remote()
+        try:
+            self.pid, self._node = ray.get(place)
+        except RayActorError as error:
+            if not error.actor_init_failed:
+                raise
+            # It would fail in the same way on the next try.
+            self._say_goodbye("error", f"a worker could not be started: {_last_line(error)}")
+            return False
+        return True
+
+    def _follow(self) -> Ending:
+        """Hand on the worker's events until it has ended; return how."""
+        status = self._actor.run.remote()
+        known = 0
+        while True:
+            try:
+                fetched: Fetched = ray.get(self._actor.events.remote(known))
+            except ActorUnavailableError:  # this is not death: the fence decides what the worker may still do
+                time.sleep(AGAIN_AFTER)
+                continue
+            known = fetched.last
+            for heard in fetched.events:
+                if heard["event"] == "worker_ended" and heard.get("reason") == "empty":
+                    self._nothing_left.set()
+                self._hear(self._explained(heard))
+            if fetched.over:
+                return Ending(int(ray.get(status)), "")
+
+    def _say_goodbye(self, reason: Literal["drained", "empty", "error"], error: str | None = None) -> None:
+        self._hear(self._explained(event("worker_ended", time.time(), None, reason=reason, error=error)))
+
+    def _explained(self, heard: Event) -> Event:
+        """Return an event of the worker, with the reason why it was made to leave."""
+        if heard["event"] != "worker_ended" or self._reason is None:
+            return heard
+        return {**heard, "reason": "error", "error": self._reason}
+
+    def _cause(self, error: RayActorError) -> Ending:
+        """Return how a worker ended whose actor is dead: by itself, or with its node."""
+        until = time.monotonic() + NODE_FOLLOWS
+        while not self._node or _is_alive(self._node):
+            if not self._node or time.monotonic() >= until:
+                return Ending(None, _last_line(error))
+            time.sleep(LOOK_EVERY)
+        return Ending(None, f"node {node_name(self._node)} is gone", node_name(self._node))
+
+    def _end(self) -> None:
+        """End the actor, which frees its slot."""
+        with suppress(RayError, ValueError):
+            ray.kill(self._actor, no_restart=True)
+
+
+def _is_alive(node_id: str) -> bool:
+    return any(node["NodeID"] == node_id and node["Alive"] for node in ray.nodes())
+
+
+def _last_line(error: Exception) -> str:
+    """Return the last line of an error, without the advice that Ray adds to it."""
+    lines = [line for line in str(error).strip().splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    return lines[-1].strip().partition(" Some common causes include")[0].rpartition("Worker exit detail: ")[2]

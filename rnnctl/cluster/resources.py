@@ -1,0 +1,59 @@
+"""What a cluster has, and whether what a training asks for can be had there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray
+
+from rnnctl.cluster.options import ClusterOptions
+from rnnctl.lab.errors import Code, LabError
+from rnnctl.words import counted
+
+
+def what_there_is() -> str:
+    """Return in words what the cluster has, and what of it is free."""
+    total, free = ray.cluster_resources(), ray.available_resources()
+    words = [_of(total, free, "CPU")]
+    if total.get("GPU", 0.0) > 0:
+        words.append(_of(total, free, "GPU"))
+    return f"the cluster has {counted(len(_nodes()), 'node')} with {' and '.join(words)}"
+
+
+def _of(total: dict[str, float], free: dict[str, float], name: str) -> str:
+    count = total.get(name, 0.0)
+    return f"{count:g} {name}{'' if count == 1 else 's'} ({max(0.0, free.get(name, 0.0)):g} free)"
+
+
+def require(options: ClusterOptions) -> None:
+    """Raise LabError if no node of the cluster could ever hold a slot."""
+    for name, wanted, option in (
+        ("GPU", options.gpus_per_slot, "--gpus-per-slot"),
+        ("CPU", options.cpus_per_slot, "--cpus-per-slot"),
+    ):
+        most = max((node["Resources"].get(name, 0.0) for node in _nodes()), default=0.0)
+        if wanted > most:
+            has = f"no node has a {name}" if most == 0 else f"no node has more than {most:g}"
+            raise LabError(f"{option} {wanted:g}: {has}; {what_there_is()}", Code.FAILURE)
+
+
+def slots_in_all(options: ClusterOptions) -> int:
+    """Return how many slots the cluster has, free or not."""
+    slots = 0
+    for node in _nodes():
+        has = node["Resources"]
+        wanted = {"CPU": options.cpus_per_slot, "GPU": options.gpus_per_slot}
+        slots += min(
+            (int(has.get(name, 0.0) / each) for name, each in wanted.items() if each > 0), default=options.slots
+        )
+    return slots
+
+
+def holds_a_slot(node: dict[str, Any], options: ClusterOptions) -> bool:
+    """Return whether a node of `ray.nodes()` has what a slot asks for, if nothing else is there."""
+    has = node["Resources"]
+    return bool(has.get("CPU", 0.0) >= options.cpus_per_slot and has.get("GPU", 0.0) >= options.gpus_per_slot)
+
+
+def _nodes() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]

@@ -1,0 +1,47 @@
+"""Transports to a ledger's service in this process: everything is pickled on its way, and some of it gets lost."""
+
+from __future__ import annotations
+
+import pickle
+from collections import Counter
+from concurrent.futures import TimeoutError as NotYet
+
+from rnnctl.cluster.calls import Answer, Call, LedgerGone, Parcel, Unreachable
+from rnnctl.cluster.service import Service
+
+
+class Pickling:
+    """Carries calls as Ray does: nothing of the caller's objects arrives but what pickle takes along."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.sent: Counter[str] = Counter()
+
+    def send(self, call: Call, timeout: float) -> Answer:
+        self.sent[call.method] += 1
+        future = self.service.submit(pickle.loads(pickle.dumps(call)))
+        try:
+            return pickle.loads(pickle.dumps(future.result(timeout)))
+        except NotYet:
+            raise Unreachable("no answer") from None
+
+    def packed(self, content: bytes) -> bytes | Parcel:
+        return content
+
+
+class Losing(Pickling):
+    """Loses the answers to the first calls of a method, which are done all the same; then it may be gone for good."""
+
+    def __init__(self, service: Service, method: str, answers: int) -> None:
+        super().__init__(service)
+        self.method, self.left = method, answers
+        self.gone = False
+
+    def send(self, call: Call, timeout: float) -> Answer:
+        if self.gone:
+            raise LedgerGone("dead")
+        answer = super().send(call, timeout)
+        if call.method == self.method and self.left > 0:
+            self.left -= 1
+            raise Unreachable("the connection broke")
+        return answer
