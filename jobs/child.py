@@ -48,7 +48,15 @@ def serve(build: Callable[[Emit, threading.Event], Worker]) -> int:
     _obey(stop)
     events = EventPipe(_take_stdout(), on_broken=stop.set)
     try:
-        worker = build(events.send, stop)
+        return work(build, events.send, stop)
+    finally:
+        events.close()
+
+
+def work(build: Callable[[Emit, threading.Event], Worker], emit: Emit, stop: threading.Event) -> int:
+    """Run the worker that `build(emit, stop)` makes; return an exit status, and raise, as `serve` does."""
+    try:
+        worker = build(emit, stop)
     except Exception as error:
         if isinstance(error, CannotWork):
             line = str(error)
@@ -56,16 +64,13 @@ def serve(build: Callable[[Emit, threading.Event], Worker]) -> int:
         else:
             line = " ".join(f"{type(error).__name__}: {error}".split())
             traceback.print_exc()
-        events.send(event("worker_ended", time.time(), None, reason="error", error=line))
-        events.close()
+        emit(event("worker_ended", time.time(), None, reason="error", error=line))
         return 1
     try:
         with worker:
             worker.run()
     except StoreError:
         return 1
-    finally:
-        events.close()
     return 0
 
 

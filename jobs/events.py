@@ -10,6 +10,7 @@ and fields of its own:
 | claimed | worker | runs: list of {run, label, attempt, step, total} |
 | resumed | session | run, step |
 | extended | session | run, step, parent (id of the run from whose checkpoint it goes on), parent_name |
+| origin_unsound | session | run, step, parent (id of the run that has the checkpoint), parent_name, reason |
 | checkpoint_unsound | session | run, path, reason |
 | idle | worker | ; sent at each turn that finds no run to claim while runs of others are not finished |
 | progress | heartbeat | steps: {run: step} of the runs that moved |
@@ -26,7 +27,7 @@ and fields of its own:
 | postponed | worker | run, error (one line: why it cannot be worked on now), seconds (until it is tried again) |
 | store_busy | worker, or `train` while it opens the store | error (one line); sent once, until the store is free |
 | draining | pool | |
-| crashed | pool | slot, pid, exit (negative: killed by that signal), tail (the end of its stderr) |
+| crashed | pool | slot, pid, exit, tail, node: how its process ended, see `jobs.launcher.Ending` |
 | worker_ended | worker | reason (empty, drained or error), error (one line, or None) |
 """
 
@@ -46,6 +47,7 @@ EVENTS = frozenset(
         "idle",
         "resumed",
         "extended",
+        "origin_unsound",
         "checkpoint_unsound",
         "progress",
         "check",

@@ -25,8 +25,16 @@ LAST_EVENTS = 2.0  # seconds that a dead worker's reader may take to reach the e
 class Ending:
     """How a worker's process ended."""
 
-    exit: int  # exit status; negative: killed by that signal
-    tail: str  # the end of what it wrote to stderr, empty where that is not kept
+    exit: int | None  # exit status; negative: killed by that signal; None where it is not known
+    tail: str  # the end of what it wrote to stderr, or the reason of its end; empty where that is not kept
+    node: str | None = None  # the name of the machine that is gone and took the process with it; None if there is none
+
+    @property
+    def how(self) -> str:
+        """How it ended, in words."""
+        if self.exit is None:
+            return "its process is gone"
+        return f"signal {-self.exit}" if self.exit < 0 else f"exit status {self.exit}"
 
 
 class Launched(Protocol):

@@ -16,6 +16,7 @@ The contract of every implementation:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +26,15 @@ from typing import Any, BinaryIO, Protocol, Self
 from jobs.config import LONGEST_WAIT, Settings
 from store import Busy, LeaseLost, Store, StoreError, aside, checkpoints, commits, extension, packs, queue, workers
 from store.checkpoints import Checkpoint, PassedOver
-from store.extension import Relative
+from store.extension import Relative, Unfit
 from store.history import HistoryRow
 from store.queue import Claim, Holding, Rescued
 from store.wanted import ALL, Wanted
 from store.workers import WorkerRecord, WorkerRow
 
 OPEN_TIMEOUT = 30.0  # seconds that a worker waits for the store before it counts as busy
+
+WRITERS = 8  # checkpoints that are written at the same time: the disk is waited for, not the processor
 
 MaxPack = Callable[[str], int]  # the shape of runs -> how many of them fit into one pack
 
@@ -43,6 +46,19 @@ class ResumePoint:
     step: int  # updates done; 0 for the beginning
     checkpoint: Path | None  # a file on this machine with the checkpoint's content; None for the beginning
     passed_over: list[PassedOver]  # newer checkpoints that could not be used, newest first
+
+
+@dataclass(frozen=True)
+class Save:
+    """The arguments of one `Ledger.commit`."""
+
+    claim: Claim
+    step: int
+    write: Callable[[BinaryIO], None]
+    history: Sequence[HistoryRow]
+    summary: Mapping[str, Any]
+    now: float
+    outcome: str | None
 
 
 class Ledger(Protocol):
@@ -123,6 +139,10 @@ class Ledger(Protocol):
 
         None of them has more updates than the run will have, or other bits than here.
         """
+        ...
+
+    def unfit(self, claim: Claim) -> list[Unfit]:
+        """Return damaged checkpoints of other runs of its trajectory at which a claimed run could have begun."""
         ...
 
     def extend(
@@ -247,7 +267,11 @@ class StoreLedger:
         aside.quarantine(self._store, run_id, error, now)
 
     def due_shapes(self, now: float, settings: Settings, most: int) -> list[str]:
-        return packs.due_shapes(self._store, now, settings.alone_from, most, LONGEST_WAIT, self._wanted)
+        return packs.due_shapes(
+            self._store,
+            packs.Terms(now, settings.alone_from, longest_wait=LONGEST_WAIT, wanted=self._wanted),
+            most,
+        )
 
     def pending(self) -> bool:
         return queue.pending(self._store, self._wanted)
@@ -272,6 +296,9 @@ class StoreLedger:
     def relatives(self, claim: Claim, trajectory: str) -> list[Relative]:
         return extension.relatives(self._store, claim, trajectory)
 
+    def unfit(self, claim: Claim) -> list[Unfit]:
+        return extension.unfit(self._store, claim.run_id)
+
     def extend(
         self,
         claim: Claim,
@@ -282,7 +309,8 @@ class StoreLedger:
         summary: Mapping[str, Any],
         now: float,
     ) -> bool:
-        with self._checkpoint(claim, step, write, now) as checkpoint:
+        checkpoint = self._checkpoint(Save(claim, step, write, [], summary, now, None))
+        with self._discarded_if_busy([checkpoint]):
             return extension.extend(self._store, claim, checkpoint, relative, checked, summary, now)
 
     def commit(
@@ -295,8 +323,48 @@ class StoreLedger:
         now: float,
         outcome: str | None,
     ) -> None:
-        with self._checkpoint(claim, step, write, now) as checkpoint:
+        checkpoint = self._checkpoint(Save(claim, step, write, history, summary, now, outcome))
+        with self._discarded_if_busy([checkpoint]):
             commits.commit(self._store, claim, checkpoint, history, summary, now, outcome)
+
+    def commit_all(self, saves: Sequence[Save]) -> list[StoreError | None]:
+        """Do several commits in one transaction; return what each would have raised, or None.
+
+        Their files are written at the same time. An error that concerns all of them is raised, and nothing is kept.
+        """
+        self._store.check_present()  # before files are written into a folder that is another one by now
+        with ThreadPoolExecutor(min(len(saves), WRITERS)) as writers:
+            written = list(writers.map(self._written, saves))
+        answers: list[StoreError | None] = [None] * len(saves)
+        kept: dict[int, commits.Save] = {}
+        for place, (save, file) in enumerate(zip(saves, written, strict=True)):
+            if isinstance(file, StoreError):
+                answers[place] = self._why_not_written(save, file)
+            else:
+                kept[place] = commits.Save(save.claim, file, save.history, save.summary, save.now, save.outcome)
+        if kept:
+            with self._discarded_if_busy([save.checkpoint for save in kept.values()]):
+                refusals = commits.commit_all(self._store, list(kept.values()))
+            for place, refusal in zip(kept, refusals, strict=True):
+                answers[place] = refusal
+        return answers
+
+    def _checkpoint(self, save: Save) -> Checkpoint:
+        """Write the checkpoint of a commit, which does not count yet."""
+        self._store.check_present()  # before a file is written into a folder that is another one by now
+        file = self._written(save)
+        if isinstance(file, StoreError):
+            raise self._why_not_written(save, file)
+        return file
+
+    def _written(self, save: Save) -> Checkpoint | StoreError:
+        """Write the file of a commit, in any thread. Return what went wrong with it, if something did."""
+        try:
+            return checkpoints.write(
+                self._store.workspace, save.claim.run_id, save.claim.attempt, save.step, save.write
+            )
+        except StoreError as error:
+            return error
 
     def release(self, claim: Holding, now: float) -> None:
         queue.release(self._store, claim, now)
@@ -313,24 +381,25 @@ class StoreLedger:
     def rescue(self, dead_workers: Iterable[str], now: float, settings: Settings) -> list[Rescued]:
         return queue.rescue(self._store, now, dead_workers, settings.strike_limit, settings.wait)
 
+    def _why_not_written(self, save: Save, error: StoreError) -> StoreError:
+        """Return what an error of writing a checkpoint means.
+
+        A new holder of the run sweeps its folder, and may have removed the file while it was being written.
+        """
+        if self._holds(save.claim, save.step, save.now):
+            return error
+        lost = LeaseLost(f"run {save.claim.run_id} was rescued or cancelled while it was saved")
+        lost.__cause__ = error
+        return lost
+
     @contextmanager
-    def _checkpoint(
-        self, claim: Claim, step: int, write: Callable[[BinaryIO], None], now: float
-    ) -> Iterator[Checkpoint]:
-        """Write a checkpoint that is made to count inside. Its file is removed if the store is busy then."""
-        workspace = self._store.workspace
-        self._store.check_present()  # before a file is written into a folder that is another one by now
+    def _discarded_if_busy(self, files: Sequence[Checkpoint]) -> Iterator[None]:
+        """Remove files that are made to count inside, if the store is busy then."""
         try:
-            checkpoint = checkpoints.write(workspace, claim.run_id, claim.attempt, step, write)
-        except StoreError as error:
-            # A new holder of the run sweeps its folder, and may have removed the file while it was being written.
-            if self._holds(claim, step, now):
-                raise
-            raise LeaseLost(f"run {claim.run_id} was rescued or cancelled while it was saved") from error
-        try:
-            yield checkpoint
+            yield
         except Busy:
-            checkpoints.discard(workspace, checkpoint)
+            for file in files:
+                checkpoints.discard(self._store.workspace, file)
             raise
 
     def _holds(self, claim: Claim, step: int, now: float) -> bool:

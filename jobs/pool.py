@@ -7,7 +7,9 @@ A worker that ends by itself (nothing left, drained, or an error that it named) 
 crashed and is started again, the first time at once and then after growing waits; after `crash_limit` crashes in a row
 without progress it is given up. A job that kills every worker is quarantined before long, so this ends.
 
-A worker that the pool itself kills is no evidence against its jobs: they are handed back first, without a strike.
+What a worker holds when it is gone is taken back at once, since there may be nobody else who can see that it is. If it
+crashed, that is a strike. It is none if its whole machine is gone, or if the store kept it from letting go. A worker
+that the pool itself kills is no evidence against its jobs either: they are handed back first, without a strike.
 """
 
 from __future__ import annotations
@@ -20,11 +22,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from jobs.config import Settings
 from jobs.events import Emit, Event, encode, event
 from jobs.launcher import Ending, Launched, Launcher
 from jobs.ledger import Ledger
+from jobs.rescue import say_rescued
 from store import StoreError
 from store.queue import Holding
 
@@ -37,10 +41,11 @@ LAST_WRITE = 2.0  # seconds that a kill waits for a busy store
 
 @dataclass
 class PoolEnd:
-    """How a pool ended: told to drain, told to kill, and what kept workers from going on, one line each."""
+    """How a pool ended: told to drain, told to kill, by Ctrl-C, and what kept workers from going on, one line each."""
 
     drained: bool = False
     killed: bool = False
+    interrupted: bool = False
     errors: list[str] = field(default_factory=list)
 
 
@@ -124,7 +129,9 @@ class Pool:
         if isinstance(message, _Heard):
             message.slot.hear(message.event)
             self._tell(message.event)
-        elif message.name == "kill" or (message.name == "interrupt" and self._end.drained):
+            return
+        self._end.interrupted |= message.name == "interrupt"
+        if message.name == "kill" or (message.name == "interrupt" and self._end.drained):
             self._end.killed = True
         else:
             if not self._end.drained:
@@ -151,24 +158,42 @@ class Pool:
         pid, slot.launched = slot.launched.pid, None
         if slot.said_goodbye:
             slot.over = True
-            if slot.error is not None and slot.error not in self._end.errors:
-                self._end.errors.append(slot.error)
+            if slot.error is not None:
+                self._take_back(slot.worker, "released")
+                if slot.error not in self._end.errors:
+                    self._end.errors.append(slot.error)
         else:
             self._crashed(slot, pid, ending, now)
 
     def _crashed(self, slot: _Slot, pid: int, ending: Ending, now: float) -> None:
-        self._tell(
-            event("crashed", time.time(), slot.worker, slot=slot.number, pid=pid, exit=ending.exit, tail=ending.tail)
-        )
+        how = {"slot": slot.number, "pid": pid, "exit": ending.exit, "tail": ending.tail, "node": ending.node}
+        self._tell(event("crashed", time.time(), slot.worker, **how))
+        self._take_back(slot.worker, "rescued" if ending.node is None else "released")
+        if ending.node is not None:
+            slot.start_at = now
+            return
         slot.crashes += 1
         if slot.crashes >= self._settings.crash_limit:
             slot.over = True
             last = ending.tail.strip().splitlines()[-1:] or ["nothing on stderr"]
-            how = f"signal {-ending.exit}" if ending.exit < 0 else f"exit status {ending.exit}"
             self._end.errors.append(
-                f"worker {slot.number} crashed {slot.crashes} times in a row without progress ({how}): {last[0]}"
+                f"worker {slot.number} crashed {slot.crashes} times in a row without progress ({ending.how}): {last[0]}"
             )
         slot.start_at = now + self._settings.wait(slot.crashes)
+
+    def _take_back(self, worker: str | None, taken: Literal["rescued", "released"]) -> None:
+        """Take back what a worker that is gone holds, with a strike (rescued) or without one."""
+        if worker is None:
+            return
+        if taken == "released":
+            for held in self._release_from([worker]):
+                self._tell(event("released", time.time(), held.worker, run=held.run_id))
+            return
+        with suppress(StoreError), self._ledger.another(timeout=LAST_WRITE) as ledger:
+            say_rescued(
+                ledger.rescue([worker], time.time(), self._settings),
+                lambda name, **fields: self._tell(event(name, time.time(), None, **fields)),
+            )
 
     def _tell(self, message: Event) -> None:
         if self._event_log is not None and message["event"] not in FREQUENT:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from jobs.config import Settings
 from jobs.events import Say
 from jobs.identity import alive, rebooted_since
 from jobs.ledger import Ledger
+from store.queue import Rescued
 from store.workers import WorkerRow
 
 
@@ -32,9 +35,7 @@ class Rescuer:
             for held in ledger.release_from(rebooted, now):
                 self._say("rescued", run=held.run_id, **{"from": held.worker})
         crashed = [worker.id for worker in dead if worker.id not in rebooted]
-        for rescued in ledger.rescue(crashed, now, self._settings):
-            name = "quarantined" if rescued.status == "quarantined" else "rescued"
-            self._say(name, run=rescued.run_id, **{"from": rescued.worker})
+        say_rescued(ledger.rescue(crashed, now, self._settings), self._say)
 
     def _others_need_time(self, now: float) -> bool:
         """Return whether this process has just slept, and so perhaps every other one with it.
@@ -52,6 +53,13 @@ class Rescuer:
             return True
         self._waited = False
         return False
+
+
+def say_rescued(rescued: Iterable[Rescued], say: Say) -> None:
+    """Say which runs were taken from their workers."""
+    for run in rescued:
+        name = "quarantined" if run.status == "quarantined" else "rescued"
+        say(name, run=run.run_id, **{"from": run.worker})
 
 
 def live_workers(ledger: Ledger, now: float, lease: float) -> list[WorkerRow]:

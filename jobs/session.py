@@ -30,9 +30,9 @@ class FitsLater(Exception):
 
 
 class NeverFits(Exception):
-    """Raised by `execute` if a run needs more memory than its device has: it would fail each time.
+    """Raised by `execute` if a run would fail each time: it needs more memory than its device has, for example.
 
-    str() is one line that says what is needed and what there is.
+    str() is one line that says why.
     """
 
 
@@ -121,6 +121,17 @@ class Session:
         if not self.held(run_id):
             return []
         relatives = self._ledger.relatives(self._by_run[run_id], trajectory)
+        newest = max((relative.source.step for relative in relatives), default=0)
+        for damaged in self._ledger.unfit(self._by_run[run_id]):
+            if damaged.step > newest:
+                self._say(
+                    "origin_unsound",
+                    run=run_id,
+                    step=damaged.step,
+                    parent=damaged.run,
+                    parent_name=damaged.name,
+                    reason=damaged.reason,
+                )
         self._relatives |= {relative.checkpoint: relative for relative in relatives}
         return relatives
 

@@ -58,7 +58,7 @@ from jobs.room import More, PackLimit, Room, packs_of
 from jobs.session import FitsLater, NeverFits, OutOfMemory, PackFailed, Session
 from store import Busy, Conflict, Damaged, LeaseLost, StoreError
 from store.queue import Claim
-from store.workers import WorkerRecord
+from store.workers import WorkerRecord, WorkerRow
 
 NOTHING_DONE = "execute returned although the worker was not draining, without a commit for this run"
 MARKED_AS_ENDED = "another process has marked this worker as ended, so that it gets no more runs; start a new worker"
@@ -110,6 +110,7 @@ class Worker:
     abandon      is called, from the heartbeat's thread, when `execute` hangs after losing all its runs; it should end
                  the process, since nothing else can end a thread that hangs
     peers        how many workers are started together, this one included
+    sibling      a worker that lives -> whether it is one of those, this one included
     more         the runs claimed before in this turn -> whether another pack should be executed beside them
 
     Raises StoreError when the store cannot be used, and Busy if it is told to stop while it waits to register.
@@ -130,6 +131,7 @@ class Worker:
         peers: int = 1,
         more: More = lambda claims: False,
         clock: Callable[[], float] = time.time,
+        sibling: Callable[[WorkerRow], bool] = identity.sibling,
     ) -> None:
         self.id = uuid.uuid4().hex
         self._ledger = ledger
@@ -142,6 +144,7 @@ class Worker:
         self._abandon = abandon
         self._peers = peers
         self._clock = clock
+        self._sibling = sibling
         self._rescuer = Rescuer(settings, self._say)
         self._room = Room(max_pack, more)
         self._memory_waits: Counter[str] = Counter()  # of each run that did not fit into the free memory
@@ -283,7 +286,7 @@ class Worker:
         """
         live = live_workers(self._ledger, now, self._settings.lease)
         empty_handed = sum(worker.running == 0 for worker in live)
-        to_come = self._peers - sum(identity.sibling(worker) for worker in live)
+        to_come = self._peers - sum(self._sibling(worker) for worker in live)
         return max(1, empty_handed + max(0, to_come))
 
     def _work(self, claims: list[Claim], now: float) -> None:

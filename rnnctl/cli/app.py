@@ -10,24 +10,7 @@ from typing import Annotated, cast
 import typer
 
 from rnnctl import __version__
-from rnnctl.cli import (
-    annotate,
-    bench,
-    corpus,
-    diff,
-    effects,
-    evaluate,
-    examine,
-    export,
-    manage,
-    plot,
-    probe,
-    refine,
-    runs,
-    setup,
-    status,
-    train,
-)
+from rnnctl.cli.commands import Rnnctl
 from rnnctl.cli.output import (
     FAILURE,
     INTERRUPTED,
@@ -49,6 +32,7 @@ _STATUS = {Code.USAGE: USAGE, Code.NOTHING: NOTHING, Code.FAILURE: FAILURE}
 
 app = typer.Typer(
     name="rnnctl",
+    cls=Rnnctl,
     help="A laboratory for the training dynamics of recurrent networks: register studies, train, examine.",
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -72,37 +56,14 @@ def _version(
         context.call_on_close(lambda: tell_waits(None))
 
 
-app.command()(setup.init)
-app.command()(setup.studies)
-app.command()(setup.plan)
-app.command()(corpus.corpus)
-app.command()(train.train)
-app.command(hidden=True)(train.worker)
-app.command()(status.status)
-app.command()(runs.runs)
-app.command()(examine.examine)
-app.command()(effects.effects)
-app.command()(plot.plot)
-app.command()(status.show)
-app.command()(diff.diff)
-app.command(cls=evaluate.Evaluate)(evaluate.evaluate)
-app.add_typer(probe.app, name="probe")
-app.command()(refine.refine)
-app.command()(export.export)
-app.command()(manage.retry)
-app.command()(manage.cancel)
-app.command()(annotate.archive)
-app.command()(annotate.tag)
-app.command()(annotate.note)
-app.command()(manage.delete)
-app.command()(manage.merge)
-app.command()(manage.doctor)
-app.command()(manage.backup)
-app.command()(bench.bench)
+# Allocations after which garbage is looked for. A command loads hundreds of thousands of objects that stay, and to look
+# through them at each 700th takes a tenth of the time of a short one.
+GARBAGE_EVERY = 200_000
 
 
 def main() -> None:
     """Run the command line of this process and exit with its status."""
+    gc.set_threshold(GARBAGE_EVERY)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:  # closed by the parent process
@@ -164,6 +125,7 @@ def _explained(error: Exception) -> tuple[str, int]:
         # Python reads bytes of an argument that are not UTF-8 as lone surrogates.
         return f"{error.object!a} is not valid UTF-8", USAGE
     from rnnctl.study.errors import SpecError
+    from rnnctl.usercode.blame import blamed
     from store.errors import NoWorkspace, StoreError
 
     if isinstance(error, SpecError):
@@ -172,6 +134,8 @@ def _explained(error: Exception) -> tuple[str, int]:
         return str(error), NOTHING
     if isinstance(error, StoreError):
         return str(error), FAILURE
+    if (line := blamed(error)) is not None:
+        return line, FAILURE
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'output'}: {error.strerror}", FAILURE
     text = " ".join(str(error).split()) or "no message"

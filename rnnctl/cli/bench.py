@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import chain
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +17,8 @@ from rnnctl.cli.output import FAILURE, UserError, out, out_json, say
 
 if TYPE_CHECKING:
     from rnnctl.bench.timing import Comparison
+
+WHOLE_COMMANDS = 5  # pairs at most: each takes about half a minute
 
 
 def bench(
@@ -50,11 +53,12 @@ def bench(
 def _bench_cpu(repeats: int, as_json: bool) -> None:
     from rnnctl.bench.bookkeeping import bookkeeping_share
     from rnnctl.bench.cases import comparisons
+    from rnnctl.bench.whole_commands import whole_command
     from rnnctl.determinism import bit_environment
 
     environment = bit_environment("cpu")
     measured: list[Comparison] = []
-    for comparison in comparisons(repeats):
+    for comparison in chain(comparisons(repeats), map(whole_command, [min(repeats, WHOLE_COMMANDS)])):
         measured.append(comparison)
         _tell(comparison)
     share = bookkeeping_share()

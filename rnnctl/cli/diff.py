@@ -8,9 +8,9 @@ import typer
 
 from rnnctl.cli.layout import table
 from rnnctl.cli.options import JsonOption, WorkspaceOption, opened
-from rnnctl.cli.output import duration, out, out_json
+from rnnctl.cli.output import out, out_json
 from rnnctl.measures import MEASURES
-from rnnctl.words import number
+from rnnctl.words import duration, number
 
 if TYPE_CHECKING:
     from rnnctl.lab.diff import Diff

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rnnctl.cli.layout import table
-from rnnctl.cli.options import AllOption, JsonOption, StudyArgument, WhereOption, WorkspaceOption, opened
-from rnnctl.cli.output import out, out_json
+from rnnctl.cli.options import AllOption, JsonOption, WhereOption, WorkspaceOption, opened
+from rnnctl.cli.output import UserError, out, out_json
 from rnnctl.measures import MEASURES
 from rnnctl.words import counted, number
 
@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
 
 def effects(
-    study: StudyArgument = None,
+    studies: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[STUDY...]",
+            help="A registered study; several with --spans. Default: all studies.",
+            show_default=False,
+        ),
+    ] = None,
     below: Annotated[
         float | None,
         typer.Option("--below", metavar="X", help="Also show the runs whose measure is below X, on their own."),
@@ -32,6 +39,22 @@ def effects(
     ] = "loss",
     where: WhereOption = None,
     hidden: AllOption = False,
+    interactions: Annotated[
+        bool,
+        typer.Option(
+            "--interactions",
+            help="Show instead whether the effect of one hyper-parameter depends on another, and whether the order of "
+            "its values does.",
+        ),
+    ] = False,
+    spans: Annotated[
+        bool,
+        typer.Option(
+            "--spans",
+            help="Show instead which hyper-parameter moves the result most, over studies that vary one each and "
+            "share a baseline.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
     figures: Annotated[bool, typer.Option(help="Draw figures into the workspace's figures folder.")] = True,
     workspace: WorkspaceOption = None,
@@ -42,6 +65,27 @@ def effects(
     standard error over seeds: how far the mean could be off with other seeds. A seed is one draw for all its runs.
     Importances come with a verdict on whether other seeds would show them too.
     """
+    if interactions and spans:
+        raise UserError("--interactions and --spans exclude each other")
+    if below is not None and (interactions or spans):
+        raise UserError("--below does not apply to --interactions and --spans")
+    if len(studies or ()) > 1 and not spans:
+        raise UserError("several studies are for --spans; name one, or none for all")
+    study = studies[0] if studies else None
+    if interactions or spans:
+        from rnnctl.cli.interactions import print_interactions, print_spans
+        from rnnctl.lab.interactions import Interactions, interactions_of, spans_of
+
+        chosen: dict[str, Any] = {"by": by, "where": where or [], "hidden": hidden}
+        with opened(workspace, readonly=True) as store:
+            shown = spans_of(store, studies or [], **chosen) if spans else interactions_of(store, study, **chosen)
+        if as_json:
+            out_json(shown)
+        elif isinstance(shown, Interactions):
+            print_interactions(shown)
+        else:
+            print_spans(shown)
+        return
     from rnnctl.lab import effects as lab
 
     with opened(workspace) as store:

@@ -24,6 +24,6 @@ class Evaluate(TyperCommand):
 def evaluate() -> None:
     """Try trained networks on sequences of other lengths. The same as `rnnctl probe RUN lengths`.
 
-    The best weights of a run are asked, those of its lowest validation loss. Runs without a checkpoint are left out.
-    Answers are kept, and not computed again.
+    The best weights of a run are asked, those of its lowest validation loss, unless --weights names others. Runs
+    without such weights are left out. Answers are kept, and not computed again.
     """

@@ -12,20 +12,26 @@ import typer
 from rnnctl.cli.layout import table
 from rnnctl.cli.options import (
     AllOption,
+    AllowCodeOption,
     JsonOption,
     StudyArgument,
     WhereOption,
     WorkspaceOption,
     opened,
 )
-from rnnctl.cli.output import UserError, duration, notes, out, out_csv, out_json
+from rnnctl.cli.output import UserError, notes, out, out_csv, out_json
 from rnnctl.measures import MEASURES
-from rnnctl.words import counted, number, with_se
+from rnnctl.words import counted, duration, number, with_se
 
 if TYPE_CHECKING:
     from rnnctl.lab.examine import ConfigurationResult, Examination, TaskTable
     from rnnctl.lab.figures import DrawnFigures
-    from rnnctl.report.leaderboard import Spread
+    from rnnctl.lab.in_words import InWords
+    from rnnctl.report.results import Result
+    from rnnctl.spread import Spread
+
+# The number of runs by verdict, by topic.
+Verdicts = Mapping[str, Mapping[str, int]]
 
 
 def examine(
@@ -61,6 +67,7 @@ def examine(
         int, typer.Option("--top", min=0, metavar="N", help="Only the first N configurations of each task; 0 for all.")
     ] = 0,
     hidden: AllOption = False,
+    allow_code: AllowCodeOption = False,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout, one row for each run.")] = False,
     figures: Annotated[bool, typer.Option(help="Draw figures into the workspace's figures folder.")] = True,
@@ -72,7 +79,9 @@ def examine(
     losses, in the unit in the column's head. ± is the standard deviation over replicates; of a floor, its standard
     error. A run breaks the floor at the first check that is more than 1 % below it and, for text, clearly more than
     chance explains. The table shows the median update over the replicates that broke it, and the mean share of their
-    checks that are so far below the floor.
+    checks that are so far below the floor. Verdicts on gradients through time, saturation and gates are those of show
+    RUN. Below the table are who broke the floor, what is best, and what mattered most, as far as seeds tell; --json
+    also has the verdicts on each run and each difference between two configurations.
     """
     from rnnctl.lab import examine as lab
 
@@ -83,7 +92,15 @@ def examine(
     try:
         with opened(workspace) as store:
             examination = lab.examine(
-                store, study, by=by, where=where or [], below=below, sort=sort, top=top, hidden=hidden
+                store,
+                study,
+                by=by,
+                where=where or [],
+                below=below,
+                sort=sort,
+                top=top,
+                hidden=hidden,
+                words=not as_csv,
             )
             if as_json:
                 out_json(examination)
@@ -114,7 +131,9 @@ def _print(examination: Examination) -> None:
             out()
         if len(tables) > 1:
             out(f"{task.task} ({task.unit})")
-        _print_table(task, several)
+        _print_table(task, examination, several)
+        if (task.task, task.by_unit) not in [(other.task, other.by_unit) for other in tables[position + 1 :]]:
+            _print_answer(task, examination.words)
     if not all(run.exact for run in examination.every_run):
         out("note: some runs went on in another environment than they began in; rnnctl show RUN says which")
     if any(run.has_former_floor for run in examination.every_run):
@@ -124,21 +143,29 @@ def _print(examination: Examination) -> None:
     for task in tables:
         out()
         of = f" of {task.task}" if len(tables) > 1 else ""
-        out(f"{len(task.below)} of {counted(len(task.runs), 'run')}{of} below {examination.below:g} ({task.unit})")
+        out(f"{len(task.below)} of {counted(len(task.runs), 'run')}{of} below {examination.below:g} ({task.by_unit})")
         if task.below:
             _print_below(task, examination.by, several)
 
 
-def _print_table(task: TaskTable, several: bool) -> None:
-    groups = task.configurations
+def _print_table(task: TaskTable, examination: Examination, several: bool) -> None:
+    groups, words, by = task.configurations, examination.words, MEASURES[examination.by]
+    runs: dict[tuple[str, str], list[Result]] = {}
+    for run in task.runs:
+        runs.setdefault((run.study, run.config), []).append(run)
+    verdicts = [words.verdicts(runs[group.study, group.config]) for group in groups]
+    gated = any(_gates(of_group, 1) for of_group in verdicts)
     text = any(group.spreads["bits_per_byte"] is not None for group in groups)
     units = list(dict.fromkeys(group.loss_unit for group in groups))
     # Texts at several levels have losses in several units, which are not to be compared: bits per byte are.
     losses = len(units) == 1
     unit = f" ({units[0].replace('mean squared error', 'MSE')})" if losses else ""
+    last_error = by.key == "last_error"  # all others are there in any case
+    sized = len({group.parameter_count for group in groups}) > 1
     columns = [
         *_if(several, "study"),
         "configuration",
+        *_if(sized, "parameters"),
         "runs",
         *_if(losses, MEASURES["loss"].heading + unit),
         *_if(text, MEASURES["bits_per_byte"].heading),
@@ -146,17 +173,25 @@ def _print_table(task: TaskTable, several: bool) -> None:
         *_if(losses, MEASURES["loss"].reference.heading + unit),
         *_if(not losses, MEASURES["bits_per_byte"].reference.heading),
         MEASURES["error"].heading,
+        *_if(last_error, MEASURES["last_error"].heading),
         MEASURES["error"].reference.heading,
         "broke floor at",
         "checks below floor",
-        "gradient at the end",
+        "gradient",
+        "saturation",
+        *_if(gated, "gates"),
+        "status",
         "ended",
         "wall time",
     ]
     drop = [
+        "parameters",
         "wall time",
+        "status",
         "checks below floor",
-        "gradient at the end",
+        "gates",
+        "saturation",
+        "gradient",
         MEASURES["error"].reference.heading,
         MEASURES["last_loss"].heading + unit,
         "runs",
@@ -164,10 +199,12 @@ def _print_table(task: TaskTable, several: bool) -> None:
         MEASURES["error"].heading,
         "ended",
     ]
-    out(
-        *table(columns, [[*_if(several, group.study), *_cells(group, text, losses)] for group in groups], drop),
-        whole=True,
-    )
+    rows = [
+        [*_if(several, group.study), *_cells(group, of_group, text, losses, last_error, sized, gated)]
+        for group, of_group in zip(groups, verdicts, strict=True)
+    ]
+    kept = by.heading + (unit if by.unit == "loss" else "")  # runs are ranked by it
+    out(*table(columns, rows, [column for column in drop if column != kept]), whole=True)
     if task.more:
         out(f"... and {counted(task.more, 'more configuration')} (--top 0 shows all)")
 
@@ -177,13 +214,29 @@ def _if(condition: bool, cell: str) -> list[str]:
     return [cell] if condition else []
 
 
-def _cells(group: ConfigurationResult, text: bool, losses: bool) -> list[str]:
+def _print_answer(task: TaskTable, words: InWords) -> None:
+    """Print the answer in three lines."""
+    for answer in words.answers:
+        if (answer.task, answer.unit) == (task.task, task.by_unit):
+            out("", *answer.lines)
+
+
+def _cells(
+    group: ConfigurationResult,
+    verdicts: Verdicts,
+    text: bool,
+    losses: bool,
+    last_error: bool,
+    sized: bool,
+    gated: bool,
+) -> list[str]:
     spreads, broke, error = group.spreads, group.broke_floor_at, MEASURES["error"]
     below = spreads["below_floor"]
     update = f"{round(statistics.median(broke)):,}" if broke else "-"
-    seconds = spreads["seconds"]
+    seconds = spreads["share_seconds"]  # `show` and --json also have the time of the packs
     return [
         group.label,
+        *_if(sized, "-" if group.parameter_count is None else f"{group.parameter_count:,}"),
         str(group.runs),
         *_if(losses, _spread(spreads["loss"])),
         *_if(text, _spread(spreads["bits_per_byte"])),
@@ -191,22 +244,31 @@ def _cells(group: ConfigurationResult, text: bool, losses: bool) -> list[str]:
         *_if(losses, with_se(group.floor, group.floor_se)),
         *_if(not losses, with_se(group.floor_bits_per_byte, group.floor_bits_per_byte_se)),
         _spread(spreads["error"], error.scale),
+        *_if(last_error, _spread(spreads["last_error"], error.scale)),
         number(error.scaled(group.chance_error)),
         f"{update} ({len(broke)} of {group.runs})" if group.runs > 1 else update,
         "-" if below is None else f"{100 * below.mean:.0f} %",
-        _gradients(spreads),
-        ", ".join(f"{n} {end}" if group.runs > 1 else end for end, n in group.ended.items()),
+        _counts(verdicts.get("gradient", {}), group.runs),
+        _counts(verdicts.get("saturation", {}), group.runs),
+        *_if(gated, _gates(verdicts, group.runs) or "-"),
+        _counts(group.status, group.runs),
+        _counts(group.ended, group.runs),
         duration(None if seconds is None else seconds.mean),
     ]
 
 
-def _gradients(spreads: Mapping[str, Spread | None]) -> str:
-    """Return the verdict on the gradients: mean shares over replicates."""
-    from rnnctl.report.gradients import in_words
+def _counts(counts: Mapping[str, int], runs: int) -> str:
+    """Return how many runs ended in each way, or have each status: `4 learning, 1 diverged`."""
+    words = {word.replace("_", " "): n for word, n in counts.items()}
+    return ", ".join(f"{n} {word}" if runs > 1 else word for word, n in words.items()) or "-"
 
-    shares = [spreads[f"gradient_{word}"] for word in ("zero", "vanished", "exploded")]
-    known = [share.mean for share in shares if share is not None]
-    return in_words(*known) if len(known) == len(shares) else "-"
+
+def _gates(verdicts: Verdicts, runs: int) -> str:
+    """Return the verdicts on each gate: `z shut, r open`, or with counts `z: 2 shut, 1 open; r: 3 open`."""
+    gates = {topic.removeprefix("gate "): counts for topic, counts in verdicts.items() if topic.startswith("gate ")}
+    if runs == 1:
+        return ", ".join(f"{name} {_counts(counts, 1)}" for name, counts in gates.items())
+    return "; ".join(f"{name}: {_counts(counts, runs)}" for name, counts in gates.items())
 
 
 def _print_below(task: TaskTable, key: str, several: bool) -> None:
@@ -230,10 +292,7 @@ def _print_below(task: TaskTable, key: str, several: bool) -> None:
 
 
 def _spread(spread: Spread | None, scale: float = 1.0) -> str:
-    if spread is None:
-        return "-"
-    mean = number(scale * spread.mean)
-    return mean if spread.sd is None else f"{mean} ± {number(scale * spread.sd, 2)}"
+    return "-" if spread is None else spread.text(scale)
 
 
 def _tell(drawn: DrawnFigures) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl.cli.options import AllOption, WorkspaceOption, named, opened, path_text
+from rnnctl.cli.options import AllOption, AllowCodeOption, WorkspaceOption, named, opened, path_text
 from rnnctl.cli.output import UserError, notes, out, out_script, terminal
 
 if TYPE_CHECKING:
@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 class Format(StrEnum):
     npz = "npz"
+    safetensors = "safetensors"
     csv = "csv"
     jsonl = "jsonl"
     tensorboard = "tensorboard"
+    log = "log"
 
 
 def export(
@@ -44,31 +46,37 @@ def export(
             "-o",
             callback=path_text,
             metavar="FILE|DIR",
-            help="Where to write. Default: stdout; for npz and tensorboard the workspace's folder exports/STUDY.",
+            help="Where to write. Default: stdout; for npz, safetensors, tensorboard and the logs of a study the "
+            "workspace's folder exports/STUDY.",
             show_default=False,
         ),
     ] = None,
     best: Annotated[
-        bool, typer.Option("--best", help="npz: take the weights of the best validation loss, not the last.")
+        bool,
+        typer.Option("--best", help="npz, safetensors: take the weights of the best validation loss, not the last."),
     ] = False,
     traces: Annotated[bool, typer.Option("--traces", help="jsonl: add the arrays of each check.")] = False,
     commands: Annotated[
         bool, typer.Option("--commands", help="Print a shell script that repeats the study, or all studies.")
     ] = False,
     hidden: AllOption = False,
+    allow_code: AllowCodeOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
-    """Write runs for other programs: npz, csv, jsonl, tensorboard. One run, or all runs of a study.
+    """Write runs for other programs: npz, safetensors, csv, jsonl, tensorboard. One run, or all runs of a study. Also
+    logs to read.
 
     npz writes LABEL_final_state.npz, with the arrays that course code plots; of an unfinished run
-    LABEL_unfinished_at_UPDATE_state.npz. The csv of a study is one tidy table.
+    LABEL_unfinished_at_UPDATE_state.npz. safetensors writes the weights alone, as LABEL_final_weights.safetensors.
+    Either file can be the model.init of another run. The csv of a study is one tidy table.
+    A log tells, with times, the attempts, checks and end of a run; of a study, each run has a file LABEL.log.
     Files that exist are replaced. The paths of written files are printed on stdout.
     """
     _check_options(name, format_, best, traces, commands)
     if isinstance(stdout := terminal(sys.stdout), io.TextIOWrapper):
         stdout.reconfigure(encoding="utf-8", errors="replace")  # as study files are, whatever the terminal is
     # Names of files depend on all runs of the study.
-    only = [name] if name is not None and out_ is None and format_ in (Format.csv, Format.jsonl) else []
+    only = [name] if name is not None and out_ is None and format_ in (Format.csv, Format.jsonl, Format.log) else []
     with opened(workspace, readonly=True, runs=only) as store:
         if commands:
             from rnnctl.lab.export.text import commands as script
@@ -84,6 +92,19 @@ def export(
             from rnnctl.lab.export.files import npz
 
             _print_paths(npz(store, runs, out_, best=best))
+        elif format_ is Format.safetensors:
+            from rnnctl.lab.export.files import safetensors
+
+            _print_paths(safetensors(store, runs, out_, best=best))
+        elif format_ is Format.log:
+            if runs.whole:
+                from rnnctl.lab.export.files import logs
+
+                _print_paths(logs(store, runs, out_))
+            else:
+                from rnnctl.lab.export.text import log
+
+                _print_text(log(store, runs), out_)
         else:
             from rnnctl.lab.export.files import tensorboard
 
@@ -99,8 +120,8 @@ def _check_options(name: str | None, format_: Format | None, best: bool, traces:
         raise UserError("name a study or a run to export (rnnctl status shows what there is)")
     if format_ is None:
         raise UserError(f"--format is missing; it is one of {', '.join(Format)}")
-    if best and format_ is not Format.npz:
-        raise UserError(f"--best chooses weights: it applies to --format npz, not to {format_}")
+    if best and format_ not in (Format.npz, Format.safetensors):
+        raise UserError(f"--best chooses weights: it applies to --format npz and safetensors, not to {format_}")
     if traces and format_ is not Format.jsonl:
         raise UserError(f"--traces applies to --format jsonl, not to {format_}")
 

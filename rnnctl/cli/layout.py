@@ -6,8 +6,8 @@ line below says which. At last its texts are broken between words. Words and num
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,13 +16,22 @@ from rnnctl.words import one_line
 
 COMFORTABLE = 40  # characters: before texts become narrower than this, columns are left out
 LEAST_ROOM = 20  # columns: a terminal that claims to be narrower is taken to be as wide as this
+USUAL_ROOM = 80  # columns of a terminal that does not tell how many it has
 GAP = "  "
 _NUMBER = re.compile(r"[-+]?[\d.,:]+(e[-+]?\d+)?( ±.*)?( s| %)?|(-|[\d,]+) \(\d+ of \d+\)")
 
 
-def room() -> int | None:
-    """Return how many characters a line on stdout may have; None if stdout is not a terminal."""
-    return max(LEAST_ROOM, shutil.get_terminal_size().columns) if sys.stdout.isatty() else None
+def room(*, stderr: bool = False) -> int | None:
+    """Return how many characters a line on stdout, or on stderr, may have; None if that is not a terminal."""
+    if not (sys.stderr.isatty() if stderr else sys.stdout.isatty()):
+        return None
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return max(LEAST_ROOM, int(columns))
+    try:
+        return max(LEAST_ROOM, os.get_terminal_size(2 if stderr else 1).columns or USUAL_ROOM)
+    except OSError:
+        return USUAL_ROOM
 
 
 def wrapped(line: str, width: int | None) -> list[str]:

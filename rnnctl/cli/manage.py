@@ -232,8 +232,8 @@ def backup(
 ) -> None:
     """Copy the workspace and verify the copy. Training can go on meanwhile.
 
-    The copy also has a folder `studies` with the texts of the registered studies, a file each. Corpora are not copied:
-    their places are named.
+    The copy also has a folder `studies` with the texts of the registered studies, a file each. Corpora and files of
+    initial weights are not copied: their places are named.
 
     A checkpoint that is damaged or missing does not stop the backup. It is named, and the exit status is 1.
     """
@@ -244,8 +244,8 @@ def backup(
     say(f"{made.folder}: database and {counted(made.checkpoints, 'checkpoint')}, verified")
     if made.studies:
         say(f"{counted(len(made.studies), 'study file')} in {made.studies[0].parent}")
-    for place in made.texts:
-        say(f"not copied: the text {place}")
+    for place in made.places:
+        say(f"not copied: {place}")
     for finding in made.damaged:
         say(f"damaged: {finding.subject}: {finding.text}")
     for path in made.replaced:

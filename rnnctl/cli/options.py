@@ -37,6 +37,14 @@ def path_text(text: str | None) -> str | None:
     return None if text is None else str(a_path(text)) and text
 
 
+def _allow_code(context: typer.Context, allowed: bool) -> bool:
+    """Allow the code of users for the time of the command."""
+    from rnnctl.usercode.permission import allow_code
+
+    context.with_resource(allow_code(allowed))
+    return allowed
+
+
 WorkspaceOption = Annotated[
     Path | None,
     typer.Option(
@@ -77,6 +85,14 @@ SetOption = Annotated[
     list[str] | None,
     typer.Option(
         "--set", metavar="KEY=VALUE", help="Lay a value such as train.lr=0.1 over the base of the studies. Repeatable."
+    ),
+]
+AllowCodeOption = Annotated[
+    bool,
+    typer.Option(
+        "--allow-code",
+        callback=_allow_code,
+        help="Import the modules of users' parts that studies name, such as my_lab.cells:Leaky. See rnnctl trust.",
     ),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -1,4 +1,4 @@
-"""Print for users: data on stdout, messages and errors, a line each, on stderr.
+"""Print for users: data on stdout, messages and errors on stderr, a line each (on a terminal broken between words).
 
 Texts from outside (names, paths, labels, errors that were kept) are escaped here, so that none of them can give orders
 to a terminal or break a line. Nothing else in the package prints, except for `rnnctl.cli.screen`, which draws on
@@ -7,9 +7,7 @@ terminals. What libraries print passes `Escaping`.
 
 from __future__ import annotations
 
-import itertools
 import json
-import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -24,6 +22,7 @@ OK, FAILURE, USAGE, NOTHING, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 ANSWERS = {"y": True, "yes": True, "n": False, "no": False, "": False}  # to a yes-or-no question
 
 LINES_AT_ONCE = 100  # of a text for another program
+PIECES_AT_ONCE = 200  # of JSON
 
 
 class UserError(Exception):
@@ -77,9 +76,9 @@ def terminal(stream: TextIO) -> TextIO:
 
 
 def say(message: str) -> None:
-    """Print a message for the person at the terminal, on one line."""
+    """Print a message for the person at the terminal: on one line, which a terminal shows broken between words."""
     with suppress(OSError, OutputClosed):  # a closed terminal must not stop the work
-        print(one_line(message), file=sys.stderr, flush=True)
+        print("\n".join(wrapped(one_line(message), room(stderr=True))), file=sys.stderr, flush=True)
 
 
 def notes(lines: Iterable[str]) -> None:
@@ -124,9 +123,9 @@ def out_script(lines: Iterable[str]) -> None:
         _print(batch)
 
 
-def _print(lines: Sequence[str]) -> None:
+def _print(lines: Sequence[str], end: str = "\n") -> None:
     try:
-        print("\n".join(lines))  # as one text: each text that is written passes `Escaping`
+        print("\n".join(lines), end=end)  # as one text: each text that is written passes `Escaping`
     except BrokenPipeError:
         raise OutputClosed from None
 
@@ -144,35 +143,43 @@ def out_json(value: Any) -> None:
 
     A long list is printed as it is encoded: its text is never held as a whole.
     """
-    lines = json_lines(value)
-    while some := list(itertools.islice(lines, LINES_AT_ONCE)):
-        out(*some, whole=True)
+    pieces = json_pieces(value)
+    while some := "".join(islice(pieces, PIECES_AT_ONCE)):
+        _print([some], end="")
+    _print([""])
 
 
-def json_lines(value: Any, levels: int = 4) -> Iterator[str]:
-    """Iterate over the lines of the JSON of a value with an indent of two spaces.
+_SCALARS = {str, int, float, bool, type(None)}
+_encode_flat = json.JSONEncoder(separators=(",\n  ", ": "), allow_nan=False).encode
 
-    levels: how many levels of lists and dataclasses are encoded item by item.
+
+def json_pieces(value: Any, levels: int = 4, indent: str = "") -> Iterator[str]:
+    """Iterate over the pieces of the JSON of a value, with an indent of two spaces a level.
+
+    levels: how many levels of lists and dataclasses are encoded item by item. indent: of the line that it begins on.
     """
     from rnnctl.lab.records import parts, plain
     from store.encoding import finite
 
     items = parts(value) if levels else None
     if not items:
-        yield from json.dumps(finite(plain(value)), indent=2, allow_nan=False).split("\n")
+        record = finite(plain(value))
+        if type(record) is dict and record and _SCALARS.issuperset(map(type, record.values())):
+            # json writes indents in Python, and flat records without in C.
+            text = "{\n  " + _encode_flat(record)[1:-1] + "\n}"
+        else:
+            text = json.dumps(record, indent=2, allow_nan=False)
+        yield text.replace("\n", "\n" + indent)  # a line break inside of a text is written as \\n
         return
     opening, closing = "{}" if isinstance(items, dict) else "[]"
     pairs = items.items() if isinstance(items, dict) else ((None, item) for item in items)
-    yield opening
-    for number, (key, item) in enumerate(pairs, start=1):
-        head = "  " if key is None else f"  {json.dumps(key)}: "
-        lines = json_lines(item, levels - 1)
-        line = head + next(lines)
-        for following in lines:
-            yield line
-            line = "  " + following
-        yield line if number == len(items) else line + ","
-    yield closing
+    inner = indent + "  "
+    before = f"{opening}\n{inner}"
+    for key, item in pairs:
+        yield before if key is None else f"{before}{json.dumps(key)}: "
+        yield from json_pieces(item, levels - 1, inner)
+        before = f",\n{inner}"
+    yield f"\n{indent}{closing}"
 
 
 def out_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
@@ -181,14 +188,3 @@ def out_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:
     from store.encoding import finite
 
     out(*csv_lines(columns, map(finite, rows)), whole=True)
-
-
-def duration(seconds: float | None) -> str:
-    """Return seconds as people write them: 42 s, 3:07, 2:03:07."""
-    if seconds is None or not math.isfinite(seconds):
-        return "-"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

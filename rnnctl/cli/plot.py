@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnctl.cli.layout import table
-from rnnctl.cli.options import AllOption, WhereOption, WorkspaceOption, named, opened, path_text
+from rnnctl.cli.options import AllOption, AllowCodeOption, WhereOption, WorkspaceOption, named, opened, path_text
 from rnnctl.cli.output import UserError, notes, out
 from rnnctl.words import cut
 
@@ -35,6 +35,15 @@ def plot(
         bool, typer.Option("--each", help="Draw each run's own curve. Default: means over seeds above 8 runs.")
     ] = False,
     linear: Annotated[bool, typer.Option("--linear", help="Make the value axis of curves linear.")] = False,
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            metavar="best|last|UPDATE",
+            help="The weights that answers of probes are about. Default: the best ones.",
+            show_default=False,
+        ),
+    ] = None,
     where: WhereOption = None,
     top: Annotated[
         int, typer.Option("--top", min=0, metavar="N", help="Only the best N configurations of each task; 0 for all.")
@@ -57,11 +66,13 @@ def plot(
         ),
     ] = None,
     hidden: AllOption = False,
+    allow_code: AllowCodeOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Draw a figure of runs or of studies, and print its path. All runs that are named are drawn together.
 
-    A colour stands for a configuration, or, where each run has a panel, for a check.
+    A colour stands for a configuration, or, where each run has a panel, for a check. Options that change a figure are
+    part of its file's name. Kinds with the name of a probe show the answers that `rnnctl probe` has kept.
     """
     from rnnctl.lab import plot as lab
 
@@ -84,6 +95,7 @@ def plot(
             layout=layout,
             each=each,
             linear=linear,
+            weights=weights,
             width=width,
             height=height,
             out=out_,

@@ -13,15 +13,27 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from rnnctl.cli.layout import table
-from rnnctl.cli.options import JsonOption, WorkspaceOption, opened
+from rnnctl.cli.options import AllowCodeOption, JsonOption, WorkspaceOption, opened
 from rnnctl.cli.output import UserError, notes, out, out_json, say
 from rnnctl.cli.sections import options_of, section_of
+from rnnctl.usercode.names import is_users
+from rnnctl.usercode.permission import OPTION
+from rnnctl.weights import BEST, in_words, weights_name
 
 if TYPE_CHECKING:
     from rnnctl.lab.probe import Probed
     from rnnctl.probes.base import Probe
 
 WhatArgument = Annotated[str, typer.Argument(metavar="RUN|STUDY", help="A run, or all runs of a study.")]
+WeightsOption = Annotated[
+    str,
+    typer.Option(
+        "--weights",
+        metavar="best|last|UPDATE,...",
+        help="The weights to look at: those of the lowest validation loss, those of the newest update, or a snapshot "
+        "(check.snapshots). Several are separated by commas.",
+    ),
+]
 
 
 class ProbeCommands(Mapping[str, TyperCommand]):
@@ -49,24 +61,44 @@ class Probes(TyperGroup):
         self.commands = cast(Any, ProbeCommands())
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if (
+            OPTION in args
+        ):  # wherever it stands: the module of a probe is imported before the options of the probe are read
+            args = [OPTION, *(arg for arg in args if arg != OPTION)]
         super().parse_args(ctx, args)
+        if any(is_users(arg) for arg in args):  # the module of the probe is imported now, for its options
+            from rnnctl.lab.usercode import code_of
+            from rnnctl.lab.workspaces import root_of
+
+            ctx.with_resource(code_of(root_of(ctx.params["workspace"])))
         if ctx.params["workspace"] is not None:
             ctx.args = ["--workspace", str(ctx.params["workspace"]), *ctx.args]
         return cast(list[str], ctx.args)
 
 
 app = typer.Typer(
-    cls=Probes, rich_markup_mode=None, pretty_exceptions_enable=False, subcommand_metavar="PROBE [OPTIONS]"
+    cls=Probes,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    subcommand_metavar="PROBE [OPTIONS]",
 )
 
 
 @app.callback(invoke_without_command=True)
-def probe(context: typer.Context, what: WhatArgument, workspace: WorkspaceOption = None) -> None:
+def probe(
+    context: typer.Context,
+    what: WhatArgument,
+    allow_code: AllowCodeOption = False,
+    workspace: WorkspaceOption = None,
+) -> None:
     """Ask trained networks a question, and keep the answers. How do they do at other lengths, how do they use their
     state, what do they write?
 
-    The best weights of a run are asked, those of its lowest validation loss. Runs without a checkpoint are left out.
-    Answers are kept, and not computed again. `rnnctl probe RUN PROBE --help` shows what a probe can be asked.
+    The best weights of a run are asked, those of its lowest validation loss, unless --weights names others. Runs
+    without such weights are left out.
+    Answers are kept, and not computed again. `rnnctl probe RUN PROBE --help` shows what a probe can be asked. A probe
+    of your own is named by its module and class, such as my_lab.probes:Norms.
     """
     if context.invoked_subcommand is None:
         raise UserError(f"name a probe: {', '.join(ProbeCommands())}")
@@ -79,34 +111,51 @@ def probe(context: typer.Context, what: WhatArgument, workspace: WorkspaceOption
 def command_of(kind: type[Probe], with_what: bool = False) -> TyperCommand:
     """Return the command that asks a probe. with_what: whether it has the argument RUN|STUDY, and not its group."""
 
-    def run(_context: typer.Context, as_json: bool, workspace: Path | None, **values: Any) -> None:
+    def run(_context: typer.Context, weights: str, as_json: bool, workspace: Path | None, **values: Any) -> None:
+        values.pop("allow_code", None)
         what, figures = values.pop("what", _context.obj), values.pop("figures", False)
         question = section_of(kind, values)
         from rnnctl.lab.probe import ask, draw
 
         with opened(workspace) as store:
+            names = _names_of(weights)
             with _progress(as_json) as tell:
-                probed = ask(store, what, question, tell)
+                answered = [ask(store, what, question, tell, name) for name in names]
             if as_json:
-                records = probed.records()
-                out_json(records[0] if kind.single else records)
-            else:
-                _print(probed)
-            notes(probed.notes)
-            if figures and not as_json and (path := draw(store, probed)) is not None:
-                out(f"figure: {path}")
+                records = [record for probed in answered for record in probed.records()]
+                lone = len(names) == 1 and (kind.single or (kind.lone_object and answered[0].run is not None))
+                out_json(records[0] if lone else records)
+            for i, probed in enumerate(answered):
+                if not as_json:
+                    if len(names) > 1:
+                        out(*([""] if i else []), f"{in_words(probed.weights)}:", "")
+                    _print(probed)
+                notes(probed.notes)
+                if figures and not as_json and (path := draw(store, probed)) is not None:
+                    out(f"figure: {path}")
 
     # No field has a name like `_context`.
     options: dict[str, tuple[Any, Any]] = {"_context": (typer.Context, inspect.Parameter.empty)}
     if with_what:
         options["what"] = (WhatArgument, inspect.Parameter.empty)
     options |= options_of(kind)
+    options["weights"] = (WeightsOption, BEST)
     options["as_json"] = (JsonOption, False)
     if kind.figure is not None:
         help_ = "Draw the answers into the workspace's figures folder."
         options["figures"] = (Annotated[bool, typer.Option(help=help_)], True)
+    if with_what:
+        options["allow_code"] = (AllowCodeOption, False)
     options["workspace"] = (WorkspaceOption, None)
     return _command(name_of(kind), kind.about, run, options)
+
+
+def _names_of(weights: str) -> list[str]:
+    """Return the names of weights in a text, each once. Raise UserError before anything is computed."""
+    try:
+        return list(dict.fromkeys(weights_name(name.strip()) for name in weights.split(",")))
+    except ValueError as error:
+        raise UserError(f"--weights: {error}") from error
 
 
 def name_of(kind: type[Probe]) -> str:

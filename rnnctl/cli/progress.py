@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from rnnctl.cli.output import duration, say
+from rnnctl.cli.output import say
 from rnnctl.cli.screen import Bars, Going, Packs
 from rnnctl.host import cores
-from rnnctl.words import counted, headline, number
+from rnnctl.words import counted, duration, headline, number
 
 if TYPE_CHECKING:
     from jobs.events import Event
@@ -42,15 +42,27 @@ class View(Protocol):
         ...
 
 
+def view_on_stderr() -> View:
+    """Return bars if stderr is a terminal, else plain lines."""
+    return Bars() if sys.stderr.isatty() else _Lines()
+
+
 class Progress:
     """Takes a pool's events and shows them. Use it in `with`.
 
     queued: returns how much waits in the queue besides some runs, given by their ids, or None if that cannot be read
-    just now.
+    just now. view: how it is shown; on stderr without. here: whether the workers are on this machine.
     """
 
-    def __init__(self, queued: Callable[[Collection[str]], Queued | None]) -> None:
+    def __init__(
+        self,
+        queued: Callable[[Collection[str]], Queued | None],
+        view: View | None = None,
+        *,
+        here: bool = True,
+    ) -> None:
         self._queued = queued
+        self._here = here
         self.labels: dict[str, str] = {}
         self.total: dict[str, int] = {}  # updates of the runs that this pool is training, at most
         self.step: dict[str, int] = {}
@@ -67,7 +79,7 @@ class Progress:
         self.waiting_runs = self.waiting_updates = 0  # in the queue
         self.running_runs = 0  # in the workspace, those of other pools included
         self.waiting_told = False  # that the store is busy, since the last claim
-        self.view: View = Bars() if sys.stderr.isatty() else _Lines()
+        self.view = view_on_stderr() if view is None else view
 
     def __enter__(self) -> Progress:
         return self
@@ -106,7 +118,7 @@ class Progress:
     def _on_pool_started(self, event: Event) -> None:
         self._look()
         self.view.start(f"{counted(self.waiting_runs, 'run')} queued, {self.waiting_updates:,} updates at most")
-        if event["workers"] > cores():
+        if self._here and event["workers"] > cores():
             self.view.line(
                 f"{event['workers']} workers share {counted(cores(), 'core')}: on a CPU, more workers than cores do "
                 "not train faster"
@@ -170,6 +182,12 @@ class Progress:
         if run in self.total:
             self.step[run] = self.start[run] = step
         self.view.line(f"{self._name(event)} goes on from {event['parent_name']} at update {step:,}")
+
+    def _on_origin_unsound(self, event: Event) -> None:
+        self.view.line(
+            f"{self._name(event)} cannot go on from {event['parent_name']} at update {event['step']:,}: "
+            f"that checkpoint {event['reason']}"
+        )
 
     def _on_checkpoint_unsound(self, event: Event) -> None:
         self.view.line(
@@ -240,14 +258,18 @@ class Progress:
         self.view.line("saving and leaving; Ctrl-C again leaves at once")
 
     def _on_crashed(self, event: Event) -> None:
-        how = f"signal {-event['exit']}" if event["exit"] < 0 else f"exit status {event['exit']}"
-        last = event["tail"].strip().splitlines()[-1:]
-        self.view.line(f"worker {event['pid']} crashed ({how}){': ' + last[0] if last else ''}")
+        from jobs.launcher import Ending
+
+        ending = Ending(event["exit"], event["tail"], event["node"])
+        last = ending.tail.strip().splitlines()[-1:]
+        how = "is gone" if ending.node is not None else f"crashed ({ending.how})"
+        self.view.line(f"worker {event['pid']} {how}{': ' + last[0] if last else ''}")
         for run in self.packs.pop(event["worker"], []):
             self._let_go(run)
 
     def _on_worker_ended(self, event: Event) -> None:
         self.packs.pop(event["worker"], None)
+        self._look()  # what is drawn last stays
         self._draw()
 
     def _draw(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnctl.cli.layout import table
-from rnnctl.cli.options import JsonOption, SeedsOption, WorkspaceOption, a_path, opened, parsed_seeds
+from rnnctl.cli.options import AllowCodeOption, JsonOption, SeedsOption, WorkspaceOption, a_path, opened, parsed_seeds
 from rnnctl.cli.output import notes, out, out_json, say
 from rnnctl.measures import MEASURES
 from rnnctl.words import counted, number
@@ -56,6 +56,7 @@ def refine(
         typer.Option("--name", help="The name of the new study. Default: STUDY-refined.", show_default=False),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be made, and make nothing.")] = False,
+    allow_code: AllowCodeOption = False,
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:

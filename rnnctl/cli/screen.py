@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from rnnctl.cli.layout import room, wrapped
 from rnnctl.cli.output import terminal
 from rnnctl.words import one_line
 
@@ -98,8 +99,8 @@ class Bars:
             self.rich.stop()
 
     def line(self, text: str) -> None:
-        """Show a line that stays."""
-        self.rich.console.print(_text(text), soft_wrap=True)
+        """Show a line that stays, broken between words if it is too long."""
+        self.rich.console.print(_text(*wrapped(one_line(text), room(stderr=True))), soft_wrap=True)
 
     def draw(self, text: str, done: int, total: int, packs: Packs) -> None:
         """Show how far everything is, and each pack."""

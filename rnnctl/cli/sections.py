@@ -29,8 +29,13 @@ S = TypeVar("S", bound="Section")
 
 
 def options_of(kind: type[Section]) -> dict[str, tuple[Any, Any]]:
-    """Return annotation and default of an option for each field but `name`, by the name of the field."""
-    return {key: _option(key, field) for key, field in kind.model_fields.items() if key != "name"}
+    """Return annotation and default of an option for each field but `name` and those that follow from others, by the
+    name of the field.
+    """
+    from rnnctl.section import DERIVED
+
+    fields = {key: field for key, field in kind.model_fields.items() if DERIVED not in field.metadata}
+    return {key: _option(key, field) for key, field in fields.items() if key != "name"}
 
 
 def section_of(kind: type[S], values: Mapping[str, Any]) -> S:

@@ -13,6 +13,7 @@ from rnnctl.cli.layout import table
 from rnnctl.cli.manage import agreed_to_delete, delete_and_tell
 from rnnctl.cli.options import (
     AllOption,
+    AllowCodeOption,
     JsonOption,
     SeedsOption,
     SetOption,
@@ -21,9 +22,10 @@ from rnnctl.cli.options import (
     device_option,
     opened,
     parsed_seeds,
+    path_text,
 )
-from rnnctl.cli.output import NOTHING, UserError, duration, out, out_json, say, warnings
-from rnnctl.words import counted, size
+from rnnctl.cli.output import NOTHING, UserError, out, out_json, say, warnings
+from rnnctl.words import counted, duration, size
 
 if TYPE_CHECKING:
     from rnnctl.lab.delete import Chosen
@@ -53,6 +55,7 @@ def init(
         ),
     ] = False,
     yes: YesOption = False,
+    allow_code: AllowCodeOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Register studies in the workspace here. Make it first if there is none.
@@ -132,9 +135,12 @@ def _tell_unnamed(study: RegisteredStudy) -> None:
 
 def studies(
     file: Annotated[
-        Path | None,
+        str | None,
         typer.Argument(
-            metavar="[FILE]", help="With --copy: the new file. Default: NAME.yaml here.", show_default=False
+            callback=path_text,
+            metavar="[FILE|DIR/]",
+            help="With --copy: the new file, or the folder of NAME.yaml. Default: NAME.yaml here.",
+            show_default=False,
         ),
     ] = None,
     copy: Annotated[
@@ -224,6 +230,7 @@ def plan(
         ),
     ] = None,
     rows: Annotated[int, typer.Option("--rows", min=0, help="Number of runs to show; 0 for all.")] = 20,
+    allow_code: AllowCodeOption = False,
     as_json: JsonOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
@@ -258,13 +265,25 @@ def _print_plan(plan: Plan, rows: int) -> None:
         _print_plan_on_card(plan.on_card)
     if plan.refine is not None:
         out(f"rnnctl refine makes of its {plan.refine.cut} by {plan.refine.by}: {', '.join(plan.refine.variants)}")
+    if plan.questions:
+        out(f"{counted(plan.questions, 'question')}: rnnctl answers {plan.study} answers them when runs have finished")
     warnings(plan.warnings)
     shown = plan.runs[:rows] if rows else plan.runs
+    counts = {run.parameter_count for run in plan.runs}
+    sized = len(counts) > 1
+    if not sized and None not in counts:
+        out(f"{counts.pop():,} parameters each" if len(plan.runs) > 1 else f"{counts.pop():,} parameters")
     cells = [
-        [run.label, run.run, *(text(run.differences[key]) if key in run.differences else "-" for key in plan.varied)]
+        [
+            run.label,
+            run.run,
+            *(["-" if run.parameter_count is None else f"{run.parameter_count:,}"] if sized else []),
+            *(text(run.differences[key]) if key in run.differences else "-" for key in plan.varied),
+        ]
         for run in shown
     ]
-    out(*table(["label", "run", *plan.varied], cells, drop=plan.varied[::-1]), whole=True)
+    heads = ["label", "run", *(["parameters"] if sized else [])]
+    out(*table([*heads, *plan.varied], cells, drop=plan.varied[::-1]), whole=True)
     if len(shown) < len(plan.runs):
         out(f"... and {counted(len(plan.runs) - len(shown), 'more run')} (--rows 0 shows all)")
 

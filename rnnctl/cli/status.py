@@ -12,13 +12,13 @@ import typer
 
 from rnnctl.cli.layout import table
 from rnnctl.cli.options import AllOption, JsonOption, WorkspaceOption, opened
-from rnnctl.cli.output import UserError, duration, flush, notes, out, out_json
-from rnnctl.words import counted, lines_of, number, with_se
+from rnnctl.cli.output import UserError, flush, notes, out, out_json
+from rnnctl.words import counted, duration, lines_of, number, with_se
 
 if TYPE_CHECKING:
+    from jobs.load import Load
     from rnnctl.lab.show import RunDetails
     from rnnctl.lab.status import RunningRun, Status
-    from rnnctl.report.gradients import Gradients
     from store import Store
     from store.queries import AttemptRow
 
@@ -96,16 +96,24 @@ def _rendered(now: Status) -> list[str]:
     rows = [[name, sum(counts.values()), *(counts[state] for state in states)] for name, counts in now.studies.items()]
     lines = table(["study", "runs", *states], rows) if rows else [_why_empty(now)]
     if now.workers:
-        columns = ["worker", "host", "pid", "device", "process", "last beat", "runs"]
+        on_nodes = any(worker.node for worker in now.workers)
+        columns = ["worker", "host", *["node"] * on_nodes, "pid", "device", "process", "last beat", "runs"]
         cells = [
-            [w.worker[:8], w.host, w.pid, w.device, w.process, duration(w.beat_seconds_ago), w.running]
+            [
+                w.worker[:8], w.host, *[w.node or "-"] * on_nodes, w.pid, w.device, w.process,
+                duration(w.beat_seconds_ago), w.running,
+            ]
             for w in now.workers
-        ]
+        ]  # fmt: skip
         lines += ["", *table(columns, cells, drop=["process", "host", "pid", "device"])]
+    lines += ["", *map(_busy, now.ledgers)] if now.ledgers else []
     if now.running:
-        columns = ["running", "run", "worker", "updates", "done", "moved ago", "best loss", "floor"]
-        drop = ["moved ago", "done", "worker", "floor", "run"]
+        columns = ["running", "run", "worker", "attempt", "updates", "done", "moved ago", "best loss", "floor"]
+        drop = ["attempt", "moved ago", "done", "worker", "floor", "run"]
         lines += ["", *_listed(columns, [_running(run) for run in now.running], drop), "", _time_left(now)]
+    if now.priorities:
+        cells = [[waiting.priority, waiting.study, waiting.runs] for waiting in now.priorities]
+        lines += ["", *_listed(["priority", "study", "queued"], cells)]
     if now.waiting_to_be_tried_again:
         waiting = now.waiting_to_be_tried_again
         cells = [[run.label, run.run, run.strikes, duration(max(0, run.seconds)), run.error or "-"] for run in waiting]
@@ -117,11 +125,21 @@ def _rendered(now: Status) -> list[str]:
     return lines
 
 
-def _running(run: RunningRun) -> list[str]:
+def _busy(load: Load) -> str:
+    """Return how busy the ledger of a training on a cluster is."""
+    text = (
+        f"ledger {load.pid}: {load.commits_per_second:.1f} commits/s, busy {100 * load.busy:.0f} % of the time, "
+        f"slowest answer {duration(load.slowest)}, {counted(load.waiting, 'call')} waiting"
+    )
+    return f"{text}; it falls behind, and workers wait for it" if load.behind else text
+
+
+def _running(run: RunningRun) -> list[Any]:
     return [
         run.label,
         run.run,
         (run.worker or "")[:8],
+        run.attempt,
         f"{run.step:,} of {run.total:,}",
         f"{100 * run.step / run.total:.0f} %",
         duration(run.moved_seconds_ago),
@@ -164,25 +182,32 @@ def show(
 
 def _print(run: RunDetails) -> None:
     out(f"{run.study}/{run.label}")
-    out(f"run {run.run_id}, configuration {run.config_id}")
+    size = "" if run.parameter_count is None else f", {counted(run.parameter_count, 'parameter')}"
+    out(f"run {run.run_id}, configuration {run.config_id}{size}")
     if not run.named:
         out(f"the file of {run.study} no longer names this run")
     if run.tags:
         out(f"tags: {', '.join(run.tags)}")
     if run.note:
         out(f"note: {run.note}")
+    priority = f", priority {run.priority}" if run.priority else ""
     progress = f"{run.outcome or run.status} at update {run.step:,} of {run.total:,}"
-    out(f"{progress}, {counted(run.attempt, 'attempt')}, {counted(run.strikes, 'strike')}")
+    out(f"{progress}, {counted(run.attempt, 'attempt')}, {counted(run.strikes, 'strike')}{priority}")
     if run.summary:
-        out(_in_words(run.summary))
-    if run.gradients:
-        out(_about_gradients(run.gradients))
+        out(_in_words(run.summary, run.loss_unit))
     if run.origin is not None:
         out(f"goes on from {run.origin.name} ({run.origin.run}) at update {run.origin.step:,}")
+    for damaged in run.unfit_origins:
+        where = f"{damaged.name} ({damaged.run}) at update {damaged.step:,}"
+        out(f"cannot go on from {where}: that checkpoint {damaged.reason}")
     for word, relatives in (("from", run.refined_from), ("into", run.refined_into)):
         for relative in relatives:
             name = f"{relative.name} ({relative.run_id})"
             out(f"refined {word} {name} by {relative.variant}, in study {relative.study}")
+    if run.remarks:
+        out("", "verdicts")
+        for remark in run.remarks:
+            out(f"  {remark.topic}: {remark.verdict}. {remark.text}")
     out("", "spec")
     out_json(run.spec)
     if run.attempts:
@@ -211,23 +236,16 @@ def _time(summary: dict[str, Any]) -> str:
     return whole if share == whole else f"{share} (its share of the {whole} of its packs)"
 
 
-def _in_words(summary: dict[str, Any]) -> str:
-    broke = summary["broke_floor_at"]
-    level = with_se(summary["floor"], summary.get("floor_se"))
+def _in_words(summary: dict[str, Any], unit: str | None) -> str:
+    broke, unit = summary["broke_floor_at"], f" {unit}" if unit else ""
+    level = with_se(summary["floor"], summary.get("floor_se")) + unit
     floor = f"floor {level}, {'not broken' if broke is None else f'broken at {broke:,}'}"
     chance = f"chance {number(_percent(summary['chance_error']))} %"
     return (
-        f"best loss {number(summary['best_loss'])} at update {summary['best_step']:,} ({floor}), "
+        f"best loss {number(summary['best_loss'])}{unit} at update {summary['best_step']:,} ({floor}), "
         f"best error {number(_percent(summary['best_error']))} % ({chance}), "
         f"trained for {_time(summary)}"
     )
-
-
-def _about_gradients(gradients: Gradients) -> str:
-    from rnnctl.report.gradients import LIMITS, in_words
-
-    verdict = in_words(gradients.zero, gradients.vanished, gradients.exploded)
-    return f"gradient through time at update {gradients.step:,}: {verdict} ({LIMITS})"
 
 
 def _percent(value: float | None) -> float | None:
@@ -235,6 +253,7 @@ def _percent(value: float | None) -> float | None:
 
 
 def _print_attempts(attempts: Sequence[AttemptRow]) -> None:
+    on_nodes = any(attempt.environment.get("node") for attempt in attempts)
     cells = [
         [
             attempt.attempt,
@@ -244,13 +263,15 @@ def _print_attempts(attempts: Sequence[AttemptRow]) -> None:
             attempt.start_step,
             "-" if attempt.end_step is None else attempt.end_step,
             attempt.host,
+            *[attempt.environment.get("node", "-")] * on_nodes,
             attempt.pid,
             attempt.device,
             "yes" if attempt.exact else "no",
         ]
         for attempt in attempts
     ]
-    columns = ["", "started", "took", "ended as", "from", "to", "host", "pid", "device", "same bits"]
+    where = ["host", *["node"] * on_nodes, "pid", "device"]
+    columns = ["", "started", "took", "ended as", "from", "to", *where, "same bits"]
     out("", "attempts", *table(columns, cells, drop=["pid", "host", "device", "same bits", "started"]), whole=True)
     out("", "environment of the last attempt")
     out_json(attempts[-1].environment)

@@ -6,22 +6,25 @@ import gc
 import sys
 import threading
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rnnctl.cli.options import WorkspaceOption, a_duration, device_option
-from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, SOME_FAILED, UserError, duration, say
+from rnnctl.cli.options import AllowCodeOption, WorkspaceOption, a_duration, device_option
+from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, SOME_FAILED, UserError, say
 from rnnctl.lab.errors import LabError
-from rnnctl.lab.worker_options import LONGEST_LEASE, WorkerOptions
-from rnnctl.words import counted, some
+from rnnctl.lab.worker_options import LONGEST_LEASE, PRIORITIES, WorkerOptions
+from rnnctl.usercode.permission import allow_code as code_allowed
+from rnnctl.words import counted, duration, some
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from jobs.events import Emit
     from jobs.worker import Worker
-    from rnnctl.lab.train import TrainEnd
+    from rnnctl.cluster.options import ClusterOptions
+    from rnnctl.lab.train import Launch, TrainEnd
 
 NOT_BY_HAND = "workers are not started by hand: rnnctl train starts them"
 
@@ -66,9 +69,64 @@ BudgetOption = Annotated[
         "--budget",
         parser=a_duration,
         metavar="TIME",
-        help="Stop after this time, such as 90s, 30m or 2h, as after one Ctrl-C.",
+        help="Stop after this time, such as 90s, 30m or 2h, as after one Ctrl-C. At least one update is made.",
         show_default=False,
     ),
+]
+
+PriorityOption = Annotated[
+    int | None,
+    typer.Option(
+        "--priority",
+        min=-PRIORITIES,
+        max=PRIORITIES,
+        metavar="N",
+        help="Give these runs a priority: among all queued runs, those of a higher one are trained first. Kept until "
+        "it is given anew; a run without one has 0.",
+        show_default=False,
+    ),
+]
+
+
+MOST_CPUS = 4096.0  # of a slot: more than any machine has
+
+RayOption = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        metavar="ADDRESS",
+        help="Train on a Ray cluster: HOST:PORT of its head, auto for the one that runs on this machine, or local to "
+        "start one here. Needs the extra ray.",
+        show_default=False,
+    ),
+]
+SlotsOption = Annotated[
+    int | None,
+    typer.Option("--slots", min=1, max=4096, help="With --ray: workers in the whole cluster.", show_default=False),
+]
+CpusOption = Annotated[
+    float | None,
+    typer.Option(
+        "--cpus-per-slot",
+        min=0.0,
+        max=MOST_CPUS,
+        help="With --ray: CPUs that a worker asks for. [default: 1]",
+        show_default=False,
+    ),
+]
+GpusOption = Annotated[
+    float | None,
+    typer.Option(
+        "--gpus-per-slot",
+        min=0.0,
+        max=1.0,
+        help="With --ray: GPUs that a worker asks for; below 1, several workers share one. "
+        "[default: 0, or 1 with --device cuda]",
+        show_default=False,
+    ),
+]
+MixedOption = Annotated[
+    bool, typer.Option("--mixed", help="With --ray: use nodes too whose bits would differ. Resumptions are marked.")
 ]
 
 
@@ -79,13 +137,25 @@ def train(
             metavar="STUDY|RUN...", help="Train only runs of these studies, and these runs.", show_default=False
         ),
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", "-n", min=1, max=256, help="Processes that train at once.")] = 1,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers", "-n", min=1, max=256, help="Processes that train at once. [default: 1]", show_default=False
+        ),
+    ] = None,
     device: DeviceOption = WorkerOptions.device,
     checkpoint_seconds: SecondsOption = WorkerOptions.checkpoint_seconds,
     checkpoint_updates: UpdatesOption = WorkerOptions.checkpoint_updates,
     pack: PackOption = WorkerOptions.pack,
     lease: LeaseOption = WorkerOptions.lease,
     budget: BudgetOption = None,
+    priority: PriorityOption = None,
+    ray: RayOption = None,
+    slots: SlotsOption = None,
+    cpus_per_slot: CpusOption = None,
+    gpus_per_slot: GpusOption = None,
+    mixed: MixedOption = False,
+    allow_code: AllowCodeOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
     """Train all queued runs, or those that are named, with a pool of worker processes. Run it again, or in a second
@@ -95,10 +165,11 @@ def train(
     `train` goes on from the last checkpoints; the bits are the same either way.
     """
     from rnnctl.cli.progress import Progress
-    from rnnctl.lab.train import queued, wanted_runs
+    from rnnctl.lab.train import prioritize, queued, wanted_runs
     from rnnctl.lab.train import train as train_queued_runs
     from rnnctl.lab.workspaces import root_of
 
+    cluster = _cluster(ray, workers, slots, cpus_per_slot, gpus_per_slot, mixed, device)
     root = root_of(workspace).absolute()
     wanted = wanted_runs(root, what or [])
     options = WorkerOptions(
@@ -108,13 +179,60 @@ def train(
         checkpoint_updates,
         lease,
         pack,
-        peers=workers,
+        peers=cluster.slots if cluster is not None else workers or 1,
         studies=wanted.studies,
         runs=wanted.runs,
     )
-    with Progress(lambda held: queued(root, wanted, held)) as progress:
-        end = train_queued_runs(options, progress.take, seconds=budget)
-    raise typer.Exit(_summary(end, budget) if end.started else _nothing_to_do(end, what or []))
+    if priority is not None:
+        say(f"priority {priority} for {counted(prioritize(root, wanted, priority), 'run')} to be trained")
+    with Progress(lambda held: queued(root, wanted, held), here=cluster is None) as progress:
+        end = train_queued_runs(options, progress.take, seconds=budget, launch=_launch(cluster, options))
+    code = _summary(end, budget) if end.started else _nothing_to_do(end, what or [])
+    for study, runs in end.stranded.items():
+        line = f"{study} is archived, and {counted(runs, 'run')} of it that had begun will not go on"
+        say(f"note: {line}; rnnctl archive {study} --undo takes it out")
+    raise typer.Exit(code)
+
+
+def _cluster(
+    ray: str | None,
+    workers: int | None,
+    slots: int | None,
+    cpus_per_slot: float | None,
+    gpus_per_slot: float | None,
+    mixed: bool,
+    device: str,
+) -> ClusterOptions | None:
+    """Return what is asked of a cluster, None without --ray. Raise UserError for options that exclude each other."""
+    if ray is None:
+        options = {"--slots": slots, "--cpus-per-slot": cpus_per_slot, "--gpus-per-slot": gpus_per_slot}
+        options |= {"--mixed": mixed or None}
+        for name, value in options.items():
+            if value is not None:
+                raise UserError(f"{name} is for training on a cluster: it needs --ray")
+        return None
+    if workers is not None:
+        raise UserError("--workers is for this machine; with --ray, --slots says how many workers there are")
+    if slots is None:
+        raise UserError("--ray needs --slots, the number of workers")
+    if device not in ("auto", "cpu", "cuda"):
+        raise UserError(f"--device {device}: with --ray, the cluster chooses the card; allowed: auto, cpu, cuda")
+    from rnnctl.cluster.options import ClusterOptions
+
+    gpus = (1.0 if device == "cuda" else 0.0) if gpus_per_slot is None else gpus_per_slot
+    cpus = 1.0 if cpus_per_slot is None else cpus_per_slot
+    if (device == "cuda" and gpus == 0) or (device == "cpu" and gpus > 0):
+        raise UserError(f"--device {device} and --gpus-per-slot {gpus:g} exclude each other")
+    return ClusterOptions(ray, slots, cpus, gpus, mixed)
+
+
+def _launch(cluster: ClusterOptions | None, options: WorkerOptions) -> Launch | None:
+    """Return what starts the workers in a cluster, None for this machine."""
+    if cluster is None:
+        return None
+    from rnnctl.cluster.connect import launching
+
+    return partial(launching, cluster, options)
 
 
 def _nothing_to_do(end: TrainEnd, names: Sequence[str]) -> int:
@@ -143,7 +261,10 @@ def _summary(end: TrainEnd, budget: float | None) -> int:
     if end.failed:
         say(f"{counted(end.failed, 'run')} failed: rnnctl status names them, rnnctl show RUN says why")
     if end.out_of_time:
-        say(f"the time is over ({duration(budget)}); rnnctl train goes on from here")
+        left = ""
+        if end.left is not None:
+            left = f", with {counted(end.left.runs, 'run')} and {end.left.updates:,} updates left at most"
+        say(f"the time is over ({duration(budget)}){left}; rnnctl train goes on from here")
         return INTERRUPTED
     if end.drained:
         say("interrupted; rnnctl train goes on from here")
@@ -151,6 +272,9 @@ def _summary(end: TrainEnd, budget: float | None) -> int:
     if end.runs and not end.failed and not end.errors:
         say("next: rnnctl examine")
     return FAILURE if end.errors else SOME_FAILED if end.failed else OK
+
+
+GARBAGE_EVERY = 700  # allocations, as Python has it
 
 
 def worker(
@@ -175,7 +299,11 @@ def worker(
 
         built = build_worker(parsed, emit, stop)
         gc.freeze()
+        gc.set_threshold(GARBAGE_EVERY)  # a short command may keep much garbage, a worker that trains for days may not
         gc.enable()
         return built
 
-    leave(serve(build))
+    from rnnctl.lab.usercode import code_of
+
+    with code_allowed(parsed.allow_code), code_of(parsed.workspace):
+        leave(serve(build))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from rnnctl.lab.errors import Code, LabError
+from rnnctl.lab.errors import LabError, NotYet
 from rnnctl.lab.figures import DrawnFigures, folder_of, save, title_of
 from rnnctl.lab.importances import Importances, importances
 from rnnctl.lab.records import inlined, named, unrecorded
@@ -120,13 +120,38 @@ def effects(
     unique = {row.run_id: row for row in selected(store, study, where, hidden)}  # a run of several studies counts once
     finished = [row for row in unique.values() if row.outcome is not None]
     if not finished:
-        raise LabError(f"{study or 'all studies'}: no run has finished yet", Code.NOTHING)
+        raise NotYet(f"{study or 'all studies'}: no run has finished yet")
     results = [Result.of(row) for row in finished]
     try:
         check_comparable(by, results)
     except ValueError as error:
         hint = "or name a study, or --where task=..."
         raise LabError(f"{error}; {hint}", argument="by", value=by) from None
+    return effects_of(
+        store,
+        results,
+        by=by,
+        below=below,
+        unfinished=len(unique) - len(finished),
+        title=title_of(study, results),
+        selection=[*where, *(["all"] if hidden else [])],
+    )
+
+
+def effects_of(
+    store: Store,
+    results: Sequence[Result],
+    *,
+    by: str,
+    below: float | None = None,
+    unfinished: int = 0,
+    title: str,
+    selection: Sequence[str] = (),
+) -> Effects:
+    """Analyse these finished runs, whose results can be compared by the measure.
+
+    unfinished: how many runs were left out. title, selection: of the runs together, and the conditions that chose them.
+    """
     keys = keys_of(store, {run.study for run in results})
     analysis = analyse(results, by, below, keys)
     trials = analysis.trials
@@ -135,8 +160,8 @@ def effects(
         result=by,
         runs=len(trials.values),
         configurations=int((trials.counts > 0).sum()),
-        unfinished=len(unique) - len(finished),
-        without_result=len(finished) - len(trials.values),
+        unfinished=unfinished,
+        without_result=len(results) - len(trials.values),
         below=below,
         hyperparameters=[_hyper_parameter(factor) for factor in trials.factors],
         following=trials.varied.followers,
@@ -166,10 +191,10 @@ def effects(
         label=measure_label(by, results),
         floor=floor,
         floor_label=floor_label,
-        title=title_of(study, results),
-        selection=[*where, *(["all"] if hidden else [])],
+        title=title,
+        selection=list(selection),
         several=len({run.study for run in results}) > 1,
-        results=results,
+        results=list(results),
         analysis=analysis,
         keys=keys,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
+from rnnctl.errors import Error
 from rnnctl.words import one_line
 
 
@@ -15,7 +16,7 @@ class Code(Enum):
     FAILURE = "failure"  # it was tried and did not work
 
 
-class LabError(Exception):
+class LabError(Error):
     """An error that the caller can do something about. str() is one line.
 
     argument, value: the name of the argument that is wrong, and its value where it helps. The line then begins with
@@ -34,3 +35,10 @@ class LabError(Exception):
         super().__init__(one_line(f"{place}: {message}" if place else message))
         self.code = code
         self.argument = argument
+
+
+class NotYet(LabError):
+    """Runs have not come far enough: they have no check, no checkpoint or no result. The code is NOTHING."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, Code.NOTHING)

@@ -207,8 +207,8 @@ class Backup:
 
     checkpoints: number of checkpoints that were copied and verified. damaged: checkpoints that are missing in the copy,
     or are not what was written. replaced: paths of checkpoints that are missing because newer ones replaced them while
-    the copy was made. studies: files with the texts of the registered studies. texts: the corpora that runs read, which
-    are not copied. restore: the shell command that restores the copy.
+    the copy was made. studies: files with the texts of the registered studies. places: the corpora and files of weights
+    that runs read, which are not copied. restore: the shell command that restores the copy.
     """
 
     folder: Path
@@ -216,7 +216,7 @@ class Backup:
     damaged: list[Finding]
     replaced: list[str]
     studies: list[Path]
-    texts: list[str]
+    places: list[str]
     restore: str
 
 
@@ -228,9 +228,9 @@ def backup(store: Store, destination: Path, *, checkpoints: bool = True) -> Back
     made = copy(store, destination, checkpoints)
     folder = made.workspace.root
     with Store.open(folder, readonly=True) as copied:
-        studies, texts = _write_studies(copied, folder / "studies"), _texts(copied)
+        studies, places = _write_studies(copied, folder / "studies"), _places(copied)
     restore = _restore_command(store.workspace, folder)
-    return Backup(folder, made.checkpoints, made.damaged, made.replaced, studies, texts, restore)
+    return Backup(folder, made.checkpoints, made.damaged, made.replaced, studies, places, restore)
 
 
 def _write_studies(store: Store, folder: Path) -> list[Path]:
@@ -245,11 +245,11 @@ def _fill(text: bytes, file: BinaryIO) -> None:
     file.write(text)
 
 
-def _texts(store: Store) -> list[str]:
-    """Return the places of the corpora that runs read."""
-    specs = {to_json(row.spec["task"]): row.spec for row in queries.runs_of(store, hidden=True)}
-    places = (read_spec(spec).task.data for spec in specs.values())
-    return sorted({place[0] for place in places if place is not None})
+def _places(store: Store) -> list[str]:
+    """Return where the texts and files of weights lie that runs read."""
+    rows = queries.runs_of(store, hidden=True)
+    specs = {to_json([row.spec["task"], row.spec["model"]]): row.spec for row in rows}
+    return sorted({place for spec in specs.values() for place, _ in read_spec(spec).data})
 
 
 def _restore_command(workspace: Workspace, folder: Path) -> str:

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnctl.devices import gpu_kernel_compiler
+from rnnctl.lab.asked import load_checked
 from rnnctl.lab.errors import LabError
 from rnnctl.lab.records import unrecorded
 from rnnctl.lab.trajectories import Extensions, extensions_of
+from rnnctl.lab.usercode import code_of
 from rnnctl.report.cost import core_seconds, kept_bytes
-from rnnctl.study.loading import Study, load_studies
+from rnnctl.study.loading import Reference, Study, settings_for
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
-from rnnctl.study.settings import read_settings
 from rnnctl.training.too_large import refuse_here, room_on_card, too_large
 from store import Store, StoreError, Workspace
 
@@ -34,6 +35,7 @@ class PlannedRun:
     label: str
     run: str  # its id
     differences: Mapping[str, Any]
+    parameter_count: int | None  # the number of weights of its network; None for a text that has not been read
     spec: RunSpec
 
 
@@ -92,26 +94,38 @@ class Plan:
     updates: int = unrecorded()
     varied: list[str] = unrecorded()  # keys
     on_card: PlanOnCard | None = None
+    questions: int = 0  # that the study asks
     extensions: Extensions = Extensions()  # of its runs that can go on from runs of the workspace
 
 
 def plan(
-    studies: Sequence[str | Path],
+    studies: Sequence[Reference],
     seeds: Sequence[int] | None = None,
     device: str | None = None,
     settings: Sequence[str] = (),
     workspace: Path | None = None,
 ) -> list[Plan]:
-    """Plan studies, given as files or names of packaged studies.
+    """Plan studies, given as files, names of packaged studies, or texts.
 
     seeds: instead of their own. device: as rnnctl.devices.parse_one reads it; for a GPU, its costs are estimated too.
     settings: such as `train.lr=0.1`, laid over the base of each study. workspace: a folder; runs that can go on from
     runs of the workspace there, or above it, are counted. Raises SpecError, also for a run that is too large for the
     memory of the card, or else of this machine, and LabError if the device is not there.
     """
+    with code_of(workspace or Path.cwd()):
+        return _plans(studies, seeds, device, settings, workspace)
+
+
+def _plans(
+    studies: Sequence[Reference],
+    seeds: Sequence[int] | None,
+    device: str | None,
+    settings: Sequence[str],
+    workspace: Path | None,
+) -> list[Plan]:
     card = None if device is None else _card(device)
     refuse = refuse_here() if card is None else partial(too_large, room=room_on_card(card.name, card.total_bytes))
-    loaded = load_studies(studies, seeds, read_settings(settings), refuse=refuse)
+    loaded = load_checked(studies, seeds, settings_for(studies, settings), refuse=refuse)
     extensions = _extensions(loaded, workspace)
     return [_plan(study, card, of_study) for study, of_study in zip(loaded, extensions, strict=True)]
 
@@ -147,12 +161,16 @@ def _plan(study: Study, card: CardSpeed | None, extensions: Extensions) -> Plan:
         else PlannedRefinement(
             str(recipe.cut), recipe.by, recipe.seeds, {variant.name: variant.about for variant in recipe.variants}
         ),
-        runs=[PlannedRun(run.label, run.spec.run_id, run.differences, run.spec) for run in study.runs],
+        runs=[
+            PlannedRun(run.label, run.spec.run_id, run.differences, run.spec.parameter_count, run.spec)
+            for run in study.runs
+        ],
         configurations=len({spec.config_id for spec in specs}),
         pack_keys=len({PackKey.of(spec) for spec in specs}),
         updates=sum(spec.train.updates for spec in specs),
         varied=list(study.varied),
         on_card=None if card is None else _on_card(specs, card),
+        questions=len(study.questions),
         extensions=extensions,
     )
 

@@ -1,4 +1,4 @@
-"""Put the question of a probe to the best weights of runs. Answers are kept in the store and not computed again."""
+"""Put the question of a probe to trained runs. Answers are kept in the store and not computed again."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rnnctl.lab.errors import Code, LabError
+from rnnctl.lab.errors import Code, LabError, NotYet
 from rnnctl.lab.figures import figures_folder, safe_name, save
-from rnnctl.lab.trained import NoBest, newest, none_has_best, why_no_best
+from rnnctl.lab.trained import Lacking, newest, none_has_weights, why_lacking
 from rnnctl.lab.workspaces import runs_named
 from rnnctl.lab.written import configurations_of
 from rnnctl.probes.base import Answer, Asked, Probe, Question, QuestionError
 from rnnctl.report.specs import read_spec
 from rnnctl.study.run import RunSpec
+from rnnctl.weights import BEST, in_words, weights_name
 from rnnctl.words import counted, one_line, some
 from store import Store, answers
 from store.answers import Answer as Kept
@@ -24,7 +25,9 @@ from store.encoding import finite, to_json
 from store.queries import RunRow
 
 if TYPE_CHECKING:
-    from rnnctl.training.trained import Trained
+    from matplotlib.figure import Figure
+
+    from rnnctl.training.trained import Trained, WeightsAt
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Probed:
 
     name: str  # of the runs together
     probe: Probe
+    weights: str  # their name: best, last or an update
     runs: list[Asked]
     left_out: list[LeftOut]
     notes: list[str]
@@ -63,15 +67,24 @@ class Probed:
         ]
 
 
-def ask(store: Store, name: str, probe: Probe, told: Callable[[str], None] | None = None) -> Probed:
+def ask(
+    store: Store, name: str, probe: Probe, told: Callable[[str], None] | None = None, weights: str = BEST
+) -> Probed:
     """Ask the runs that a name stands for: all runs of a study, or one run. The store must be writable.
 
-    Runs to which the probe does not apply, or without best weights, are left out. told: is given a line for each answer
-    as soon as it is computed, for probes that have one. Raise LabError if no run can be asked, if the question does not
-    fit one of them, or if its text has changed; StoreError if an answer cannot be kept.
+    Runs to which the probe does not apply, or without these weights, are left out. told: is given a line for each
+    answer as soon as it is computed, for probes that have one. weights: best, last, or the update of a snapshot. Raise
+    LabError if no run can be asked, if the code of a part of one is missing, if the question does not fit one of them,
+    or if its text has changed; StoreError if an answer cannot be kept.
     """
+    try:
+        weights = weights_name(weights)
+    except ValueError as error:
+        raise LabError(str(error), argument="weights") from error
     named = runs_named(store, name)
     specs = {row.run_id: read_spec(row.spec) for row in named.runs}
+    if why_not := next((spec.code_problem for spec in specs.values() if spec.code_problem), None):
+        raise LabError(f"{name} cannot be asked: {why_not}", Code.FAILURE)
     unfit = {row.run_id: why for row in named.runs if (why := probe.applies(specs[row.run_id])) is not None}
     rows = [row for row in named.runs if row.run_id not in unfit]
     if not rows:
@@ -81,25 +94,37 @@ def ask(store: Store, name: str, probe: Probe, told: Callable[[str], None] | Non
         raise LabError(f"{name} has {len(rows)} runs, and {probe.name} is for one run: {labels}")
     questions = {row.run_id: _questions(probe, row, specs[row.run_id]) for row in rows}
     names = configurations_of(store, {named.study})
-    notes, asked, without = list(named.notes), [], {}
+    notes, asked = list(named.notes), []
+    without: dict[str, Lacking] = {}
+    kept: dict[str, set[int]] = {}  # the updates of the weights that there are, by name
     for row in rows:
         state = newest(store, row)
         notes += state.notes
-        if (why_not := why_no_best(row, state.trained)) is not None or state.trained is None:
-            without[row.run_id] = why_not or NoBest.NO_CHECKPOINT
+        for known, weights_at in state.trained.weights.items() if state.trained is not None else ():
+            kept.setdefault(known, set()).add(weights_at.step)
+        if (reason := why_lacking(row, state, weights)) is not None or state.trained is None:
+            without[row.run_id] = reason or Lacking.NO_CHECKPOINT
             continue
-        pairs = _answered(store, probe, row, state.trained, questions[row.run_id], told)
-        group, step = names[row.study, row.config_id], state.trained.weights["best"].step
+        pairs = _answered(store, probe, row, state.trained, state.trained.weights[weights], questions[row.run_id], told)
+        group, step = names[row.study, row.config_id], state.trained.weights[weights].step
         spec = state.trained.spec
-        asked.append(Asked(row.study, row.label, group, row.run_id, spec, step, pairs, tuple(names.values())))
+        asked.append(Asked(row.study, row.label, group, row.run_id, spec, step, pairs, tuple(names.values()), weights))
     if not asked:
-        raise LabError(none_has_best(name, without.values()), Code.NOTHING)
+        there = {known: next(iter(steps)) if len(steps) == 1 else None for known, steps in kept.items()}
+        raise NotYet(none_has_weights(name, weights, without.values(), there))
     notes += [f"{counted(n, 'run')} left out: {why}" for why, n in Counter(unfit.values()).items()]
-    notes += [f"{counted(n, 'run')} {why} left out" for why, n in Counter(without.values()).items()]
-    reasons = {**unfit, **without}
-    left_out = [LeftOut(row.study, row.label, str(reasons[row.run_id])) for row in named.runs if row.run_id in reasons]
+    clauses = {run_id: reason.clause(weights) for run_id, reason in without.items()}
+    notes += [f"{counted(n, 'run')} {why} left out" for why, n in Counter(clauses.values()).items()]
+    reasons = {**unfit, **clauses}
+    left_out = [LeftOut(row.study, row.label, reasons[row.run_id]) for row in named.runs if row.run_id in reasons]
     run = None if named.whole else named.runs[0].run_id
-    return Probed(name, probe, asked, left_out, notes, named.title, run)
+    return Probed(name, probe, weights, asked, left_out, notes, named.title, run)
+
+
+def figure(probed: Probed) -> Figure | None:
+    """Return a figure of the answers; None for probes without one."""
+    name = probed.name if probed.weights == BEST else f"{probed.name}, {in_words(probed.weights)}"
+    return probed.probe.draw(probed.runs, name)
 
 
 def draw(store: Store, probed: Probed) -> Path | None:
@@ -107,11 +132,12 @@ def draw(store: Store, probed: Probed) -> Path | None:
 
     Raise StoreError if it cannot be written.
     """
-    figure = probed.probe.draw(probed.runs, probed.name)
-    if figure is None:
+    drawn = figure(probed)
+    if drawn is None:
         return None
-    path = figures_folder(store) / f"{safe_name(probed.title)}-{probed.probe.figure}.png"
-    save(figure, path, title=probed.title, run=probed.run)
+    end = probed.probe.figure if probed.weights == BEST else f"{probed.probe.figure}-{probed.weights}"
+    path = figures_folder(store) / f"{safe_name(probed.title)}-{end}.png"
+    save(drawn, path, title=probed.title, run=probed.run)
     return path
 
 
@@ -127,22 +153,23 @@ def _answered(
     probe: Probe,
     row: RunRow,
     trained: Trained,
+    weights: WeightsAt,
     questions: Sequence[Question],
     told: Callable[[str], None] | None,
 ) -> list[tuple[Question, Answer]]:
-    """Return the kept answers about a run's best weights, and those that had to be computed."""
-    step = trained.weights["best"].step
+    """Return the kept answers about these weights of a run, and those that had to be computed."""
+    # Weights of a run after the same updates are the same, whatever they are called.
     known = {
         to_json(kept.asked): kept.answer
         for kept in answers.of_runs(store, [row.run_id], probe.name)
-        if kept.step == step
+        if kept.step == weights.step
     }
     pairs = []
     for question in questions:
         key = to_json(question)
         if key not in known:
-            known[key] = finite(_computed(probe, row, trained, question))
-            answers.add(store, [Kept(row.run_id, probe.name, step, question, known[key])], time.time())
+            known[key] = finite(_computed(probe, row, trained, weights, question))
+            answers.add(store, [Kept(row.run_id, probe.name, weights.step, question, known[key])], time.time())
             sentence = probe.sentence(question, known[key])
             if told is not None and sentence:
                 told(f"{row.label}: {sentence}")
@@ -150,7 +177,7 @@ def _answered(
     return pairs
 
 
-def _computed(probe: Probe, row: RunRow, trained: Trained, question: Question) -> Answer:
+def _computed(probe: Probe, row: RunRow, trained: Trained, weights: WeightsAt, question: Question) -> Answer:
     import torch
 
     torch.set_num_threads(1)  # products this small only wait for each other
@@ -159,7 +186,7 @@ def _computed(probe: Probe, row: RunRow, trained: Trained, question: Question) -
     except ValueError as error:
         raise LabError(f"{row.label}: {error}", Code.FAILURE) from error
     try:
-        return probe.ask(trained, question)
+        return probe.ask(trained, question, weights)
     except QuestionError as error:
         raise LabError(one_line(str(error)), argument=error.field) from error
     except FloatingPointError as error:

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field, fields, is_dataclass
 from enum import Enum
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 _KEY = "record key"
 _INLINED = object()
-
-
-@runtime_checkable
-class _Record(Protocol):
-    def as_dict(self) -> dict[str, Any]: ...
-
-
-@runtime_checkable
-class _Spec(Protocol):
-    def written_out(self) -> dict[str, Any]: ...
 
 
 def named(key: str) -> Any:
@@ -48,10 +38,8 @@ def plain(value: Any) -> Any:
     """
     if value is None or isinstance(value, (str, int, float)) and not isinstance(value, Enum):
         return value
-    if isinstance(value, _Record):
-        return value.as_dict()
-    if isinstance(value, _Spec):
-        return value.written_out()
+    if form := _own_form(value):
+        return form()
     if is_dataclass(value) and not isinstance(value, type):
         return _of_dataclass(value)
     if isinstance(value, Mapping):
@@ -70,9 +58,15 @@ def parts(value: Any) -> dict[str, Any] | list[Any] | None:
     """
     if isinstance(value, (list, tuple)):
         return list(value)
-    if is_dataclass(value) and not isinstance(value, type | _Record | _Spec):
+    if is_dataclass(value) and not isinstance(value, type) and not _own_form(value):
         return _fields(value)
     return None
+
+
+def _own_form(value: Any) -> Callable[[], dict[str, Any]] | None:
+    """Return what makes the record of an object that has a form of its own: a result or a spec."""
+    form: Callable[[], dict[str, Any]] | None = getattr(value, "as_dict", None) or getattr(value, "written_out", None)
+    return form
 
 
 def _fields(value: DataclassInstance) -> dict[str, Any]:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jobs.identity import alive
+from jobs.load import Load, loads
 from rnnctl.lab.records import named, unrecorded
 from rnnctl.lab.workspaces import archived_studies
 from rnnctl.words import headline
-from store import Store, queries, workers
+from store import Store, priorities, queries, workers
+from store.priorities import WaitingRuns
 from store.queries import RunRow
 
 PROCESS = {True: "alive", False: "dead", None: "on another host"}
@@ -22,6 +24,7 @@ class WorkerState:
     worker: str
     host: str
     pid: int
+    node: str | None  # of a cluster; None on a machine without one
     device: str
     process: str  # a value of PROCESS
     beat_seconds_ago: float
@@ -81,6 +84,8 @@ class Status:
     running: list[RunningRun]
     waiting_to_be_tried_again: list[WaitingRun]
     wrong: list[WrongRun]
+    priorities: list[WaitingRuns]  # of queued runs, in the order of claims; empty if all are 0
+    ledgers: list[Load]  # how busy the ledgers of trainings on clusters are, one for each that runs
     archived: list[str] = unrecorded()  # studies that are left out for that
 
 
@@ -109,6 +114,8 @@ def status(store: Store, now: float, hidden: bool = False) -> Status:
             WaitingRun(row.run_id, _name(row), row.strikes, _headline(row), row.not_before - now) for row in waiting
         ],
         wrong=_wrong(sorted(ended, key=lambda row: row.status)),
+        priorities=priorities.waiting(store, hidden),
+        ledgers=list(loads(store.workspace.logs)),
         archived=[] if hidden else archived_studies(store),
     )
 
@@ -123,6 +130,7 @@ def _workers(store: Store, now: float) -> list[WorkerState]:
             worker=worker.id,
             host=worker.host,
             pid=worker.pid,
+            node=worker.node,
             device=worker.device,
             process=PROCESS[alive(worker)],
             beat_seconds_ago=now - worker.beat_at,

@@ -49,19 +49,26 @@ def _read(name: str, path: Path) -> PackagedStudy:
     return PackagedStudy(name, len(study.runs), study.about, study.file)
 
 
-def copied(name: str, file: Path | None = None) -> Path:
+def copied(name: str, file: str | None = None) -> Path:
     """Copy a packaged study into a file, by default NAME.yaml in the current folder; return its path.
 
-    file: a folder takes NAME.yaml. Raises LabError if there is no such study, and if the file exists or cannot be
-    written.
+    file: a folder takes NAME.yaml; a path that ends with / is one, and is made. Raises LabError if there is no such
+    study, and if the file exists or cannot be written.
     """
     studies = packaged_studies()
     if name not in studies:
         hint = f"{did_you_mean(name, studies)}; rnnctl studies lists all"
         raise LabError(f"no study {name!r} comes with rnnctl{hint}", Code.NOTHING)
-    path = Path(f"{name}.yaml") if file is None else file / f"{name}.yaml" if file.is_dir() else file
+    path = Path(file or ".")
+    makes_folder = (file or "").endswith("/")
+    if path.is_file() and makes_folder:
+        raise LabError(f"{path} cannot be a folder: there is a file of that name", Code.FAILURE)
+    if path.is_dir() or makes_folder:
+        path /= f"{name}.yaml"
     text = studies[name].read_bytes()
     try:
+        if makes_folder:
+            path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("xb") as copy:
             copy.write(text)
     except FileExistsError:

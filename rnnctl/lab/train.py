@@ -6,25 +6,27 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from jobs.events import Emit, Event, event
-from jobs.launcher import LocalLauncher
+from jobs.launcher import Launcher, LocalLauncher
 from jobs.ledger import StoreLedger
 from jobs.patience import patiently
 from jobs.pool import Pool, signals_to
 from rnnctl import devices
 from rnnctl.determinism import BIT_VARIABLES
 from rnnctl.lab.errors import Code, LabError
+from rnnctl.lab.missing_code import require_code
 from rnnctl.lab.pack_keys import refresh_pack_keys
 from rnnctl.lab.trajectories import place_trajectories
-from rnnctl.lab.worker_options import WorkerOptions
+from rnnctl.lab.usercode import code_of
+from rnnctl.lab.worker_options import PRIORITIES, WorkerOptions
 from rnnctl.lab.workspaces import archived_studies, study_or_run
-from store import Busy, Store, StoreError, aside, queries, verification
+from store import Busy, Store, StoreError, aside, priorities, queries, verification
 from store.errors import translated
 from store.places import refuse_link
 from store.queries import Queued
@@ -32,9 +34,28 @@ from store.wanted import ALL, Wanted
 
 JOB_DAMAGED = "its job was damaged, and is made anew; rnnctl retry makes the run again"
 QUICK = 1.0  # seconds that a look at the queue waits for a busy store, and after which the user is told of a wait
+# Events after which a run has made an update or will not make one, but for the check and the checkpoint of update 0.
+_MOVES = frozenset(
+    {
+        "check",
+        "progress",
+        "committed",
+        "finished",
+        "failed",
+        "quarantined",
+        "crashed",
+        "idle",
+        "postponed",
+        "store_busy",
+        "worker_ended",
+    }
+)
+LONGEST_START = 60.0  # seconds after the time is over that a first update is waited for
 UNFINISHED = frozenset({"queued", "running"})  # statuses of runs that `train` still has to do with
 
 Answer = TypeVar("Answer")
+# What brings workers somewhere: the open store, a folder for logs, and whom to tell events -> their launcher in `with`.
+Launch = Callable[[Store, Path, Emit], AbstractContextManager[Launcher]]
 
 
 @dataclass(frozen=True)
@@ -47,7 +68,10 @@ class TrainEnd:
     drained: bool = False  # whether workers were told to stop, by a signal or by somebody else, before all was done
     errors: list[str] = field(default_factory=list)  # what kept workers from going on, one line each
     out_of_time: bool = False  # whether the workers were told to stop because the time was over
+    interrupted: bool = False  # whether a signal to this process told them to
+    left: Queued | None = None  # what is queued if the time was over
     archived: list[str] = field(default_factory=list)  # studies in the archive, if nothing was started
+    stranded: dict[str, int] = field(default_factory=dict)  # archived study -> its runs that were begun and wait
 
     @property
     def failed(self) -> int:
@@ -90,16 +114,36 @@ def _why_not_trained(store: Store, name: str, study: str | None, run_id: str) ->
     return f"{name} is not trained: the file of {studies[0].study} no longer names it"
 
 
-def train(options: WorkerOptions, on_event: Emit = lambda event: None, *, seconds: float | None = None) -> TrainEnd:
+def prioritize(workspace: Path, wanted: Wanted, priority: int) -> int:
+    """Let the wanted runs be claimed before runs of a lower priority, also by workers at work; return their number.
+
+    priority: 0 is that of all runs at first. Done runs have none, and runs that are registered later have 0. Raises
+    LabError for one beyond PRIORITIES.
+    """
+    if not isinstance(priority, int) or not -PRIORITIES <= priority <= PRIORITIES:
+        raise LabError(f"{priority!r} is not allowed; allowed: {-PRIORITIES} to {PRIORITIES}", argument="priority")
+    with Store.open(workspace, any_names=True) as store:
+        return priorities.give(store, wanted, priority, time.time())
+
+
+def train(
+    options: WorkerOptions,
+    on_event: Emit = lambda event: None,
+    *,
+    seconds: float | None = None,
+    launch: Launch | None = None,
+) -> TrainEnd:
     """Train the wanted queued runs of `options.workspace` in `options.peers` processes, until none is left.
 
-    seconds: the time after which the workers save and leave, as after a signal; None for no end. on_event: is called
-    with every event of `jobs.events`. The first SIGINT, SIGTERM or SIGHUP makes the workers save
+    seconds: the time after which the workers save and leave, as after a signal, but not before a run has made an
+    update; None for no end. launch: starts the workers elsewhere; None for this machine. on_event: is called with every
+    event of `jobs.events`. The first SIGINT, SIGTERM or SIGHUP makes the workers save
     and leave, the second ends them at once; either way the next call goes on, with the same bits. A signal to one
     worker makes that worker leave, and the others go on. A database that another program has locked is waited for, as
     workers do it.
 
-    Raises LabError if the device is not there, and StoreError if the workspace cannot be used or written.
+    Raises LabError if the device is not there, or if the code of a part of one of the runs is missing, and
+    StoreError if the workspace cannot be used or written.
     """
 
     def tell(error: Busy) -> None:
@@ -114,37 +158,66 @@ def train(options: WorkerOptions, on_event: Emit = lambda event: None, *, second
         statuses = when_free(lambda: _statuses(store, wanted))
         if not statuses.keys() & UNFINISHED:
             archived = when_free(lambda: archived_studies(store))
-            return TrainEnd(started=False, statuses=statuses, archived=archived)
-        _require(options.device)
+            stranded = when_free(lambda: queries.stranded(store))
+            return TrainEnd(started=False, statuses=statuses, archived=archived, stranded=stranded)
+        if launch is None:
+            _require(options.device)
+        with code_of(options.workspace):
+            when_free(lambda: require_code(store, wanted))
         logs = store.workspace.logs
         with translated(logs):  # so that an unwritable workspace is reported once, and not by every worker
             logs.mkdir(exist_ok=True)
             for path in (logs, *logs.iterdir()):
                 refuse_link(path)
-        when_free(lambda: refresh_pack_keys(store))
-        when_free(lambda: place_trajectories(store))
+        with code_of(options.workspace):
+            when_free(lambda: refresh_pack_keys(store))
+            when_free(lambda: place_trajectories(store))
         watch = _Watch(on_event)
-        launcher = LocalLauncher(partial(_command, options), BIT_VARIABLES, logs)
-        ledger = StoreLedger(options.workspace)
-        pool = Pool(launcher, ledger, options.peers, watch.take, options.settings, logs / "events.jsonl")
-        left = None if seconds is None else max(0.0, seconds - (time.monotonic() - started))
-        with signals_to(pool), _drained_after(left, pool) as time_is_over:
-            end = pool.run()
+        launching = _on_this_machine(options, logs) if launch is None else launch(store, logs, on_event)
+        with launching as launcher:
+            ledger = StoreLedger(options.workspace)
+            pool = Pool(launcher, ledger, options.peers, watch.take, options.settings, logs / "events.jsonl")
+            left = None if seconds is None else max(0.0, seconds - (time.monotonic() - started))
+            with signals_to(pool), _drained_after(left, pool, watch.moved) as time_is_over:
+                end = pool.run()
         ends = when_free(lambda: queries.ends(store, watch.runs))
         statuses = when_free(lambda: _statuses(store, wanted))
         drained = (end.drained or end.killed or watch.drained) and bool(statuses.keys() & UNFINISHED)
-        return TrainEnd(True, statuses, ends, drained, end.errors, drained and time_is_over.is_set())
+        stranded = when_free(lambda: queries.stranded(store))
+        out_of_time = drained and time_is_over.is_set()
+        return TrainEnd(
+            True,
+            statuses,
+            ends,
+            drained,
+            end.errors,
+            out_of_time,
+            end.interrupted,
+            when_free(lambda: queries.queued(store, wanted)) if out_of_time else None,
+            stranded=stranded,
+        )
 
 
 @contextmanager
-def _drained_after(seconds: float | None, pool: Pool) -> Iterator[threading.Event]:
-    """Inside `with`, drain the pool after so many seconds; None for never. The event tells that this was done."""
+def _on_this_machine(options: WorkerOptions, logs: Path) -> Iterator[Launcher]:
+    """Inside `with`, have what starts processes on this machine."""
+    yield LocalLauncher(partial(_command, options), BIT_VARIABLES, logs)
+
+
+@contextmanager
+def _drained_after(seconds: float | None, pool: Pool, moved: threading.Event) -> Iterator[threading.Event]:
+    """Inside `with`, drain the pool after so many seconds; None for never. The event tells that this was done.
+
+    moved: is set once a run has made an update or a worker cannot make one. Before that the pool is not drained for
+    LONGEST_START, so that each call makes some progress, even if it takes long to start.
+    """
     is_over = threading.Event()
     if seconds is None:
         yield is_over
         return
 
     def stop() -> None:
+        moved.wait(LONGEST_START)
         is_over.set()
         pool.drain()
 
@@ -155,6 +228,7 @@ def _drained_after(seconds: float | None, pool: Pool) -> Iterator[threading.Even
         yield is_over
     finally:
         timer.cancel()
+        moved.set()
 
 
 def _set_damaged_jobs_aside(store: Store) -> None:
@@ -186,6 +260,7 @@ class _Watch:
     def __init__(self, on_event: Emit) -> None:
         self.runs: set[str] = set()
         self.drained = False
+        self.moved = threading.Event()  # whether a run has made an update, or a worker has ended
         self._on_event = on_event
 
     def take(self, event: Event) -> None:
@@ -195,6 +270,8 @@ class _Watch:
             self.runs.add(event["run"])
         elif event["event"] == "worker_ended":
             self.drained |= event["reason"] == "drained"
+        if event["event"] in _MOVES and event.get("step") != 0:
+            self.moved.set()
         self._on_event(event)
 
 

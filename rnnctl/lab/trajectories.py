@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from rnnctl.report.specs import read_spec
-from rnnctl.study.check import Stop
 from rnnctl.study.errors import SpecError
 from rnnctl.study.run import RunSpec
 from store import Store, trajectories
@@ -63,11 +61,11 @@ def _lies_on_path(relative: trajectories.Reached, spec: RunSpec) -> bool:
     """Return whether a run passes through the checkpoint of another one."""
     # The check at the last update differs from others, and only a run that has ended keeps what was before it.
     last = spec.train.updates if relative.ended else spec.train.updates - 1
-    return relative.step <= last and _stop_of(relative.spec) == spec.stop
-
-
-def _stop_of(spec: Mapping[str, Any]) -> Stop | None:
+    if relative.step > last:
+        return False
     try:
-        return read_spec(spec).stop
+        other = read_spec(relative.spec)
     except SpecError:
-        return None
+        return False
+    kept = other.check.snapshots_up_to(relative.step) | {relative.step}
+    return other.stop == spec.stop and spec.check.snapshots_up_to(relative.step) <= kept

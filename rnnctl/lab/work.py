@@ -8,16 +8,20 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from jobs import identity
 from jobs.child import CannotWork, abandon
+from jobs.config import Settings
 from jobs.events import Emit, event
-from jobs.ledger import StoreLedger
+from jobs.ledger import Ledger, StoreLedger
 from jobs.session import FitsLater, NeverFits, OutOfMemory, PackFailed, Session
 from jobs.worker import Worker
 from rnnctl import devices
@@ -30,24 +34,38 @@ from rnnctl.training.loop import Cadence, PackError, make_pack, train_packs
 from rnnctl.training.memory import needs, shortage
 from rnnctl.training.packing import has_room, most_in_a_pack
 from rnnctl.training.too_large import may_not_fit, room_on, too_large
+from rnnctl.usercode.blame import blamed
+from rnnctl.words import one_line
 from store.queue import Claim
+from store.workers import WorkerRow
+
+Moved = Callable[[RunSpec], RunSpec]
 
 
-def execute(session: Session, *, device: str, cadence: Cadence, peers: int = 1) -> None:
+def where_it_lies(run: RunSpec) -> RunSpec:
+    """Return the run itself: its data is read where it was registered."""
+    return run
+
+
+def execute(session: Session, *, device: str, cadence: Cadence, peers: int = 1, moved: Moved = where_it_lies) -> None:
     """Train a session's runs until each has ended, is lost, or the session drains. Runs of one pack key are a pack.
 
-    peers: how many workers share the cores of this machine, this one included.
+    peers: how many workers share the cores of this machine, this one included. moved: a run -> the same run, whose data
+    lies where this machine can read it; it raises ValueError, in one line, if that cannot be had.
 
-    Raise PackFailed if the runs of a pack cannot be trained. Its error is NeverFits if one of them needs more memory
-    than the device has, FitsLater if a single run needs more than is free now, and OutOfMemory if several do, or if
-    memory runs out while they train. End the process if a card does not answer any more.
+    Raise PackFailed if the runs of a pack cannot be trained. Its error is NeverFits if their data cannot be read, if
+    one of them needs more memory than the device has or if the code of a user fails, FitsLater if a single run needs
+    more than is free now, and OutOfMemory if several do, or if memory runs out while they train. End the process if a
+    card does not answer any more.
     """
-    groups = _groups(session.claims)
+    groups = _groups(session.claims, moved)
     for specs in groups.values():
         one = next(iter(specs.values()))
+        if (problem := _data_problem(one)) is not None:
+            raise PackFailed(NeverFits(problem), specs)
         room = room_on(device)
-        if (problem := too_large(one, room)) is not None:
-            raise PackFailed(NeverFits(problem.message), specs)
+        if (large := too_large(one, room)) is not None:
+            raise PackFailed(NeverFits(large.message), specs)
         if (warning := may_not_fit(one, room)) is not None:
             session.emit("notice", line=warning)
         if (reason := shortage(one, len(specs), device)) is not None:
@@ -63,6 +81,8 @@ def execute(session: Session, *, device: str, cadence: Cadence, peers: int = 1) 
                 # arrive late. So the process ends as one that crashed, and its pool starts another.
                 traceback.print_exception(failure.error)
                 abandon()
+            if (line := blamed(failure.error)) is not None:
+                raise PackFailed(NeverFits(line), failure.run_ids) from failure.error
             raise PackFailed(failure.error, failure.run_ids) from failure.error
         failed = failure.run_ids
     else:
@@ -76,14 +96,38 @@ def execute(session: Session, *, device: str, cadence: Cadence, peers: int = 1) 
     raise PackFailed(OutOfMemory(f"memory ran out; a run {needs(one, device)}"), failed)
 
 
-def _groups(claims: Sequence[Claim]) -> dict[PackKey, dict[str, RunSpec]]:
-    """Return the specs of claimed runs by pack key. Raise PackFailed if one cannot be read."""
+def _data_problem(run: RunSpec) -> str | None:
+    """Return why the data of a run cannot be read, in one line; None if it can be read, or there is none.
+
+    Trying again does not help: the file is gone, or is another one. What is read is kept for the training.
+    """
+    if run.task.data is None:
+        return None
+    try:
+        _ = run.task.make().n_inputs
+    except (ValueError, OSError) as error:
+        return _told(error)
+    return None
+
+
+def _told(error: Exception) -> str:
+    """Return why data cannot be read, and what to do, in one line."""
+    return one_line(f"{error}; once the data is there, rnnctl retry RUN puts the run back into the queue")
+
+
+def _groups(claims: Sequence[Claim], moved: Moved) -> dict[PackKey, dict[str, RunSpec]]:
+    """Return the specs of claimed runs by pack key. Raise PackFailed if one, or its data, cannot be read."""
     groups: dict[PackKey, dict[str, RunSpec]] = {}
     for claim in claims:
         try:
             spec = RunSpec.model_validate(claim.spec)
         except ValidationError as error:
-            raise PackFailed(error, [claim.run_id]) from error
+            line = blamed(error)
+            raise PackFailed(error if line is None else NeverFits(line), [claim.run_id]) from error
+        try:
+            spec = moved(spec)
+        except ValueError as error:
+            raise PackFailed(NeverFits(_told(error)), [claim.run_id]) from error
         groups.setdefault(PackKey.of(spec), {})[claim.run_id] = spec
     return groups
 
@@ -94,29 +138,65 @@ def build_worker(options: WorkerOptions, emit: Emit, stop: threading.Event) -> W
     emit: is called with every event. stop: once set, the worker drains. Raises CannotWork if this process was not
     started with the environment of a worker, or has no such device.
     """
-    devices.open_queues()
-    try:
-        settle_torch()
+    with settled():
         device, workers = devices.assigned(devices.resolve(options.device), options.slot, options.peers)
-    except (RuntimeError, ValueError) as error:
-        raise CannotWork(str(error)) from error
+    ledger = StoreLedger(options.workspace, wanted=options.wanted)
+    return worker_at(Place(ledger, device, workers, options.settings, options.peers), options, emit, stop)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a worker works, and by what it reaches the store from there."""
+
+    ledger: Ledger
+    device: str  # as torch names it
+    workers_on_device: int  # this one included
+    settings: Settings
+    peers: int  # how many workers share the cores of this machine, this one included
+    environment: Mapping[str, Any] = field(default_factory=dict)  # what is kept about this place, besides the usual
+    moved: Moved = where_it_lies  # see `execute`
+    clock: Callable[[], float] = time.time
+    sibling: Callable[[WorkerRow], bool] = identity.sibling  # see `jobs.worker.Worker`
+
+
+def worker_at(place: Place, options: WorkerOptions, emit: Emit, stop: threading.Event) -> Worker:
+    """Return a worker of this process, in which `settled` was used before."""
+    device = place.device
     devices.use(device)
     if not devices.is_card(device) and kernel_compiler():
         kernel_files().tell(lambda line: emit(event("notice", time.time(), None, line=line)))
     cadence = Cadence(options.checkpoint_seconds, options.checkpoint_updates)
     return Worker(
-        StoreLedger(options.workspace, wanted=options.wanted),
-        partial(execute, device=device, cadence=cadence, peers=options.peers),
-        options.settings,
-        max_pack=lambda shape, claims: most_in_a_pack(shape, device, workers, options.pack, _shapes(claims)),
+        place.ledger,
+        partial(execute, device=device, cadence=cadence, peers=place.peers, moved=place.moved),
+        place.settings,
+        max_pack=lambda shape, claims: most_in_a_pack(
+            shape, device, place.workers_on_device, options.pack, _shapes(claims)
+        ),
         more=lambda claims: has_room(_shapes(claims), device),
-        environment=environment(device),
+        environment={**environment(device), **place.environment},
         device=device,
         events=emit,
         stop=stop,
         abandon=abandon,
         peers=options.peers,
+        clock=place.clock,
+        sibling=place.sibling,
     )
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """Settle what bits depend on, before the device of this process is looked for inside `with`.
+
+    Raise CannotWork if this process was not started with the environment of a worker, or if there is no such device.
+    """
+    devices.open_queues()
+    try:
+        settle_torch()
+        yield
+    except (RuntimeError, ValueError) as error:
+        raise CannotWork(str(error)) from error
 
 
 def _shapes(claims: Sequence[Claim]) -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rnnctl import devices
 from rnnctl.lab.errors import LabError
+from rnnctl.usercode.permission import permission
 from rnnctl.words import cut, did_you_mean
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 BEATS_IN_A_LEASE = 6
 LONGEST_LEASE = 86_400.0  # seconds
+PRIORITIES = 1000  # the greatest priority of a run, and with a minus the smallest
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class WorkerOptions:
     slot: int = 0  # the place of the worker among them, from 0: it decides which card the worker has
     studies: tuple[str, ...] = ()  # train only runs of these studies, and `runs`; all runs if both are empty
     runs: tuple[str, ...] = ()  # ids
+    # Whether all modules of users' parts may be imported; as in this process, if not said.
+    allow_code: bool = field(default_factory=lambda: permission().everything)
 
     def __post_init__(self) -> None:
         self._check("workspace", isinstance(self.workspace, Path), "the path of a folder")
@@ -52,6 +56,7 @@ class WorkerOptions:
         self._check("pack", self.pack is None or _is_count(self.pack), "1 or more")
         self._check("peers", _is_count(self.peers), "1 or more")
         self._check("slot", _is_count(self.slot, 0) and self.slot < self.peers, "0 or more, and below peers")
+        self._check("allow_code", isinstance(self.allow_code, bool), "true or false")
         self._check("studies", _are_names(self.studies), "a list of names")
         self._check("runs", _are_names(self.runs), "a list of ids")
 
@@ -88,7 +93,7 @@ class WorkerOptions:
             raise LabError(f"the options of a worker are not JSON: {reason}") from None
         if not isinstance(values, dict):
             raise LabError(f"the options of a worker are a JSON object, not {cut(text.strip())}")
-        names = [field.name for field in fields(cls)]
+        names = [each.name for each in fields(cls)]
         for name in values:
             if name not in names:
                 hint = did_you_mean(name, names)

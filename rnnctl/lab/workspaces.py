@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rnnctl.lab.errors import Code, LabError
+from rnnctl.lab.usercode import code_of
 from rnnctl.lab.where import matching
 from rnnctl.measures import MEASURES
 from rnnctl.words import did_you_mean, some
-from store import NotFound, Store, Workspace, queries, verification
+from store import NotFound, Store, Workspace, naming, queries, verification
 from store.queries import RunRow
 
 
@@ -31,10 +32,12 @@ def opened(
 ) -> Iterator[Store]:
     """Open the store of a workspace (see `root_of`) and close it at the end. Raises StoreError.
 
-    unchecked: also where rows are damaged, or names of studies or runs are not allowed, for whoever looks for damage.
-    runs: the names of the only runs that are going to be read, so that no other rows need to be sound.
+    Meanwhile the modules of users' parts are found, and those that the workspace trusts may be imported. unchecked:
+    also where rows are damaged, or names of studies or runs are not allowed, for whoever looks for damage. runs: the
+    names of the only runs that are going to be read, so that no other rows need to be sound.
     """
-    with Store.open(root_of(folder), readonly=readonly, any_names=unchecked) as store:
+    root = root_of(folder)
+    with Store.open(root, readonly=readonly, any_names=unchecked) as store, code_of(root):
         if runs and not unchecked:
             verification.verify_named(store, runs)
         elif not unchecked:
@@ -52,7 +55,7 @@ def _not_found(kind: str, error: NotFound, studies: Sequence[str] = ()) -> LabEr
 def study_named(store: Store, name: str) -> str:
     """Return the name if there is a study of that name. Raises LabError."""
     try:
-        return queries.resolve_study(store, name)
+        return naming.resolve_study(store, name)
     except NotFound as error:
         raise _not_found(error.kind, error) from None
 
@@ -69,12 +72,30 @@ def one_run(store: Store, name: str) -> str:
 
 
 def _one_run(store: Store, name: str) -> str:
-    ids = queries.resolve_runs(store, name)
+    ids = naming.resolve_runs(store, name)
     if len(ids) > 1:
         rows = queries.runs_of(store, run_ids=ids)
         names = some([f"{row.study}/{row.label} ({row.run_id})" for row in rows])
         raise LabError(f"{name!r} could be {len(ids)} runs: {names}", Code.NOTHING)
     return ids[0]
+
+
+def run_of_study(store: Store, study: str, name: str) -> RunRow:
+    """Return the run of a study that a label, an id or the beginning of one stands for. Raises LabError.
+
+    Runs that the study's file no longer names are found too.
+    """
+    rows = queries.runs_of(store, study_named(store, study), hidden=True)
+    matches = [row for row in rows if name == row.label] or [
+        row for row in rows if name and row.run_id.startswith(name)
+    ]
+    if len(matches) == 1:
+        return matches[0]
+    labels = [row.label for row in matches or rows]
+    if matches:
+        raise LabError(f"{name!r} could be {len(matches)} runs: {some(labels)}", Code.NOTHING)
+    hint = did_you_mean(name, labels) or f"; there are {some(labels)}"
+    raise LabError(f"study {study} has no run {name!r}{hint}", Code.NOTHING)
 
 
 class StudyOrRun(NamedTuple):
@@ -171,7 +192,7 @@ def _of_study(store: Store, study: str, hidden: bool) -> list[RunRow]:
 def _namesakes(store: Store, study: str) -> list[str]:
     """Return a note on the runs that have the name of a study as their label, if there are any."""
     with suppress(NotFound):
-        rows = queries.runs_of(store, run_ids=queries.resolve_runs(store, study))
+        rows = queries.runs_of(store, run_ids=naming.resolve_runs(store, study))
         labels = [f"{row.study}/{row.label}" for row in rows if row.label == study]
         if labels:
             return [f"{study!r} is taken for the study; the run of that label is {' or '.join(labels)}"]

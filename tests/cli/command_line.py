@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,13 +139,13 @@ def one_line(done, *fragments):
         assert fragment in lines[0], lines[0]
 
 
-def train_here(folder: Path, **options: Any) -> None:
+def train_here(folder: Path, events: Callable[[dict[str, Any]], None] = lambda event: None, **options: Any) -> None:
     """Train all queued runs in this process, as the one worker of `rnnctl train` would. options: of the worker."""
     from rnnctl.lab.work import build_worker
     from rnnctl.lab.worker_options import WorkerOptions
 
     _forget_what_was_read()
-    with build_worker(WorkerOptions(folder, "cpu", **options), lambda event: None, threading.Event()) as worker:
+    with build_worker(WorkerOptions(folder, "cpu", **options), events, threading.Event()) as worker:
         worker.run()
 
 

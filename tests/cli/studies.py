@@ -20,7 +20,7 @@ cases:
   LSTM: {model.name: lstm}
 seeds: [1, 2]
 """
-CELLS_CHECKS = [20, 40, 60, 70]  # the updates of its checks; 40 and 70 make a diagnosis
+CELLS_CHECKS = [0, 20, 40, 60, 70]  # the updates of its checks; 0, 40 and 70 make a diagnosis
 
 
 def write_study_of_folders(place: Path, name: str, about: str, folders: Sequence[str]) -> None:

@@ -131,6 +131,10 @@ def test_a_packaged_study_is_copied_and_never_over_a_file(tmp_path):
     rnnctl("studies", "mine.yaml", "--copy", "quickstart", cwd=tmp_path, check=0)
     assert (tmp_path / "mine.yaml").exists()
     one_line(rnnctl("studies", "--copy", "quikstart", cwd=tmp_path, check=3), "did you mean quickstart?")
+    done = rnnctl("studies", "new/folder/", "--copy", "quickstart", cwd=tmp_path, check=0)
+    assert done.stdout.strip() == "new/folder/quickstart.yaml"
+    assert (tmp_path / "new" / "folder" / "quickstart.yaml").is_file()
+    one_line(rnnctl("studies", "mine.yaml/", "--copy", "quickstart", cwd=tmp_path, check=1), "mine.yaml", "cannot be")
     one_line(rnnctl("studies", "mine.yaml", cwd=tmp_path, check=2), "a file is for --copy NAME")
     one_line(rnnctl("studies", "no/such/mine.yaml", "--copy", "quickstart", cwd=tmp_path, check=1), "cannot be written")
 

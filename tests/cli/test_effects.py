@@ -196,3 +196,42 @@ def test_runs_that_cannot_be_compared_or_have_not_finished_are_told(tmp_path):
     finish(folder)
     one_line(rnnctl("effects", cwd=folder, check=USAGE), "mean squared error", "cannot be compared", "name a study")
     rnnctl("effects", "grid", "--no-figures", cwd=folder, check=0)
+
+
+def test_interactions_of_the_formula(grid):
+    """Effects add up; the order of rates is the same everywhere, and sizes are tied."""
+    actual = json.loads(rnnctl("effects", "grid", "--interactions", "--json", cwd=grid, check=0).stdout)
+    pairs = [(each["first"], each["second"]) for each in actual["interactions"]]
+    assert len(pairs) == 6
+    assert ("train.lr", "model.hidden") in pairs
+    contrasts = [
+        cell["contrast"]["mean"] for each in actual["interactions"] for cell in each["cells"] if cell["contrast"]
+    ]
+    assert contrasts == pytest.approx([0] * len(contrasts), abs=1e-9)
+    (rates,) = (each for each in actual["consistency"] if each["name"] == "train.lr")
+    assert (rates["order"], rates["tau"], rates["settings"]) == ([0.1, 0.01, 0.001], 1, 6)
+    shown = rnnctl("effects", "grid", "--interactions", cwd=grid, check=0).stdout
+    assert "train.lr (rows) and model.hidden (columns): means ± standard error over seeds" in shown
+    assert "contrasts: what model.hidden adds more than at train.lr 0.001, from 8 on" in shown
+    assert "Order of the values of a hyper-parameter at each setting of the others" in shown
+
+
+def test_spans_over_studies_that_share_a_baseline(tmp_path):
+    axes = GRID.index("grid:\n")
+    base = GRID[:axes].replace("train: {", "train: {clip: 1.0, ")
+    rates = base.replace("study: grid", "study: rates") + "grid: {train.lr: [0.001, 0.01, 0.1]}\nseeds: [1, 2, 3]\n"
+    omegas = base.replace("study: grid", "study: omegas") + "grid: {train.omega: [0, 2.0]}\nseeds: [1, 2, 3]\n"
+    folder = workspace(tmp_path / "w", rates)
+    (folder / "omegas.yaml").write_text(omegas)
+    rnnctl("init", "omegas.yaml", cwd=folder, check=0)
+    finish(folder)
+    actual = json.loads(rnnctl("effects", "rates", "omegas", "--spans", "--json", cwd=folder, check=0).stdout)
+    assert [each["name"] for each in actual["spans"]] == ["train.omega", "train.lr"]
+    assert [each["span"] for each in actual["spans"]] == pytest.approx([0.4, 0.04])
+    shown = rnnctl("effects", "--spans", cwd=folder, check=0).stdout
+    assert "2 studies, baseline " in shown
+    assert "0.001: 0.96" in shown
+    one_line(rnnctl("effects", "rates", "omegas", cwd=folder, check=USAGE), "several studies are for --spans")
+    one_line(rnnctl("effects", "rates", "--spans", "--interactions", cwd=folder, check=USAGE), "exclude each other")
+    one_line(rnnctl("effects", "rates", "--spans", "--below", "1", cwd=folder, check=USAGE), "--below does not apply")
+    one_line(rnnctl("effects", "rates", "--interactions", cwd=folder, check=NOTHING), "takes two hyper-parameters")

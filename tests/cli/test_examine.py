@@ -79,3 +79,24 @@ def test_examine_where_and_sort_and_top(trained):
 )
 def test_examine_answers_mistakes_in_one_line(trained, args, code, fragments):
     one_line(rnnctl("examine", *args, cwd=trained, check=code), *fragments)
+
+
+def test_verdicts_are_those_of_show_and_the_answer_stands_below_the_table(trained):
+    record = json.loads(rnnctl("examine", "tiny", "--json", cwd=trained, check=0).stdout)
+    for run, remarks in record["remarks"].items():
+        assert json.loads(rnnctl("show", run, "--json", cwd=trained, check=0).stdout)["remarks"] == remarks
+    shown = rnnctl("examine", "tiny", "--no-figures", cwd=trained, check=0).stdout
+    (answer,) = record["answers"]
+    assert shown.endswith("\n".join(["", *answer["lines"], ""]))
+    assert "  gradient  " in shown.splitlines()[0]
+    assert {each["key"] for each in record["differences"]} == {"train.omega"}
+
+
+def test_the_measure_that_ranks_is_in_the_table_however_narrow_it_is(trained, monkeypatch):
+    monkeypatch.setattr("rnnctl.cli.layout.room", lambda **_: 40)
+    for by, heading in {"error": "best error %", "last_error": "last error %", "last_loss": "last loss"}.items():
+        shown = rnnctl("examine", "tiny", "--by", by, "--no-figures", cwd=trained, check=0).stdout
+        table, _, hidden = shown.partition("not shown: ")
+        assert hidden
+        assert set(heading.split()) <= set(table.split())
+        assert heading not in hidden.partition("(a wider terminal")[0]

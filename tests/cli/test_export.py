@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from matplotlib.figure import Figure
 
 from rnnctl.study.run import RunSpec
 from rnnctl.training.checks import validation_set
+from rnnctl.weight_files import read_weights
 from store import Store, checkpoints, history, queries
 from tests.cli.command_line import PATIENCE, TINY, environment, in_a_process, one_line, rnnctl, workspace
 from tests.cli.studies import CELLS, CELLS_CHECKS
@@ -100,17 +102,36 @@ def test_the_weights_in_the_file_have_the_loss_in_the_file(folder, exported, cel
     assert final["diag_loss"][-1] == past.scalars["valid_loss"][-1]
     assert validation_loss(final, row.spec) == pytest.approx(final["diag_loss"][-1], abs=1e-5)
     assert final["weights_at"] == 70
-    assert validation_loss(best, row.spec) == pytest.approx(past.scalars["valid_loss"].min(), abs=1e-5)
-    assert best["weights_at"] == UPDATES[past.scalars["valid_loss"].argmin()]
+    after_updates = past.scalars["valid_loss"][1:]
+    assert validation_loss(best, row.spec) == pytest.approx(after_updates.min(), abs=1e-5)
+    assert best["weights_at"] == UPDATES[1:][after_updates.argmin()]
     np.testing.assert_array_equal(best["train_nll"], final["train_nll"])
+
+
+@pytest.mark.parametrize("which", ["final", "best"])
+def test_safetensors_have_the_weights_of_the_npz(folder, exported, which):
+    best = ["--best"] if which == "best" else []
+    done = rnnctl("export", "cells", "--format", "safetensors", *best, cwd=folder, check=0)
+    paths = [Path(line) for line in done.stdout.splitlines()]
+    assert len(paths) == 6
+    for path in paths:
+        state = exported[path.name.replace("_weights.safetensors", "_state.npz")]
+        weights = read_weights(str(path))
+        assert weights.keys() == {name for name in state.files if name.startswith(("W_", "b_"))}
+        for name, weight in weights.items():
+            assert weight.dtype == state[name].dtype
+            np.testing.assert_array_equal(weight, state[name])
+        content = path.read_bytes()
+        metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
+        assert metadata == {key: str(state[key]) for key in ("label", "run_id", "model_type", "weights_at")}
 
 
 def test_spectral_radius_and_regulariser_are_those_of_the_run(folder, exported):
     _, past = runs(folder)["RNN seed=2"]
     d = exported["RNN_seed=2_final_state.npz"]
     assert d["rho_Whh"][-1] == pytest.approx(np.abs(np.linalg.eigvals(d["W_hh"].astype(float))).max(), rel=1e-4)
-    assert d["Omega"].tolist() == past.scalars["train_omega"].tolist()
-    assert np.isfinite(d["diag_omega"]).tolist() == [False, True, False, True]
+    np.testing.assert_array_equal(d["Omega"], past.scalars["train_omega"])
+    assert np.isfinite(d["diag_omega"]).tolist() == [True, False, True, False, True]
 
 
 @pytest.mark.parametrize("cell", ["RNN", "GRU", "LSTM"])
@@ -194,9 +215,9 @@ def test_json_lines_have_the_traces_that_are_asked_for(folder):
     whole = rnnctl("export", "LSTM seed=1", "--format", "jsonl", "--traces", cwd=folder, check=0).stdout
     rows = [json.loads(line) for line in whole.splitlines()]
     assert [row["step"] for row in rows] == UPDATES
-    assert rows[0]["traces"] == {}
+    assert rows[1]["traces"] == {}
     for name, arrays in past.traces.items():
-        assert rows[1]["traces"][name] == arrays[1].tolist()
+        assert rows[2]["traces"][name] == arrays[2].tolist()
     without = [{key: value for key, value in row.items() if key != "traces"} for row in rows]
     assert [json.loads(line) for line in plain.splitlines()] == without
     tidy = rnnctl("export", "cells", "--format", "jsonl", cwd=folder, check=0).stdout.splitlines()
@@ -245,7 +266,7 @@ def test_a_closed_pipe_is_no_error(folder):
     ("args", "code", "fragments"),
     [
         ([], 2, ["name a study or a run"]),
-        (["cells"], 2, ["--format", "npz, csv, jsonl, tensorboard"]),
+        (["cells"], 2, ["--format", "npz, safetensors, csv, jsonl, tensorboard, log"]),
         (["cells", "--format", "npy"], 2, ["--format", "'npy'", "npz"]),
         (["cells", "--format", "csv", "--best"], 2, ["--best", "npz", "not to csv"]),
         (["cells", "--format", "npz", "--traces"], 2, ["--traces", "jsonl", "not to npz"]),
@@ -400,3 +421,9 @@ def test_tensorboard_reads_what_was_exported(folder, tmp_path):
         rnnctl("export", "GRU seed=1", "--format", "tensorboard", "--out", file, cwd=folder, check=2),
         "tensorboard reads folders",
     )
+
+
+def test_the_script_of_a_workspace_whose_studies_are_all_archived_says_so(tmp_path):
+    folder = workspace(tmp_path / "w")
+    rnnctl("archive", "tiny", cwd=folder, check=0)
+    one_line(rnnctl("export", "--commands", cwd=folder, check=3), "1 study is archived", "--all shows it")

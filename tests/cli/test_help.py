@@ -13,9 +13,9 @@ REFERENCE = Path(__file__).parents[2] / "rnnctl/docs/commands.md"
 
 
 COMMANDS = (
-    "init", "studies", "plan", "corpus", "train", "status", "runs", "examine", "effects", "plot", "show",
-    "diff", "evaluate", "probe", "refine", "export", "retry", "cancel", "archive", "tag", "note", "delete", "merge",
-    "doctor", "backup", "bench",
+    "init", "studies", "plan", "trust", "corpus", "grammar", "train", "status", "runs", "examine", "effects", "answers",
+    "plot", "report", "show", "diff", "evaluate", "probe", "refine", "export", "retry", "cancel", "archive", "tag",
+    "note", "delete", "merge", "doctor", "backup", "bench", "gradcheck",
 )  # fmt: skip
 
 

@@ -6,8 +6,9 @@ import sys
 import pytest
 
 from rnnctl.cli.layout import table, wrapped
-from rnnctl.cli.output import out, out_json
+from rnnctl.cli.output import out, out_json, say
 from rnnctl.cli.probe import _progress
+from rnnctl.cli.screen import Bars
 
 LABEL = "optimizer=adam lr=0.001 clip=1.0 omega=0.5"
 HEADS = ["configuration", "runs", "best loss (nats)", "checks below floor", "broke floor at", "ended", "wall time"]
@@ -98,3 +99,25 @@ def test_answers_stay_where_the_table_goes_into_a_pipe(monkeypatch):
     with _progress(False) as tell:
         tell("an answer")
     assert stderr.getvalue() == "an answer\n"
+
+
+def test_a_message_is_broken_between_words_on_a_terminal_alone(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "24")
+    message = "a message that is too long for this terminal"
+    for stderr, shown in (
+        (Terminal(), "a message that is too\nlong for this terminal\n"),
+        (io.StringIO(), f"{message}\n"),
+    ):
+        monkeypatch.setattr(sys, "stdout", io.StringIO())  # what the other stream is makes no difference
+        monkeypatch.setattr(sys, "stderr", stderr)
+        say(message)
+        assert stderr.getvalue() == shown
+
+
+def test_a_line_above_bars_is_broken_between_words(monkeypatch):
+    stderr = Terminal()
+    for name, value in {"TERM": "dumb", "COLUMNS": "24"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stderr", stderr)
+    Bars().line("a message that is too long for this terminal")
+    assert stderr.getvalue().splitlines() == ["a message that is too", "long for this terminal"]

@@ -1,5 +1,8 @@
 """Finished runs whose text cannot be read any more: all that needs no text is still shown."""
 
+import json
+from typing import Any
+
 import pytest
 
 from tests.cli.command_line import rnnctl, train_here
@@ -26,6 +29,26 @@ def lost(tmp_path_factory):
     train_here(folder)
     (folder / "words").unlink()
     return folder
+
+
+def test_a_missing_text_is_told_once_and_waits_for_retry(tmp_path):
+    words = tmp_path / "words"
+    words.write_text("".join(f"{n} bottles, {n * n} squares; " for n in range(300)))
+    (tmp_path / "letters.yaml").write_text(STUDY)
+    rnnctl("init", "letters.yaml", cwd=tmp_path, check=0)
+    text = words.read_bytes()
+    words.unlink()
+    events: list[dict[str, Any]] = []
+    train_here(tmp_path, events=events.append)
+    reason = f"corpus {words}: no such file"
+    failed = [each for each in events if each["event"] == "failed"]
+    assert [each["status"] for each in failed] == ["failed", "failed"]
+    assert all(each["error"].startswith(reason) and "\n" not in each["error"] for each in failed)
+    assert reason in rnnctl("show", "lr=0.01", cwd=tmp_path, check=0).stdout
+    words.write_bytes(text)
+    rnnctl("retry", "--failed", cwd=tmp_path, check=0)
+    train_here(tmp_path)
+    assert {row["ended"] for row in json.loads(rnnctl("runs", "--json", cwd=tmp_path, check=0).stdout)} == {"budget"}
 
 
 @pytest.mark.parametrize(

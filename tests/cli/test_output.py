@@ -13,9 +13,9 @@ import pytest
 
 from rnnctl.cli import output
 from rnnctl.cli.layout import table
-from rnnctl.cli.output import Escaping, OutputClosed, duration, out, out_csv, out_json, out_script, say
+from rnnctl.cli.output import Escaping, OutputClosed, out, out_csv, out_json, out_script, say
 from rnnctl.lab import records
-from rnnctl.words import counted, lines_of, number, one_line, shell_word, shortened, shown
+from rnnctl.words import counted, duration, lines_of, number, one_line, shell_word, shortened, shown
 from store.encoding import finite
 
 # An order to a terminal, DEL, a C1 control, a line break, a mark that turns the direction of writing, a surrogate.
@@ -165,7 +165,7 @@ class _Table:
 )
 def test_json_that_is_printed_part_by_part_is_the_json_of_the_whole(value):
     whole = json.dumps(finite(records.plain(value)), indent=2, allow_nan=False)
-    assert "\n".join(output.json_lines(value)) == whole
+    assert "".join(output.json_pieces(value)) == whole
 
 
 def test_a_long_list_is_printed_before_its_end_is_encoded():
@@ -173,7 +173,7 @@ def test_a_long_list_is_printed_before_its_end_is_encoded():
         def as_dict(self):
             raise RuntimeError("encoded")
 
-    lines = output.json_lines([_Row("a", [1.0]), Unfinished()])
-    assert [next(lines) for _ in range(3)] == ["[", "  {", '    "name": "a",']
+    pieces = output.json_pieces([_Row("a", [1.0]), Unfinished()])
+    assert "".join(next(pieces) for _ in range(3)) == '[\n  {\n    "name": "a"'
     with pytest.raises(RuntimeError, match="encoded"):
-        list(lines)
+        list(pieces)

@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib.image
 import pytest
 
+from rnnctl.probes.catalogue import PROBES
 from rnnctl.report.figures import KINDS
 from tests.cli.command_line import one_line, rnnctl, train_here, workspace
 
@@ -49,7 +50,7 @@ def test_a_figure_of_a_study_lies_in_the_figures_folder_and_is_named(trained):
 @pytest.mark.parametrize("name", ["gru seed=1", "cells/gru seed=1"])
 def test_a_figure_of_a_run_has_a_safe_name(trained, name):
     (path,) = plotted(name, "gate_histogram", "--at", "0,end", cwd=trained)
-    assert path.name == "cells-gru-seed=1-gate_histogram.png"
+    assert path.name == "cells-gru-seed=1-gate_histogram-at_0_end.png"
     assert path.exists()
 
 
@@ -98,7 +99,8 @@ def test_a_figure_takes_the_place_of_an_older_one(trained):
 
 def test_kinds_are_listed_without_a_workspace(tmp_path):
     listed = rnnctl("plot", "--kinds", cwd=tmp_path, check=0).stdout.splitlines()
-    assert [line.split("  ")[0] for line in listed[2:]] == NAMES
+    with_figures = [probe.model_fields["name"].default for probe in PROBES if probe.figure is not None]
+    assert [line.split("  ")[0] for line in listed[2:]] == [*NAMES, *with_figures]
     assert all(len(line) <= 120 for line in listed)
 
 

@@ -27,15 +27,15 @@ RUN = "letters/rnn"
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A workspace with three runs of text that are done, and four of another task. Tests only read it."""
+    """A workspace with three runs of text, and four of another task, all done. Tests only read it."""
     folder = tmp_path_factory.mktemp("probed") / "w"
     folder.mkdir()
     (folder / "corpus.txt").write_text("".join(f"{n} cafés, {n * n} más; " for n in range(400)))
     (folder / "letters.yaml").write_text(LETTERS)
-    rnnctl("init", "letters.yaml", cwd=folder, check=0)
-    train_here(folder)
     (folder / "tiny.yaml").write_text(TINY)
+    rnnctl("init", "letters.yaml", cwd=folder, check=0)
     rnnctl("init", "tiny.yaml", cwd=folder, check=0)
+    train_here(folder)
     return folder
 
 
@@ -88,6 +88,42 @@ def test_a_workspace_before_the_run_gives_way_to_one_after_it_alone(trained, bef
     assert ("no workspace in" in done.stderr) == (code == 3)
 
 
+def test_of_a_study_the_beginnings_of_all_texts_and_the_share_of_words_that_the_training_text_has(trained):
+    done = asked(trained, "letters", "generate", "--symbols", 60)
+    for label in ("rnn", "gated", "bytes"):
+        assert sum(line.startswith(f"{label}: ") for line in done.stdout.splitlines()) == 1
+    assert "known words" in done.stdout
+    assert (trained / "figures" / "letters-texts.png").stat().st_size > 5_000
+    records = json.loads(asked(trained, "letters", "generate", "--symbols", 60, "--json").stdout)
+    assert [record["label"] for record in records] == ["rnn", "gated", "bytes"]
+    assert all(0 <= record["known_words"] <= 1 for record in records)
+
+
+def test_beam_search_finds_a_text_that_is_no_less_probable_the_more_beams_it_has(trained):
+    args = (RUN, "generate", "--prompt", "12 ", "--symbols", 6, "--json")
+    found = [json.loads(asked(trained, *args, "--beams", n).stdout) for n in (1, 40)]
+    greedy = json.loads(asked(trained, *args, "--temperature", 0).stdout)
+    assert found[0]["text"] == greedy["text"]
+    assert found[0]["log_probability"] <= found[1]["log_probability"]
+    ended = json.loads(asked(trained, *args, "--beams", 5, "--until", " ", "--length-penalty", 1).stdout)
+    assert ended["text"][3:].endswith(" ") or len(ended["text"]) == 9
+    assert ended["score"] == pytest.approx(ended["log_probability"] * 6 / (5 + len(ended["text"]) - 3))
+
+
+def test_an_answer_of_an_earlier_version_stays_valid(trained):
+    """It has the same question, and no scores."""
+    from rnnctl.lab.workspaces import runs_named
+    from store import Store, answers
+
+    question = {"prompt": "1", "symbols": 7, "temperature": 1.0, "seed": 77}
+    asked(trained, RUN, "generate", "--prompt", 1, "--symbols", 7)
+    with Store.open(trained) as store:
+        (row,) = runs_named(store, RUN).runs
+        step = answers.of_runs(store, [row.run_id], "generate")[0].step
+        answers.add(store, [answers.Answer(row.run_id, "generate", step, question, {"text": "1 as before"})], 0.0)
+    assert asked(trained, RUN, "generate", "--prompt", 1, "--symbols", 7, "--seed", 77).stdout == "1 as before\n"
+
+
 # --- state-ablation
 # -----------------------------------------------------------------------------------------------------------------
 
@@ -117,6 +153,13 @@ def test_what_was_asked_before_is_not_computed_again(trained, monkeypatch, args)
     monkeypatch.setattr("rnnctl.probes.stepper.Stepper.step", None)
     again = asked(trained, *args)
     assert (again.stdout, again.stderr) == (first.stdout, "")
+
+
+def test_the_weights_that_are_looked_at_stand_in_table_and_figure(trained):
+    done = asked(trained, "letters", "state-ablation", "--samples", 30, "--weights", "last")
+    assert "last weights of" in done.stdout
+    assert all(f"{label}  40" in re.sub(" +", "  ", done.stdout) for label in ("rnn", "gated", "bytes"))
+    assert (trained / "figures" / "letters-state-ablation-last.png").is_file()
 
 
 def test_json_has_every_figure(trained):
@@ -160,6 +203,64 @@ def test_as_trained_and_bigram_are_what_evaluate_says(trained):
     assert actual["everywhere"]["bigram"]["nats"] == pytest.approx(known["floor"])
 
 
+# --- gradient horizon
+# -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_gradient_horizon_is_told_tabulated_drawn_and_the_same_in_json(trained):
+    done = asked(trained, "letters", "gradient-horizon", "--samples", 10, "--lags", 20)
+    rnn, gated, bytes_ = json.loads(
+        asked(trained, "letters", "gradient-horizon", "--samples", 10, "--lags", 20, "--json").stdout
+    )
+    assert [each["label"] for each in (rnn, gated, bytes_)] == ["rnn", "gated", "bytes"]
+    assert (rnn["lags"], rnn["length"], len(rnn["norms"])) == (20, 32, 21)
+    assert rnn["share_5"] == pytest.approx(rnn["norms"][5] / rnn["norms"][0])
+    assert "lag at 1/10  lag at 1/20  share at 5  share at 10" in done.stdout
+    assert f"rnn: the gradient falls to a tenth at lag {rnn['tenth']:.3g}" in done.stderr
+    assert (trained / "figures" / "letters-gradient-horizon.png").exists()
+
+
+def test_replicates_are_one_row_with_their_spread(trained):
+    done = asked(trained, "tiny", "gradient-horizon", "--samples", 10, "--no-figures")
+    rows = [line for line in done.stdout.splitlines() if line.startswith("omega=")]
+    assert [row.split()[:2] for row in rows] == [["omega=0.0", "2"], ["omega=1.0", "2"]]
+    assert all("±" in row for row in rows)
+
+
+def test_hidden_states_are_tabulated_drawn_and_the_same_in_json(trained):
+    done = asked(trained, "letters", "hidden-state", "--samples", 10)
+    rnn, gated, _ = json.loads(asked(trained, "letters", "hidden-state", "--samples", 10, "--json").stdout)
+    assert (rnn["length"], len(rnn["rms"]), len(rnn["percentiles"])) == (12, 12, 101)
+    assert (gated["slope"], rnn["dead"], rnn["growth"]) == (None, None, None)
+    assert f"rnn: mean {rnn['mean']:.3g}, std {rnn['std']:.3g}" in done.stderr
+    assert (trained / "figures" / "letters-hidden-state.png").exists()
+
+
+def test_memory_is_tabulated_by_bins_and_of_one_configuration_by_lag(trained):
+    done = asked(trained, RUN, "memory", "--lags", 7, "--states", 200)
+    actual, *_ = json.loads(asked(trained, RUN, "memory", "--lags", 7, "--states", 200, "--json").stdout)
+    assert (actual["lags"], actual["states"], actual["margin"], len(actual["accuracy"])) == (7, 200, 0.05, 8)
+    assert actual["accuracy_4_7"] == pytest.approx(sum(actual["accuracy"][4:]) / 4)
+    heading, bins, by_lag, *_ = done.stdout.split("\n\n")
+    assert bins.splitlines()[0].split()[-2:] == ["1-3", "4-7"]
+    assert [line.split("  ")[0] for line in bins.splitlines()[-2:]] == ["present character", "majority"]
+    assert [line.split()[0] for line in by_lag.splitlines()[2:10]] == [str(lag) for lag in range(8)]
+    assert f"rnn: memory horizon {actual['horizon']}; accuracy at lags 1-3 " in done.stderr
+    done = asked(trained, "letters", "memory", "--lags", 7, "--states", 200, "--no-figures")
+    assert "majority" not in done.stdout  # it is another one for bytes
+
+
+def test_internals_of_a_text_are_a_table_a_figure_and_all_arrays_in_json(trained):
+    done = asked(trained, RUN, "internals", "--text", "12 cafés")
+    actual = json.loads(asked(trained, RUN, "internals", "--text", "12 cafés", "--json").stdout)
+    assert (actual["label"], actual["text"]) == ("rnn", "12 cafés")
+    assert "".join(actual["characters"]) == "12␣cafés"
+    assert (len(actual["h"]), len(actual["h"][0]), len(actual["network"]), len(actual["gradient"])) == (8, 16, 8, 7)
+    _, _, *rows = done.stdout.split("\n\n")[0].splitlines()
+    assert [row.split()[1] for row in rows] == actual["characters"]
+    assert (trained / "figures" / "letters-rnn-internals.png").exists()
+
+
 # --- mistakes
 # -----------------------------------------------------------------------------------------------------------------
 
@@ -172,7 +273,10 @@ def test_as_trained_and_bigram_are_what_evaluate_says(trained):
         ([RUN, "genrate"], 2, ["genrate", "generate"]),
         ([RUN, "ablation"], 2, ["ablation", "state-ablation"]),
         (["letters/rn", "generate"], 3, ["letters/rn", "did you mean letters/rnn?"]),
-        (["letters", "generate"], 2, ["letters", "3 runs", "gated"]),
+        ([RUN, "generate", "--until", "1"], 2, ["--until", "--beams"]),
+        ([RUN, "generate", "--beams", "2", "--length-penalty", "1"], 2, ["--length-penalty", "--until"]),
+        ([RUN, "generate", "--beams", "2", "--until", "¿"], 2, ["--until", "¿", "U+00BF"]),
+        ([RUN, "generate", "--beams", "-1"], 2, ["--beams"]),
         (["tiny", "state-ablation"], 2, ["tiny", "temporal_order", "text"]),
         (["tiny/omega=0.0 seed=1", "generate"], 2, ["temporal_order", "text"]),
         ([RUN, "generate", "--prompt", "12 ¿"], 2, ["--prompt", "¿", "U+00BF"]),
@@ -190,6 +294,26 @@ def test_as_trained_and_bigram_are_what_evaluate_says(trained):
         ([RUN, "state-ablation", "--samples", "1"], 2, ["--samples"]),
         ([RUN, "state-ablation", "--split", "tests"], 2, ["--split", "did you mean test?"]),
         ([RUN, "state-ablation", "--prompt", "x"], 2, ["--prompt"]),
+        ([RUN, "gradient-horizon", "--lags", "0"], 2, ["--lags"]),
+        (["letters", "gradient-horizon", "--lags", "2000"], 2, ["--lags", "test split", "symbols"]),
+        (
+            ["tiny", "hidden-state", "--length", "3"],
+            2,
+            ["--length", "omega=0.0 seed=1", "temporal_order have", "steps"],
+        ),
+        (["letters", "hidden-state", "--length", "2000"], 2, ["--length", "test split", "symbols"]),
+        (["letters", "internals"], 2, ["letters", "3 runs", "gated"]),
+        ([RUN, "internals", "--text", "12 ¿"], 2, ["--text", "¿", "U+00BF"]),
+        ([RUN, "internals", "--text", "1"], 2, ["--text", "2 to 200 symbols, not 1"]),
+        (["tiny/omega=0.0 seed=1", "internals"], 2, ["temporal_order", "text"]),
+        (["tiny", "memory"], 2, ["memory does not apply", "temporal_order", "text"]),
+        ([RUN, "memory", "--lags", "0"], 2, ["--lags"]),
+        ([RUN, "memory", "--lags", "201"], 2, ["--lags"]),
+        ([RUN, "memory", "--margin", "1"], 2, ["--margin"]),
+        ([RUN, "memory", "--states", "10"], 2, ["--states"]),
+        (["tiny", "gradient-horizon", "--lags", "900"], 2, ["--lags", "omega=0.0 seed=1", "steps have lags up to"]),
+        ([RUN, "generate", "--weights", "beast"], 2, ["--weights", "beast", "neither best nor last nor an update"]),
+        ([RUN, "generate", "--weights", "1000"], 3, [RUN, "no weights after 1,000 updates", "last (update 40)"]),
     ],
 )
 def test_mistakes_get_one_line(trained, args, code, fragments):

@@ -92,7 +92,7 @@ def test_a_run_that_ends_early_leaves_nothing_to_do_and_does_not_come_back(progr
 def test_a_run_that_is_let_go_is_no_longer_counted_as_left(progress, event):
     progress.take(claimed("a"))
     left = progress.updates_left
-    extra = {"reason": "x", "exit": -9, "tail": "", "pid": 1}
+    extra = {"reason": "x", "exit": -9, "tail": "", "pid": 1, "node": None}
     progress.take({"event": event, "worker": "w", "run": "a", **extra})
     assert progress.updates_left == left - 100
     assert progress.total == {}
@@ -124,7 +124,8 @@ def test_every_event_can_be_told_in_lines(progress, capsys):
         {"event": "draining"},
         {"event": "store_busy", "error": "locked by another program"},
         {"event": "store_busy", "error": "locked by another program"},
-        {"event": "crashed", "pid": 1, "exit": 3, "tail": "last words", "slot": 0},
+        {"event": "crashed", "pid": 1, "exit": 3, "tail": "last words", "slot": 0, "node": None},
+        {"event": "crashed", "pid": 0, "exit": None, "tail": "node b is gone", "slot": 0, "node": "b"},
         {"event": "worker_ended", "reason": "empty", "error": None},
     ):
         progress.take({"worker": "w", **event})
@@ -145,6 +146,7 @@ def test_every_event_can_be_told_in_lines(progress, capsys):
         "waiting: locked",
         "exit status 3",
         "last words",
+        "worker 0 is gone: node b is gone",
     )
     for words in told:
         assert words in said
@@ -200,3 +202,26 @@ def test_a_pool_without_runs_says_what_it_waits_for_once(clock, progress, queue,
 def test_more_workers_than_cores_are_told(progress, capsys):
     progress.take({"event": "pool_started", "worker": None, "workers": 8})
     assert capsys.readouterr().err.splitlines()[-1].startswith("8 workers share 2 cores: ")
+
+
+def test_what_stays_at_the_end_is_how_it_ended(queue, monkeypatch):
+    """The queue may have been read while another worker still held a run."""
+
+    class Texts(list):
+        def draw(self, text, done, total, packs):
+            self.append(text)
+
+        def nothing(self, text=""):
+            pass
+
+        start = stop = line = nothing
+
+    texts = Texts()
+    progress = Progress(queue, texts)
+    queue.waiting = Queued(0, 0, 1)
+    for event in (STARTED, claimed("a"), {"event": "finished", "run": "a", "step": 110, "outcome": "budget"}):
+        progress.take(event)
+    assert texts[-1] == "nothing to claim, waiting for 1 run that other workers hold"
+    queue.waiting = Queued(0, 0, 0)
+    progress.take({"event": "worker_ended", "worker": "w", "reason": "empty", "error": None})
+    assert texts[-1] == "1 ended, 0 running, 0 queued"

@@ -133,6 +133,6 @@ def test_a_study_that_is_registered_again_after_its_text_has_changed_says_so_onc
     old, new = (hashlib.sha256(text).hexdigest() for text in (WORDS, WORDS[::-1]))
     (folder / "words").write_bytes(WORDS[::-1])
     (warning,), told = warnings()
-    assert f"{folder}/words is another text than before: sha256 {new[:12]}..., not {old[:12]}..." in warning
+    assert f"{folder}/words has other contents than before: sha256 {new[:12]}..., not {old[:12]}..." in warning
     assert "a: 2 new runs, 0 known" in told
     assert warnings() == ([], [f"workspace {folder}", "a: 0 new runs, 2 known"])

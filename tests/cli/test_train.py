@@ -7,7 +7,7 @@ import torch
 
 from rnnctl.cli.options import a_duration
 from rnnctl.cli.train import _summary
-from rnnctl.lab.train import TrainEnd
+from rnnctl.lab.train import TrainEnd, prioritize, wanted_runs
 from tests.cli.command_line import counts, one_line, rnnctl, workspace
 
 
@@ -52,6 +52,8 @@ def test_pack_bounds_how_many_runs_train_together(tmp_path):
         ["--pack", "0"],
         ["--budget", "0s"],
         ["--budget", "30"],
+        ["--priority", "x"],
+        ["--priority", "1001"],
         ["--budget", "1e9h"],
         ["--budget", "9" * 400 + "h"],
     ],
@@ -83,3 +85,20 @@ def test_the_end_of_the_time_is_told_as_an_interruption(capsys):
     assert _summary(end, 1800.0) == 130
     told = capsys.readouterr().err.splitlines()
     assert told == ["1 run: 1 queued", "the time is over (30:00); rnnctl train goes on from here"]
+
+
+def test_train_with_a_priority_trains_these_runs_before_all_others(tmp_path):
+    folder = workspace(tmp_path / "w")
+    prioritize(folder, wanted_runs(folder, ["omega=0.0 seed=2"]), 7)
+    state = rnnctl("status", cwd=folder, check=0).stdout
+    assert [line.split() for line in state.splitlines()[-4:]] == [
+        ["priority", "study", "queued"],
+        ["--------", "-----", "------"],
+        ["7", "tiny", "1"],
+        ["0", "tiny", "3"],
+    ]
+    shown = rnnctl("show", "omega=0.0 seed=2", cwd=folder, check=0).stdout
+    assert ", priority 7\n" in shown
+    told = rnnctl("train", "--priority", -2, "tiny", "--pack", 1, cwd=folder, check=0)
+    assert "priority -2 for 4 runs to be trained" in told.stderr
+    assert counts(folder)["done"] == 4

@@ -170,6 +170,9 @@ class MemoryLedger:
             ]
             return [self._relative(run_id, step) for step, run_id in sorted(alike, reverse=True) if step <= claim.total]
 
+    def unfit(self, claim):
+        return []
+
     def _relative(self, run_id, step):
         path, job = self.folder / f"{run_id}-{step}", self.jobs[run_id]
         path.write_bytes(job.contents[step])

@@ -1,4 +1,4 @@
-"""What every ledger promises, asked of the store's and of the one in memory that other tests rely on."""
+"""What every ledger promises, asked of the store's, of a cluster's, and of the one in memory that tests rely on."""
 
 import importlib
 import os
@@ -13,9 +13,13 @@ import jobs
 from jobs import identity
 from jobs.config import LONGEST_WAIT, Settings
 from jobs.ledger import StoreLedger
+from rnnctl.cluster.clock import LedgerClock
+from rnnctl.cluster.ledger import ClusterLedger
+from rnnctl.cluster.service import Service
 from store import Conflict, LeaseLost, Store, queries, queue
 from store.workers import WorkerRecord
 from tests.checks import CheckRow
+from tests.cluster.transports import Pickling
 from tests.jobs.memory_ledger import MemoryLedger
 from tests.jobs.toy import add_runs, run_record
 
@@ -32,6 +36,13 @@ class OfStore:
     def ledger(self):
         return StoreLedger(self.folder)
 
+    def register(self, name, now=0.0):
+        with StoreLedger(self.folder) as ledger:
+            register(ledger, name, now)
+
+    def close(self):
+        pass
+
     def cancel(self, run_id):
         with Store.open(self.folder) as store:
             queue.cancel(store, [run_id], 0.0)
@@ -47,6 +58,20 @@ class OfStore:
         return row.status, row.strikes, row.step, [end for end in ends if end]
 
 
+class OfCluster(OfStore):
+    """The same for a worker on another machine. Workers are registered as those of other trainings are."""
+
+    def __init__(self, folder, *records):
+        super().__init__(folder, *records)
+        self.service = Service(folder, rescue_every=0.0)
+
+    def ledger(self):
+        return ClusterLedger(Pickling(self.service), LedgerClock())
+
+    def close(self):
+        self.service.close()
+
+
 class OfMemory:
     """The same for a ledger in memory."""
 
@@ -55,6 +80,12 @@ class OfMemory:
 
     def ledger(self):
         return self.ledger_in_memory.another(1.0)
+
+    def register(self, name, now=0.0):
+        register(self.ledger_in_memory, name, now)
+
+    def close(self):
+        pass
 
     def cancel(self, run_id):
         self.ledger_in_memory.cancel(run_id)
@@ -68,7 +99,7 @@ class OfMemory:
         return job.status, job.strikes, job.step, job.ended_as
 
 
-@pytest.fixture(params=[OfStore, OfMemory])
+@pytest.fixture(params=[OfStore, OfCluster, OfMemory])
 def opened(request, tmp_path):
     """Opens a ledger of these runs, in which worker `w` is registered; returns it with its user's side."""
     stack = []
@@ -76,13 +107,14 @@ def opened(request, tmp_path):
     def open_ledger(*records):
         user = request.param(tmp_path, *records)
         ledger = user.ledger().__enter__()
-        stack.append(ledger)
-        register(ledger, "w")
+        stack.append((ledger, user))
+        user.register("w")
         return ledger, user
 
     yield open_ledger
-    for ledger in stack:
+    for ledger, user in stack:
         ledger.__exit__(None, None, None)
+        user.close()
 
 
 def register(ledger, name, now=0.0):
@@ -252,7 +284,7 @@ def test_a_run_that_one_more_strike_would_end_is_claimed_alone(opened):
 
 def test_runs_of_dead_workers_are_taken_back(opened):
     ledger, user = opened(run_record("one"), run_record("two"))
-    register(ledger, "other", 1.0)
+    user.register("other", 1.0)
     claim(ledger)
     claim(ledger, worker="other")
     assert [(row.id, row.running, row.pid) for row in ledger.workers()] == [
@@ -299,7 +331,7 @@ def test_a_run_begins_where_another_one_of_its_trajectory_is(opened):
 
 def test_a_worker_that_was_marked_as_ended_claims_nothing(opened):
     ledger, user = opened(run_record("one"))
-    register(ledger, "other")
+    user.register("other")
     claim(ledger)
     ledger.release_from(["w"], 1.0)
     assert claim(ledger) == []

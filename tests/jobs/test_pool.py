@@ -290,3 +290,47 @@ def test_a_log_that_cannot_be_written_does_not_stop_the_pool(pooled, tmp_path):
     running = pooled(on_start=lambda worker: worker.leaves(), event_log=tmp_path / "gone" / "events.jsonl")
     assert running.finish().errors == []
     assert running.names() == ["worker_started", "worker_ended"]
+
+
+def held_by(running, worker):
+    """Let a worker hold a run; return the id of the run."""
+    running.ledger.start(WorkerRecord(worker, "here", "boot", 1, 0.0, "cpu"), {}, 0.0)
+    [held] = running.ledger.claim(worker, 0.0, running.settings, lambda shape: 1, 1)
+    return held.run_id
+
+
+def test_what_a_crashed_worker_held_is_taken_back_with_a_strike(pooled):
+    running = pooled()
+    running.turn()
+    run = held_by(running, "w100")
+    running.started[0].crashes()
+    running.turn()
+    job = running.ledger.jobs[run]
+    assert (job.status, job.strikes) == ("queued", 1)
+    assert [(said["event"], said["run"], said["from"]) for said in running.said[2:]] == [("rescued", run, "w100")]
+
+
+def test_what_a_worker_held_whose_machine_is_gone_is_taken_back_without_a_strike(pooled):
+    running = pooled(crash_limit=2)
+    for _ in range(5):  # more often than a worker may crash
+        running.turn()
+        worker = running.started[-1]
+        run = held_by(running, worker.id)
+        worker.ending = Ending(None, "node b is gone", "b")
+        running.turn()
+        assert (running.ledger.jobs[run].status, running.ledger.jobs[run].strikes) == ("queued", 0)
+    running.turn(0.0)
+    running.started[-1].leaves()
+    assert running.finish().errors == []
+    crashed = [said for said in running.said if said["event"] == "crashed"]
+    assert [(said["node"], said["exit"], said["tail"]) for said in crashed] == [("b", None, "node b is gone")] * 5
+    assert running.names().count("released") == 5
+
+
+def test_what_a_worker_could_not_let_go_of_is_taken_back_without_a_strike(pooled):
+    running = pooled()
+    running.turn()
+    run = held_by(running, "w100")
+    running.started[0].leaves("the ledger is gone")
+    assert running.finish().errors == ["the ledger is gone"]
+    assert (running.ledger.jobs[run].status, running.ledger.jobs[run].strikes) == ("queued", 0)

@@ -7,8 +7,9 @@ from rnnctl.diagnostics.histogram import LOG10_EDGES
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.examine import draw, examine
 from rnnctl.lab.records import plain
+from rnnctl.lab.register import register
 from rnnctl.lab.show import show
-from store import queries
+from store import Store, queries
 from tests.lab.trained import CHANCE, FLOOR, finish
 
 LOSSES = {"omega=0.0 seed=1": 1.5, "omega=0.0 seed=2": 1.3, "omega=1.0 seed=1": 0.5, "omega=1.0 seed=2": None}
@@ -40,10 +41,25 @@ def test_runs_below_a_threshold_are_listed_best_first(finished):
 
 def test_a_record_has_one_item_for_each_measure(finished):
     record = plain(examine(finished, where=["omega=1"], top=1))
-    assert set(record) == {"configurations", "runs", "below", "notes", "by"}
+    words = {"answers", "remarks", "differences", "average_differences"}
+    assert set(record) == {"configurations", "runs", "below", "notes", "by", *words}
     assert record["configurations"][0]["loss"] == {"mean": 0.5, "sd": None, "n": 1}
     assert [run["label"] for run in record["runs"]] == ["omega=1.0 seed=1", "omega=1.0 seed=2"]
     assert "stored_spec" not in record["runs"][0]
+
+
+def test_runs_are_compared_in_words_where_that_is_asked_for(finished):
+    assert examine(finished, "tiny").words.remarks == {}
+    examination = examine(finished, "tiny", words=True, top=1)
+    words = examination.words
+    assert set(words.remarks) == {run.run for run in examination.every_run}
+    for run in examination.every_run:
+        assert words.remarks[run.run] == show(finished, run.run).remarks
+    assert words.verdicts(examination.every_run)["divergence"] == {"none": 1, "diverged": 1}
+    # Differences and the answer are those of all runs, however many configurations are shown.
+    (difference,) = words.differences
+    assert (difference.key, difference.verdict) == ("train.omega", "undecided")
+    assert [answer.lines[1][:36] for answer in words.answers] == ["Best: omega=1.0, best validation loss"[:36]]
 
 
 def test_configurations_are_sorted_by_what_is_asked_for(finished):
@@ -145,3 +161,43 @@ def test_tasks_are_ranked_apart(tmp_path):
 
         with pytest.raises(LabError, match="cannot be compared"):
             effects(store, "two-tasks")
+
+
+LEVELS = """\
+study: levels
+base:
+  task: {name: text, corpus: words, window: 20}
+  model: {name: gated, hidden: 8, layers: 1}
+  train: {updates: 20, batch: 8, lr: 0.01, optimizer: adam}
+  check: {every: 10, samples: 100, chunk: 100, diagnostic_batch: 5}
+grid: {task.level: [bytes, chars], model.hidden: [8, 9]}
+seeds: [1]
+"""
+
+
+@pytest.fixture
+def levels(tmp_path):
+    """A workspace with texts at two levels, whose losses alternate."""
+    corpus, file = tmp_path / "words", tmp_path / "levels.yaml"
+    corpus.write_bytes(b"to be or not to be, that is the question. " * 450)
+    file.write_text(LEVELS.replace("words", str(corpus)))
+    register(tmp_path, [file])
+    with Store.open(tmp_path) as opened:
+        labels = [row.label for row in queries.runs_of(opened)]
+        finish(opened, {label: 1.0 + i / 10 for i, label in enumerate(sorted(labels, key=lambda label: label[::-1]))})
+        yield opened
+
+
+@pytest.mark.parametrize(
+    "options", [{"by": "loss"}, {"by": "last_loss"}, {"by": "error", "sort": "loss"}, {"sort": "last_loss"}]
+)
+def test_losses_of_different_units_are_never_sorted_in_one_list(levels, options):
+    tables = examine(levels, "levels", **options).tables
+    assert [table.unit for table in tables] == ["nats per byte", "nats per character"]
+    for table in tables:
+        assert {group.loss_unit for group in table.configurations} == {table.unit}
+
+
+def test_errors_are_sorted_in_one_list_whatever_the_unit_of_the_loss(levels):
+    (table,) = examine(levels, "levels", by="error", sort="error").tables
+    assert (table.unit, len(table.configurations)) == ("share", 4)

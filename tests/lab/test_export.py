@@ -10,7 +10,7 @@ import pytest
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.examine import draw, examine
 from rnnctl.lab.export import text
-from rnnctl.lab.export.files import npz, tensorboard
+from rnnctl.lab.export.files import npz, safetensors, tensorboard
 from rnnctl.lab.export.text import checks, commands
 from rnnctl.lab.workspaces import runs_named
 from store import Unwritable, history
@@ -86,7 +86,7 @@ def test_a_link_in_place_of_a_folder_of_the_workspace_is_refused(finished, tmp_p
 def test_files_in_the_workspace_do_not_go_through_links(finished, tmp_path, monkeypatch):
     trained = SimpleNamespace(trained=object(), notes=[])  # its checkpoint is none
     monkeypatch.setattr("rnnctl.lab.export.files.newest", lambda store, row: trained)
-    monkeypatch.setattr("rnnctl.report.export.npz.final_state", lambda *arguments: {})
+    monkeypatch.setattr("rnnctl.report.export.npz.final_state", lambda *arguments: {"weights_at": 120})
     mine = tmp_path / "thesis.tex"
     mine.write_text("years of work")
     named = runs_named(finished, "omega=1.0 seed=1")
@@ -122,16 +122,17 @@ def test_the_file_of_an_unfinished_run_is_named_so(finished, monkeypatch):
 
 
 def test_runs_without_a_check_cannot_be_exported(store):
-    for export in (checks, npz, tensorboard):
+    for export in (checks, npz, safetensors, tensorboard):
         with pytest.raises(LabError, match="study tiny has not been checked yet") as error:
             export(store, runs_named(store, "tiny"))
         assert error.value.code is Code.NOTHING
 
 
-def test_a_run_without_a_sound_checkpoint_tells_why(finished):
+@pytest.mark.parametrize("export", [npz, safetensors])
+def test_a_run_without_a_sound_checkpoint_tells_why(finished, export):
     for path in finished.workspace.checkpoints.glob("*/*"):
         path.write_bytes(b"x")
-    files = npz(finished, runs_named(finished, "omega=1.0 seed=1")).files
+    files = export(finished, runs_named(finished, "omega=1.0 seed=1")).files
     (note,) = next(files).notes
     assert "bytes instead of" in note
     with pytest.raises(LabError, match="run tiny/omega=1.0 seed=1: it has no sound checkpoint") as error:

@@ -140,6 +140,30 @@ def test_show_and_export_tell_where_a_run_began(extended):
         assert (result.extended_from, result.extended_at) == (event["parent"], 25)
 
 
+def test_a_run_whose_origin_is_damaged_trains_from_an_older_one_or_from_the_start_and_says_so(tmp_path):
+    work(tmp_path, 25)
+    with Store.open(tmp_path) as store:
+        files = {row.run_id: checkpoints.live(store, row.run_id) for row in queries.runs_of(store)}
+        for own in files.values():
+            for checkpoint in own:
+                checkpoints.file_of(store.workspace, checkpoint).write_bytes(b"damaged")
+    events = work(tmp_path, 40)
+    assert [event for event in events if event["event"] == "extended"] == []
+    heard = [event for event in events if event["event"] == "origin_unsound"]
+    assert {(event["parent"], event["step"]) for event in heard} == {
+        (run_id, checkpoint.step) for run_id, own in files.items() for checkpoint in own
+    }
+    with Store.open(tmp_path) as store:
+        for event in heard:
+            told = show(store, event["run"]).unfit_origins
+            assert (told[0].run, told[0].reason) == (event["parent"], event["reason"])
+            assert "instead of" in event["reason"]
+    whole, anew = tmp_path, tmp_path / "anew"
+    anew.mkdir()
+    work(anew, 40)
+    assert everything(whole) == everything(anew)
+
+
 def test_runs_that_an_earlier_version_has_trained_are_gone_on_from(tmp_path):
     work(tmp_path, 20)
     with Store.open(tmp_path) as store, store.transaction():

@@ -89,7 +89,7 @@ def test_a_backup_is_a_workspace(store, tmp_path):
     assert [path.relative_to(made.folder).as_posix() for path in made.studies] == ["studies/tiny.yaml"]
     assert load_study(made.studies[0]).name == "tiny"
     assert made.studies[0].read_text() == queries.studies(store)[0].source
-    assert made.texts == []
+    assert made.places == []
     with pytest.raises(StoreError, match="exists already"):
         maintain.backup(store, tmp_path / "copy")
 

@@ -8,6 +8,7 @@ from rnnctl.lab.status import status
 from rnnctl.lab.workspaces import opened, runs_named, selected
 from rnnctl.study.errors import SpecError
 from rnnctl.study.loading import read_study
+from rnnctl.study.pack_key import PackKey
 from store import queries
 from tests.lab.studies import STUDY
 
@@ -82,7 +83,7 @@ def test_a_changed_text_is_a_warning(tmp_path):
     text.write_text("hocus pocus " * 200)
     study.write_text(study.read_text().replace("window: 8", "window: 9"))  # a process reads each text once for a task
     (warning,) = register(tmp_path, [study]).warnings
-    assert "another text than before" in warning
+    assert "has other contents than before" in warning
 
 
 def test_an_edited_study_says_which_runs_it_no_longer_names(tmp_path, file):
@@ -117,6 +118,15 @@ def test_a_label_that_another_run_has_now_says_what_differs(tmp_path, file):
         assert len(set(labels)) == len(labels) == 12
 
 
+def test_a_label_says_the_first_of_many_differences_and_how_many_there_are(tmp_path, file):
+    register(tmp_path, [file])
+    edited = STUDY.replace("batch: 10, lr: 0.05", "batch: 7, lr: 0.1, clip: 3.0").replace("hidden: 12", "hidden: 13")
+    file.write_text(edited)
+    (study,) = register(tmp_path, [file]).studies
+    assert [run.label.removeprefix("omega=0.0 seed=1 ").count("=") for run in study.unnamed][:1] == [3]
+    assert all(run.label.endswith(" +1") for run in study.unnamed)
+
+
 def test_the_source_of_a_study_with_replicates_names_all_of_its_runs(tmp_path, file):
     register(tmp_path, [file])
     (again,) = register(tmp_path, [file], seeds=[2, 3]).studies
@@ -140,3 +150,10 @@ def test_other_seeds_for_an_edited_study_name_what_its_text_says(tmp_path, file)
         named = {run.spec.run_id for run in read_study(row.source, "tiny").runs}
         assert named == {run.run_id for run in selected(store, "tiny")}
         assert len(named) == 4
+
+
+def test_whether_runs_fit_into_memory_is_asked_once_for_each_pack_key(tmp_path, file, monkeypatch):
+    asked = []
+    monkeypatch.setattr("rnnctl.lab.register.refuse_here", lambda: asked.append)
+    register(tmp_path, [file])
+    assert len(asked) == len({PackKey.of(run.spec).text for run in read_study(STUDY, "tiny.yaml").runs}) < 4

@@ -14,7 +14,7 @@ from rnnctl.lab.train import queued, train, wanted_runs
 from rnnctl.lab.worker_options import WorkerOptions
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
-from store import NoWorkspace, Store, Unwritable, marks, queue, registry
+from store import NoWorkspace, Store, Unwritable, marks, queries, queue, registry, workers
 from store.registry import RunRecord, StudyRecord
 from store.wanted import Wanted
 from tests.cards import RTX, pretend
@@ -204,8 +204,30 @@ def test_the_workers_leave_when_the_time_is_over(workspace, monkeypatch):
 
     monkeypatch.setattr(FakeWorker, "drain", drain)
     monkeypatch.setattr("rnnctl.lab.train.LocalLauncher", lambda *arguments: FakeLauncher())
+    monkeypatch.setattr("rnnctl.lab.train.LONGEST_START", 0.01)  # these workers never tell of an update
     end = train(WorkerOptions(workspace, "cpu"), seconds=0.01)
     assert (end.drained, end.out_of_time, end.errors) == (True, True, [])
     monkeypatch.setattr("rnnctl.lab.train.LocalLauncher", lambda *arguments: FakeLauncher(drain))
     end = train(WorkerOptions(workspace, "cpu"), seconds=3600.0)
     assert (end.drained, end.out_of_time) == (True, False)
+
+
+def test_a_run_that_was_begun_in_a_study_that_is_archived_now_is_told(workspace, capfd):
+    with Store.open(workspace) as store:
+        workers.start(store, workers.WorkerRecord("w", "host", "boot", 1, 0.5, "cpu"), {"bits": {}}, 1.0)
+        (claim,) = queue.claim(store, "w", 1.0, 60.0, lambda shape: 1, 1, 1)
+        queue.release(store, claim, 2.0)
+        assert queries.stranded(store) == {}
+        marks.archive(store, "tiny", 3.0)
+    end = train(WorkerOptions(workspace, "cpu"))
+    assert (end.started, end.archived, end.stranded) == (False, ["tiny"], {"tiny": 1})
+
+
+def test_a_budget_that_is_over_before_training_begins_still_makes_an_update(workspace, capfd):
+    end = train(WorkerOptions(workspace, "cpu"), seconds=0.001)
+    assert end.out_of_time
+    assert end.left is not None
+    with Store.open(workspace) as store:
+        steps = [row.step for row in queries.runs_of(store) if row.status != "cancelled"]
+    assert max(steps) >= 1
+    assert end.left.updates == sum(20 - step for step in steps)

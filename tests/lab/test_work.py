@@ -120,6 +120,18 @@ def test_a_machine_without_memory_left_is_told_in_one_line(monkeypatch, error):
     assert isinstance(raised.value.error, OutOfMemory)
 
 
+def test_data_that_does_not_reach_this_machine_fails_a_run_in_one_line():
+    def lost(run):
+        raise ValueError("words cannot be sent to this node: corpus words: no such file")
+
+    with pytest.raises(PackFailed) as failed:
+        execute(session(50), device="cpu", cadence=Cadence(), moved=lost)
+    assert isinstance(failed.value.error, NeverFits)
+    assert str(failed.value).startswith(
+        "words cannot be sent to this node: corpus words: no such file; once the data is"
+    )
+
+
 def test_other_errors_pass_through(monkeypatch):
     pretend(monkeypatch, RTX)
     training(monkeypatch, RuntimeError("CUDA error: an illegal memory access was encountered"))

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO
 
-from rnnctl.lab.errors import Code, LabError
+from rnnctl.lab.errors import NotYet
 from rnnctl.lab.workspaces import NamedRuns
 from rnnctl.report.export.names import file_names
 from rnnctl.words import counted
@@ -47,9 +47,20 @@ def checked(store: Store, named: NamedRuns) -> Selection:
     rows = [row for row in named.runs if row.summary.get("last")]
     if not rows:
         kind = "study" if named.whole else "run"
-        raise LabError(f"{kind} {named.title} has not been checked yet: there is nothing to export", Code.NOTHING)
+        raise NotYet(f"{kind} {named.title} has not been checked yet: there is nothing to export")
     missing = len(named.runs) - len(rows)
     notes = [f"{counted(missing, 'run')} not checked yet, left out"] if missing else []
+    return Selection(named.study, rows, named.whole, notes, store)
+
+
+def started(store: Store, named: NamedRuns) -> Selection:
+    """Select those runs that a worker has begun. Raises LabError if there are none."""
+    rows = [row for row in named.runs if row.attempt > 0]
+    if not rows:
+        kind = "study" if named.whole else "run"
+        raise NotYet(f"{kind} {named.title} has not been trained yet: there is no log")
+    missing = len(named.runs) - len(rows)
+    notes = [f"{counted(missing, 'run')} not trained yet, left out"] if missing else []
     return Selection(named.study, rows, named.whole, notes, store)
 
 

@@ -1,4 +1,4 @@
-"""Exports as text: tables of checks as CSV or JSON lines, and the script that repeats a workspace."""
+"""Exports as text: tables of checks as CSV or JSON lines, logs, and the script that repeats a workspace."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
 from rnnctl.lab.errors import Code, LabError
-from rnnctl.lab.export.selection import checked, histories, is_folder, write
-from rnnctl.lab.workspaces import NamedRuns, runs_named, study_named
+from rnnctl.lab.export.selection import Selection, checked, histories, is_folder, started, write
+from rnnctl.lab.workspaces import NamedRuns, archived_studies, in_archive, runs_named, study_named
 from rnnctl.report.export.commands import script
+from rnnctl.report.export.log import log_lines
 from rnnctl.report.export.table import check_rows, csv_lines, identities, json_lines
-from store import Store, queries
+from store import Store, history, queries
 from store.history import History
 from store.queries import RunRow
 
@@ -54,11 +55,7 @@ def checks(
     if traces and format_ != "jsonl":
         raise LabError(f"applies to jsonl, not to {format_}", argument="traces")
     selection = checked(store, named)
-    columns: dict[str, dict[str, Any]] = dict.fromkeys((row.run_id for row in selection.runs), {})
-    if selection.whole:
-        columns = {
-            row.run_id: identity for row, identity in zip(selection.runs, identities(selection.runs), strict=True)
-        }
+    columns = _first_columns(selection)
     if format_ == "jsonl":
         lines = json_lines(_rows(histories(store, selection.runs, traces=traces), columns, traces))
     else:
@@ -70,6 +67,31 @@ def checks(
         rows = _rows(kept or histories(store, selection.runs, traces=False), columns)
         lines = csv_lines([*columns[selection.runs[0].run_id], "step", *scalars], rows)
     return TextExport(lines, lambda: f"{selection.file}.{format_}", selection.notes)
+
+
+def log(store: Store, named: NamedRuns) -> TextExport:
+    """Return the log of one run (see `rnnctl.report.export.log`). Raises LabError if it was never begun."""
+    selection = started(store, named)
+    return TextExport(log_of(store, selection.runs[0]), lambda: f"{selection.file}.log", selection.notes)
+
+
+def log_of(store: Store, run: RunRow) -> Iterator[str]:
+    """Return the lines of the log of a run."""
+    checkpoints = queries.checkpoints_of(store, run.run_id)
+    return log_lines(run, queries.attempts(store, run.run_id), history.checks_of(store, run.run_id), checkpoints)
+
+
+def rows_of_checks(store: Store, named: NamedRuns) -> Iterator[dict[str, Any]]:
+    """Yield what `checks` writes, a row for each check. Raises LabError."""
+    selection = checked(store, named)
+    yield from _rows(histories(store, selection.runs, traces=False), _first_columns(selection))
+
+
+def _first_columns(selection: Selection) -> dict[str, dict[str, Any]]:
+    """Return the columns that say which run a row is of, by run id; none if all rows are of one run."""
+    if not selection.whole:
+        return dict.fromkeys((row.run_id for row in selection.runs), {})
+    return {row.run_id: identity for row, identity in zip(selection.runs, identities(selection.runs), strict=True)}
 
 
 def _rows(
@@ -103,7 +125,8 @@ def commands(store: Store, study: str | None = None, hidden: bool = False) -> Te
         if row.name == wanted or (wanted is None and (hidden or row.archived is None))
     ]
     if not studies:
-        raise LabError("no study is registered", Code.NOTHING)
+        archived = archived_studies(store)
+        raise LabError(in_archive(archived) if archived else "no study is registered", Code.NOTHING)
     runs = [queries.runs_of(store, row.name, hidden=hidden) for row in studies]
     attempts = {row.run_id: queries.attempts(store, row.run_id) for rows in runs for row in rows}
     lines = script(list(zip(studies, runs, strict=True)), attempts)

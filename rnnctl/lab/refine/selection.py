@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rnnctl.report.leaderboard import Configuration, Spread, configurations, rank
+from rnnctl.report.leaderboard import Configuration, configurations, rank
 from rnnctl.report.results import Result, group_label
+from rnnctl.spread import Spread
 
 if TYPE_CHECKING:
     from rnnctl.study.recipe import Cut
