@@ -99,7 +99,7 @@ def _one(member: Any, bounds: str) -> str:
         return listed(map(str, get_args(member)))
     if isinstance(member, type) and issubclass(member, Section):
         return listed(_names(member)) or "a mapping"
-    words = {int: "whole number", float: "number", bool: "`true`, `false`", str: "text", NoneType: "`none`"}[member]
+    words = {int: "whole number", float: "number", bool: "`true`, `false`", str: "text", NoneType: "`null`"}[member]
     return f"{words}{bounds}" if member in (int, float) else words
 
 
@@ -126,5 +126,5 @@ def _default(info: FieldInfo) -> str:
         tag = _tag(type(value))
         return code(str(getattr(value, tag))) if tag else ""
     if value is None:
-        return "`none`"
+        return "`null`"
     return code(str(value).lower() if isinstance(value, bool) else str(value))

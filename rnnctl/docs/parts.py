@@ -12,12 +12,11 @@ _FIELD = re.compile(r"    (?P<name>\w+): [^=#]*(?:# (?P<about>.*))?")
 
 def figures() -> str:
     """Return the table of the kinds of figures that `rnnctl plot` draws."""
-    from rnnctl.report.figures import KINDS
+    from rnnctl.lab.plot import kinds
 
     rows = [
         [code(kind.name), kind.about, "yes" if kind.examined else "", "yes" if kind.at else ""]
-        for kind in KINDS.values()
-        if kind.plotted
+        for kind in kinds().values()
     ]
     return table(["kind", "shows", "drawn by `examine`", "takes `--at`"], rows)
 
@@ -28,6 +27,38 @@ def measures() -> str:
 
     rows = [[code(each.key), each.label, each.heading, each.reference.label] for each in MEASURES.values()]
     return table(["key", "is", "column in tables", "shown beside"], rows)
+
+
+def scalars() -> str:
+    """Return the table of the scalars of a history."""
+    from rnnctl.measures import SCALARS
+
+    return table(["scalar", "is"], [[code(name), about] for name, about in SCALARS.items()])
+
+
+def remarks() -> str:
+    """Return the table of the topics of remarks, with the rule of each verdict."""
+    from rnnctl.report.remarks import TOPICS
+
+    rows = []
+    for topic in TOPICS:
+        names = [topic.name, *[""] * (len(topic.rules) - 1)]
+        rows += [[name, code(verdict), rule] for name, (verdict, rule) in zip(names, topic.rules.items(), strict=True)]
+    return table(["topic", "verdict", "rule"], rows)
+
+
+def differences() -> str:
+    """Return the table of the verdicts on differences between configurations, with their rules."""
+    from rnnctl.report.remarks.difference import RULES
+
+    return table(["verdict", "rule"], [[code(verdict), rule] for verdict, rule in RULES.items()])
+
+
+def topics() -> str:
+    """Return the table of what remarks are about."""
+    from rnnctl.report.remarks import TOPICS
+
+    return table(["topic", "looks at"], [[topic.name, topic.about] for topic in TOPICS])
 
 
 def results() -> str:

@@ -40,8 +40,8 @@ SPEC = {
     "check": {"every": 30, "samples": 20, "chunk": 10},
 }
 FIRST = {"name": "first", "min_length": 3, "max_length": 5}
-MOMENTUM = {"optimizer": {"name": "momentum", "momentum": 0.5}}
-WARMUP = {"rate": {"name": "warmup", "period": 20}}
+SIGNUM = {"lr": 0.001, "optimizer": {"name": "signum", "momentum": 0.5}}
+ROOT_RATE = {"rate": {"name": "1/sqrt(t)", "period": 20}}
 
 
 def _code(page: Path, title: str) -> str:
@@ -67,8 +67,8 @@ def _run(tmp_path: Path, code: str, script: str) -> str:
     [
         (README, "Add a task in one file", "tasks", "TASKS", "FirstSection", {"task": FIRST}),
         (ADDING, "A task", "tasks", "TASKS", "FirstSection", {"task": FIRST}),
-        (ADDING, "An optimizer", "optimizers", "OPTIMIZERS", "MomentumSection", {"train": {**TRAIN, **MOMENTUM}}),
-        (ADDING, "A schedule", "schedules", "SCHEDULES", "WarmupSection", {"train": {**TRAIN, **WARMUP}}),
+        (ADDING, "An optimizer", "optimizers", "OPTIMIZERS", "SignumSection", {"train": {**TRAIN, **SIGNUM}}),
+        (ADDING, "A schedule", "schedules", "SCHEDULES", "RootSection", {"train": {**TRAIN, **ROOT_RATE}}),
     ],
     ids=["task of the README", "task", "optimizer", "schedule"],
 )
@@ -95,7 +95,8 @@ def test_the_probe_of_the_page_answers(tmp_path):
         "from rnnctl.training.trained import Trained\n"
         "trained = Trained.from_state(memory.state(spec.run_id), spec.run_id, spec)\n"
         "probe = example.Norms(order='nuc')\n"
-        "answers = [(question, probe.ask(trained, question)) for question in probe.questions(spec)]\n"
+        "weights = trained.weights['best']\n"
+        "answers = [(question, probe.ask(trained, question, weights)) for question in probe.questions(spec)]\n"
         "(table,) = probe.tabulate([Asked('study', 'run', 'run', spec.run_id, spec, 60, answers)])\n"
         "assert [row[1] for row in table.rows] == ['W_uh', 'W_hh', 'W_hy'], table\n"
     )

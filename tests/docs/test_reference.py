@@ -20,8 +20,8 @@ WRITTEN = [
 ]
 SHOWN_AS_EXAMPLES = {
     "rnnctl/tasks/first.py",
-    "rnnctl/optimizers/momentum.py",
-    "rnnctl/schedules/warmup.py",
+    "rnnctl/optimizers/signum.py",
+    "rnnctl/schedules/root.py",
     "rnnctl/probes/norms.py",
 }
 TOP = ("rnnctl/", "jobs/", "store/", "plots/", "tests/", ".github/")
