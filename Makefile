@@ -2,7 +2,8 @@
 # make lint: style and types.
 # make test: lint, then all tests that take seconds; under ten minutes on two cores.
 # make test-slow: the tests that take minutes each, those of GPU kernels that need no GPU, and all property tests with
-#   ten times as many examples; under thirty minutes on two cores. It installs Triton, which takes 1 GB.
+#   ten times as many examples; under thirty minutes on two cores. It installs Triton, which takes 1 GB, and Ray.
+#   It opens pages in Chromium, Chrome or Edge, one of which must be there.
 # make test-gpu: the tests that need a GPU; under eight minutes. They are skipped where there is none.
 # make test-gpu INSTALLED=python3: the same with a Python that has all that is needed (torch, Triton, pytest,
 #   pytest-xdist and what rnnctl depends on), and without an installation. Other plugins of pytest that are there are
@@ -12,6 +13,9 @@ INSTALLED ?=
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 WORKSPACE := quickstart
+PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+# A test that hangs is ended after this many seconds, with the stacks of its threads, and is a failure.
+ENDED_AFTER := --max-worker-restart 0 -o faulthandler_timeout=1200 -o faulthandler_exit_on_timeout=true
 
 .PHONY: quickstart lint test test-slow test-gpu clean
 
@@ -22,6 +26,10 @@ $(VENV)/installed: pyproject.toml constraints.txt
 
 $(VENV)/installed-gpu: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,gpu-test]'
+	touch $@
+
+$(VENV)/installed-slow: $(VENV)/installed-gpu
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,gpu-test,ray,web-test]'
 	touch $@
 
 quickstart: $(VENV)/installed
@@ -38,13 +46,14 @@ lint: $(VENV)/installed
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) $(ENDED_AFTER)
 
 # Nothing collected is a failure too (pytest's exit status 5). Kernels that one process compiles, another interprets.
-test-slow: $(VENV)/installed-gpu
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/slow
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder tests/interpreted
-	RNNCTL_TEST_EXAMPLES=10 $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m hypothesis
+test-slow: $(VENV)/installed-slow
+	@$(BIN)/python -m tests.slow.browser
+	$(PYTEST) $(ENDED_AFTER) tests/slow
+	$(PYTEST) $(ENDED_AFTER) tests/interpreted
+	RNNCTL_TEST_EXAMPLES=10 $(PYTEST) $(ENDED_AFTER) -m hypothesis
 
 test-gpu: $(if $(INSTALLED),,$(VENV)/installed-gpu)
 	PYTHONPATH=$(CURDIR) PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(or $(INSTALLED),$(BIN)/python) -m pytest -q -rs \

@@ -34,9 +34,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(params=["kernels", "torch"])
 def code_path(request, monkeypatch):
-    """Passes through time and Adam by the kernels, and as they are without numba."""
+    """Passes through time and updates by the kernels, and as they are without numba."""
     if request.param == "torch":
-        for module in ("cells.base.passes", "optimizers.adam"):
+        for module in ("cells.base.passes", "optimizers.section"):
             monkeypatch.setattr(f"rnnctl.{module}.kernel_compiler", lambda: None)
 
 

@@ -77,8 +77,10 @@ SHORT = {"min_length": 10, "max_length": 14, "window": 12}
 
 
 def short_task(name: str, place: str) -> dict[str, Any]:
-    """Return a task of short sequences, with the defaults of everything else. place: where a text lies."""
+    """Return a task of short sequences, with the defaults of everything else. place: where a text lies, beside a
+    file of arrays."""
     fields = TASKS[name].model_fields
+    place = f"{place}.npz" if TASKS[name].is_finite else place
     places = {key: place for key, field in fields.items() if PLACE in field.metadata}
     return {"name": name, **places, **{key: size for key, size in SHORT.items() if key in fields}}
 

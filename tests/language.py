@@ -9,17 +9,23 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+import numpy as np
 from pydantic.fields import FieldInfo
 
 from rnnctl.parts import names_of
-from rnnctl.section import DERIVED, PER_RUN, PLACE, Mark, Section
+from rnnctl.section import DERIVED, LATER, PER_RUN, PLACE, Mark, Section
+from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
+from rnnctl.training.member import network_of
+from rnnctl.weight_files import hash_of, write_safetensors
 
 SMALL = 8  # how far a drawn whole number lies above its bound at most
-TRIES = 400
+TRIES = 2000
 
 # Where a default would make a run too large for a test that trains hundreds: paths, and what is drawn between.
 SIZES: dict[tuple[str, ...], tuple[int, int]] = {
@@ -27,18 +33,31 @@ SIZES: dict[tuple[str, ...], tuple[int, int]] = {
     ("train", "batch"): (1, 6),
     ("check", "every"): (1, 4),
     ("check", "samples"): (1, 12),
-    ("check", "chunk"): (1, 6),
+    ("check", "chunk"): (1, 4),
     ("check", "diagnostic_batch"): (1, 3),
+    ("train", "rate", "patience"): (1, 2),
     ("model", "hidden"): (1, 9),
     ("model", "layers"): (1, 3),
-    ("task", "min_length"): (10, 14),
-    ("task", "max_length"): (10, 16),
+    ("model", "slots"): (1, 3),
+    ("model", "slot_size"): (1, 6),
+    ("model", "heads"): (1, 2),
+    ("task", "min_length"): (10, 13),
+    ("task", "max_length"): (12, 16),
     ("task", "window"): (1, 12),
     ("task", "values"): (2, 4),
     ("task", "positions"): (1, 4),
     ("task", "symbols"): (3, 20),
     ("model", "init", "connections"): (1, 4),
 }
+
+# Texts of which one, or two joined by a plus sign, are drawn. Cells have different weights: these are some of each.
+NAMES: dict[tuple[str, ...], tuple[str, ...]] = {
+    ("check", "snapshots"): ("0", "1", "2", "3", "5", "8"),
+    ("train", "freeze"): ("W_hh", "b_hh", "W_uh", "W_hz", "b_i", "W_ux", "W_C1", "W_hy", "b_hy"),
+    ("train", "rate", "at"): ("1", "2", "3", "5", "8"),
+}
+
+WEIGHTS = TemporaryDirectory()  # files of initial weights, until the process ends
 
 
 def drawn_spec(rng: random.Random, places: list[str], chosen: Mapping[str, str] | None = None) -> RunSpec:
@@ -52,19 +71,43 @@ def drawn_spec(rng: random.Random, places: list[str], chosen: Mapping[str, str] 
 def drawn_companion(rng: random.Random, spec: RunSpec, places: list[str]) -> RunSpec:
     """Draw a run that has all in common with another one that runs of a pack must have, and nothing else.
 
-    Keys that are marked as PER_RUN or PLACE are drawn anew, all others are the run's own.
+    Keys that are marked as PER_RUN or PLACE are drawn anew, all others are the run's own. A section that was added
+    later is there in both, or in neither.
     """
-    plain = spec.model_dump(mode="json")
-    return _valid(rng, lambda: _anew(rng, type(spec), (), plain, places))
+    plain, key = spec.model_dump(mode="json"), PackKey.of(spec)
+    return _valid(rng, lambda: _anew(rng, type(spec), (), plain, places), lambda other: PackKey.of(other) == key)
 
 
-def _valid(rng: random.Random, draw: Callable[[], Mapping[str, Any]]) -> RunSpec:
+def _valid(
+    rng: random.Random, draw: Callable[[], Mapping[str, Any]], fits: Callable[[RunSpec], bool] = lambda spec: True
+) -> RunSpec:
     for _ in range(TRIES):
         try:
-            return RunSpec.model_validate(draw()).identified()
+            spec = identified(RunSpec.model_validate(draw()))
         except ValueError:  # pydantic's errors are ValueErrors as well
             continue
+        if fits(spec):
+            return spec
     raise AssertionError(f"{TRIES} draws made no run: the generator has to know more of what goes together")
+
+
+def identified(spec: RunSpec) -> RunSpec:
+    """Return a run with its data identified.
+
+    Initial weights come from a file that is written here, as it has to fit the network.
+    """
+    if spec.model.data is None:
+        return spec.identified()
+    spec = spec.task_identified()
+    network, names = network_of(spec.model, spec.task.make()), spec.model.export_names
+    rng = np.random.default_rng(spec.seed)
+    shapes = [(names.get(name, name), shape) for name, shape in network.layout.shapes]
+    arrays = {name: 0.3 * rng.standard_normal(shape).astype(np.float32) for name, shape in shapes}
+    path = Path(WEIGHTS.name) / f"{hash_of(arrays)}.safetensors"
+    with path.open("wb") as file:
+        write_safetensors(file, arrays, {})
+    init = spec.model.init.model_copy(update={"file": str(path), "sha256": None})
+    return spec.model_copy(update={"model": spec.model.model_copy(update={"init": init})}).identified()
 
 
 def _anew(
@@ -108,7 +151,9 @@ def _section(
             continue
         sized = (*path, name) in SIZES or PLACE in marks
         tag = name in ("name", "style")
-        if info.is_required() or tag or sized or _sections(info.annotation) or wanted(marks):
+        # A section that was added later may be left out, as it is in most studies.
+        always = _sections(info.annotation) and (LATER not in marks or (*path, name) in chosen)
+        if info.is_required() or tag or sized or always or wanted(marks):
             result[name] = _value(rng, info, (*path, name), places, chosen, wanted)
     return result
 
@@ -137,6 +182,8 @@ def _value(
         return rng.choice(get_args(kind))
     if kind is type(None):
         return None
+    if path in NAMES:
+        return "+".join(rng.sample(NAMES[path], rng.randint(1, 2)))
     if kind is bool:
         return rng.random() < 0.5
     if kind is int:
@@ -153,7 +200,7 @@ def _real(rng: random.Random, default: Any, bounds: Mapping[str, float]) -> floa
         return rng.uniform(low + 1e-3 * (high - low), high - 1e-3 * (high - low))
     scale = abs(default) if isinstance(default, int | float) and default else 1.0
     value = scale * 10 ** rng.uniform(-1, 1)
-    return min(max(value, low), high)
+    return min(max(value, low + ("above" in bounds and 1e-3)), high)
 
 
 def _marks(info: FieldInfo) -> frozenset[Mark]:

@@ -10,7 +10,9 @@ PHI = {"tanh": torch.tanh, "sigmoid": torch.sigmoid, "relu": torch.relu, "identi
 
 
 def answer_loss(question, y, targets):
-    """Mean loss of outputs (..., O), against targets of their leading shape."""
+    """Mean loss of outputs (..., O), against targets of their leading shape, or of their whole shape."""
+    if question.loss == "squared_error" and targets.shape == y.shape:
+        return ((y - targets) ** 2).mean()
     if question.loss == "squared_error":
         return ((y[..., 0] - targets) ** 2).mean()
     return torch.nn.functional.cross_entropy(y.reshape(-1, y.shape[-1]), targets.reshape(-1))

@@ -3,7 +3,7 @@
 import torch
 
 from rnnctl import determinism
-from rnnctl.determinism import bit_environment
+from rnnctl.determinism import bit_environment, differences
 from tests.cards import OLD, RTX, pretend
 
 
@@ -36,3 +36,12 @@ def test_the_version_of_cuda_counts(monkeypatch):
     before = bit_environment("cuda:0")
     monkeypatch.setattr(torch.version, "cuda", "99.0")
     assert bit_environment("cuda:0") != before
+
+
+def test_the_differences_of_machines_are_named_and_the_start_of_a_worker_is_none(monkeypatch):
+    pretend(monkeypatch, RTX)
+    here, again = bit_environment("cuda:0"), bit_environment("cuda:0")
+    assert here["start"] != again["start"]
+    assert differences(here, again) == ()
+    assert differences(here, {**again, "numpy": "0.1", "gpu": "another"}) == ("numpy", "gpu")
+    assert set(differences(here, bit_environment("cpu"))) >= {"device", "gpu"}

@@ -74,3 +74,23 @@ def test_a_timing_waits_for_the_device_before_it_begins_and_ends(monkeypatch):
     timer = timing.Timer(least_seconds=2.0, warm_ups=3, finish=finish)
     assert timer.calls(work) == 4
     assert timer.seconds(work, 4) == 2.0
+
+
+def test_the_script_that_is_a_baseline_trains_on_temporal_order():
+    import numpy as np
+
+    from rnnctl.bench import script
+
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        inputs, targets = script.draw(rng, 7)
+        length, batch, symbols = inputs.shape
+        assert script.SHORTEST <= length <= script.LONGEST
+        assert (batch, symbols) == (7, script.SYMBOLS)
+        ids = inputs.argmax(2).T.tolist()
+        for sequence, answer in zip(ids, targets.tolist(), strict=True):
+            places = [t for t, symbol in enumerate(sequence) if symbol < 2]
+            assert len(places) == 2
+            assert places[0] < 0.2 * length
+            assert 0.5 * length - 1 < places[1] < 0.6 * length
+            assert answer == 2 * sequence[places[0]] + sequence[places[1]]

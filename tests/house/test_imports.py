@@ -9,20 +9,30 @@ import pytest
 
 from tests.house.source import PACKAGES, ROOT, imports, modules, room
 
-ABOVE_ALL = {"rnnctl.__main__", "rnnctl.cli", "rnnctl.lab", "rnnctl.docs", "rnnctl.bench"}
+ABOVE_ALL = {
+    "rnnctl.__main__", "rnnctl.api", "rnnctl.bench", "rnnctl.cli", "rnnctl.cluster", "rnnctl.docs", "rnnctl.lab",
+}  # fmt: skip
 
 # Small modules of words, numbers and base classes, which import nothing but one another.
 COMMON = {
     "rnnctl.__version__",
+    "rnnctl.arguments",
     "rnnctl.cache_folder",
     "rnnctl.determinism",
     "rnnctl.devices",
+    "rnnctl.errors",
     "rnnctl.host",
+    "rnnctl.joined",
     "rnnctl.measures",
     "rnnctl.parts",
     "rnnctl.question",
+    "rnnctl.rounding",
     "rnnctl.section",
     "rnnctl.seeds",
+    "rnnctl.spread",
+    "rnnctl.weight_files",
+    "rnnctl.usercode",
+    "rnnctl.weights",
     "rnnctl.words",
 }
 # The rooms that each room may import, besides the common modules in rnnctl.
@@ -30,33 +40,47 @@ MAY_IMPORT: dict[str, set[str]] = {
     "store": set(),
     "jobs": {"store"},
     "plots": set(),
+    "rnnctl.classic": {"plots"},
     "rnnctl.kernels": {"store"},
     "rnnctl.corpora": {"store"},
-    "rnnctl.tasks": {"rnnctl.corpora"},
+    "rnnctl.grammars": set(),
+    "rnnctl.tasks": {"rnnctl.corpora", "rnnctl.grammars"},
     "rnnctl.cells": {"rnnctl.kernels"},
     "rnnctl.optimizers": {"rnnctl.kernels"},
     "rnnctl.schedules": set(),
     "rnnctl.study": {"rnnctl.cells", "rnnctl.optimizers", "rnnctl.schedules", "rnnctl.tasks"},
     "rnnctl.diagnostics": {"rnnctl.cells"},
     "rnnctl.training": {
-        "rnnctl.cells", "rnnctl.corpora", "rnnctl.diagnostics", "rnnctl.kernels", "rnnctl.optimizers", "rnnctl.study",
-        "rnnctl.tasks",
+        "rnnctl.cells", "rnnctl.corpora", "rnnctl.diagnostics", "rnnctl.kernels", "rnnctl.optimizers",
+        "rnnctl.schedules", "rnnctl.study", "rnnctl.tasks",
     },
-    "rnnctl.probes": {"rnnctl.cells", "rnnctl.corpora", "rnnctl.study", "rnnctl.tasks", "rnnctl.training", "plots"},
+    "rnnctl.probes": {
+        "rnnctl.cells", "rnnctl.corpora", "rnnctl.diagnostics", "rnnctl.grammars", "rnnctl.study", "rnnctl.tasks",
+        "rnnctl.training", "plots",
+    },
     "rnnctl.report": {
         "rnnctl.corpora", "rnnctl.diagnostics", "rnnctl.probes", "rnnctl.study", "rnnctl.tasks", "rnnctl.training",
         "plots", "store",
     },
     "rnnctl.lab": {
-        "rnnctl.corpora", "rnnctl.kernels", "rnnctl.probes", "rnnctl.report", "rnnctl.study", "rnnctl.tasks",
-        "rnnctl.training", "jobs", "plots", "store",
+        "rnnctl.cells", "rnnctl.corpora", "rnnctl.diagnostics", "rnnctl.grammars", "rnnctl.kernels", "rnnctl.probes",
+        "rnnctl.report", "rnnctl.study", "rnnctl.tasks", "rnnctl.training", "jobs", "plots", "store",
     },
+    # Besides the queue: a worker of this machine, which a node runs, and its errors.
+    "rnnctl.cluster": {"rnnctl.lab", "rnnctl.report", "rnnctl.study", "jobs", "store"},
     "rnnctl.bench": {
         "rnnctl.cells", "rnnctl.study", "rnnctl.tasks", "rnnctl.training", "jobs", "store",
     },
+    # Besides the use-cases: types and names of what is returned, the bars of the command, and what one run in this
+    # process and its network are made of.
+    "rnnctl.api": {
+        "rnnctl.cells", "rnnctl.cli", "rnnctl.corpora", "rnnctl.lab", "rnnctl.report", "rnnctl.study",
+        "rnnctl.training", "store",
+    },
     # Besides the use-cases: types and names of what is shown, errors, probes as commands, and orders to a worker.
     "rnnctl.cli": {
-        "rnnctl.bench", "rnnctl.lab", "rnnctl.probes", "rnnctl.report", "rnnctl.study", "jobs", "store",
+        "rnnctl.bench", "rnnctl.cluster", "rnnctl.lab", "rnnctl.probes", "rnnctl.report", "rnnctl.study", "jobs",
+        "store",
     },
 }  # fmt: skip
 WITHOUT_COMMON = {"store", "jobs", "plots"}
@@ -108,7 +132,7 @@ def test_rooms_below_the_use_cases_know_neither_them_nor_the_command_line():
     wrong = [
         f"{module}:{line} imports {name}"
         for module in modules()
-        if room(module) not in ABOVE_ALL
+        if room(module) not in {*ABOVE_ALL, "rnnctl"}  # the package names what it offers to programs
         for line, name in imports(module)
         if within(name, ABOVE_ALL)
     ]
@@ -145,3 +169,18 @@ def test_no_test_file_is_imported():
         if re.search(r"^\s*(from|import) tests\.(\w+\.)*test_", path.read_text(), re.M)
     ]
     assert wrong == []
+
+
+def test_only_the_room_of_clusters_knows_ray_and_nobody_needs_it_to_be_imported():
+    ray = {module for module in modules() for _, name in imports(module) if within(name, {"ray"})}
+    assert {room(module) for module in ray} == {"rnnctl.cluster"}
+    # Of these, the first imports Ray when it is asked to join a cluster, and the others are imported then.
+    first, *others = sorted(ray - {"rnnctl.cluster.versions"}, key=lambda module: module != "rnnctl.cluster.connect")
+    wrong = [
+        f"{module}:{line} imports {name}"
+        for module in modules()
+        if module not in ray
+        for line, name in imports(module)
+        if within(name, set(others))
+    ]
+    assert (first, wrong) == ("rnnctl.cluster.connect", [])

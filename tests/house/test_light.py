@@ -31,6 +31,12 @@ def loaded(code: str) -> set[str]:
     return set(json.loads(done.stdout.splitlines()[-1]))
 
 
+# What a notebook does first. Figures, networks and arrays are loaded when they are asked for.
+WORKSPACES = """\
+import tempfile, rnnctl
+folder = tempfile.mkdtemp()
+lab = rnnctl.Workspace(folder)
+assert len(lab) == 0"""
 STUDIES = "import rnnctl.lab.studies\nassert all(study.runs for study in rnnctl.lab.studies.packaged())"
 
 
@@ -39,8 +45,37 @@ def test_nothing_heavy_is_loaded_by(code):
     assert loaded(code) & HEAVY == set()
 
 
+def test_a_workspace_loads_neither_torch_nor_matplotlib():
+    assert loaded(WORKSPACES) & {"torch", "matplotlib", "numba"} == set()
+
+
+def test_importing_the_package_takes_less_than_a_tenth_of_a_second():
+    code = "import time\nstart = time.process_time()\nimport rnnctl\nassert time.process_time() - start < 0.1"
+    assert loaded(code) & HEAVY == set()
+
+
+def test_a_command_loads_no_other_command():
+    modules = loaded(HELP.replace('["--help"]', '["show", "--help"]'))
+    assert "rnnctl.cli.status" in modules
+    others = ("bench", "train", "examine", "plot", "manage", "setup")
+    assert modules & {f"rnnctl.cli.{name}" for name in others} == set()
+
+
+def test_training_on_this_machine_loads_nothing_of_a_cluster():
+    modules = loaded("import rnnctl.cli.train, rnnctl.cli.progress, rnnctl.lab.train")
+    assert [name for name in modules if name == "ray" or name.startswith("rnnctl.cluster")] == []
+
+
+def test_tables_load_no_matplotlib():
+    assert "matplotlib" not in loaded("import rnnctl.cli.examine, rnnctl.lab.examine, rnnctl.lab.effects")
+
+
 def test_status_loads_no_numpy():
     assert "numpy" not in loaded("import rnnctl.cli.status, rnnctl.lab.status, rnnctl.lab.workspaces")
+
+
+def test_the_classic_functions_load_numpy_alone():
+    assert loaded("import rnnctl.classic") & HEAVY == {"numpy"}
 
 
 @pytest.mark.parametrize(

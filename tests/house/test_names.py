@@ -26,10 +26,18 @@ RIVALS = {"rnnctl.bench", "rnnctl.studies"}  # measured and shown by name
 # Words that are the name of a part and mean something else where they stand, or the default of a section.
 OTHER_MEANINGS = {
     "plots.generalisation": {"lengths"},
+    "rnnctl": {"grammar"},
+    "rnnctl.cells.relational_memory.section": {"memory"},
+    "rnnctl.cli.commands": {"grammar"},
     "rnnctl.docs.keys": {"text"},
     "rnnctl.probes.generate": {"text"},
+    "rnnctl.probes.internals": {"text"},
     "rnnctl.study.run": {"rnn"},
+    "rnnctl.study.teacher": {"constant", "linear"},
     "rnnctl.study.train": {"constant", "1/t"},
+    "rnnctl.tasks.arrays": {"lengths"},
+    "rnnctl.tasks.memorization": {"memory"},
+    "rnnctl.tasks.recorded": {"lengths"},
 }
 
 

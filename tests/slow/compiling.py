@@ -25,7 +25,6 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 
-from rnnctl.cells.catalogue import CELLS
 from rnnctl.kernels.gpu.launch import launch
 from tests.pretended.device import kernel_name
 
@@ -33,8 +32,6 @@ DUMP = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump
 # Bytes of shared memory that one program may have, by compute capability (CUDA C++ Programming Guide, "Technical
 # Specifications per Compute Capability").
 SHARED_LIMITS = {75: 64 * 1024, 80: 163 * 1024, 86: 99 * 1024, 89: 99 * 1024, 90: 227 * 1024}
-# Other cells train through the torch operations of their tapes.
-CELLS_WITH_KERNELS = [cell for cell in CELLS.names if CELLS[cell]().network(4, 4).kernel_tape is not None]
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ REAL = [
 # Numbers of draws, and of values of a list: few, or more than are allowed. What is allowed and much takes minutes.
 COUNTS = ["0", "-1", "1", "2", "3", "1.0", "100001", "1000000", "9223372036854775807", "1e308", "1e400"]
 LISTS = ("linspace", "logspace", "range")
+MOST_DRAWN = 3000  # runs, until each numeric key is in a few of them
 DRAWS = ("uniform", "loguniform", "int_uniform", "int_loguniform", "choice")
 
 
@@ -67,17 +68,31 @@ def _takes_numbers(path: Path) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def bases(corpus: str, dice: random.Random, each: int = 3) -> dict[Path, list[dict[str, Any]]]:
-    """Return a few ordinary runs for each numeric key, as settings that have the key."""
+def bases(places: list[str], dice: random.Random, each: int = 3) -> dict[Path, list[dict[str, Any]]]:
+    """Return a few ordinary runs for each numeric key, as settings that have the key.
+
+    places: what stands at keys that say where data lies, as `drawn_spec` takes them.
+    """
     wanted, result = set(numeric_keys()), defaultdict(list)
-    while any(len(result[path]) < each for path in wanted):
-        settings = drawn_spec(dice, [corpus]).written_out()
-        for key in ("sha256", "vocabulary_sha256"):
-            settings["task"].pop(key, None)
+    for _ in range(MOST_DRAWN):
+        if all(len(result[path]) >= each for path in wanted):
+            return dict(result)
+        settings = drawn_spec(dice, places).written_out()
+        _remove_derived(settings)
         for path in wanted:
             if _has(settings, path) and len(result[path]) < each:
                 result[path].append(settings)
-    return dict(result)
+    missing = [".".join(path) for path in wanted if len(result[path]) < each]
+    raise AssertionError(f"{MOST_DRAWN} drawn runs, of which too few have {', '.join(missing)}")
+
+
+def _remove_derived(settings: dict[str, Any], path: Path = ()) -> None:
+    """Remove what follows from the data that other keys name: nobody writes it into a study."""
+    for name, value in list(settings.items()):
+        if KEYS[*path, name].derived:
+            del settings[name]
+        elif isinstance(value, dict):
+            _remove_derived(value, (*path, name))
 
 
 def _has(settings: Mapping[str, Any], path: Path) -> bool:

@@ -5,11 +5,14 @@ This file is also the program of that process. It reads one order per line on st
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -17,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
+LONGEST = 600.0  # seconds that any task may take; tasks take a few
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,9 @@ class Forks:
 
     def wait(self, pid: int) -> int:
         """Return the exit status of a process, negative: the signal that killed it."""
+        status = self._ask({"wait": pid})
         self._running.discard(pid)
-        return self._ask({"wait": pid})
+        return status
 
     def run(self, task: Task) -> int:
         """Do `start` and `wait`."""
@@ -73,9 +78,19 @@ class Forks:
         assert self._server.stdout is not None
         self._server.stdin.write(json.dumps(order) + "\n")
         self._server.stdin.flush()
+        if not select.select([self._server.stdout], [], [], LONGEST)[0]:
+            self._show_where_all_are()
+            raise AssertionError(f"no answer after {LONGEST:.0f} s: {dict(order)}")
         answer = self._server.stdout.readline()
         assert answer, "the process that forks has died"
         return int(answer)
+
+    def _show_where_all_are(self) -> None:
+        """Let each process print the stacks of its threads to stderr."""
+        for pid in (*self._running, self._server.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGUSR1)
+        time.sleep(1.0)
 
     def close(self) -> None:
         """End all that still runs."""
@@ -105,6 +120,7 @@ def events_of(path: Path) -> list[dict[str, Any]]:
 
 
 def _serve() -> None:
+    faulthandler.register(signal.SIGUSR1)  # forked processes inherit this
     answers = os.dup(1)
     os.dup2(2, 1)
     for line in sys.stdin:

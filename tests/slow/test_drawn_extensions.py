@@ -8,20 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.places import small_data
 from tests.training.drawn_extensions import check_extension, drawn_relative
 from tests.training.drawn_packs import drawn_pack
 
 PACKS, FIRST_SEED = 120, 7000
-TEXT = "".join(f"{n} bottles, {n * n} squares; " for n in range(60))
 
 
 def test_runs_that_go_on_from_others_have_the_bits_of_runs_trained_from_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, figure: Callable[[str, object], None]
 ) -> None:
     monkeypatch.setenv("RNNCTL_CACHE", str(tmp_path / "cache"))
-    places = [str(tmp_path / name) for name in ("one", "other")]
-    for place in places:
-        Path(place).write_text(TEXT)
+    places = small_data(tmp_path)
     runs = extended = 0
     for seed in range(FIRST_SEED, FIRST_SEED + PACKS):
         rng = random.Random(seed)

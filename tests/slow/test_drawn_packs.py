@@ -6,18 +6,15 @@ from __future__ import annotations
 
 import random
 
+from tests.places import small_data
 from tests.training.drawn_packs import check_pack, drawn_pack, grown
 
 PACKS, FIRST_SEED = 300, 1000
-TEXT = "".join(f"{n} bottles, {n * n} squares; " for n in range(60))
 
 
 def test_alone_packed_and_resumed_have_the_same_bits(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("RNNCTL_CACHE", str(tmp_path / "cache"))
-    places = [str(tmp_path / name) for name in ("one", "other")]
-    for place in places:
-        with open(place, "w") as file:
-            file.write(TEXT)
+    places = small_data(tmp_path)
     runs = 0
     for seed in range(FIRST_SEED, FIRST_SEED + PACKS):
         rng = random.Random(seed)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from tests.gpu_shapes import byte_by_byte, packed, through_time
+from tests.pretended.combinations import CELLS_WITH_KERNELS
 from tests.pretended.device import pretended_device
 from tests.pretended.traffic import traffic_between_checks
-from tests.slow.compiling import CELLS_WITH_KERNELS
 
 MOST, MOST_BYTE_BY_BYTE = 40, 60
 

@@ -35,32 +35,48 @@ base:
   stop: {solved: never}
 cases: {rnn: {model.init: orthogonal}, gru: {model.name: gru}}
 """
-# `bench` measures for minutes.
-LEFT_OUT = {"bench"}
+# These compute for minutes.
+LEFT_OUT = {"bench", "gradcheck"}
 # Those that take seconds are drawn less often: one reads all packaged studies, the other runs in a process of its own.
 SELDOM = {"studies": 0.1, "train": 0.3}
 # They change the files of a shell, or ask which one it is.
 OPTIONS_LEFT_OUT = {"--install-completion", "--show-completion"}
-READ = {"studies", "plan", "corpus", "status", "runs", "examine", "effects", "plot", "show", "diff", "export"}
+READ = {
+    "studies",
+    "plan",
+    "corpus",
+    "grammar",
+    "status",
+    "runs",
+    "examine",
+    "effects",
+    "plot",
+    "report",
+    "show",
+    "diff",
+    "export",
+}
 OUT = [
     "out", "out/x.csv", "out.png", "out/\x1b[31m.csv", "out/[/b].svg", "out/\udcff.png", f"out/{'x' * 300}.png",
     "out/$x$.svg", "/dev/null", "/dev/full",
 ]  # fmt: skip
-OUTPUT = {"figures", "exports", "out", "out.png"}  # what reading commands write
+OUTPUT = {"figures", "exports", "reports", "out", "out.png"}  # what reading commands write
 RUNS = ["tiny/omega=1.0 seed=1", "rnn", "letters/gru", "r1-", "omega=0.0 seed=2"]
 STUDIES = ["tiny", "letters", "outside"]
 FILES = ["study.yaml", "letters.yaml", "outside.yaml"]
 WRONG = ["tinny", "quickstart", "nosuch", "all", *FOLDERS]
 # Values that make sense, by the metavar of an argument, or by the name of an option.
 FITTING = {
-    "[STUDY]": STUDIES, "[STUDY]...": FILES, "STUDY": STUDIES, "STUDY...": FILES, "RUN": RUNS, "[RUN]...": RUNS,
-    "RUN|STUDY": RUNS + STUDIES, "STUDY|RUN": RUNS + STUDIES, "KIND": ["loss", "gradient", "hyperparameters"],
+    "[STUDY]": STUDIES, "[STUDY...]": STUDIES, "[STUDY]...": FILES, "STUDY": STUDIES, "STUDY...": FILES,
+    "RUN": RUNS, "[RUN]...": RUNS, "RUN|STUDY": RUNS + STUDIES, "STUDY|RUN": RUNS + STUDIES,
+    "KIND": ["loss", "gradient", "hyperparameters"],
     "RUN|STUDY...": RUNS + STUDIES, "--budget": ["5s", "1h30m"],
-    "FILE|FOLDER|stdlib": ["corpus.txt", *FOLDERS], "DIR": ["copy"],
+    "FILE|FOLDER|stdlib": ["corpus.txt", *FOLDERS], "DIR": ["copy"], "LEXICON": ["lab", "elman"],
     "STUDY|RUN...": RUNS + STUDIES, "TAG": ["good"], "[TEXT]": ["a note"], "[FILE]": ["copy.yaml"],
     "--at": ["0,end", "20"], "--below": ["2", "0"], "--best": ["1", "50%"], "--by": ["loss", "error"],
+    "--browser": ["nosuch"],
     "--context": ["0,1"], "--copy": ["quickstart"], "--set": ["train.lr=0.1", "model.hidden=9"],
-    "--device": ["cpu"], "--format": ["npz", "csv", "jsonl"], "--height": ["5"],
+    "--device": ["cpu"], "--format": ["npz", "csv", "jsonl", "log"], "--height": ["5"], "--last": ["3"],
     "--lengths": ["8,12"], "--level": ["bytes", "chars"], "--name": ["new"], "--out": OUT, "--pack": ["2"],
     "--prompt": ["1", "\x07\u202e"], "--rows": ["2", "0"], "--samples": ["10"], "--seed": ["3"], "--seeds": ["1,2"],
     "--sort": ["loss", "omega"], "--split": ["0.8,0.1,0.1", "test"], "--study": STUDIES, "--symbols": ["5"],

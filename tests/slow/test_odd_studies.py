@@ -26,6 +26,7 @@ from rnnctl.study.loading import Study, load_study
 from rnnctl.training.memory import bytes_on_cpu
 from rnnctl.training.too_large import Room, too_large
 from tests.cli.command_line import rnnctl
+from tests.places import small_data
 from tests.slow.bounds import bounded
 from tests.slow.extreme_numbers import bases, numeric_keys, study_with_extremes
 
@@ -218,9 +219,8 @@ def test_every_damaged_study_is_read_or_refused_in_one_line(tmp_path, figure, mo
 def test_every_study_with_extreme_numbers_is_read_or_refused_with_its_key(tmp_path, figure, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("RNNCTL_CACHE", str(tmp_path / "cache"))
-    Path("poem.txt").write_text("".join(f"{n} bottles, {n * n} squares; " for n in range(400)))
     file, dice = Path("odd.yaml"), random.Random(5)
-    ordinary = bases("poem.txt", dice)
+    ordinary = bases(small_data(tmp_path), dice)
     keys = numeric_keys()
     assert set(ordinary) == set(keys)
     room = Room("this machine", 16 << 30, bytes_on_cpu)

@@ -12,7 +12,7 @@ from tests.cli.survival import Bits
 def assert_as_undisturbed(folder: Path, undisturbed: Bits, updates: int, every: int) -> None:
     """Each run is done once, its history has every check once, and all bits are those of the undisturbed workspace.
 
-    updates: of each run. every: updates between two checks.
+    updates: of each run. every: updates between two checks; the first is at update 0.
     """
     with Store.open(folder, readonly=True) as store:
         rows = queries.runs_of(store)
@@ -22,7 +22,7 @@ def assert_as_undisturbed(folder: Path, undisturbed: Bits, updates: int, every: 
             ends = [attempt.ended_as for attempt in queries.attempts(store, row.run_id)]
             assert ends.count("done") == 1
             steps = history.read(store, [row.run_id])[row.run_id].steps.tolist()
-            assert steps == list(range(every, updates + 1, every)), "no gap and no double"
+            assert steps == list(range(0, updates + 1, every)), "no gap and no double"
     results = bits(folder)
     for run_id, expected in undisturbed.items():
         assert {"weights", "best_weights"} <= expected["state"].keys()
