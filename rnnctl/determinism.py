@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import platform
 import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -29,6 +31,7 @@ BIT_VARIABLES = {
 # Names of the cards on which the suite for the card (tests/gpu) has shown that a run ends with the same bits alone, in
 # a pack, and resumed.
 PROVEN_CARDS: frozenset[str] = frozenset({"NVIDIA H200"})
+START = "start"  # the key of an environment that differs for each start of a worker
 
 
 def worker_environment() -> dict[str, str]:
@@ -41,6 +44,33 @@ def settle_torch() -> None:
     wrong = [name for name, value in BIT_VARIABLES.items() if os.environ.get(name) != value]
     if wrong:
         raise RuntimeError(f"the worker was started without {', '.join(wrong)}: its bits would not be reproducible")
+    _set_flags()
+
+
+@contextmanager
+def torch_settled() -> Iterator[None]:
+    """Inside `with`, give torch the flags of a worker, and then those of before, for training in a user's own process.
+
+    The bits are those of a worker if the process was started in `worker_environment`.
+    """
+    import torch
+
+    threads, matmul, cudnn = torch.get_num_threads(), torch.backends.cuda.matmul, torch.backends.cudnn
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    fill = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
+    tf32 = matmul.allow_tf32, cudnn.allow_tf32
+    _set_flags()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+        torch.utils.deterministic.fill_uninitialized_memory = fill  # type: ignore[attr-defined]
+        matmul.allow_tf32, cudnn.allow_tf32 = tf32
+
+
+def _set_flags() -> None:
     import torch
 
     torch.set_num_threads(1)
@@ -89,7 +119,16 @@ def _card_environment(device: str) -> dict[str, Any]:
         "gpu_kernels": gpu_kernel_compiler() or "torch",
         "driver": gpu_driver(),
     }
-    return environment if facts.name in PROVEN_CARDS else environment | {"start": uuid.uuid4().hex}
+    return environment if facts.name in PROVEN_CARDS else environment | {START: uuid.uuid4().hex}
+
+
+def differences(environment: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the keys in which two results of `bit_environment` differ: what is installed, and on what.
+
+    That two workers started at different times is no difference between the machines, so it does not count here.
+    """
+    keys = dict.fromkeys([*environment, *other])
+    return tuple(key for key in keys if key != START and environment.get(key) != other.get(key))
 
 
 def kernel_compiler() -> str | None:

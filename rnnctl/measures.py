@@ -127,3 +127,61 @@ MEASURES = Measures(
         scale=100.0,
     ),
 )
+
+# What a status says of a run, by its word; the first that applies is that of the run (see rnnctl.report.status).
+STATUSES: dict[str, str] = {
+    "diverged": "a loss, a gradient or a weight became non-finite",
+    "at_floor": "no check was clearly below the floor",
+    "learning": "a check was clearly below the floor",
+    "near_entropy": "the best loss is at least 90 % of the way from the floor to the loss of a perfect predictor",
+}
+
+# The scalars of a history that every cell has, or every vanilla RNN; those of gates start with `gate_` and its name.
+SCALARS: dict[str, str] = {
+    "train_loss": "training loss, a mean since the last check",
+    "train_error": "share of wrong answers on the training batches since the last check",
+    "grad_norm": "gradient norm before clipping, a mean since the last check",
+    "grad_norm_max": "largest gradient norm before clipping since the last check",
+    "grad_norm_clipped": "gradient norm after clipping, a mean since the last check",
+    "clip_share": "share of the updates since the last check that were clipped",
+    "guard_share": "share of the updates since the last check that the guard replaced",
+    "train_omega": "Omega, a mean since the last check",
+    "loss_scale": "factor of the loss of the update after the check, where train.loss_scale is not none",
+    "skip_share": "share of the updates since the last check that were skipped because a gradient overflowed",
+    "rate": "learning rate of the update before the check",
+    "valid_loss": "validation loss",
+    "valid_error": "validation error, a share",
+    "valid_samples": "number of validation samples",
+    "valid_floor": "floor of the validation samples",
+    "valid_floor_se": "standard error of that floor",
+    "valid_perfect": "loss of a perfect predictor on the validation samples, where it is above 0",
+    "valid_bits_per_byte": "validation loss of text in bits per byte",
+    "grad_zero_share": "share of gradients through time that are exactly 0",
+    "grad_decay": "decades that the gradient's norm gains with each step back in time",
+    "reach": "share of time steps that the gradient reaches",
+    "omega": "Omega of the diagnostic batch",
+    "hidden_std": "standard deviation of hidden units",
+    "saturation": "mean saturation distance of hidden units",
+    "saturation_p10": "10th percentile of that distance",
+    "saturation_p90": "90th percentile of that distance",
+    "saturated_units": "share of saturated units",
+    "saturated_steps": "share of time steps at which the mean over units is saturated",
+    "rho": "spectral radius of W_hh",
+    "sigma_max": "largest singular value of W_hh",
+}
+
+# Scalars that are measured where hidden units have two limits.
+SATURATION = ("saturation", "saturation_p10", "saturation_p90", "saturated_units", "saturated_steps")
+# Scalars of runs whose loss is scaled.
+LOSS_SCALING = ("loss_scale", "skip_share")
+# Scalars that say how training goes, of any run; the others say what a check rests on, or are of text alone.
+WATCHED = tuple(
+    name
+    for name in SCALARS
+    if name not in ("rate", "valid_samples", "valid_floor", "valid_floor_se", "valid_perfect", "valid_bits_per_byte")
+)
+
+
+def is_scalar(name: str) -> bool:
+    """Return whether a history can have a scalar of this name."""
+    return name in SCALARS or name.startswith("gate_")

@@ -6,6 +6,7 @@
     sha256: Annotated[str | None, DERIVED] = None          follows from the data that other keys name
     min_delta: Annotated[float, HOST] = 1e-4               stays in float64, whatever the dtype of the run
     lr: Annotated[float, also_called("learning_rate")]     what other tools call it; messages know that name
+    rate: Annotated[Schedule, NumberIs("lr")]              messages say that a number is meant for that key
     patience: Annotated[int | None, ENDING] = None         decides when a run ends, and nothing that it computes before
 
 A key that is not marked PER_RUN must be equal for all runs of a pack, and one that is not marked ENDING for all runs
@@ -15,21 +16,28 @@ others, but never trains a run wrongly.
 
 from __future__ import annotations
 
+import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, ClassVar, Generic, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 Path = tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mark:
-    """A property of a key, written in the annotation of its field."""
+    """A property of a key, written in the annotation of its field. Each is one object, and compared as such."""
 
     name: str
+
+    def __copy__(self) -> Mark:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Mark:
+        return self
 
 
 # Each run of a pack has its own value.
@@ -42,16 +50,19 @@ PLACE = Mark("place")
 DERIVED = Mark("derived")
 # A float that training does not compute with in the dtype of the run. All others must be numbers of that dtype.
 HOST = Mark("host")
-# The value decides when a run ends, and nothing that it computes before. A section that computes with such a value all
-# the same names the key in `ending_keys_used`.
+# The value decides when a run ends, or which of its weights are kept, and nothing that it computes before. A section
+# that computes with such a value all the same names the key in `ending_keys_used`.
 ENDING = Mark("ending")
+# Another key had this last name first. Labels tell this one with its section, so that no label of a run changes.
+NAMESAKE = Mark("namesake")
 
 
 @dataclass(frozen=True)
 class AlsoCalled:
     """What other tools call a key, and what they call its words. No study can use these names: messages know them.
 
-    names: of the key. words: other name -> word of the key.
+    names: of the key. words: other name -> word of the key, or what to write at another key, as `train.precision:
+    float16`.
     """
 
     names: tuple[str, ...]
@@ -63,6 +74,13 @@ def also_called(*names: str, **words: tuple[str, ...]) -> AlsoCalled:
     return AlsoCalled(names, {other: word for word, others in words.items() for other in others})
 
 
+@dataclass(frozen=True)
+class NumberIs:
+    """The key of the same section that a number is meant for, where a section cannot be one. Messages name it."""
+
+    key: str
+
+
 class Section(BaseModel):
     """A section of a spec. It is immutable; unknown keys, silent conversions and non-finite numbers are errors."""
 
@@ -70,6 +88,8 @@ class Section(BaseModel):
 
     # Names that other tools have for what is no key here, each with the sentence that says what there is instead.
     not_keys: ClassVar[Mapping[str, str]] = {}
+    # Why the code of a user's part is missing, in a line; empty for all other sections. See rnnctl.parts.
+    missing_code: ClassVar[str] = ""
 
     def canonical(self) -> dict[str, Any]:
         """Return the section as plain JSON values, with all defaults except those of keys that are marked LATER."""
@@ -108,6 +128,19 @@ class Section(BaseModel):
             if isinstance(value, Section):
                 yield from value.sections()
 
+    def with_places(self, places: Mapping[str, str]) -> Self:
+        """Return the section with other places, in the sections in it too: values of keys marked PLACE, old -> new."""
+        changed: dict[str, Any] = {}
+        for name, marks, _ in _keys(type(self)):
+            value = getattr(self, name)
+            if isinstance(value, Section):
+                moved = value.with_places(places)
+                if moved is not value:
+                    changed[name] = moved
+            elif PLACE in marks and value in places:
+                changed[name] = places[value]
+        return self.model_copy(update=changed) if changed else self
+
     def _plain(self, without: Mark | None) -> dict[str, Any]:
         plain: dict[str, Any] = {}
         for name, later, default in _keys_without(type(self), without):
@@ -138,6 +171,14 @@ def _keys(section: type[Section]) -> tuple[tuple[str, frozenset[Mark], Any], ...
         (name, frozenset(mark for mark in info.metadata if isinstance(mark, Mark)), info.default)
         for name, info in section.model_fields.items()
     )
+
+
+def content_of(place: str) -> bytes:
+    """Return the content of the file at a place that a section names. Raise ValueError if it cannot be read."""
+    try:
+        return pathlib.Path(place).expanduser().read_bytes()
+    except OSError as error:
+        raise ValueError(f"file {place}: cannot be read: {error.strerror or error}") from error
 
 
 def marks_of(section: type[Section], key: str) -> frozenset[Mark]:

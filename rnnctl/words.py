@@ -14,17 +14,19 @@ LONGEST_WORD, LONGEST_LINE = 120, 4000  # characters of a message
 _LONG_WORD = re.compile(rf"[^\s/]{{{LONGEST_WORD + 1},}}")
 
 
-def nearest(word: str, names: Iterable[str], likeness: float = 0.6) -> str | None:
+def nearest(word: object, names: Iterable[str], likeness: float = 0.6) -> str | None:
     """Return the name that `word` was most likely meant to be, None if no name is near enough.
 
-    likeness: how near that is; 1 is equal.
+    word: what stands in the place of a name; only texts are like one. likeness: how near that is; 1 is equal.
     """
+    if not isinstance(word, str):
+        return None
     by_lower = {name.lower(): name for name in names}
     matches = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=likeness)
     return by_lower[matches[0]] if matches else None
 
 
-def did_you_mean(word: str, names: Iterable[str]) -> str:
+def did_you_mean(word: object, names: Iterable[str]) -> str:
     """Return `; did you mean NAME?` for the nearest name, an empty text if no name is near enough."""
     name = nearest(word, names)
     return f"; did you mean {name}?" if name else ""
@@ -117,6 +119,17 @@ def number(value: float | None, digits: int = 4) -> str:
 def with_se(value: float | None, se: float | None) -> str:
     """Return a number with its standard error, for a table or a sentence; without it if it is 0 or not known."""
     return number(value) if se is None or not se or not math.isfinite(se) else f"{number(value)} ± {number(se, 2)}"
+
+
+def duration(seconds: float | None) -> str:
+    """Return seconds as people write them: 42 s, 3:07, 2:03:07."""
+    if seconds is None or not math.isfinite(seconds):
+        return "-"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
 def size(n: int) -> str:

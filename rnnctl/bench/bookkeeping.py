@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -15,13 +16,11 @@ from jobs.ledger import StoreLedger
 from jobs.session import Session
 from jobs.worker import Worker
 from rnnctl.bench.cases import ec7
-from rnnctl.study.pack_key import PackKey
+from rnnctl.bench.registered import register
 from rnnctl.study.run import RunSpec
 from rnnctl.training.loop import Cadence, train_pack
 from rnnctl.training.member import Member
 from rnnctl.training.pack import Pack
-from store import Store, registry
-from store.registry import RunRecord, StudyRecord
 
 
 class TimedPack(Pack):
@@ -31,19 +30,25 @@ class TimedPack(Pack):
         super().__init__(members, weights, device)
         self.seconds = 0.0
 
-    def update(self) -> list[Member]:
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
         start = time.perf_counter()
         try:
-            return super().update()
+            yield
         finally:
             self.seconds += time.perf_counter() - start
 
+    def update(self) -> list[Member]:
+        with self._timed():
+            return super().update()
+
+    def check_initial(self, rows: Sequence[int]) -> None:
+        with self._timed():
+            super().check_initial(rows)
+
     def check(self, rows: Sequence[int], diverged: Sequence[Member] = ()) -> dict[int, str | None]:
-        start = time.perf_counter()
-        try:
+        with self._timed():
             return super().check(rows, diverged)
-        finally:
-            self.seconds += time.perf_counter() - start
 
 
 class TimedTraining:
@@ -75,14 +80,10 @@ def bookkeeping_share(updates: int = 3000) -> float:
     A worker in this process trains one run of EC7 in a temporary workspace, with screened checks every 20 updates and a
     checkpoint every 2 seconds.
     """
-    plain = ec7(screen=1000, diagnose_every=200).canonical()
-    spec = RunSpec.model_validate({**plain, "train": {**plain["train"], "updates": updates}})
     training = TimedTraining()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        record = RunRecord(spec.run_id, spec.config_id, PackKey.of(spec).text, spec.canonical(), "bench", updates)
-        with Store.create(root) as store:
-            registry.register(store, [StudyRecord("bench", "", "", [record])], time.time())
+        register(root, [ec7(screen=1000, diagnose_every=200)], updates)
         worker = Worker(
             StoreLedger(root),
             training,

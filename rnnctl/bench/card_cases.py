@@ -227,7 +227,7 @@ class CardBench:
         assert make_tape is not None
         tape: KernelTape = make_tape(model, runs, STEPS, BATCH, dtype=torch.float32, device=device, every=False)
         flat = (0.1 * torch.randn(runs, model.layout.size)).to(device)
-        grads = torch.zeros_like(flat)
+        grads, flags = torch.zeros_like(flat), tape.flags([()] * runs)
         tape.buffers["direct"].copy_(torch.randn(tape.buffers["direct"].shape))
         symbols = torch.randint(model.inputs, (runs, STEPS, BATCH), dtype=torch.uint8).to(device)
         lengths, goes_on = (torch.full((runs,), n, dtype=torch.int32).to(device) for n in (STEPS, 0))
@@ -236,7 +236,7 @@ class CardBench:
         def forward_and_backward() -> None:
             tape.forward(flat, inputs)
             tape.backward(flat, inputs)
-            tape.gradients(flat, inputs, grads)
+            tape.gradients(flat, inputs, grads, flags)
 
         return forward_and_backward
 
