@@ -13,9 +13,15 @@ INSTALLED ?=
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 WORKSPACE := quickstart
-PYTEST := $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -q -n 2
+# What the tests of a file share is made once. Where they share nothing, each process takes tests as long as there are.
+BY_FILE := --dist loadfile --no-loadscope-reorder
+ONE_BY_ONE := --dist worksteal
 # A test that hangs is ended after this many seconds, with the stacks of its threads, and is a failure.
 ENDED_AFTER := --max-worker-restart 0 -o faulthandler_timeout=1200 -o faulthandler_exit_on_timeout=true
+
+# Where this is set, each process that a test starts compiles all modules anew, which doubles the time of a suite.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: quickstart lint test test-slow test-gpu clean
 
@@ -46,14 +52,14 @@ lint: $(VENV)/installed
 	$(BIN)/mypy
 
 test: lint
-	$(PYTEST) $(ENDED_AFTER)
+	$(PYTEST) $(BY_FILE) $(ENDED_AFTER)
 
 # Nothing collected is a failure too (pytest's exit status 5). Kernels that one process compiles, another interprets.
 test-slow: $(VENV)/installed-slow
 	@$(BIN)/python -m tests.slow.browser
-	$(PYTEST) $(ENDED_AFTER) tests/slow
-	$(PYTEST) $(ENDED_AFTER) tests/interpreted
-	RNNCTL_TEST_EXAMPLES=10 $(PYTEST) $(ENDED_AFTER) -m hypothesis
+	$(PYTEST) $(BY_FILE) $(ENDED_AFTER) tests/slow
+	$(PYTEST) $(ONE_BY_ONE) $(ENDED_AFTER) tests/interpreted
+	RNNCTL_TEST_EXAMPLES=10 $(PYTEST) $(ONE_BY_ONE) $(ENDED_AFTER) -m hypothesis
 
 test-gpu: $(if $(INSTALLED),,$(VENV)/installed-gpu)
 	PYTHONPATH=$(CURDIR) PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(or $(INSTALLED),$(BIN)/python) -m pytest -q -rs \
