@@ -70,6 +70,11 @@ def between(least: float, most: float) -> Rule:
     return Rule(f"from {_bound(least)} to {_bound(most)}", lambda value: bool(least <= value <= most))
 
 
+def finite() -> Rule:
+    """Return the rule that a number is neither infinite nor NaN."""
+    return Rule("a finite number", math.isfinite)
+
+
 def _bound(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:g}"
 
@@ -336,10 +341,12 @@ def _joined(words: list[str]) -> str:
 
 
 def quoted(value: object) -> str:
-    """Return a value as a message quotes it, on one line and not too long."""
-    if isinstance(value, float) and math.isfinite(value):
-        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
+    """Return a value as a message quotes it, on one line and not too long. Scalars of numpy and torch are numbers."""
     try:
+        if type(value).__module__ in ("numpy", "torch") and getattr(value, "ndim", None) == 0:
+            value = value.item()  # type: ignore[attr-defined]
+        if isinstance(value, float) and math.isfinite(value):
+            return f"{value:g}" if float(f"{value:g}") == value else repr(value)
         text = one_line(repr(value))
     except Exception:
         text = f"a value of type {type(value).__name__}"

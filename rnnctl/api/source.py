@@ -24,7 +24,7 @@ Source = Mapping[str, Any] | str | PathLike[str]
 def reference(study: Source) -> Reference:
     """Return a study as the study language reads it. Raise SpecError."""
     if isinstance(study, Mapping):
-        return StudyText(study_text(study))
+        return StudyText(study_text(study), lined=False)
     if isinstance(study, PathLike):
         return Path(fspath(study))
     return StudyText(study) if _is_yaml(study) else study

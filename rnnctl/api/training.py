@@ -185,10 +185,11 @@ def _read(spec: Mapping[str, Any] | str) -> RunSpec:
     else:
         text = study_text({"study": NAME, "base": spec})
     try:
-        (study,) = load_checked([StudyText(text, "spec")], refuse=refuse_here())
+        (study,) = load_checked([StudyText(text, "spec", lined=False)], refuse=refuse_here())
     except SpecError as error:
         error.line = None  # of a text that nobody wrote
         raise
+    tell(study.warnings)
     (run,) = study.runs
     return run.spec
 

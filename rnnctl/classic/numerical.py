@@ -23,7 +23,7 @@ def compute_numerical_gradient(
 
     Two forward passes for each element: exact to about 1e-9, and slow. The model has its own parameters again
     afterwards, also after an error. In between it has float64 copies, because differences this small drown in the
-    rounding of float32. Raise InvalidArgument if epsilon is not above 0.
+    rounding of float32. Raise InvalidArgument if epsilon is not above 0 and finite.
     """
     with _borrowed_params(model) as params:
         gradient = {name: np.zeros_like(value) for name, value in params.items()}
@@ -52,7 +52,7 @@ def compute_numerical_gradient_fast(
     array of n elements its expected squared error is (n + 1) / directions times the squared norm of the gradient.
 
     seed: equal seeds give equal estimates. A training loop must pass a Generator, so that directions differ from step
-    to step. Raise InvalidArgument for epsilon or directions not above 0.
+    to step. Raise InvalidArgument for epsilon or directions not above 0, and for an infinite epsilon.
     """
     rng = np.random.default_rng(seed)
     with _borrowed_params(model) as params:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
-from rnnctl.arguments import at_least, checked
+from rnnctl.arguments import checked
 from rnnctl.classic.model import Array, Arrays
-from rnnctl.classic.taken import Count, Decay, Numbers, Positive
+from rnnctl.classic.taken import Count, Decay, Epoch, Margin, Norm, Numbers, Positive
 
 
 @checked
-def clip_gradients(grads: Mapping[str, Numbers], max_norm: Positive = 5.0) -> tuple[Arrays, float]:
+def clip_gradients(grads: Mapping[str, Numbers], max_norm: Norm = 5.0) -> tuple[Arrays, float]:
     """Return the gradients, scaled down together if their global norm is above max_norm, and the norm before that.
 
     The norm is that of all elements of all arrays together (Pascanu, Mikolov and Bengio 2013, algorithm 1). The given
-    arrays are not changed. A non-finite gradient stays as it is, and its norm is not finite. Raise InvalidArgument if
-    max_norm is not above 0.
+    arrays are not changed. A non-finite gradient stays as it is, and its norm is not finite. max_norm: infinity never
+    scales. Raise InvalidArgument if it is not above 0.
     """
     arrays = {name: np.array(value, dtype=np.float64) for name, value in grads.items()}
     norm = global_norm(arrays)
@@ -38,11 +38,12 @@ def global_norm(grads: Mapping[str, Array]) -> float:
 
 @checked
 def learning_rate_schedule(
-    epoch: Annotated[int, at_least(0)], initial_lr: Positive = 0.001, decay: Decay = 0.95, decay_every: Count = 10
+    epoch: Epoch, initial_lr: Positive = 0.001, decay: Decay = 0.95, decay_every: Count = 10
 ) -> float:
     """Return initial_lr * decay ** (epoch // decay_every). epoch: from 0.
 
-    Raise InvalidArgument for a negative epoch, a decay above 1, and for other arguments that are not above 0.
+    Raise InvalidArgument for a negative epoch, a decay above 1, and for other arguments that are not above 0 and
+    finite.
     """
     return float(initial_lr * decay ** (epoch // decay_every))
 
@@ -55,11 +56,12 @@ class EarlyStopping:
     once they add up. The best parameters are those of the lowest loss, however small the step. A NaN is no improvement.
 
     best_loss: the lowest loss, infinity before any. counter: calls since the last improvement. stopped: whether a call
-    has returned True. Raise InvalidArgument if patience is below 1 or min_delta below 0.
+    has returned True. Raise InvalidArgument if patience is below 1, or if min_delta is below 0 or not
+    finite.
     """
 
     @checked
-    def __init__(self, patience: Count = 10, min_delta: Annotated[float, at_least(0)] = 1e-4) -> None:
+    def __init__(self, patience: Count = 10, min_delta: Margin = 1e-4) -> None:
         self.patience = patience
         self.min_delta = float(min_delta)
         self.best_loss = np.inf

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from rnnctl.arguments import Rule, above, at_least, at_most, between
+from rnnctl.arguments import Rule, above, at_least, at_most, between, finite
 
 Count = Annotated[int, at_least(1), at_most(10**9)]
 Size = Annotated[int, at_least(1), at_most(100_000)]
-Positive = Annotated[float, above(0)]
+Epoch = Annotated[int, at_least(0), at_most(10**9)]
+Positive = Annotated[float, above(0), finite()]
+Margin = Annotated[float, at_least(0), finite()]
+Norm = Annotated[float, above(0)]  # infinity: gradients are never clipped
 Decay = Annotated[float, above(0), between(0, 1)]
 Seed = Annotated[int, at_least(0)] | np.random.Generator
 TaskName = Literal["classification", "regression"]

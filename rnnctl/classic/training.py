@@ -14,7 +14,7 @@ from rnnctl.classic import losses
 from rnnctl.classic.model import Array, Arrays, Differentiable, Loss, Model
 from rnnctl.classic.numerical import compute_numerical_gradient, compute_numerical_gradient_fast
 from rnnctl.classic.optimization import EarlyStopping, clip_gradients, learning_rate_schedule
-from rnnctl.classic.taken import Count, Decay, Method, Numbers, Pair, Positive, Seed, TaskName
+from rnnctl.classic.taken import Count, Decay, Method, Norm, Numbers, Pair, Positive, Seed, TaskName
 from rnnctl.classic.text import say
 from rnnctl.errors import InvalidArgument, warn
 from rnnctl.words import one_line
@@ -65,7 +65,7 @@ def train_step(
     X_batch: Numbers,
     y_batch: Numbers,
     learning_rate: Positive = 0.001,
-    clip_norm: Positive = 5.0,
+    clip_norm: Norm = 5.0,
     task: TaskName = "classification",
     *,
     method: Method = "auto",
@@ -73,10 +73,10 @@ def train_step(
 ) -> tuple[float, float, float]:
     """Make one step of gradient descent. Return loss, metric and gradient norm, all of them from before the step.
 
-    clip_norm: greatest norm of the gradient that is used; the norm that is returned is that before clipping. task:
-    `classification` (cross entropy, accuracy) or `regression` (squared error, negative loss). method: `analytic` asks
-    the model for its gradients, `numerical` takes every element in turn, `fast` estimates from a random direction of
-    `seed`; `auto` is analytic where the model offers it, else numerical.
+    clip_norm: greatest norm of the gradient that is used, infinity for no clipping; the norm that is returned is that
+    before clipping. task: `classification` (cross entropy, accuracy) or `regression` (squared error, negative loss).
+    method: `analytic` asks the model for its gradients, `numerical` takes every element in turn, `fast` estimates from
+    a random direction of `seed`; `auto` is analytic where the model offers it, else numerical.
 
     Raise InvalidArgument for data that does not fit, and FloatingPointError, leaving the parameters as they are, if the
     loss or the gradient is not finite.
@@ -126,7 +126,7 @@ def train_model(
     learning_rate: Positive = 0.001,
     lr_decay: Decay = 0.95,
     lr_decay_every: Count = 10,
-    clip_norm: Positive = 5.0,
+    clip_norm: Norm = 5.0,
     patience: Count = 10,
     task: TaskName = "classification",
     verbose: bool = True,

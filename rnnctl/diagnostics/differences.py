@@ -167,7 +167,8 @@ def compare_states(
     first = passes(problem, problem.network.torch_tape).tape
     h_TBH = first.h(0)
     batch, hidden = h_TBH.shape[1:]
-    if any(not torch.equal(state[:, :hidden], h) for state, h in zip(states, h_TBH, strict=True)):
+    # Equal to rounding: sums over other numbers of sequences and steps may have other last bits.
+    if not torch.allclose(torch.stack(states)[..., :hidden], h_TBH, rtol=1e-9, atol=1e-12):
         return None
     reads_states = torch.equal(first.out(0), h_TBH[1:])
     flat_KX = torch.eye(batch * hidden, dtype=torch.float64) if directions_KBH is None else directions_KBH.flatten(1)

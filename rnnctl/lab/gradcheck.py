@@ -278,7 +278,8 @@ def _variants(
     """Return a cell with every choice of its switches that it allows. If these are more than `most`: with its defaults,
     and with each switch changed alone.
 
-    hidden: the number of units; if the cell cannot have as many, it has the next greater number that it can have.
+    hidden: the number of units; if the cell cannot have as many, or what it makes of them is odd, such as a memory with
+    equal slots, it has the next greater number that it can have.
     """
     switches = {key: words for key, words in _switches(section).items() if key not in held}
     number = math.prod(map(len, switches.values()))
@@ -288,7 +289,7 @@ def _variants(
         defaults = {key: section.model_fields[key].default for key in switches}
         changed = [{**defaults, key: word} for key, words in switches.items() for word in words]
         choices = [defaults, *(choice for choice in changed if choice != defaults)]
-    refused = None
+    refused, odd = None, None
     for units in range(hidden, hidden + MORE_UNITS):
         variants = []
         for choice in choices:
@@ -297,8 +298,11 @@ def _variants(
                 refused = refused or model
             else:
                 variants.append((choice, model))
-        if variants:
+        if variants and not any(model.oddities(None) for _, model in variants):
             return variants
+        odd = odd or variants
+    if odd:
+        return odd
     assert refused is not None
     details = refused.errors(include_url=False)[0]
     key = ".".join(["model", *map(str, details["loc"])])

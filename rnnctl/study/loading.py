@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path as FilePath
 from typing import TypeVar
 
@@ -66,10 +67,13 @@ class Study:
 
 @dataclass(frozen=True)
 class StudyText:
-    """The text of a study that lies in no file. name: what messages call it."""
+    """The text of a study that lies in no file. name: what messages call it. lined: whether warnings tell lines of it,
+    which mean nothing to the author of a mapping.
+    """
 
     text: str
     name: str = "study"
+    lined: bool = True
 
     def __str__(self) -> str:
         return self.name
@@ -157,13 +161,14 @@ def _load_study(
         raise _no_study(str(reference), packaged) from None
     except SpecError as error:
         raise error.at(file=str(reference)) from None
-    own_seeds = seeds is None
+    lined = not isinstance(reference, StudyText) or reference.lined
+    read = partial(read_study, file=str(reference), own_seeds=seeds is None, lined=lined)
     if not settings:
-        return read_study(text, str(reference), identify=identify, refuse=refuse, own_seeds=own_seeds)
-    before = read_study(text, str(reference), identify=False, own_seeds=own_seeds)  # what is wrong with the file itself
+        return read(text, identify=identify, refuse=refuse)
+    before = read(text, identify=False)  # what is wrong with the file itself
     try:
         changed = with_settings(text, settings)
-        study = read_study(changed, str(reference), identify=identify, refuse=refuse, own_seeds=own_seeds)
+        study = read(changed, identify=identify, refuse=refuse)
     except SpecError as error:
         raise blamed(error.at(file=str(reference)), settings) from None
     unchanged = all(other.spec == run.spec for other, run in zip(before.runs, study.runs, strict=False))
@@ -278,14 +283,20 @@ def _text(path: Reference) -> str:
 
 
 def read_study(
-    source: str, file: str, *, identify: bool = True, refuse: Refuse | None = None, own_seeds: bool = True
+    source: str,
+    file: str,
+    *,
+    identify: bool = True,
+    refuse: Refuse | None = None,
+    own_seeds: bool = True,
+    lined: bool = True,
 ) -> Study:
     """Return the study in a text. Raise SpecError, with file, line and key, if it is wrong.
 
     file: its name in messages. identify: whether to identify the data of tasks, for which the texts that a study names
     are read. Without it, the ids of runs on texts are not those that they are registered under. refuse: as `expand`
     takes it. own_seeds: whether `seeds` was written by the author of the file, who is then warned where it replaces
-    `base.seed`.
+    `base.seed`. lined: whether warnings tell lines.
     """
     try:
         sections = yaml.parse(source).mapping
@@ -298,6 +309,6 @@ def read_study(
     except SpecError as error:
         raise error.at(file=file) from None
     notes = sorted([*reader.notes, *notes], key=lambda note: note[0].line)
-    warnings = (str(SpecError(what, file=file, line=at.line, key=at.key)) for at, what in notes)
+    warnings = (str(SpecError(what, file=file, line=at.line if lined else None, key=at.key)) for at, what in notes)
     told = tuple(dict.fromkeys(warnings))
     return Study(name, about, file, source, tuple(runs), tuple(varied), told, recipe, questions)

@@ -20,6 +20,7 @@ SPEC = {
     "stop": {"solved": "never"},
     "seed": 2,
 }
+SHORT = {**SPEC, "train": {"updates": 2}, "check": {**SPEC["check"], "every": 2}}
 
 
 def test_it_ends_with_the_bits_of_the_workspace(lab):
@@ -63,7 +64,7 @@ def test_it_leaves_torch_as_it_was():
     torch.set_num_threads(2)
     torch.use_deterministic_algorithms(False)
     try:
-        rnnctl.train({**SPEC, "train": {"updates": 2}}, progress=False)
+        rnnctl.train(SHORT, progress=False)
         assert torch.get_num_threads() == 2
         assert not torch.are_deterministic_algorithms_enabled()
     finally:
@@ -91,7 +92,16 @@ def test_an_interrupt_returns_what_there_is(monkeypatch):
 
 
 def test_progress_goes_to_stderr(capsys):
-    rnnctl.train({**SPEC, "train": {"updates": 2}})
+    rnnctl.train(SHORT)
     shown = capsys.readouterr()
     assert shown.out == ""
     assert "temporal_order, gru: 2 updates at most" in shown.err
+
+
+def test_what_is_odd_is_told_without_lines_of_a_text_that_nobody_wrote(tmp_path):
+    odd = {**SPEC, "model": {"name": "relational_memory", "hidden": 8}, "train": {"updates": 2, "batch": 2}}
+    start = r": base.model.hidden: of 1 run: 2 of 4 slots are equal for ever"
+    with pytest.warns(rnnctl.Note, match=f"^spec{start}"), pytest.warns(rnnctl.Note, match="check.every is above"):
+        rnnctl.train(odd, progress=False)
+    with pytest.warns(rnnctl.Note, match=f"^study{start}"), pytest.warns(rnnctl.Note, match="check.every is above"):
+        rnnctl.Workspace(tmp_path / "lab").add({"study": "odd", "base": odd})

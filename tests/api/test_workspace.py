@@ -157,7 +157,8 @@ def test_a_run_begins_with_exported_weights(lab, tmp_path):
     for name, weight in read_weights(str(file)).items():
         assert weight.tobytes() == run.weights()[name].tobytes()
     model = {**run.spec["model"], "init": {"name": "from", "file": str(file)}}
-    trained = rnnctl.train({**run.spec, "model": model, "train": {**run.spec["train"], "updates": 1}}, progress=False)
+    one = {"train": {**run.spec["train"], "updates": 1}, "check": {**run.spec["check"], "every": 1}}
+    trained = rnnctl.train({**run.spec, "model": model, **one}, progress=False)
     best = np.nanmin(run.history["valid_loss"][1:])
     assert trained.history["valid_loss"][0] == pytest.approx(best, rel=1e-6)
 

@@ -107,6 +107,33 @@ def test_slots_that_began_equal_would_be_equal_for_ever(by_unit, norm):
     torch.testing.assert_close(memory, memory[:, :, :1].expand_as(memory), rtol=0, atol=1e-14)
 
 
+@pytest.mark.parametrize(
+    ("slots", "heads", "size", "equal"), [(4, 2, 1, 2), (4, 1, 1, 3), (5, 3, 1, 2), (3, 2, 1, 0), (4, 1, 3, 0)]
+)
+def test_slots_that_are_equal_for_ever_are_counted_and_told_with_a_size_that_sets_them_apart(slots, heads, size, equal):
+    section = CELLS["relational_memory"](hidden=slots * heads * size, slots=slots, heads=heads)
+    assert _equal_slots(section) == equal
+    odd = section.oddities(None)
+    assert len(odd) == (equal > 0)
+    if odd:
+        assert odd[0].startswith(f"{equal} of {slots} slots are equal for ever")
+        enough = int(odd[0].partition("with hidden ")[2].split()[0])
+        assert _equal_slots(section.model_copy(update={"hidden": enough})) == 0
+        fewer = section.model_copy(update={"hidden": enough - slots * heads})
+        assert _equal_slots(fewer) > 0
+
+
+def _equal_slots(section):
+    """Return how many slots equal another one after 8 steps."""
+    model = section.network(INPUTS, OUTPUTS)
+    flat, inputs, _ = passes.problem(np.random.default_rng(7), model, [8])
+    tape = passes.tape_for(model, inputs)
+    tape.forward(model.layout.views(flat), inputs)
+    last_SX = tape.memory(0)[-1].transpose(0, 1).flatten(1)
+    equal_SS = (last_SX[:, None] - last_SX[None]).abs().amax(2) < 1e-12
+    return int((equal_SS.sum(1) > 1).sum())
+
+
 def test_the_output_and_the_next_step_read_the_memory():
     """dh_T / dM_1 is not 0 although h_1 is held: through attention and the path from one memory to the next."""
     model = network()

@@ -41,6 +41,13 @@ def test_a_cell_that_cannot_have_as_many_units_has_the_next_number_that_it_can_h
     assert {each.case.hidden for each in checked.comparisons} == {4}
 
 
+def test_slots_of_a_memory_that_is_checked_differ_and_hidden_states_are_compared_for_every_size():
+    checked = gradcheck(["relational_memory"], hidden=3, large=24, settings=["model.gating=unit", "model.norm=true"])
+    assert {each.case.hidden for each in checked.comparisons} == {16, 24}
+    assert {each.case.hidden for each in checked.comparisons if each.parameter == "dL/dh_t"} == {16, 24}
+    assert not any("relational_memory" in note for note in checked.notes)
+
+
 def test_a_kink_near_the_point_itself_is_stepped_around():
     """With the first weights that seed 1 draws, an inner unit of the perceptron is at 4.7e-6, and relu bends at 0."""
     assert gradcheck(["relational_memory"], hidden=8, settings=["model.norm=false", "model.gating=unit"]).right

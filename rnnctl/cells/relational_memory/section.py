@@ -13,6 +13,7 @@ from rnnctl.cells.base.inits import OrthogonalInit, RandomInit, XavierInit
 from rnnctl.cells.base.names import HEAD, bias_name
 from rnnctl.cells.base.section import HIDDEN, INIT, CellSection
 from rnnctl.section import PER_RUN, Real, also_called, default_name, with_default
+from rnnctl.words import counted
 
 if TYPE_CHECKING:
     from rnnctl.cells.relational_memory.equations import RelationalMemory
@@ -28,7 +29,8 @@ class RelationalMemorySection(CellSection):
     """The relational memory: an LSTM whose cell state is a matrix. Its rows, the slots, attend to each other and to
     the input (see rnnctl.cells.relational_memory.equations). The head reads all slots side by side.
 
-    Initially the slots are rows of an identity matrix: equal slots would stay equal for ever.
+    Initially the slots are rows of an identity matrix, and zeros where there are more slots than units of a slot. Two
+    slots that begin as zeros are equal for ever: `plan` and `init` say so.
     """
 
     name: Annotated[Literal["relational_memory"], also_called(relational_memory=("rmc", "relational_rnn"))] = (
@@ -71,6 +73,17 @@ class RelationalMemorySection(CellSection):
             parts = " times ".join(with_default(self, key) for key in ("slots", "heads"))
             raise ValueError(f"{with_default(self, 'hidden')} is not a multiple of {parts}")
         return self
+
+    def oddities(self, bptt: int | None) -> tuple[str, ...]:
+        units, equal = self.units, self.slots - self.units
+        if equal < 2:
+            return ()
+        # As many units as slots but one: the last slot begins with zeros, and no other does.
+        enough = self.slots * math.ceil((self.slots - 1) / self.heads) * self.heads
+        return (
+            f"{equal} of {self.slots} slots are equal for ever: each has {counted(units, 'unit')}, and of slots that "
+            f"begin as rows of an identity only {units + 1} differ then; with hidden {enough} all {self.slots} differ",
+        )
 
     @property
     def units(self) -> int:
