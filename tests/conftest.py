@@ -5,6 +5,7 @@ when it loads.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 
@@ -16,6 +17,9 @@ FIGURES = "figures"
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell ignores Ctrl-C in what it starts in the background, and so would all processes that tests interrupt.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if "torch" in sys.modules or "numpy" in sys.modules:
         wrong = [name for name, value in BIT_VARIABLES.items() if os.environ.get(name) != value]
         assert not wrong, f"numpy or torch was loaded before {wrong} were set"
