@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from contextlib import suppress
 
+from jobs.beside import Beside
 from jobs.config import Settings
 from jobs.events import Say
 from jobs.holds import TAKEN, Holds
@@ -14,7 +14,7 @@ from jobs.rescue import Rescuer
 from store import Busy, StoreError
 
 
-class Heartbeat:
+class Heartbeat(Beside):
     """Inside `with`, a thread with a connection of its own (`ledger.another`) beats for the runs in `holds`.
 
     A beat extends the leases only while the update loop moves: a loop that hangs loses its runs, although its process
@@ -33,6 +33,7 @@ class Heartbeat:
         say: Say,
         abandon: Callable[[], None],
     ) -> None:
+        super().__init__("heartbeat")
         self._ledger = ledger
         self._worker = worker
         self._holds = holds
@@ -45,16 +46,6 @@ class Heartbeat:
         self._beat_at = clock()
         self._idle_since: float | None = None  # since when the update loop has had nothing left to do
         self._pause = min(settings.rescue_every, settings.beat)  # seconds between turns
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
-
-    def __enter__(self) -> Heartbeat:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
 
     def _run(self) -> None:
         try:

@@ -9,7 +9,6 @@ import logging
 import math
 import os
 import signal
-import socket
 import tempfile
 import threading
 import time
@@ -22,10 +21,12 @@ from typing import Any
 
 from jobs.events import Emit, event
 from jobs.launcher import Launcher
+from rnnctl.cluster.address import of_this_machine, require_answer
 from rnnctl.cluster.code import pack
 from rnnctl.cluster.folders import temporary_folder
 from rnnctl.cluster.head import Head
 from rnnctl.cluster.options import AUTO, LOCAL, ClusterOptions
+from rnnctl.cluster.token import token_for
 from rnnctl.cluster.trainer import Seat
 from rnnctl.determinism import BIT_VARIABLES
 from rnnctl.host import cores
@@ -37,9 +38,6 @@ from store import Store
 
 LOG = "ray.log"  # in the folder for logs: what Ray would have written to the terminal
 CODE = "code"  # in the temporary folder: the modules of users' parts, see `rnnctl.cluster.code`
-WRONG_TOKEN = b"InvalidAuthToken"  # what Ray writes if a cluster refuses this machine
-NO_TOKEN = "it refuses the token of this machine; copy ~/.ray/auth_token from the head, or set RAY_AUTH_TOKEN"
-CONNECT_TIMEOUT = 5.0  # seconds that an address may take to answer
 CLOSE_TIMEOUT = 10.0  # seconds that the ledger may take for its last calls
 LONGEST_FOLDER = 24  # characters of the folder for temporary files: what Ray puts below it takes the others
 NO_HEAD = "the head of the cluster is gone; rnnctl train goes on from the last checkpoints"
@@ -62,13 +60,16 @@ def launching(
         stack.enter_context(_signals_kept())
         stack.enter_context(_variables(VARIABLES))
         stack.enter_context(_logging_to(logs / LOG))
+        address, what = _address(options)
+        with _stderr_to(logs / LOG):
+            stack.enter_context(token_for(address, what))
         folder = stack.enter_context(temporary_folder("rnnctl-ray-", _short_folder()))
         code = folder / CODE
         code.mkdir()
         with code_of(workers.workspace):
             pack(store, workers.wanted, code, workers.allow_code)
         stack.callback(ray.shutdown)
-        _join(ray, options, folder, logs / LOG)
+        _join(ray, options, address, what, folder, logs / LOG)
         from rnnctl.cluster.actors import start_ledger
         from rnnctl.cluster.launcher import RayLauncher
         from rnnctl.cluster.nodes import Nodes
@@ -102,54 +103,45 @@ def _ray() -> ModuleType:
     return module
 
 
-def _join(ray: ModuleType, options: ClusterOptions, folder: Path, log: Path) -> None:
+def _address(options: ClusterOptions) -> tuple[str, str]:
+    """Return LOCAL, or HOST:PORT of a head that answers, and how messages name the cluster. Raise LabError."""
+    if options.address == LOCAL:
+        return LOCAL, "a cluster could not be started on this machine"
+    if options.address == AUTO:
+        address = of_this_machine()
+        what = f"--ray {AUTO}, which is {address}"
+    else:
+        address, what = options.address, f"--ray {one_line(cut(options.address)) or repr('')}"
+    require_answer(address, what)
+    return address, what
+
+
+def _join(ray: ModuleType, options: ClusterOptions, address: str, what: str, folder: Path, log: Path) -> None:
     """Become part of the cluster. folder: for what a cluster of this machine keeps. CODE in it goes to all nodes.
 
-    log: the file for what Ray writes to stderr.
+    address, what: from `_address`. log: the file for what Ray writes to stderr.
 
     With such a folder, Ray does not put the user's current one before all others where its processes look for modules:
     a store.py in it must not be imported in place of ours.
     """
     settings: dict[str, Any] = {
+        "address": address,
         "configure_logging": False,
         "log_to_driver": False,
         "runtime_env": {"working_dir": str(folder / CODE)},
     }
-    if options.address == LOCAL:
-        what = "a cluster could not be started on this machine"
+    if address == LOCAL:
         settings |= {
-            "address": LOCAL,
             "num_cpus": max(cores(), math.ceil(options.slots * options.cpus_per_slot)),
             "object_store_memory": SHARED_MEMORY,
             "include_dashboard": False,
             "_temp_dir": str(folder),
         }
-    else:
-        what = "no cluster runs on this machine" if options.address == AUTO else f"--ray {options.address}"
-        settings["address"] = options.address
-        if options.address != AUTO:
-            _require_answer(options.address)
     with _stderr_to(log):
-        begin = log.stat().st_size
         try:
             ray.init(**settings)
         except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:  # a ConnectionError is an OSError
-            reason = NO_TOKEN if WRONG_TOKEN in log.read_bytes()[begin:] else _reason(error)
-            raise LabError(f"{what}: {reason}", Code.FAILURE) from error
-
-
-def _require_answer(address: str) -> None:
-    """Raise LabError unless something answers at HOST:PORT. Ray itself would try for a minute."""
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or len(port) > len("65535") or "/" in host:
-        raise LabError(
-            f"--ray {cut(address)} is not an address; allowed: {LOCAL}, {AUTO}, or HOST:PORT of the head of a cluster"
-        )
-    try:
-        socket.create_connection((host, int(port)), CONNECT_TIMEOUT).close()
-    except (OSError, OverflowError, ValueError) as error:  # a ValueError is about a name that no host can have
-        reason = getattr(error, "strerror", None) or str(error)
-        raise LabError(f"--ray {cut(address)}: nothing answers there ({reason})", Code.FAILURE) from error
+            raise LabError(f"{what}: {_reason(error)}", Code.FAILURE) from error
 
 
 def _reason(error: Exception) -> str:

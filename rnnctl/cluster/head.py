@@ -10,33 +10,28 @@ import socket
 import threading
 from collections.abc import Callable
 
+from jobs.beside import Beside
+from rnnctl.cluster.address import place_of
+
 LOOK_EVERY = 5.0  # seconds
 MOST_FAILURES = 3  # looks in a row that find nobody, after which the head counts as gone
 TIMEOUT = 5.0  # seconds that a look may take
 
 
-class Head:
+class Head(Beside):
     """Looks for the head at HOST:PORT from a thread of its own, inside `with`. gone: is set when it is not there.
 
     on_gone: is called then, once, in that thread.
     """
 
     def __init__(self, address: str, on_gone: Callable[[], None], every: float = LOOK_EVERY) -> None:
-        host, _, port = address.rpartition(":")
+        super().__init__("head")
+        place = place_of(address)
+        assert place is not None, "Ray names its head"
         self.gone = threading.Event()
-        self._place = host.strip("[]"), int(port)
+        self._place = place
         self._on_gone = on_gone
         self._every = every
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="head", daemon=True)
-
-    def __enter__(self) -> Head:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
 
     def _run(self) -> None:
         failures = 0

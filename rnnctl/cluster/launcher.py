@@ -16,7 +16,7 @@ from jobs.launcher import Ending
 from rnnctl.cluster.actors import node_name, start_trainer
 from rnnctl.cluster.nodes import Nodes
 from rnnctl.cluster.options import ClusterOptions
-from rnnctl.cluster.resources import slots_in_all, what_there_is
+from rnnctl.cluster.resources import is_alive, slots_in_all, what_there_is
 from rnnctl.cluster.trainer import Fetched, Train
 
 LOOK_EVERY = 0.2  # seconds between looks whether a worker has found a place
@@ -182,7 +182,7 @@ class RayWorker:
     def _cause(self, error: RayActorError) -> Ending:
         """Return how a worker ended whose actor is dead: by itself, or with its node."""
         until = time.monotonic() + NODE_FOLLOWS
-        while not self._node or _is_alive(self._node):
+        while not self._node or is_alive(self._node):
             if not self._node or time.monotonic() >= until:
                 return Ending(None, _last_line(error))
             time.sleep(LOOK_EVERY)
@@ -192,10 +192,6 @@ class RayWorker:
         """End the actor, which frees its slot."""
         with suppress(RayError, ValueError):
             ray.kill(self._actor, no_restart=True)
-
-
-def _is_alive(node_id: str) -> bool:
-    return any(node["NodeID"] == node_id and node["Alive"] for node in ray.nodes())
 
 
 def _last_line(error: Exception) -> str:

@@ -11,12 +11,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import ray
-from ray.exceptions import GetTimeoutError, RayError
+from ray.exceptions import GetTimeoutError, RayError, TaskUnschedulableError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from rnnctl.cluster.actors import node_name
 from rnnctl.cluster.options import LOCAL, ClusterOptions
-from rnnctl.cluster.resources import holds_a_slot
+from rnnctl.cluster.resources import holds_a_slot, is_alive
 from rnnctl.cluster.versions import Choice, Node, choose, here, question, read_answer
 from rnnctl.words import one_line, shortened
 
@@ -75,7 +75,7 @@ class Nodes:
 def _answers(nodes: list[dict[str, Any]], device: str, variables: dict[str, str]) -> list[Node]:
     """Ask nodes at the same time, in processes with the environment of workers; return their answers in order.
 
-    A node that does not answer in time, or dies, has that as its problem.
+    A node that does not answer in time, or whose process dies, has that as its problem. One that is gone has no answer.
     """
     # Its process ends after the answer: torch on a card would keep some of its memory.
     ask, environment = ray.remote(max_calls=1)(question(device)), {"env_vars": variables}
@@ -90,11 +90,12 @@ def _answers(nodes: list[dict[str, Any]], device: str, variables: dict[str, str]
     ]
     if answers:
         ray.wait(answers, num_returns=len(answers), timeout=PATIENCE)
-    return [_answer(node, answer) for node, answer in zip(nodes, answers, strict=True)]
+    both = zip(nodes, answers, strict=True)
+    return [known for node, answer in both if (known := _answer(node, answer)) is not None]
 
 
-def _answer(node: dict[str, Any], answer: Any) -> Node:
-    """Return what a node has answered so far."""
+def _answer(node: dict[str, Any], answer: Any) -> Node | None:
+    """Return what a node has answered so far; None if it is gone, even if Ray has named it a moment ago."""
     name = f"{node_name(node['NodeID'])} ({node['NodeManagerHostname']})"
     cpus = node["Resources"].get("CPU", 0.0)
     try:
@@ -102,7 +103,11 @@ def _answer(node: dict[str, Any], answer: Any) -> Node:
     except GetTimeoutError:
         ray.cancel(answer, force=True)
         problem = f"it has not answered within {PATIENCE:.0f} seconds"
+    except TaskUnschedulableError:  # it takes no CPU, so that it fits on any node that is there
+        return None
     except RayError as error:
+        if not is_alive(node["NodeID"]):
+            return None
         line = str(error).strip().splitlines()[-1:] or [type(error).__name__]
         problem = f"it cannot be asked: {one_line(shortened(line[0]))}"
     return Node(node["NodeID"], name, cpus, problem=problem)

@@ -55,5 +55,10 @@ def holds_a_slot(node: dict[str, Any], options: ClusterOptions) -> bool:
     return bool(has.get("CPU", 0.0) >= options.cpus_per_slot and has.get("GPU", 0.0) >= options.gpus_per_slot)
 
 
+def is_alive(node_id: str) -> bool:
+    """Return whether a node is part of the cluster, as far as its head knows."""
+    return any(node["NodeID"] == node_id for node in _nodes())
+
+
 def _nodes() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]

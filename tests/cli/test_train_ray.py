@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from rnnctl.cli.train import _cluster
 from rnnctl.cluster import connect
+from rnnctl.cluster.address import place_of, require_answer
 from rnnctl.cluster.options import ClusterOptions
 from rnnctl.lab.errors import LabError
 from tests.cli.command_line import one_line, rnnctl, workspace
@@ -52,7 +54,7 @@ def test_what_is_not_an_address_is_refused_in_one_line(tmp_path: Path, address: 
 )
 def test_an_odd_address_is_one_short_line(address: str) -> None:
     with pytest.raises(LabError) as refused:
-        connect._require_answer(address)
+        connect._address(ClusterOptions(address, 2))
     assert len(str(refused.value).splitlines()) == 1
     assert len(str(refused.value)) < 300
 
@@ -63,6 +65,44 @@ def test_an_address_at_which_nothing_answers_is_told_in_one_line(tmp_path: Path)
         address = f"127.0.0.1:{server.getsockname()[1]}"
     refused = rnnctl("train", "--ray", address, "--slots", 2, cwd=workspace(tmp_path / "w"), check=1)
     one_line(refused, f"--ray {address}: nothing answers there (Connection refused)")
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("head:6379", ("head", 6379)),
+        ("[::1]:6379", ("::1", 6379)),
+        ("10.0.0.1:1", ("10.0.0.1", 1)),
+        ("head:65535", ("head", 65535)),
+        ("head:65536", None),
+        ("head:0", None),
+        ("head:", None),
+        ("head", None),
+        ("head:٣", None),
+        ("[]:1", None),
+    ],
+)
+def test_an_address_is_a_host_and_a_port(address: str, place: tuple[str, int] | None) -> None:
+    assert place_of(address) == place
+
+
+@pytest.mark.parametrize(
+    ("address", "meant"), [("Local", "local"), ("locl", "local"), ("atuo", "auto"), ("10.0.0.1", "10.0.0.1:6379")]
+)
+def test_what_was_meant_by_an_address_is_said(address: str, meant: str) -> None:
+    with pytest.raises(LabError, match=f"did you mean {re.escape(meant)}[?]$"):
+        require_answer(address, f"--ray {address}")
+
+
+def test_without_a_cluster_of_this_machine_it_is_said_how_to_have_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    services = pytest.importorskip("ray._private.services")
+
+    def no_cluster(address: str) -> str:
+        raise ConnectionError("Could not find any running Ray instance.")
+
+    monkeypatch.setattr(services, "canonicalize_bootstrap_address_or_die", no_cluster)
+    with pytest.raises(LabError, match=r"^no cluster runs on this machine; `ray start --head` starts one, and --ray H"):
+        connect._address(ClusterOptions("auto", 2))
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
@@ -116,13 +118,36 @@ def _cpus(address: str) -> int:
     return int(done.stdout or 0) if done.returncode == 0 else 0
 
 
-def test_without_the_token_of_the_cluster_it_is_refused_in_one_line(started, tmp_path):
+def test_the_token_of_this_machine_is_taken_to_an_address(started, tmp_path):
+    """Ray itself looks for it only where RAY_AUTH_MODE says so."""
+    folder = workspace(tmp_path / "w", STUDY)
+    (tmp_path / ".ray").mkdir()
+    (tmp_path / ".ray" / "auth_token").write_text(TOKEN["RAY_AUTH_TOKEN"])
+    with bounded():
+        said = Training(folder, started.address, "--gpus-per-slot", 1, HOME=str(tmp_path)).wait(1)
+    assert "no node has a GPU" in said
+
+
+@pytest.mark.parametrize("variables", [{}, {"RAY_AUTH_TOKEN": "b2" * 32}, {**TOKEN, "RAY_AUTH_TOKEN": "b2" * 32}])
+def test_without_the_token_of_the_cluster_it_is_refused_in_one_line(started, tmp_path, variables):
     """Ray itself tries for 20 seconds."""
     folder = workspace(tmp_path / "w", STUDY)
     with bounded():
-        said = Training(folder, started.address, **{**TOKEN, "RAY_AUTH_TOKEN": "b2" * 32}).wait(1)
+        said = Training(folder, started.address, HOME=str(tmp_path), **variables).wait(1)
     assert len(said.strip().splitlines()) == 1, said
-    assert "it refuses the token of this machine" in said
+    assert "it asks for a token that this machine does not have" in said
+
+
+def test_what_is_no_head_is_refused_in_one_line(tmp_path):
+    folder = workspace(tmp_path / "w", STUDY)
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"127.0.0.1:{server.server_port}"
+        with bounded():
+            said = Training(folder, address, RAY_py_gcs_connect_timeout_s="2").wait(1)
+        server.shutdown()
+    assert len(said.strip().splitlines()) == 1, said
+    assert f"--ray {address}: what answers there is no head of a cluster that Ray " in said
 
 
 def test_the_cluster_ends_with_its_head_and_the_database_does_not(started, tmp_path, undisturbed):
