@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from rnnctl.rounding import beyond_rounding
 from rnnctl.words import number
+
+HUGE = 1e150  # the square of a number that is not much greater overflows a float64
+
+
+def mean_and_sd(values: Sequence[float]) -> tuple[float, float | None]:
+    """Return the mean and the sample standard deviation of one or more numbers; None for that of a single one."""
+    n, largest = len(values), max(map(abs, values))
+    if HUGE < largest < math.inf:
+        mean, sd = mean_and_sd([value / largest for value in values])
+        return largest * mean, None if sd is None else largest * sd
+    mean = math.fsum(values) / n
+    # Not statistics.stdev: its exact fractions take most of the time of a leaderboard over thousands of runs.
+    return mean, math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1)) if n > 1 else None
 
 
 @dataclass(frozen=True)
@@ -27,10 +40,8 @@ class Spread:
         known = [value for value in values if value is not None]
         if not known:
             return None
+        mean, sd = mean_and_sd(known)
         n = len(known)
-        mean = math.fsum(known) / n
-        # Not statistics.stdev: its exact fractions take most of the time of a leaderboard over thousands of runs.
-        sd = math.sqrt(math.fsum((value - mean) ** 2 for value in known) / (n - 1)) if n > 1 else None
         return cls(mean, None if sd is None else beyond_rounding(sd, max(map(abs, known)), n), n)
 
     def text(self, scale: float = 1.0, digits: int = 4) -> str:

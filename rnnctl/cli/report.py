@@ -75,7 +75,7 @@ def report(
     if not what:
         raise UserError("name a study or a run (rnnctl studies --here lists the studies)")
     if watch:
-        _watch(workspace, what, where or [], out_)
+        _watch(workspace, what, where or [], out_, browser)
         return
     with opened(workspace, readonly=True) as store:
         written = lab.report(store, what, where=where or [], out=out_, browser=browser)
@@ -87,7 +87,7 @@ def _tell(written: Reported) -> None:
     out(str(written.file), whole=True)
 
 
-def _watch(workspace: Path | None, what: list[str], where: list[str], out_: str | None) -> None:
+def _watch(workspace: Path | None, what: list[str], where: list[str], out_: str | None, browser: str | None) -> None:
     from rnnctl.lab import report as lab
 
     refresh, written = REFRESH, None
@@ -95,7 +95,7 @@ def _watch(workspace: Path | None, what: list[str], where: list[str], out_: str 
         while True:
             began = time.monotonic()
             with opened(workspace, readonly=True) as store:
-                again = lab.report(store, what, where=where, out=out_, refresh=refresh)
+                again = lab.report(store, what, where=where, out=out_, browser=browser, refresh=refresh)
             if written is None:
                 out(str(again.file), whole=True)
             written = again
@@ -104,8 +104,8 @@ def _watch(workspace: Path | None, what: list[str], where: list[str], out_: str 
             if not written.unfinished:
                 break
             time.sleep(max(0.0, refresh - took))
-    except KeyboardInterrupt:
-        if written is not None:
+    except BaseException:
+        if written is not None and written.file.exists():  # else its folder was removed, and is not made again
             lab.settled(written)
         raise
     lab.settled(written)

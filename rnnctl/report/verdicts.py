@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rnnctl.report.students_t import quantile
+from rnnctl.spread import mean_and_sd
 from rnnctl.study.questions import Bound, Form
 from rnnctl.words import number
 
@@ -152,7 +153,7 @@ def _ratio(groups: Mapping[str, Values], of: str, to: str) -> Interval:
     (m, u, n), (k, v, o) = _mean(list(a.values())), _mean(list(b.values()))
     if not k:
         return Interval(what, math.nan, None, None, None, None, n + o)
-    error = None if u is None or v is None else math.sqrt(u / k**2 + m**2 * v / k**4)
+    error = None if u is None or v is None else math.hypot(u / k, m / k * v / k)
     return _with_error(what, m / k, error, min(n, o) - 1, n + o, 1, enough=min(n, o) >= FEWEST)
 
 
@@ -162,8 +163,7 @@ def _inner(name: str) -> str:
 
 
 def _interval(what: str, values: Sequence[float], comparisons: int) -> Interval:
-    mean, variance, n = _mean(values)
-    error = None if variance is None else math.sqrt(variance)
+    mean, error, n = _mean(values)
     return _with_error(what, mean, error, n - 1, n, comparisons, enough=n >= FEWEST)
 
 
@@ -171,15 +171,18 @@ def _welch(what: str, a: Sequence[float], b: Sequence[float], comparisons: int) 
     (m, u, n), (k, v, o) = _mean(a), _mean(b)
     if u is None or v is None:
         return Interval(what, k - m, None, None, None, None, n + o)
-    freedom = int((u + v) ** 2 / (u**2 / (n - 1) + v**2 / (o - 1))) if u + v else n + o - 2
-    return _with_error(what, k - m, math.sqrt(u + v), freedom, n + o, comparisons, enough=min(n, o) >= FEWEST)
+    error = math.hypot(u, v)
+    share = (u / error) ** 2 if error else 0.0  # of the variance
+    exact = 1 / (share**2 / (n - 1) + (1 - share) ** 2 / (o - 1)) if error else n + o - 2
+    freedom = int(exact * (1 + 1e-9))  # equal spreads give a whole number, but for rounding
+    return _with_error(what, k - m, error, freedom, n + o, comparisons, enough=min(n, o) >= FEWEST)
 
 
 def _mean(values: Sequence[float]) -> tuple[float, float | None, int]:
-    """Return the mean, the variance of the mean (None for a single value), and the number of values."""
+    """Return the mean, its standard error (None for a single value), and the number of values."""
+    mean, sd = mean_and_sd(values)
     n = len(values)
-    mean = math.fsum(values) / n
-    return mean, (math.fsum((value - mean) ** 2 for value in values) / (n - 1) / n if n > 1 else None), n
+    return mean, None if sd is None else sd / math.sqrt(n), n
 
 
 def _with_error(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 
 import pytest
@@ -33,10 +34,32 @@ def test_watching_writes_again_until_it_is_interrupted(untrained, monkeypatch):
             raise KeyboardInterrupt
 
     monkeypatch.setattr(time, "sleep", pause)
+    monkeypatch.setattr(command, "SHARE", 1e9)  # however long a page takes
     done = rnnctl("report", "tiny", "-o", "live.html", "--watch", cwd=untrained, check=130)
     assert (done.stdout, done.stderr) == ("live.html\n", "")
-    assert all(0 < seconds <= command.REFRESH for seconds in pauses)
+    assert all(0 <= seconds <= command.REFRESH for seconds in pauses)
     assert 'http-equiv="refresh"' not in (untrained / "live.html").read_text()
+
+
+@pytest.mark.parametrize("removed", ["database", "workspace"])
+def test_watching_ends_with_a_workspace_that_goes_away(untrained, monkeypatch, removed, tmp_path):
+    live = tmp_path / "live.html" if removed == "database" else untrained / "reports" / "tiny.html"
+
+    def pause(_):
+        if removed == "database":
+            (untrained / "rnnctl.db").unlink()
+        else:
+            shutil.rmtree(untrained)
+
+    monkeypatch.setattr(time, "sleep", pause)
+    where = ["-o", live] if removed == "database" else []
+    done = rnnctl("report", "tiny", "--watch", "--workspace", untrained, *where, cwd=tmp_path)
+    assert done.returncode in (1, 3)
+    assert len(done.stderr.splitlines()) == 1
+    if removed == "database":
+        assert 'http-equiv="refresh"' not in live.read_text()
+    else:
+        assert not untrained.exists()
 
 
 def test_watching_ends_when_no_run_is_left(untrained):
@@ -60,6 +83,7 @@ def test_an_index_of_all_studies(untrained):
         (["--all", "--watch"], 2, "--all is about every study"),
         (["--all", "-o", "index.html"], 2, "--out index.html: an index with its pages needs a folder"),
         (["tiny", "-o", "r.txt"], 2, "--out r.txt: a report is a .html or a .pdf"),
+        (["tiny", "--watch", "--browser", "chromium"], 2, "--browser chromium: only a .pdf is printed by a browser"),
         (["tiny", "-o", "r.pdf", "--watch"], 2, "--out r.pdf: a .pdf does not reload itself"),
         (["tiny", "-o", "r.pdf", "--browser", "/nosuch"], 2, "--browser: /nosuch: there is no such program"),
         (["nosuch"], 3, "there is no study or run 'nosuch'"),

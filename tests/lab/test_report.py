@@ -16,7 +16,9 @@ from rnnctl.lab import annotate
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.examine import examine
 from rnnctl.lab.records import plain
+from rnnctl.lab.register import register
 from rnnctl.lab.report import report, report_all, settled
+from rnnctl.lab.report.writing import file_names
 from rnnctl.measures import MEASURES
 from rnnctl.report.page.assets import assets
 from rnnctl.words import number
@@ -273,6 +275,30 @@ def test_an_index_shows_each_study_with_a_picture_and_a_link(done, folder, tmp_p
     assert "broke the floor" in page.text
     with pytest.raises(LabError, match="needs a folder"):
         report_all(done, str(tmp_path / "index.html"))
+
+
+def test_pages_of_all_studies_have_names_of_their_own_and_none_is_the_index():
+    assert file_names(["a", "index", "A", "Index", "a-2", "lab"]) == [
+        "a.html", "index-page.html", "A-2.html", "Index-2.html", "a-2-2.html", "lab.html",
+    ]  # fmt: skip
+
+
+def test_a_study_called_index_does_not_take_the_place_of_the_index(tmp_path):
+    (tmp_path / "index.yaml").write_text(STUDY.replace("study: tiny", "study: index"))
+    register(tmp_path / "w", [str(tmp_path / "index.yaml")])
+    with Store.open(tmp_path / "w") as store:
+        index = report_all(store)
+        assert report(store, ["index"]).file in index.pages
+        assert "Studies of w" in index.file.read_text()
+
+
+def test_of_runs_that_failed_the_page_says_how_to_go_on(store, tmp_path):
+    with store.transaction():
+        store.execute("UPDATE jobs SET status = 'failed', error = ?", ("Error: {{ 7 * 7 }} {% raw %} ]]> <!-- \x00",))
+    page = written(store, tmp_path / "r.html", "tiny")
+    assert "there are no results, curves or diagnostics. rnnctl retry queues them again." in page.text
+    assert "No run has finished: 4 failed." in page.text
+    assert "Error: {{ 7 * 7 }} {% raw %} ]]> <!-- \\x00" in page.text
 
 
 def test_an_index_of_an_empty_workspace_is_refused(store, tmp_path):

@@ -59,9 +59,7 @@ def _table(name: str, caption: str, compared: Sequence[Difference], note: str = 
                 Cell([value_text(each.second.value)], each.second.value),
                 Cell([value_text(each.first.value)], each.first.value),
                 Cell([each.verdict]),
-                Cell(["-"])
-                if each.interval is None
-                else Cell([number(each.interval.estimate)], each.interval.estimate),
+                _estimate(each),
                 Cell([each.text]),
             ]
         )

@@ -26,6 +26,7 @@ from store import Store, answers, history, queries
 from store.history import EMPTY, History
 from store.queries import RunRow
 
+UNFINISHED = ("queued", "running")
 REPRODUCE = (
     "Save the script above in an empty folder and run it with sh: it registers the same runs and trains them.",
     "On the same processor, and with the same versions as under Environment, a run on a CPU ends with the same bits.",
@@ -86,7 +87,7 @@ def gathered(store: Store, named: NamedRuns, refresh: int = 0) -> Gathered:
         environments=environments,
         definitions=terms.definitions(pictures.drawn, {name for past in pasts.values() for name in past.scalars}),
     )
-    unfinished = sum(row.status in ("queued", "running") for row in rows)
+    unfinished = sum(row.status in UNFINISHED for row in rows)
     return Gathered(page, notes, unfinished)
 
 
@@ -154,12 +155,14 @@ def _subtitle(rows: Sequence[RunRow]) -> str:
 def _missing(rows: Sequence[RunRow], results: dict[str, Result], notes: Sequence[str]) -> list[str]:
     """Return what the page lacks and why, a line each."""
     lines = []
+    going = any(row.status in UNFINISHED for row in rows)
     if not any(run.checked for run in results.values()):
-        lines.append(
-            "No run has been checked yet: there are no results, curves or diagnostics. rnnctl train makes them."
-        )
+        again = any(row.outcome is None for row in rows)
+        makes = " rnnctl train makes them." if going else " rnnctl retry queues them again." if again else ""
+        lines.append(f"No run has been checked yet: there are no results, curves or diagnostics.{makes}")
     elif not any(row.outcome is not None for row in rows):
-        lines.append("No run has finished yet: all results are those of runs that go on.")
+        which = "that go on" if going else "that failed or were cancelled"
+        lines.append(f"No run has finished yet: all results are those of runs {which}.")
     return [*lines, *dict.fromkeys(notes)]
 
 

@@ -60,7 +60,7 @@ def overview(
         rows.append(Row(cells))
     axes = "; ".join(f"{name.replace('_', ' ')} {_range(name, limits)}" for name, limits in courses.items() if limits)
     notes = [
-        "Beside each number, which is that of the last check, is its course from the first check to the last.",
+        "Beside each number, which is that of the last check that has one, is its course through all checks.",
         f"The curves of a column share a vertical axis: {axes}.",
     ]
     return Table("verdicts", "every run", columns, rows, notes, filtered=True)

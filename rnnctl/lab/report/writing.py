@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from pathlib import Path
 
 from rnnctl import __version__
@@ -81,13 +82,14 @@ def report_all(store: Store, out: str | None = None, told: Callable[[Path], None
         archived = archived_studies(store)
         raise LabError(in_archive(archived) if archived else "no study is registered", Code.NOTHING)
     cards, pages, notes = [], [], []
-    for number, study in enumerate(studies, start=1):
+    files = file_names([study.name for study in studies])
+    for number, (study, name) in enumerate(zip(studies, files, strict=True), start=1):
         anchor, about = f"study-{number}", lines_of(study.about)
         if not study.runs:
             cards.append(Card(anchor, study.name, about, "its file names no run any more", [], "", None))
             notes.append(f"{study.name} has no page: its file names no run any more")
             continue
-        path = folder / f"{safe_name(study.name)}.html"
+        path = folder / name
         result = gathered(store, runs_together(store, [study.name]))
         _write(path, result.page, None, follow=out is not None)
         pages.append(path)
@@ -102,6 +104,24 @@ def report_all(store: Store, out: str | None = None, told: Callable[[Path], None
     text = render.index(index)
     write_whole(file, lambda target: target.write(text.encode()), durable=False, follow=out is not None)
     return Indexed(file, pages, notes)
+
+
+def file_names(studies: Sequence[str]) -> list[str]:
+    """Return the names of the studies' pages: also where case does not tell names apart, no two are the same, and none
+    is that of the index.
+    """
+    names: list[str] = []
+    for study in studies:
+        stem = safe_name(study)
+        taken = {name.lower() for name in names}
+        numbered = (f"{stem}-{number}" for number in count(2))
+        names.append(next(name for each in chain([stem], numbered) if (name := _page(each)).lower() not in taken))
+    return names
+
+
+def _page(stem: str) -> str:
+    """Return the name of a page, which is never that of the index."""
+    return f"{stem}-page.html" if f"{stem}.html".lower() == INDEX else f"{stem}.html"
 
 
 def picture_of_card(picture: Picture, anchor: str) -> Picture:
@@ -128,10 +148,10 @@ def settled(reported: Reported) -> None:
 def _path(store: Store, named: NamedRuns, out: str | None) -> Path:
     stem = safe_name(named.title) + (f"-{selection_name(named.selection)}" if named.selection else "")
     if out is None:
-        return places.own_folder(store.workspace, FOLDER) / f"{stem}.html"
+        return places.own_folder(store.workspace, FOLDER) / _page(stem)
     path = Path(out)
     if out.endswith("/") or path.is_dir():
-        return path / f"{stem}.html"
+        return path / _page(stem)
     if path.suffix.lower() not in (*HTML, PDF) and not _is_device(path):
         raise LabError("a report is a .html or a .pdf; a folder ends with /", argument="out", value=out)
     return path

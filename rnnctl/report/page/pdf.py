@@ -37,6 +37,7 @@ WINDOWS_PLACES = (
     "Microsoft/Edge/Application/msedge.exe",
 )
 WINDOWS_FOLDERS = ("PROGRAMFILES", "PROGRAMFILES(X86)", "LOCALAPPDATA")
+MOST_MESSAGES = 100_000  # bytes that are read of what a browser says
 SNAPS = Path("/snap/bin")  # Ubuntu's browsers, and those in /usr/bin that only start them
 # No window, no questions, nothing sent or fetched besides the page; no date and no address at the edges of the paper.
 OPTIONS = (
@@ -60,7 +61,10 @@ def find_browser(named: str | None = None) -> Path:
     Raises InvalidArgument if the one that is named is no program, and NotFound if none is installed.
     """
     if named is not None:
-        program = shutil.which(Path(named).expanduser())
+        try:
+            program = shutil.which(Path(named).expanduser())
+        except RuntimeError:  # ~NAME of a user that there is not
+            program = None
         if program is None:
             raise InvalidArgument(f"{named}: there is no such program; a path or a name of Chromium, Chrome or Edge")
         return Path(program).absolute()
@@ -78,7 +82,7 @@ def _usual_places(platform: str, variables: Mapping[str, str]) -> Iterator[str]:
     """Yield names and paths of browsers, the most usual first."""
     yield from NAMES
     if platform == "darwin":
-        folders = [Path("/Applications"), Path.home() / "Applications"]
+        folders = [Path("/Applications"), *(home / "Applications" for home in _homes())]
         places = MAC_PLACES
     elif platform == "win32":
         folders = [Path(variables[name]) for name in WINDOWS_FOLDERS if variables.get(name)]
@@ -113,8 +117,15 @@ def printed(html: str, browser: Path, *, seconds: float = SECONDS) -> bytes:
 def _folder(browser: Path) -> str | None:
     """Return the folder for temporary files, None for the usual one. A snap cannot read that one."""
     launcher = SNAPS / browser.name.removesuffix("-browser")
-    shared = Path.home() / "snap" / launcher.name / "common"
-    return str(shared) if launcher.exists() and shared.is_dir() else None
+    shared = [home / "snap" / launcher.name / "common" for home in _homes() if launcher.exists()]
+    return next((str(folder) for folder in shared if folder.is_dir()), None)
+
+
+def _homes() -> list[Path]:
+    """Return the home of the user; nothing if there is none, as with a number that is no user of the system."""
+    with suppress(RuntimeError):
+        return [Path.home()]
+    return []
 
 
 def _run(command: list[str], seconds: float, messages: Path) -> tuple[int, str]:
@@ -139,7 +150,14 @@ def _run(command: list[str], seconds: float, messages: Path) -> tuple[int, str]:
             raise Failed(f"{command[0]} wrote no PDF within {seconds:g} s and was ended") from None
         finally:
             _end(process)
-    return status, messages.read_text(encoding="utf-8", errors="replace")
+    return status, _end_of(messages)
+
+
+def _end_of(messages: Path) -> str:
+    """Return the last messages, of which there can be any number."""
+    with messages.open("rb") as file:
+        file.seek(max(0, messages.stat().st_size - MOST_MESSAGES))
+        return file.read(MOST_MESSAGES).decode(errors="replace")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -6,15 +6,16 @@ Losses of different tasks, and of different units, are never compared: each task
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rnnctl.measures import MEASURES
-from rnnctl.report.leaderboard import Configuration, configurations, rank
+from rnnctl.report.leaderboard import Configuration, rank
 from rnnctl.report.remarks.difference import Difference, change, means
 from rnnctl.report.remarks.differences import averages
-from rnnctl.report.remarks.pairs import Table, table_of
+from rnnctl.report.remarks.pairs import Table, table_of, told_apart
 from rnnctl.report.remarks.remark import in_unit
 from rnnctl.report.units import best_measure, by_task
 from rnnctl.report.verdicts import FEWEST, difference
@@ -46,26 +47,32 @@ def answer_of(results: Iterable[Result], by: str | None = None, keys: WrittenKey
 
     by: the measure; None takes the best one for all runs together. keys: those that the studies of these runs set.
     """
-    unique = list({run.run: run for run in results}.values())  # a run that several studies share counts once
+    unique = told_apart(results)
     measure = by or best_measure(unique)
     answers = []
     for (task, unit), runs in by_task(unique, measure).items():
         table = table_of(task, unit, measure, runs, keys)
-        groups = rank(configurations([run for run in runs if run.ended in OUTCOMES]), measure)
+        groups = rank(_configurations(table), measure)
         lines = (_broke(groups, runs, unit, measure), _best(groups, unit, measure), _mattered(table))
         answers.append(Answer(task, unit, measure, lines))
     return answers
+
+
+def _configurations(table: Table) -> list[Configuration]:
+    """Return the configurations of a table; one that several studies share is one of them."""
+    return [Configuration(runs[0].study, runs[0].group, runs[0].config, runs) for runs in table.runs]
 
 
 # --- who broke the floor
 
 
 def _broke(groups: Sequence[Configuration], runs: Sequence[Result], unit: str, measure: str) -> str:
-    unfinished = sum(run.ended not in OUTCOMES for run in runs)
-    left = f" {counted(unfinished, 'run')} of {len(runs):,} {'has' if unfinished == 1 else 'have'} not finished."
-    more = left if unfinished else ""
+    unfinished = Counter(run.ended for run in runs if run.ended not in OUTCOMES)
+    states = ", ".join(f"{n:,} {state}" for state, n in unfinished.most_common())
     if not groups:
-        return f"No run has finished.{more}"
+        return f"No run has finished: {states}."
+    left = unfinished.total()
+    more = f" {counted(left, 'run')} of {len(runs):,} {'has' if left == 1 else 'have'} not finished ({states})."
     floor = _floors(groups, unit, measure)
     every = [group for group in groups if len(group.broke_floor) == len(group.runs)]
     partly = [group for group in groups if 0 < len(group.broke_floor) < len(group.runs)]
@@ -82,7 +89,7 @@ def _broke(groups: Sequence[Configuration], runs: Sequence[Result], unit: str, m
             counts = [f"{group.label} ({len(group.broke_floor)} of {len(group.runs)})" for group in partly]
             text += f"; {len(partly):,} with some of their seeds: {listed(counts)}"
         text += f"; {never:,} did not" if never else ""
-    return f"{text}. {_diverged(groups)}{more}"
+    return f"{text}. {_diverged(groups)}{more if left else ''}"
 
 
 def _floors(groups: Sequence[Configuration], unit: str, measure: str) -> str:
@@ -116,14 +123,18 @@ def _best(groups: Sequence[Configuration], unit: str, measure: str) -> str:
     shown = MEASURES[measure]
     values = {group.config: _by_seed(group, measure) for group in groups}
     ranked = [group for group in rank(groups, measure) if values[group.config]]
+    if not groups:
+        return "There is no best configuration before a run has finished."
     if not ranked:
         return f"No run has a finite {shown.label}."
     best, spread = ranked[0], ranked[0].spread(measure)
     assert spread is not None
     value = _value(spread.text(shown.scale), unit, measure)
     text = f"Best: {best.label}, {shown.label} {value}" if len(groups) > 1 else f"The {shown.label} is {value}"
-    several = f"mean and standard deviation over {spread.n} seeds"
-    text += f", {several}" if spread.sd is not None else ", from one seed"
+    over = f"{spread.n} seeds" if spread.n > 1 else "one seed"
+    if _missing(best, values):
+        over = f"the {spread.n:,} of its {len(best.runs):,} runs that {'have' if spread.n > 1 else 'has'} a finite one"
+    text += f", mean and standard deviation over {over}" if spread.sd is not None else f", from {over}"
     reference = best.first(shown.reference.field)
     if reference is not None:
         text += f"; the {shown.reference.label} is {_value(number(shown.scaled(reference)), unit, measure)}"
@@ -142,6 +153,11 @@ def _by_seed(group: Configuration, measure: str) -> dict[int, float]:
     return {seed: value for seed, value in pairs if value is not None and math.isfinite(value)}
 
 
+def _missing(group: Configuration, values: Mapping[str, Mapping[int, float]]) -> int:
+    """Return how many runs have no finite result."""
+    return len(group.runs) - len(values[group.config])
+
+
 def _lead(ranked: Sequence[Configuration], values: Mapping[str, Mapping[int, float]]) -> str:
     """Return which of the others may be the best one as well.
 
@@ -154,6 +170,8 @@ def _lead(ranked: Sequence[Configuration], values: Mapping[str, Mapping[int, flo
         return ""
     if len(values[best.config]) < FEWEST:
         return f"Whether it is truly the best takes {FEWEST} seeds or more to tell."
+    if _missing(best, values):
+        return "Whether it is truly the best is undecided: a run without a finite result cannot count against it."
     close = []
     for other in others:
         groups = {"best": values[best.config], "other": values[other.config]}
@@ -171,6 +189,8 @@ def _lead(ranked: Sequence[Configuration], values: Mapping[str, Mapping[int, flo
 
 def _mattered(table: Table) -> str:
     names = [factor.name for factor in table.trials.factors]
+    if not table.runs:
+        return "What mattered is undecided before a run has finished."
     if len(table.runs) < 2 or not names:
         return "No hyper-parameter varies over the finished runs."
     compared = averages(table)
@@ -185,13 +205,24 @@ def _mattered(table: Table) -> str:
             return (
                 f"What mattered is undecided: it takes {FEWEST} seeds or more of each configuration.{_so_far(compared)}"
             )
+        if all(each.verdict == "equal" for each in compared):
+            return f"The results are equal at all values of {listed(_keys(compared))}."
+        if not all(_holds_0(each) for each in compared):
+            return f"What mattered is undecided: no comparison of values of {listed(_keys(compared))} is decided."
         return (
             f"What mattered is undecided: {counted(comparisons, 'comparison')} of values of {listed(_keys(compared))} "
-            "could all be chance."
+            f"could {'' if comparisons == 1 else 'all '}be chance."
         )
     rest = [key for key in _keys(decided) if key != decided[0].key]
     more = f" Clear differences also came from {listed(rest)}." if rest else ""
     return f"What mattered most, by the greatest difference beyond chance: {decided[0].key}. {decided[0].text}{more}"
+
+
+def _holds_0(each: Difference) -> bool:
+    """Return whether an interval contains 0, or is not known."""
+    if each.interval is None or each.interval.wide_low is None or each.interval.wide_high is None:
+        return True
+    return each.interval.wide_low <= 0 <= each.interval.wide_high
 
 
 def _so_far(compared: Sequence[Difference]) -> str:

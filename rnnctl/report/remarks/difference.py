@@ -17,7 +17,8 @@ RULES: Mapping[str, str] = {
     "lower": "the widened interval of the difference lies below 0",
     "higher": "it lies above 0",
     "equal": f"the results are equal with each of {FEWEST} or more seeds",
-    UNDECIDED: f"it contains 0, or one side has fewer than {FEWEST} seeds",
+    UNDECIDED: f"it contains 0, one side has fewer than {FEWEST} seeds, or a run of the side that looks better has no "
+    "finite result, unless the run of the other side with the same seed has none either",
 }
 
 
@@ -105,7 +106,8 @@ def _result(difference: Difference) -> str:
         return f"{head}, the {label} cannot be compared: the two sides share no seed with a finite result."
     two = means(difference)
     if difference.verdict == "equal":
-        return f"{head}, the {label} is the same with each of {_seeds(difference)}: {_value(difference, first.mean)}."
+        each = f"each of {_seeds(difference)}" if difference.seeds else "every seed"
+        return f"{head}, the {label} is the same with {each}: {_value(difference, first.mean)}."
     if interval.low is None:
         mean = "" if first.runs == second.runs == 1 else "mean "
         return (
@@ -115,6 +117,11 @@ def _result(difference: Difference) -> str:
     low, high = interval.wide_low or 0.0, interval.wide_high or 0.0
     every = f" for all {difference.comparisons:,} comparisons together" if difference.comparisons > 1 else ""
     span = f"95 % interval of the difference{every}: {_span(difference, low, high)}; {_seeds(difference)}"
+    if difference.verdict == UNDECIDED and (low > 0 or high < 0 or low == high == 0):
+        return (
+            f"{head}, the mean {label} of the runs that have one is {two} ({span}). This is undecided: runs without a "
+            "finite result cannot count against their side."
+        )
     if difference.verdict == UNDECIDED:
         alone = _alone(difference, interval)
         return f"{head}, the mean {label} is {two}, but this can be chance ({span}).{alone}"

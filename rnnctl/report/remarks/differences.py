@@ -21,6 +21,7 @@ from rnnctl.report.remarks.remark import UNDECIDED
 from rnnctl.report.results import common_value
 from rnnctl.report.verdicts import FEWEST, Interval, difference
 from rnnctl.rounding import beyond_rounding
+from rnnctl.spread import mean_and_sd
 
 if TYPE_CHECKING:
     from rnnctl.report.results import Result
@@ -91,7 +92,7 @@ def _by_seed(table: Table, group: Sequence[Pair]) -> tuple[BySeed, BySeed]:
             sums[seed].append((first[seed], second[seed]))
     low, high = {}, {}
     for seed, both in sorted(sums.items()):
-        a, b = (math.fsum(column) / len(both) for column in zip(*both, strict=True))
+        a, b = (mean_and_sd(column)[0] for column in zip(*both, strict=True))
         magnitude = max(abs(value) for values in both for value in values)
         low[seed] = a
         high[seed] = a + beyond_rounding(b - a, magnitude, len(both))
@@ -125,22 +126,39 @@ def _difference(
         interval=interval,
         seeds=len(shared) if paired else 0,
         comparisons=comparisons,
-        verdict=_verdict(interval),
+        verdict=_verdict(interval, _flattered(table, group)),
         text="",
     )
     return replace(told, text=in_words(told))
 
 
-def _verdict(interval: Interval | None) -> str:
+def _verdict(interval: Interval | None, flattered: tuple[bool, bool]) -> str:
     if interval is None or interval.wide_low is None or interval.wide_high is None:
         return UNDECIDED
+    first, second = flattered
     if interval.wide_low == interval.wide_high == 0:
-        return "equal"
-    return "higher" if interval.wide_low > 0 else "lower" if interval.wide_high < 0 else UNDECIDED
+        return UNDECIDED if first or second else "equal"
+    if interval.wide_low > 0:
+        return UNDECIDED if first else "higher"
+    return "lower" if interval.wide_high < 0 and not second else UNDECIDED
+
+
+def _flattered(table: Table, group: Sequence[Pair]) -> tuple[bool, bool]:
+    """Return, for each side, whether it looks too good, as a run of it has no finite result that could count against
+    it. A run does not if the run of the other side with its seed has none either.
+    """
+    without = [
+        [
+            {run.seed for run in table.runs[config]} - table.by_seed[config].keys()
+            for config in (pair.first, pair.second)
+        ]
+        for pair in group
+    ]
+    return any(first - second for first, second in without), any(second - first for first, second in without)
 
 
 def _mean(values: Collection[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None
+    return mean_and_sd(list(values))[0] if values else None
 
 
 def _mean_of(table: Table, config: int) -> float:

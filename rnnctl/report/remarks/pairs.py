@@ -81,26 +81,39 @@ class Table:
 
 def tables(results: Iterable[Result], by: str | None, keys: WrittenKeys | None) -> list[Table]:
     """Return the finished runs of each task and unit. Arguments are those of `table_of`; None for the best measure."""
-    results = list(results)
+    results = told_apart(results)
     measure = by or best_measure(results)
     return [table_of(task, unit, measure, runs, keys) for (task, unit), runs in by_task(results, measure).items()]
 
 
+def told_apart(results: Iterable[Result]) -> list[Result]:
+    """Return each run once: several studies can share it. Labels of configurations begin with the study if there are
+    several, because two studies can give one label to different configurations.
+    """
+    unique: dict[str, Result] = {}
+    for run in results:
+        unique.setdefault(run.run, run)
+    if len({run.study for run in unique.values()}) == 1:
+        return list(unique.values())
+    return [run.named(label=run.label, group=f"{run.study}/{run.group}") for run in unique.values()]
+
+
 def table_of(task: str, unit: str, measure: str, results: Iterable[Result], keys: WrittenKeys | None) -> Table:
-    """Return those of these runs that have finished. All are of one task, and their results have one unit.
+    """Return those of these runs that have finished. All are of one task, each comes once, and their results have one
+    unit.
 
     keys: those that the studies of these runs set, to name hyper-parameters by.
     """
     results = [run for run in results if run.ended in OUTCOMES]
     trials = Trials.of(results, measure, keys=keys, empty=True)
     index = {config: i for i, config in enumerate(trials.configs)}
-    runs: list[dict[str, Result]] = [{} for _ in index]  # a run that several studies share counts once
+    runs: list[list[Result]] = [[] for _ in index]
     for run in results:
-        runs[index[run.config]].setdefault(run.run, run)
+        runs[index[run.config]].append(run)
     by_seed: list[dict[int, float]] = [{} for _ in index]
     for i, of_config in enumerate(runs):
-        for run in of_config.values():
+        for run in of_config:
             value = run.value(measure)
             if value is not None and math.isfinite(value):
                 by_seed[i][run.seed] = value
-    return Table(task, unit, measure, trials, [list(each.values()) for each in runs], by_seed)
+    return Table(task, unit, measure, trials, runs, by_seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -54,6 +55,42 @@ def test_a_browser_that_fails_is_named_with_the_end_of_what_it_said(tmp_path):
 def test_a_browser_that_writes_something_else_has_failed(tmp_path, script):
     with pytest.raises(Failed, match="wrote no PDF and ended with status 0$"):
         pdf.printed("", browser(tmp_path, script))
+
+
+def test_of_endless_messages_the_end_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(pdf, "MOST_MESSAGES", 20)
+    with pytest.raises(Failed, match=r"status 1: the end$"):
+        pdf.printed("", browser(tmp_path, "yes | head -c 100000 >&2; echo >&2; echo 'the end' >&2; exit 1"))
+
+
+def test_a_user_without_a_home_can_print(tmp_path, monkeypatch):
+    def nowhere():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    monkeypatch.setattr(pdf, "SNAPS", tmp_path / "snaps")
+    chromium = browser(tmp_path, PRINTS)
+    browser(tmp_path / "snaps", "")
+    assert pdf.printed("<p>text</p>", chromium).startswith(b"%PDF-1.4 <p>text</p>")
+    assert "/Applications/Chromium.app/Contents/MacOS/Chromium" in list(pdf._usual_places("darwin", {}))
+
+
+def test_an_interrupt_ends_the_browser_and_leaves_no_file(tmp_path, monkeypatch):
+    """As does any other way out: what waits for the browser raises."""
+    ended, folders = tmp_path / "ended", tmp_path / "folders"
+    folders.mkdir()
+    monkeypatch.setattr(pdf, "_folder", lambda browser: str(folders))
+
+    def interrupted(self, timeout=None):
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pdf.printed("", browser(tmp_path, f"sleep 1; echo > {ended}"))
+    time.sleep(1.2)
+    assert not ended.exists()
+    assert list(folders.iterdir()) == []
 
 
 def test_a_file_that_does_not_start_is_named(tmp_path):
@@ -112,7 +149,7 @@ def test_a_browser_is_named_by_its_path_or_by_its_name(tmp_path, monkeypatch):
     assert pdf.find_browser("bin/mine") == mine
 
 
-@pytest.mark.parametrize("name", ["other", "", ".", "/nowhere/chromium", "plain"])
+@pytest.mark.parametrize("name", ["other", "", ".", "/nowhere/chromium", "plain", "~no-such-user/chromium", "a\0b"])
 def test_what_is_no_program_is_refused(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plain").write_text("")

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from rnnctl.report.remarks import answer_of
 from tests.report.remarks.made_up import study
@@ -37,7 +38,7 @@ def test_what_the_seeds_leave_open_is_said():
     far = {1: 0.2, 2: 0.9, 3: 0.4}
     _, best, mattered = lines(study(lambda seed, lr: far[seed] * lr, {"train.lr": [1.0, 1.1]}))
     assert best.endswith("By these seeds, the 1 other may be the best as well: train.lr=1.1.")
-    assert mattered == "What mattered is undecided: 1 comparison of values of train.lr could all be chance."
+    assert mattered == "What mattered is undecided: 1 comparison of values of train.lr could be chance."
 
 
 def test_one_seed_decides_nothing():
@@ -58,15 +59,16 @@ def test_divergence_unfinished_runs_and_seeds_that_differ_are_counted():
     assert broke == (
         "1 of 2 configurations broke the floor of 1.386 nats with every seed: train.lr=1.0; 1 with some of their "
         "seeds: train.lr=1.38 (1 of 3). 2 runs diverged: train.lr=1.0 (1 of 3), train.lr=1.38 (1 of 3). 3 runs of 9 "
-        "have not finished."
+        "have not finished (3 queued)."
     )
 
 
 def test_a_study_without_a_finished_run_says_so():
-    broke, best, mattered = lines(study(lambda seed: None, {}, ended="running"))
-    assert broke == "No run has finished. 3 runs of 3 have not finished."
-    assert best == "No run has a finite best validation loss."
-    assert mattered == "No hyper-parameter varies over the finished runs."
+    runs = study(lambda seed, lr: None, {"train.lr": [1.0, 2.0]}, ended="running")
+    broke, best, mattered = lines([*runs[:-1], replace(runs[-1], ended="failed")])
+    assert broke == "No run has finished: 5 running, 1 failed."
+    assert best == "There is no best configuration before a run has finished."
+    assert mattered == "What mattered is undecided before a run has finished."
     assert answer_of([]) == []
 
 
@@ -74,6 +76,35 @@ def test_a_single_configuration_is_not_called_best():
     broke, best, _ = lines(study(lambda seed: 0.5, {}))
     assert broke == "3 of 3 runs broke the floor of 1.386 nats. No run diverged."
     assert best.startswith("The best validation loss is 0.5 ± 0 nats")
+
+
+@pytest.mark.parametrize(
+    ("known", "over"), [(3, "mean and standard deviation over the 3 of its 8 runs that have a finite one"),
+                        (1, "from the 1 of its 8 runs that has a finite one")],
+)  # fmt: skip
+def test_who_is_best_by_the_runs_that_survived_is_not_called_best_beyond_chance(known, over):
+    def loss(seed, lr):
+        return lr + NOISE[1 + seed % 3] / 100 if lr > 1 or seed <= known else None
+
+    _, best, mattered = lines(study(loss, {"train.lr": [1.0, 2.0]}, range(1, 9)))
+    assert f", {over}; the floor" in best
+    assert "beyond chance" not in best
+    assert mattered.startswith("What mattered is undecided")
+
+
+def test_equal_results_are_not_called_undecided():
+    _, _, mattered = lines(study(lambda seed, lr: seed, {"train.lr": [1.0, 2.0, 3.0]}))
+    assert mattered == "The results are equal at all values of train.lr."
+
+
+def test_a_configuration_that_two_studies_share_is_one_and_labels_name_the_study():
+    runs = study(lambda seed, lr: lr + NOISE[seed] / 100, {"train.lr": [1.0, 1.2]})
+    twins = [replace(run, study="twin") for run in runs]
+    broke, best, _ = lines([*runs[::2], *twins])
+    assert broke.startswith("2 of 2 configurations broke")
+    assert best.startswith("Best: s/train.lr=1.0, best validation loss 1")
+    assert "mean and standard deviation over 3 seeds" in best
+    assert "beyond chance (95 % confidence, 2 configurations)" in best
 
 
 def test_each_task_has_an_answer_of_its_own():

@@ -51,6 +51,40 @@ def test_fewer_than_three_seeds_never_decide(seeds):
     assert "too few seeds" in told.text
 
 
+@pytest.mark.parametrize("lost", [0, 1, 3])
+def test_a_side_does_not_get_better_by_runs_without_a_result(lost):
+    """Where the better side loses a run that the other one has, nothing is decided; where the worse one does, it is."""
+
+    def loss(seed, lr, side):
+        return None if lr == side and seed > 6 - lost else lr + NOISE[1 + seed % 5]
+
+    for side, verdict in ((1, "undecided"), (2, "higher")):
+        runs = study(lambda seed, lr, side=side: loss(seed, lr, side), {"train.lr": [1, 2]}, range(1, 7))
+        (told,) = differences(runs)
+        assert told.verdict == (verdict if lost else "higher")
+        assert ("This is undecided: runs without a finite result" in told.text) is (told.verdict == "undecided")
+    (told,) = differences(study(lambda seed, lr: loss(seed, lr, lr), {"train.lr": [1, 2]}, range(1, 7)))
+    assert told.verdict == "higher"  # both sides lose the same seeds
+
+
+def test_equal_results_of_different_seeds_are_equal():
+    runs = study(lambda seed, lr: 0.5, {"train.lr": [1, 2]}, range(1, 7))
+    (told,) = differences([run for run in runs if (run.seed < 4) == ("=1" in run.group)])
+    assert told.verdict == "equal"
+    assert "is the same with every seed: 0.5 nats." in told.text
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e-120, 1.0, 1e120, 1e200, 1e307])
+def test_verdicts_do_not_depend_on_the_size_of_results(size):
+    runs = study(lambda seed, lr: size * (lr + NOISE[1 + seed % 5]), {"train.lr": [1, 2]}, range(1, 7))
+    shared, apart = runs, [run for run in runs if (run.seed < 4) == ("=1" in run.group)]
+    for some in (shared, apart):
+        (told,) = differences(some)
+        assert told.verdict == "higher"
+        gaps = [told.interval.low / size, told.interval.high / size]
+        assert 0.9 < gaps[0] <= gaps[1] < 1.1
+
+
 def test_equal_results_are_equal_and_not_lower_by_a_rounding():
     runs = study(lambda seed, lr: seed * (0.1 + 0.2 if lr == 1 else 0.3), {"train.lr": [1, 2]})
     (told,) = differences(runs)
