@@ -14,7 +14,8 @@ from rnnctl.api.exporting import Format, exported
 from rnnctl.api.past import History, Traces
 from rnnctl.api.queue import Workers, train_queued
 from rnnctl.api.reporting import reported
-from rnnctl.api.rows import Rows, facts
+from rnnctl.api.rows import facts
+from rnnctl.api.tables import reached
 from rnnctl.api.taken import FigureKind, RunName, Seconds, WorkerCount
 from rnnctl.arguments import checked
 from rnnctl.weights import BEST
@@ -179,10 +180,6 @@ class Run:
         """Write a report of the run alone, and return the file; see `Study.report`."""
         return reported(self._folder, self.name, path, browser)
 
-    def checks(self) -> Rows:
-        """Return a row for each check, what `export` writes as CSV."""
-        return self.history.rows()
-
     def diff(self, other: Run | RunName) -> Diff:
         """Compare with another run: the keys in which they differ, and their results."""
         from rnnctl.lab.diff import diff
@@ -243,25 +240,9 @@ class Run:
 
     def _repr_html_(self) -> str:
         with self._opened() as store:
-            row, result = self._row_in(store), self._result(store)
-            task, cell = result.task.name, result.spec.model.name
-        return facts(
-            {
-                "run": self.name,
-                "id": self.id,
-                "task": task,
-                "cell": cell,
-                "ended": result.ended,
-                "updates": f"{row.step:,} of {row.total:,}",
-                "best loss": result.loss,
-                "floor": result.floor,
-                "best error": result.error,
-                "chance error": result.chance_error,
-                "broke the floor at update": result.broke_floor_at,
-                **({"tags": result.tags} if result.tags else {}),
-                **({"note": result.note} if result.note else {}),
-            }
-        )
+            result = self._result(store)
+            marks = {name: text for name, text in (("tags", result.tags), ("note", result.note)) if text}
+            return facts({"run": self.name, "id": self.id, **reached(result), **marks})
 
     def _opened(self, write: bool = False) -> AbstractContextManager[Store]:
         return opened(self._folder, write=write, runs=(self.id,))

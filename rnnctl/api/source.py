@@ -48,8 +48,6 @@ def spec_errors_of(study: Source) -> Iterator[None]:
 
 def settings_of(settings: Mapping[str, Any] | Sequence[str]) -> list[str]:
     """Return settings as texts, such as `train.lr=0.1`."""
-    if isinstance(settings, str):
-        return [settings]
     if isinstance(settings, Mapping):
         return [f"{key}={value_text(value, key)}" for key, value in settings.items()]
     return list(settings)
@@ -62,16 +60,25 @@ def plan(
     seeds: Seeds | None = None,
     settings: Mapping[str, Any] | Sequence[str] = (),
     device: str | None = None,
-    workspace: str | PathLike[str] | None = None,
 ) -> Plan:
     """Return what a study would register, and roughly its cost, as `rnnctl plan --json` prints it.
 
-    study, seeds, settings: as for `Workspace.add`. device: estimate the cost on this card, such as cuda, too.
-    workspace: a folder; runs that can go on from runs there are counted. Raise SpecError.
+    study, seeds, settings: as for `Workspace.add`. device: estimate the cost on this card, such as cuda, too. Raise
+    SpecError.
     """
+    return planned(study, seeds, settings, device, None)
+
+
+def planned(
+    study: Source,
+    seeds: Seeds | None,
+    settings: Mapping[str, Any] | Sequence[str],
+    device: str | None,
+    folder: Path | None,
+) -> Plan:
+    """Return the plan of a study. folder: the workspace with runs that its runs may go on from."""
     from rnnctl.lab.plan import plan
 
-    folder = None if workspace is None else Path(workspace)
     with named_errors(), spec_errors_of(study):
         plans = plan([reference(study)], None if seeds is None else list(seeds), device, settings_of(settings), folder)
     return plans[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 from rnnctl.api import tables
 from rnnctl.api.answers import Answers, asked
@@ -33,6 +33,17 @@ if TYPE_CHECKING:
     from rnnctl.lab.refine.refinement import Refinement
     from rnnctl.lab.train import TrainEnd
     from store.queries import StudyRow
+
+
+class Choice(TypedDict, total=False):
+    """What `Study.refine` is told of the configurations that it chooses, and of the study that it makes of them."""
+
+    best: str | int | None
+    below: float | None
+    by: str | None
+    recipe: str | Path | None
+    seeds: Seeds | None
+    name: str | None
 
 
 @checked
@@ -198,6 +209,12 @@ class Study:
         """Put the question of a probe to every run that it applies to; see `Run.answer`."""
         return asked(self._folder, self.name, probe, str(weights), settings)
 
+    @overload
+    def refine(self, *, dry_run: Literal[False] = False, **options: Unpack[Choice]) -> Study: ...
+
+    @overload
+    def refine(self, *, dry_run: Literal[True], **options: Unpack[Choice]) -> Refinement: ...
+
     def refine(
         self,
         *,
@@ -207,47 +224,24 @@ class Study:
         recipe: str | Path | None = None,
         seeds: Seeds | None = None,
         name: str | None = None,
-    ) -> Study:
+        dry_run: bool = False,
+    ) -> Study | Refinement:
         """Make a new study of the best configurations, each changed by a recipe, and return it.
 
         best: a number or a share such as `10%`. below: a threshold instead. recipe: a file, instead of the section
-        `refine` of the study. name: of the new study.
+        `refine` of the study. name: of the new study. dry_run: make nothing, and return what would be chosen and made.
         """
-        made = self._refined(best, below, by, recipe, seeds, name, dry_run=False)
-        tell(made.notes)
-        return Study(self._folder, made.refined)
-
-    def refinement(
-        self,
-        *,
-        best: str | int | None = None,
-        below: float | None = None,
-        by: str | None = None,
-        recipe: str | Path | None = None,
-        seeds: Seeds | None = None,
-        name: str | None = None,
-    ) -> Refinement:
-        """Return what `refine` would choose and make. Nothing is made."""
-        return self._refined(best, below, by, recipe, seeds, name, dry_run=True)
-
-    def _refined(
-        self,
-        best: str | int | None,
-        below: float | None,
-        by: str | None,
-        recipe: str | Path | None,
-        seeds: Seeds | None,
-        name: str | None,
-        *,
-        dry_run: bool,
-    ) -> Refinement:
         from rnnctl.lab.refine.recipes import recipe_for
         from rnnctl.lab.refine.refinement import refine
 
         file = None if recipe is None else Path(recipe)
         with opened(self._folder, write=not dry_run) as store:
             chosen = recipe_for(store, self.name, file=file, best=best, below=below, by=by, seeds=seeds)
-            return refine(store, self.name, chosen, name=name, dry_run=dry_run)
+            made = refine(store, self.name, chosen, name=name, dry_run=dry_run)
+        if dry_run:
+            return made
+        tell(made.notes)
+        return Study(self._folder, made.refined)
 
     def export(
         self, form: Format, out: str | Path | None = None, *, best: bool = False, hidden: bool = False

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rnnctl.api.rows import Rows
 from rnnctl.measures import MEASURES
 
 if TYPE_CHECKING:
     from rnnctl.lab.examine import Examination
+    from rnnctl.report.results import Result
 
 RESULTS = ("study", "label", "ended", "updates", "loss", "floor", "error", "chance_error", "broke_floor_at")
+
+
+def reached(result: Result) -> dict[str, Any]:
+    """Return the task and cell of a run, how it ended and what it reached, as a notebook names them."""
+    return {
+        "task": result.task.name,
+        "cell": result.spec.model.name,
+        "ended": result.ended,
+        "updates": f"{result.updates:,} of {result.budget:,}",
+        "best loss": result.loss,
+        "floor": result.floor,
+        "best error": result.error,
+        "chance error": result.chance_error,
+        "broke the floor at update": result.broke_floor_at,
+    }
 
 
 def leaderboard(examination: Examination) -> Rows:

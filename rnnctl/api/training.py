@@ -21,6 +21,7 @@ from rnnctl.api.module import Network
 from rnnctl.api.notebook import show_figures, view_here
 from rnnctl.api.past import History, Traces
 from rnnctl.api.rows import facts
+from rnnctl.api.tables import reached
 from rnnctl.api.taken import FigureKind, ScalarName
 from rnnctl.api.weights import array_views, layers, network, weights_at
 from rnnctl.arguments import checked
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from rnnctl.cli.progress import View
     from rnnctl.lab.plot import Drawn, Looks
     from rnnctl.lab.to_torch import TorchNetwork
+    from rnnctl.report.results import Result
 
 NAME = "run"
 
@@ -56,21 +58,32 @@ class TrainedRun:
     """A run that `train` has trained: its history, its weights and its network.
 
     outcome: solved, budget, early_stop or diverged; None if it was interrupted. step: the updates that were done.
-    summary: best loss, floor and so on, as overviews of runs have them. `run["valid_loss"]` is
-    `run.history["valid_loss"]`.
+    `run["valid_loss"]` is `run.history["valid_loss"]`.
     """
 
     def __init__(
         self, spec: RunSpec, trained: Trained, kept: Kept, summary: dict[str, Any], outcome: str | None
     ) -> None:
         self._spec, self._trained, self._kept = spec, trained, kept
-        self.summary, self.outcome = summary, outcome
+        self._summary, self.outcome = summary, outcome
         self.step = int(summary["step"])
 
     @property
     def spec(self) -> dict[str, Any]:
         """All keys of the run, with the values of all defaults."""
         return self._spec.written_out()
+
+    @property
+    def result(self) -> Result:
+        """What the run has reached: best loss, floor, error and so on."""
+        from rnnctl.report.results import Result
+
+        record = run_record(self._spec, NAME)
+        row = RunRow(
+            record.run_id, record.config_id, record.shape, record.total, NAME, NAME, "interrupted", self.outcome, 1,
+            None, None, 0, 0.0, self.step, None, None, True, record.spec, self._summary, (), "", True, None,
+        )  # fmt: skip
+        return Result.of(row)
 
     @property
     def history(self) -> History:
@@ -117,31 +130,17 @@ class TrainedRun:
 
     def _drawn(self) -> Drawn:
         from rnnctl.lab.plot import Drawn
-        from rnnctl.report.results import Result
 
-        record = run_record(self._spec, NAME)
-        row = RunRow(
-            record.run_id, record.config_id, record.shape, record.total, NAME, NAME, "done", self.outcome, 1, None,
-            None, 0, 0.0, self.step, None, None, True, record.spec, self.summary, (), "", True, None,
-        )  # fmt: skip
-        return Drawn([Result.of(row)], lambda run_ids, traces: {row.run_id: self._kept}, NAME, NAME)
+        result = self.result
+        return Drawn([result], lambda run_ids, traces: {result.run: self._kept}, NAME, NAME)
 
     def __repr__(self) -> str:
-        loss, floor = self.summary.get("best_loss"), self.summary.get("floor")
-        end = self.outcome or "interrupted"
-        return f"TrainedRun({end} at update {self.step:,}, best loss {number(loss)}, floor {number(floor)})"
+        result = self.result
+        losses = f"best loss {number(result.loss)}, floor {number(result.floor)}"
+        return f"TrainedRun({result.ended} at update {self.step:,}, {losses})"
 
     def _repr_html_(self) -> str:
-        keys = ("best_loss", "floor", "best_error", "chance_error", "best_step", "broke_floor_at", "parameter_count")
-        return facts(
-            {
-                "task": self._spec.task.name,
-                "cell": self._spec.model.name,
-                "ended": self.outcome or "interrupted",
-                "updates": self.step,
-                **{key.replace("_", " "): self.summary.get(key) for key in keys},
-            }
-        )
+        return facts(reached(self.result))
 
 
 @checked

@@ -8,24 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from rnnctl.api import tables
-from rnnctl.api.answers import Answers, asked
 from rnnctl.api.border import named_errors, opened, tell
 from rnnctl.api.drawing import drawn
 from rnnctl.api.queue import Workers, train_queued
 from rnnctl.api.rows import Rows
 from rnnctl.api.run import Run
-from rnnctl.api.source import Source, reference, settings_of, spec_errors_of
+from rnnctl.api.source import Source, planned, reference, settings_of, spec_errors_of
 from rnnctl.api.study import Study
 from rnnctl.api.taken import AnyName, Conditions, FigureKind, RunName, Seconds, Seeds, StudyName, Top, WorkerCount
 from rnnctl.arguments import checked
 from rnnctl.errors import InvalidArgument, NotFound
-from rnnctl.weights import BEST
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from rnnctl.lab.delete import Chosen, Deletion
-    from rnnctl.lab.diff import Diff
     from rnnctl.lab.effects import Effects
     from rnnctl.lab.examine import Examination
     from rnnctl.lab.interactions import StudySpans
@@ -117,10 +114,11 @@ class Workspace:
         settings: Mapping[str, Any] | Sequence[str] = (),
         device: str | None = None,
     ) -> Plan:
-        """Return what `add` would register, and roughly its cost; see `rnnctl.plan`. Nothing is registered."""
-        from rnnctl.api.source import plan
+        """Return what `add` would register, and roughly its cost, as `rnnctl.plan` does. Nothing is registered.
 
-        return plan(study, seeds=seeds, settings=settings, device=device, workspace=self._folder)
+        Runs that can go on from shorter ones that are registered here are counted.
+        """
+        return planned(study, seeds, settings, device, self._folder)
 
     def _delete_unnamed(self, study: str) -> None:
         from rnnctl.lab.delete import delete, unnamed
@@ -167,14 +165,6 @@ class Workspace:
             rows = [row for row in runs_named(store, name, hidden=True).runs if row.run_id == run_id]
             row = (rows or queries.runs_of(store, run_ids=[run_id]))[0]
         return Run(self._folder, row.study, row.label, run_id)
-
-    def runs(self, study: StudyName | None = None, *, where: Conditions = (), hidden: bool = False) -> Rows:
-        """Return a row for each run, as `rnnctl runs --json` prints it."""
-        from rnnctl.lab.records import plain
-        from rnnctl.lab.runs import runs
-
-        with opened(self._folder) as store:
-            return Rows(map(plain, runs(store, study, where, hidden).runs), ("short", *tables.RESULTS))
 
     def train(
         self,
@@ -226,6 +216,10 @@ class Workspace:
         """Return a row for each configuration of all studies, task by task; see `Study.leaderboard`."""
         return tables.leaderboard(self._examined(by=by, where=where, sort=sort, top=top, hidden=hidden))
 
+    def results(self, *, where: Conditions = (), hidden: bool = False) -> Rows:
+        """Return a row for each run of all studies, task by task; see `Study.results`."""
+        return Rows(self._examined(where=where, hidden=hidden).rows(), tables.RESULTS)
+
     def effects(
         self, *, by: str = "loss", below: float | None = None, where: Conditions = (), hidden: bool = False
     ) -> Effects:
@@ -257,17 +251,6 @@ class Workspace:
         if not several:
             raise InvalidArgument("names: at least one study or run is needed")
         return drawn(self._folder, several, kind, where=where, top=top, hidden=hidden, **looks)
-
-    def answer(self, name: AnyName, probe: str, *, weights: str | int = BEST, **settings: Any) -> Answers:
-        """Put the question of a probe to a run, or to all runs of a study; see `Run.answer`."""
-        return asked(self._folder, name, probe, str(weights), settings)
-
-    def diff(self, first: RunName, second: RunName) -> Diff:
-        """Compare two runs: the keys in which they differ, and their results."""
-        from rnnctl.lab.diff import diff
-
-        with opened(self._folder) as store:
-            return diff(store, first, second)
 
     def script(self, *, hidden: bool = False) -> str:
         """Return a shell script that repeats all studies."""

@@ -39,7 +39,7 @@ def test_it_ends_with_the_bits_of_the_workspace(lab):
     inputs = np.arange(12).reshape(4, 3) % 6
     with torch.no_grad():
         assert torch.equal(mine.model()(inputs), theirs.model()(inputs))
-    assert mine.summary["best_loss"] == theirs.result.loss
+    assert mine.result.loss == theirs.result.loss
     assert len(mine.plot("gradient").axes) > 0
     with pytest.raises(rnnctl.NotFound, match="kept in workspaces, and this run is in none"):
         mine.plot("hidden-state")

@@ -73,7 +73,7 @@ def test_settings_and_seeds_are_laid_over_a_study(tmp_path):
     assert len(study) == 4
     with pytest.warns(rnnctl.Note, match="seeds sets it in every run"):
         assert len(lab.add({**TINY_MAPPING, "base": {**BASE, "seed": 3}}, replace=True)) == 4
-    assert len(lab.runs(hidden=True)) == 4
+    assert len(lab.results(hidden=True)) == 4
 
 
 def test_tables_have_the_numbers_of_the_commands(lab):
@@ -89,7 +89,7 @@ def test_tables_have_the_numbers_of_the_commands(lab):
     assert [{key: row[key] for key in each} for row, each in zip(results, examined["runs"], strict=True)] == (
         examined["runs"]
     )
-    assert as_json(lab.runs()) == printed(lab, "runs")
+    assert as_json(lab.results()) == results
     assert as_json(lab.studies()) == printed(lab, "studies", "--here")
     assert as_json(study.effects()) == printed(lab, "effects", "cells", "--no-figures")
 
@@ -143,7 +143,7 @@ def test_exports_are_those_of_the_command(lab, tmp_path):
     with np.load(file) as arrays:
         for name, weight in run.weights().items():
             assert arrays[name].tobytes() == weight.tobytes()
-    assert run.checks().column("valid_loss") == run.history["valid_loss"].tolist()
+    assert run.history.rows().column("valid_loss") == run.history["valid_loss"].tolist()
     assert (
         command("export", "--commands", cwd=lab.folder, check=0).stdout.splitlines()[2:]
         == (lab.script().splitlines()[2:])
@@ -206,7 +206,7 @@ def test_a_study_can_be_refined(own):
     study = own["cells"]
     recipe = own.folder / "recipe.yaml"
     recipe.write_text("refine: {best: 1, variants: {more: {train.updates: 140}}}\n")
-    assert study.refinement(recipe=recipe).new == 2
+    assert study.refine(recipe=recipe, dry_run=True).new == 2
     assert "cells-refined" not in own
     refined = study.refine(recipe=recipe, name="finer")
     assert refined in list(own)
@@ -227,7 +227,7 @@ def test_runs_are_marked_cancelled_retried_and_deleted(own):
     study.tag("new")
     run.note("why?")
     assert run.tags == ("new", "odd")
-    assert own.runs(where=["tag=odd"]).column("run") == [run.id]
+    assert own.results(where=["tag=odd"]).column("run") == [run.id]
     run.tag("odd", remove=True)
     study.note("mine")
     assert own.studies().column("note") == ["", "mine"]

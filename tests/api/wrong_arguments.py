@@ -67,20 +67,18 @@ CALLS = {
     "Workspace.plan": Call(lambda lab: lab.plan, (STUDY,)),
     "Workspace.studies": Call(lambda lab: lab.studies),
     "Workspace.run": Call(lambda lab: lab.run, ("GRU seed=1",)),
-    "Workspace.runs": Call(lambda lab: lab.runs),
     "Workspace.train": Call(
         lambda lab: lab.train, (), ("device", "checkpoint_seconds", "checkpoint_updates", "pack", "lease")
     ),
     "Workspace.status": Call(lambda lab: lab.status),
     "Workspace.examine": Call(lambda lab: lab.examine),
     "Workspace.leaderboard": Call(lambda lab: lab.leaderboard),
+    "Workspace.results": Call(lambda lab: lab.results),
     "Workspace.effects": Call(lambda lab: lab.effects),
     "Workspace.spans": Call(lambda lab: lab.spans),
     "Workspace.plot": Call(
         lambda lab: lab.plot, ("cells", "gates"), ("at", "layout", "each", "linear", "weights", "width", "height")
     ),
-    "Workspace.answer": Call(lambda lab: lab.answer, ("GRU seed=1", "lengths"), ("lengths", "samples", "seed")),
-    "Workspace.diff": Call(lambda lab: lab.diff, ("GRU seed=1", "RNN seed=1")),
     "Workspace.script": Call(lambda lab: lab.script),
     "Workspace.retry": Call(lambda lab: lab.retry),
     "Workspace.cancel": Call(lambda lab: lab.cancel, ("nothing",)),
@@ -100,8 +98,7 @@ CALLS = {
     "Study.answers": Call(lambda lab: lab["cells"].answers),
     "Study.plot": Call(lambda lab: lab["cells"].plot, ("gates",)),
     "Study.answer": Call(lambda lab: lab["cells"].answer, ("lengths",), ("lengths",)),
-    "Study.refine": Call(lambda lab: lab["cells"].refinement),  # as refine, and makes nothing
-    "Study.refinement": Call(lambda lab: lab["cells"].refinement),
+    "Study.refine": Call(lambda lab: lab["cells"].refine),
     "Study.export": Call(lambda lab: lab["cells"].export, ("csv",)),
     # Pages take a second, and the paths are those of Run.report.
     "Study.report": Call(lambda lab: lambda *, browser=None: lab["cells"].report("report.txt", browser=browser)),
@@ -121,7 +118,6 @@ CALLS = {
     "Run.train": Call(lambda lab: run(lab).train),
     "Run.export": Call(lambda lab: run(lab).export, ("csv",)),
     "Run.report": Call(lambda lab: run(lab).report, ("report.txt",)),
-    "Run.checks": Call(lambda lab: run(lab).checks),
     "Run.diff": Call(lambda lab: run(lab).diff, ("RNN seed=1",)),
     "Run.retry": Call(lambda lab: run(lab).retry),
     "Run.cancel": Call(lambda lab: run(lab).cancel),
