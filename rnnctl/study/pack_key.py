@@ -1,5 +1,8 @@
 """The pack key: all that the runs of a pack must have in common, and all that the trainer reads in common.
 
+On a GPU the runs of several pack keys can share a pack: those of one wide key, which is the pack key of the widest
+network among them.
+
 A key of the study language belongs to the pack key unless its field is marked PER_RUN (runs may differ in it) or PLACE
 (it says where something lies). Reading such a key from a PackKey is an AttributeError, so the value of a single run can
 never be used for the whole pack.
@@ -13,7 +16,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rnnctl.section import PER_RUN, PLACE, Path, Section, marks_of
-from rnnctl.study.run import RunSpec
+from rnnctl.study.run import RunSpec, canonical_json
 from rnnctl.study.schema import KEYS
 from rnnctl.usercode.errors import CodeError
 
@@ -52,6 +55,15 @@ class PackKey:
         return _read(text)
 
     @property
+    def wide(self) -> PackKey:
+        """The pack key of the widest network that a pack on a GPU may hold beside this one; often this key itself.
+
+        What a run takes there follows from its wide key alone, and so do its programs: so its bits do not depend on the
+        networks beside it. Its own network is read from its own pack key.
+        """
+        return _wide(self)
+
+    @property
     def piece(self) -> int | None:
         """Number of steps of a batch that an update uses; None for all."""
         return None if self.train.bptt == "full" else self.train.bptt
@@ -66,6 +78,14 @@ def _read(text: str) -> PackKey:
         raise
     except (AttributeError, KeyError, TypeError, ValueError):
         raise ValueError(f"not a pack key: {text[:60]}") from None
+
+
+@lru_cache(maxsize=4096)
+def _wide(key: PackKey) -> PackKey:
+    model = key.model.widest
+    if model == key.model:
+        return key
+    return PackKey.read(canonical_json({**json.loads(key.text), "model": model.without(PER_RUN)}))
 
 
 def _section(path: Path, plain: dict[str, Any]) -> Section:

@@ -276,7 +276,7 @@ class RunSpec(Section):
             value = getattr(self, name)
             if name != leave_out:
                 texts[name] = (
-                    _section_text(name, value, without, former) if isinstance(value, Section) else _json(value)
+                    _section_text(name, value, without, former) if isinstance(value, Section) else canonical_json(value)
                 )
         return "{" + ",".join(f'"{name}":{text}' for name, text in texts.items()) + "}"
 
@@ -301,7 +301,7 @@ class RunSpec(Section):
         """
         sections = [value for name in type(self).model_fields if isinstance(value := getattr(self, name), Section)]
         used = {path: self._value(path) for section in sections for path in _ENDING_KEYS_USED[section]}
-        return f"{TRAJECTORY_VERSION}-{_digest(f'[{self._text(ENDING)},{_json(sorted(used.items()))}]')}"
+        return f"{TRAJECTORY_VERSION}-{_digest(f'[{self._text(ENDING)},{canonical_json(sorted(used.items()))}]')}"
 
     def _value(self, path: Path) -> Any:
         value: Any = self
@@ -342,7 +342,7 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+canonical_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
 # The canonical JSON of a section, by its key in a run, by the mark that is left out and by whether names are former.
@@ -358,5 +358,5 @@ def _section_text(name: str, section: Section, without: Mark, former: bool) -> s
     texts, key = _TEXTS[section], (name, without, former)
     if key not in texts:
         plain = {name: section.without(without)}
-        texts[key] = _json((with_former_names(plain) if former else plain)[name])
+        texts[key] = canonical_json((with_former_names(plain) if former else plain)[name])
     return texts[key]

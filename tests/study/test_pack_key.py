@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnctl.cells.catalogue import CELLS
+from rnnctl.cells.gated.section import GatedSection
 from rnnctl.optimizers.catalogue import OPTIMIZERS
 from rnnctl.schedules.catalogue import SCHEDULES
 from rnnctl.section import PER_RUN, PLACE, Section, marks_of
@@ -125,6 +127,25 @@ def test_a_run_of_every_task_cell_optimizer_and_schedule_has_a_key(sections):
 def test_runs_that_may_share_a_pack_have_one_key(sections):
     assert key(**sections) == key()
     assert hash(key(**sections)) == hash(key())
+
+
+def test_gated_runs_of_all_flags_have_one_wide_key_which_is_that_of_the_widest():
+    plain = {"name": "gated", "hidden": 8}
+    choices = [dict(zip(GatedSection.flag_names, on, strict=True)) for on in itertools.product([False, True], repeat=7)]
+    keys = {key(model={**plain, **flags}) for flags in choices if flags["new_state"] or flags["old_state"]}
+    assert len(keys) == 96
+    widest = key(model={**plain, **dict.fromkeys(GatedSection.flag_names, True)})
+    assert {each.wide for each in keys} == {widest}
+    assert widest.wide is widest
+    assert PackKey.read(widest.text).model.flags == set(GatedSection.flag_names)
+    for other in ({"hidden": 9}, {"layers": 3}):
+        assert key(model={**plain, **other}).wide != widest
+    assert key(model=plain, train={"batch": 3}).wide != widest
+
+
+@pytest.mark.parametrize("cell", [cell for cell in CELLS.names if cell != "gated"])
+def test_the_wide_key_of_all_other_cells_is_the_pack_key(cell):
+    assert key(model=cell).wide is key(model=cell)
 
 
 @pytest.mark.parametrize(

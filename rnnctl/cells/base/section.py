@@ -209,6 +209,15 @@ class CellSection(Section, ABC):
         """Biases that do not start at zero, by name."""
         return {}
 
+    @property
+    def widest(self) -> Self:
+        """The section of the widest network that a pack on a GPU may hold beside this one (see PackKey.wide).
+
+        It differs in keys that kernels read from the device for each run, and that change no shape but those of
+        weights. Sections with equal ones share packs there.
+        """
+        return self
+
     def programs(self, batch: int) -> int:
         """Return how many programs take a run's batch through time on a GPU: a small network has one for each sequence,
         a large one for each tile of sequences.

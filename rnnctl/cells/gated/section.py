@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -113,6 +113,11 @@ class GatedSection(CellSection):
     def flags(self) -> frozenset[str]:
         """The names of the flags that are on."""
         return frozenset(flag for flag in self.flag_names if getattr(self, flag))
+
+    @property
+    def widest(self) -> Self:
+        """The section with all flags on: its layers have every map."""
+        return self.model_copy(update=dict.fromkeys(self.flag_names, True))
 
     def network(self, inputs: int, outputs: int) -> Gated:
         from rnnctl.cells.gated.equations import Gated
