@@ -39,8 +39,8 @@ class NeverFits(Exception):
 class PackFailed(Exception):
     """Raised by `execute`, from an error, if that error concerns only some runs of its session.
 
-    error: the exception, which may be OutOfMemory, FitsLater or NeverFits. run_ids: the runs that it concerns, all of
-    one pack.
+    error: the exception, which may be OutOfMemory, FitsLater or NeverFits. run_ids: the runs that it concerns: those of
+    a pack, as they were trained together.
     """
 
     def __init__(self, error: Exception, run_ids: Iterable[str]) -> None:
@@ -50,7 +50,8 @@ class PackFailed(Exception):
 
 
 class Session:
-    """The claimed runs of one turn, one pack or several, for the thread that trains them. A pack has runs of one shape.
+    """The claimed runs of one turn, one pack or several, for the thread that trains them. A pack is claimed of runs of
+    one shape; whoever trains them may join packs of several shapes.
 
     The update loop looks at `draining` and `held` between updates: when draining, it commits what it has and returns;
     a run that is no longer held it drops without writing anything more. Even if it looks too late, nothing that it

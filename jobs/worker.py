@@ -16,6 +16,7 @@ The policy of the queue stands here; its states, and the fence behind every chan
     it raises OutOfMemory, with several runs   all runs are released, without a strike; this worker's next packs of that
                                                shape are half as large
     it does so for one run beside other packs  likewise, and this worker's next sessions have half as many packs
+    it does so for runs of several shapes      likewise
     it does so for the only run                a strike, with its one line
     it raises FitsLater                        its runs are postponed: released without a strike, to be tried again
                                                soon; a run for which this has not helped for long gets a strike

@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any, Literal, get_args, get_origin
 
 from rnnctl.cells.base.section import CellSection
+from rnnctl.cells.gated.section import GatedSection
 from rnnctl.section import PLACE
 from rnnctl.study.run import RunSpec
 from rnnctl.tasks.catalogue import TASKS
+from tests.cells.plain_gated import every_choice_of_flags
 
 UPDATES = 7
 
@@ -38,6 +40,13 @@ def byte_by_byte(seed: int = 1, **model: Any) -> RunSpec:
     )
 
 
+def of_all_flags(seed: int = 1) -> RunSpec:
+    """Return a run like `byte_by_byte`, of the flags with the number of its seed: one of 96 choices."""
+    choices = sorted(every_choice_of_flags(), key=sorted)
+    on = choices[7 * seed % len(choices)]  # neighbours have little in common
+    return byte_by_byte(seed, **{flag: flag in on for flag in GatedSection.flag_names})
+
+
 def _few_checks() -> dict[str, Any]:
     return {
         "check": {"every": 4, "samples": 20, "chunk": 10, "diagnostic_batch": 5},
@@ -46,7 +55,7 @@ def _few_checks() -> dict[str, Any]:
 
 
 def packed(runs: int, make: Any, *args: Any, **settings: Any) -> dict[str, RunSpec]:
-    """Return runs of different seeds, of one pack key, with UPDATES updates."""
+    """Return runs of different seeds, which can share a pack on a GPU, with UPDATES updates."""
     made = [make(*args, seed=seed, **settings) for seed in range(runs)]
     return {str(i): _short(spec) for i, spec in enumerate(made)}
 

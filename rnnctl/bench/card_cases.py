@@ -17,9 +17,11 @@ import torch
 from rnnctl.bench import baselines
 from rnnctl.bench.cases import (
     EC7_CHECKS,
+    EXPLORATION,
     ec1,
     ec7,
     ec7_baseline,
+    exploration,
     gated,
     new_runs,
     passes_spec,
@@ -38,6 +40,7 @@ from rnnctl.training.loop import make_pack
 from rnnctl.training.member import network_of
 from rnnctl.training.memory import bytes_of_run
 from rnnctl.training.pack import Pack
+from rnnctl.training.packing import key_with_kernels
 from rnnctl.words import one_line
 
 PASSES = (("rnn", 50), ("rnn", 100), ("rnn", 256), ("gru", 50), ("lstm", 50))  # cell, hidden units
@@ -151,6 +154,8 @@ class CardBench:
         for hidden, batch in GATED:
             spec = gated(hidden, batch)
             yield Case(f"gated: updates, batch {batch}, H {hidden}", spec, partial(self._gated, hidden, batch))
+        spec = gated(256, 256)
+        yield Case(f"{EXPLORATION}: updates", spec, self._exploration)
         counted = {
             "EC1": ec1(),
             "EC7": ec7(),
@@ -296,6 +301,30 @@ class CardBench:
             name = f"gated: an update of a run (one byte), 2 layers, batch {batch}, H {hidden}, {_company(runs)}"
             with self._pack([gated(hidden, batch, seed) for seed in range(runs)]) as pack:
                 yield self._compare(name, pack.update, "torch.nn, autograd, Adam", baseline, runs)
+
+    def _exploration(self) -> Iterator[Result]:
+        """Time an update of each pack of the study: a run of each choice of flags."""
+        packs: dict[PackKey, list[RunSpec]] = {}
+        for spec in exploration():
+            packs.setdefault(key_with_kernels(spec), []).append(spec)
+        total = 0.0
+        for key, specs in packs.items():
+            with self._pack(specs) as pack:
+                calls = self.timer.calls(pack.update)
+                seconds = self.timer.seconds(pack.update, calls) / calls
+            total += seconds * max(spec.train.updates for spec in specs)
+            size = f"{key.model.network(1, 1).state_size} units of state, H {key.model.hidden}"
+            yield Fact(
+                f"{EXPLORATION}: an update of a pack of {len(specs)} choices of flags, {size}, takes",
+                round(seconds, 6),
+                "s",
+            )
+        runs, minutes = sum(map(len, packs.values())), total / 60
+        yield Fact(
+            f"{EXPLORATION}: all updates of {runs} runs, pack after pack, take",
+            round(minutes, 1),
+            "minutes (the aim: 10)",
+        )
 
     def _launches(self, name: str, spec: RunSpec) -> Iterator[Result]:
         yield Fact(f"{name}: an update of a pack of any size is", launches_of_update(spec), "launches and one copy")

@@ -11,6 +11,7 @@ import torch
 from rnnctl.bench import baselines
 from rnnctl.bench.timing import Comparison, compare
 from rnnctl.cells.base.passes import make_tape
+from rnnctl.study.loading import load_study
 from rnnctl.study.run import RunSpec
 from rnnctl.training.member import Member, begin, network_of
 from rnnctl.training.pack import Pack
@@ -26,6 +27,7 @@ SHAPES = (
 )
 PACK = 8  # runs
 GATED = ((32, 32), (32, 256), (256, 32))  # hidden units, batch size
+EXPLORATION = "gated-exploration"  # a packaged study
 # How EC7 is validated, with the settings of its section `check`.
 EC7_CHECKS: dict[str, dict[str, int]] = {"in full": {}, "screened": {"screen": 1000, "diagnose_every": 200}}
 
@@ -67,6 +69,11 @@ def gated(hidden: int, batch: int, seed: int = 1) -> RunSpec:
             "seed": seed,
         }
     )
+
+
+def exploration() -> list[RunSpec]:
+    """Return the runs of a packaged study: gated layers of all flags, in several sizes."""
+    return [run.spec for run in load_study(EXPLORATION).runs]
 
 
 def new_runs(specs: Sequence[RunSpec]) -> tuple[list[Member], list[torch.Tensor]]:

@@ -122,9 +122,18 @@ def _quantiles(sorted_RN: torch.Tensor) -> torch.Tensor:
 
 
 def on_host(groups: Sequence[Mapping[str, torch.Tensor]]) -> list[tuple[dict[str, float], dict[str, np.ndarray]]]:
-    """Return the scalars and traces of each run of each group, grad_decay included. All are copied in one transfer."""
+    """Return the scalars and traces of each run of each group, grad_decay included. All are copied in one transfer.
+
+    Groups may have different figures.
+    """
     rows = [torch.cat([values.reshape(len(values), -1).double() for values in group.values()], 1) for group in groups]
-    return [_unpacked(row, groups[0]) for row in torch.cat(rows).cpu().numpy()]
+    numbers = torch.cat([row.flatten() for row in rows]).cpu().numpy()
+    parts = np.split(numbers, np.cumsum([row.numel() for row in rows])[:-1])
+    return [
+        _unpacked(own, group)
+        for group, row, part in zip(groups, rows, parts, strict=True)
+        for own in part.reshape(row.shape)
+    ]
 
 
 def _unpacked(row: np.ndarray, figures: Mapping[str, torch.Tensor]) -> tuple[dict[str, float], dict[str, np.ndarray]]:

@@ -51,7 +51,7 @@ class PlannedRefinement:
 
 @dataclass(frozen=True)
 class PlannedPacks:
-    """The runs of one pack key on a card.
+    """The runs that can share packs on a card: those of one pack key, or of one wide key (see PackKey.wide).
 
     runs_that_fit: into its memory at once. seconds_at_most: of its packs one after the other; None where there is no
     estimate. why: why something is not known.
@@ -176,10 +176,12 @@ def _plan(study: Study, card: CardSpeed | None, extensions: Extensions) -> Plan:
 
 
 def _on_card(specs: Sequence[RunSpec], card: CardSpeed) -> PlanOnCard:
+    from rnnctl.training.packing import key_with_kernels
+    from rnnctl.training.roofline import packs_at_once, seconds_of_all
+
     by_key: dict[PackKey, list[RunSpec]] = {}
     for spec in specs:
-        by_key.setdefault(PackKey.of(spec), []).append(spec)
-    from rnnctl.training.roofline import packs_at_once, seconds_of_all
+        by_key.setdefault(key_with_kernels(spec), []).append(spec)
 
     plans = [_packs(key, alike, card) for key, alike in by_key.items()]
     sizes = [(key, plan.runs_in_a_pack) for key, plan in zip(by_key, plans, strict=True) for _ in range(plan.packs)]
@@ -190,7 +192,7 @@ def _on_card(specs: Sequence[RunSpec], card: CardSpeed) -> PlanOnCard:
 
 
 def _packs(key: PackKey, specs: Sequence[RunSpec], card: CardSpeed) -> PlannedPacks:
-    """Plan the packs of runs of one key: the longest runs together."""
+    """Plan the packs of runs that can share them: the longest runs together."""
     from rnnctl.training.launches import has_kernels, launches_of_update
     from rnnctl.training.memory import bytes_of_run
     from rnnctl.training.roofline import ASSUMED_LAUNCHES, most_in_a_pack_on, pack_cost
@@ -202,7 +204,7 @@ def _packs(key: PackKey, specs: Sequence[RunSpec], card: CardSpeed) -> PlannedPa
     if not gpu_kernel_compiler():
         why = "Triton is not installed"
     elif not has_kernels(specs[0]):
-        assumed, why = None, "there are no GPU kernels for this cell, which torch trains several times slower"
+        assumed, why = None, "there are no GPU kernels for them, and torch trains them several times slower"
     else:
         launches = assumed = launches_of_update(specs[0])
     if not most:
@@ -210,7 +212,7 @@ def _packs(key: PackKey, specs: Sequence[RunSpec], card: CardSpeed) -> PlannedPa
     size = max(1, most)
     longest_first = sorted(specs, key=lambda spec: spec.train.updates, reverse=True)
     packs = [longest_first[first : first + size] for first in range(0, len(specs), size)]
-    costs = [] if assumed is None else [pack_cost(pack[0], len(pack), assumed, card) for pack in packs]
+    costs = [] if assumed is None else [pack_cost(pack, assumed, card) for pack in packs]
     return PlannedPacks(
         runs=len(specs),
         packs=len(packs),

@@ -28,11 +28,10 @@ from rnnctl import devices
 from rnnctl.determinism import bit_environment, kernel_compiler, settle_torch
 from rnnctl.kernels.files import kernel_files
 from rnnctl.lab.worker_options import WorkerOptions
-from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
 from rnnctl.training.loop import Cadence, PackError, make_pack, train_packs
 from rnnctl.training.memory import needs, shortage
-from rnnctl.training.packing import has_room, most_in_a_pack
+from rnnctl.training.packing import has_room, most_in_a_pack, packs_of
 from rnnctl.training.too_large import may_not_fit, room_on, too_large
 from rnnctl.usercode.blame import blamed
 from rnnctl.words import one_line
@@ -47,19 +46,29 @@ def where_it_lies(run: RunSpec) -> RunSpec:
     return run
 
 
-def execute(session: Session, *, device: str, cadence: Cadence, peers: int = 1, moved: Moved = where_it_lies) -> None:
-    """Train a session's runs until each has ended, is lost, or the session drains. Runs of one pack key are a pack.
+def execute(
+    session: Session,
+    *,
+    device: str,
+    cadence: Cadence,
+    peers: int = 1,
+    moved: Moved = where_it_lies,
+    most: int | None = None,
+) -> None:
+    """Train a session's runs until each has ended, is lost, or the session drains, in packs of runs that can share one
+    on the device.
 
     peers: how many workers share the cores of this machine, this one included. moved: a run -> the same run, whose data
-    lies where this machine can read it; it raises ValueError, in one line, if that cannot be had.
+    lies where this machine can read it; it raises ValueError, in one line, if that cannot be had. most: how many runs
+    the user lets a pack have; None for as many as may.
 
     Raise PackFailed if the runs of a pack cannot be trained. Its error is NeverFits if their data cannot be read, if
     one of them needs more memory than the device has or if the code of a user fails, FitsLater if a single run needs
     more than is free now, and OutOfMemory if several do, or if memory runs out while they train. End the process if a
     card does not answer any more.
     """
-    groups = _groups(session.claims, moved)
-    for specs in groups.values():
+    groups = packs_of(_specs(session.claims, moved), device, most)
+    for specs in groups:
         one = next(iter(specs.values()))
         if (problem := _data_problem(one)) is not None:
             raise PackFailed(NeverFits(problem), specs)
@@ -73,7 +82,7 @@ def execute(session: Session, *, device: str, cadence: Cadence, peers: int = 1, 
     try:
         # Each pack of each worker has its share of the cores.
         factory = partial(make_pack, peers=peers * len(groups))
-        train_packs(list(groups.values()), session, device=device, cadence=cadence, pack_factory=factory)
+        train_packs(groups, session, device=device, cadence=cadence, pack_factory=factory)
     except PackError as failure:
         if not devices.ran_out_of_memory(failure.error):
             if not devices.answers(device):
@@ -92,7 +101,7 @@ def execute(session: Session, *, device: str, cadence: Cadence, peers: int = 1, 
         return
     # Only now nothing refers to the tensors of the packs any more: the traceback did.
     devices.release_memory()
-    one = next(specs[failed[0]] for specs in groups.values() if failed[0] in specs)
+    one = next(specs[failed[0]] for specs in groups if failed[0] in specs)
     raise PackFailed(OutOfMemory(f"memory ran out; a run {needs(one, device)}"), failed)
 
 
@@ -115,9 +124,9 @@ def _told(error: Exception) -> str:
     return one_line(f"{error}; once the data is there, rnnctl retry RUN puts the run back into the queue")
 
 
-def _groups(claims: Sequence[Claim], moved: Moved) -> dict[PackKey, dict[str, RunSpec]]:
-    """Return the specs of claimed runs by pack key. Raise PackFailed if one, or its data, cannot be read."""
-    groups: dict[PackKey, dict[str, RunSpec]] = {}
+def _specs(claims: Sequence[Claim], moved: Moved) -> dict[str, RunSpec]:
+    """Return the specs of claimed runs by their ids. Raise PackFailed if one, or its data, cannot be read."""
+    specs: dict[str, RunSpec] = {}
     for claim in claims:
         try:
             spec = RunSpec.model_validate(claim.spec)
@@ -125,11 +134,10 @@ def _groups(claims: Sequence[Claim], moved: Moved) -> dict[PackKey, dict[str, Ru
             line = blamed(error)
             raise PackFailed(error if line is None else NeverFits(line), [claim.run_id]) from error
         try:
-            spec = moved(spec)
+            specs[claim.run_id] = moved(spec)
         except ValueError as error:
             raise PackFailed(NeverFits(_told(error)), [claim.run_id]) from error
-        groups.setdefault(PackKey.of(spec), {})[claim.run_id] = spec
-    return groups
+    return specs
 
 
 def build_worker(options: WorkerOptions, emit: Emit, stop: threading.Event) -> Worker:
@@ -168,12 +176,12 @@ def worker_at(place: Place, options: WorkerOptions, emit: Emit, stop: threading.
     cadence = Cadence(options.checkpoint_seconds, options.checkpoint_updates)
     return Worker(
         place.ledger,
-        partial(execute, device=device, cadence=cadence, peers=place.peers, moved=place.moved),
+        partial(execute, device=device, cadence=cadence, peers=place.peers, moved=place.moved, most=options.pack),
         place.settings,
         max_pack=lambda shape, claims: most_in_a_pack(
             shape, device, place.workers_on_device, options.pack, _shapes(claims)
         ),
-        more=lambda claims: has_room(_shapes(claims), device),
+        more=lambda claims: has_room(_shapes(claims), device, options.pack),
         environment={**environment(device), **place.environment},
         device=device,
         events=emit,

@@ -230,6 +230,7 @@ def at_length(spec: RunSpec, weights_N: torch.Tensor, length: int, samples: int,
     import torch
 
     from rnnctl.training.member import network_of
+    from rnnctl.training.networks import Networks
     from rnnctl.training.validation import Validator
 
     chunk = chunk_of(samples)
@@ -237,10 +238,11 @@ def at_length(spec: RunSpec, weights_N: torch.Tensor, length: int, samples: int,
     rng, model = seeds.generator(seed, seeds.EVALUATION), network_of(spec.model, task)
     dtype = getattr(torch, spec.train.dtype)
     validator = Validator(task.question, model, task.max_steps, chunk, dtype=dtype, device="cpu")
+    network = Networks(weights_N.unsqueeze(0), [model])
     loss, errors, sequences, baselines = 0.0, 0.0, 0, []
     with torch.no_grad():
         for batch in task.held_out(rng, samples, chunk):
-            mean, wrongs = validator.judge(weights_N.unsqueeze(0), *validator.tensors(batch))
+            mean, wrongs = validator.judge(network, *validator.tensors(batch))
             size = batch.inputs.shape[1]
             loss, errors, sequences = loss + float(mean) * size, errors + float(wrongs), sequences + size
             baselines.append(task.baseline([batch]))

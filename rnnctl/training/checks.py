@@ -22,6 +22,7 @@ from rnnctl.question import Question
 from rnnctl.study.check import Check
 from rnnctl.study.pack_key import PackKey
 from rnnctl.tasks.base import Batch, Task
+from rnnctl.training.networks import Networks
 from rnnctl.training.validation import Validator
 
 # Scalars and traces of a diagnosis, by name.
@@ -78,8 +79,8 @@ class Checker:
         self.validator = Validator(task.question, self.model, task.max_steps, chunk, **to)
         self.tape: Tape = make_tape(self.model, runs, task.max_steps, self.check.diagnostic_batch, **to)
 
-    def validate(self, flat_RN: torch.Tensor, beyond: Sequence[int | None]) -> list[dict[str, float]]:
-        """Return the scalars of each run's validation: valid_loss, valid_error (share in [0, 1]), valid_samples (the
+    def validate(self, networks: Networks, beyond: Sequence[int | None]) -> list[dict[str, float]]:
+        """Return the scalars of each validation: valid_loss, valid_error (share in [0, 1]), valid_samples (the
         number of samples that both are means over), valid_floor (the floor of those samples), valid_perfect (the
         loss of a perfect predictor, where it is above 0), and of text the standard error of the floor and the loss in
         bits per byte.
@@ -87,13 +88,13 @@ class Checker:
         After check.screen samples, the validation of a run with more than beyond[r] wrong answers ends; None validates
         on all samples.
         """
-        runs = len(flat_RN)
+        runs = len(networks)
         sums_R2 = torch.zeros(runs, 2, dtype=torch.float64)  # of losses and errors
         samples = torch.zeros(runs, dtype=torch.int64)
         rows = list(range(runs))
         for chunks in self.stages:
-            flat = flat_RN if len(rows) == runs else flat_RN[rows]
-            sums_R2[rows] = self._add(sums_R2[rows], flat, chunks)
+            some = networks if len(rows) == runs else networks[rows]
+            sums_R2[rows] = self._add(sums_R2[rows], some, chunks)
             samples[rows] += sum(inputs.shape[1] for inputs, _ in chunks)
             rows = [r for r in rows if (most := beyond[r]) is None or sums_R2[r, 1] <= most]
             if not rows:
@@ -104,25 +105,25 @@ class Checker:
             for (n, w), s in zip(sums_R2, samples, strict=True)
         ]
 
-    def begin(self, flat_RN: torch.Tensor, diagnosed: Sequence[int], bounds: Sequence[float]) -> None:
-        """Start what validate() of these rows will need first, and diagnose() of some of them, and do not wait for it.
+    def begin(self, networks: Networks, diagnosed: Sequence[int], bounds: Sequence[float]) -> None:
+        """Start what validate() of these networks needs first, and diagnose() of some of them, and do not wait for it.
 
-        diagnosed: which of the rows. bounds: for each of these, as in diagnose(). A CPU has nothing to start.
+        diagnosed: which of them. bounds: for each of these, as in diagnose(). A CPU has nothing to start.
         """
 
     def _add(
-        self, sums_R2: torch.Tensor, flat_RN: torch.Tensor, chunks: Sequence[tuple[torch.Tensor, torch.Tensor]]
+        self, sums_R2: torch.Tensor, networks: Networks, chunks: Sequence[tuple[torch.Tensor, torch.Tensor]]
     ) -> torch.Tensor:
         """Return the sums plus the losses and errors of each run on these chunks, (R, 2) on the CPU."""
-        return self._sums(sums_R2, flat_RN, chunks).cpu()
+        return self._sums(sums_R2, networks, chunks).cpu()
 
     def _sums(
-        self, sums_R2: torch.Tensor, flat_RN: torch.Tensor, chunks: Sequence[tuple[torch.Tensor, torch.Tensor]]
+        self, sums_R2: torch.Tensor, networks: Networks, chunks: Sequence[tuple[torch.Tensor, torch.Tensor]]
     ) -> torch.Tensor:
         """Do `_add`, and leave the result on the device: a transfer would wait for all work that is queued there."""
         losses, errors = sums_R2.to(self.device).T
         for inputs, targets in chunks:
-            means, wrongs = self.validator.judge(flat_RN, inputs, targets)
+            means, wrongs = self.validator.judge(networks, inputs, targets)
             losses, errors = losses + means * inputs.shape[1], errors + wrongs
         return torch.stack((losses, errors), 1)
 
@@ -137,13 +138,14 @@ class Checker:
             scalars["valid_bits_per_byte"] = bits_per_byte(loss, baseline.bytes_per_answer)
         return scalars
 
-    def diagnose(self, flat_RN: torch.Tensor, bounds: Sequence[float]) -> list[Diagnosis]:
-        """Return the scalars and traces of each run on the diagnostic batch: gradient through time, Omega, saturation
-        of hidden units and gates, spectrum.
+    def diagnose(self, networks: Networks, bounds: Sequence[float]) -> list[Diagnosis]:
+        """Return the scalars and traces of each network on the diagnostic batch: gradient through time, Omega,
+        saturation of hidden units and gates, spectrum.
 
-        bounds: for each run, the squared gradient norm that counts as having reached a step.
+        bounds: for each network, the squared gradient norm that counts as having reached a step.
         """
-        weights, runs = self.model.layout.views(flat_RN), len(flat_RN)
+        flat_RN, runs = networks.flat_RN, len(networks)
+        weights = self.model.layout.views(flat_RN)
         self.tape.forward(weights, [self.inputs] * runs)
         unused = self.model.layout.views(torch.empty_like(flat_RN))  # gradients that nobody reads
         _, direct = backpropagate(self.question, weights, self.tape, [self.targets] * runs, unused)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from rnnctl.study.pack_key import PackKey
 from rnnctl.tasks.base import Task
 from rnnctl.training.checks import Checker, Diagnosis
 from rnnctl.training.memory import cut_of, numbers_of_answer
+from rnnctl.training.networks import Networks
 from rnnctl.training.validation import Validator
 
 OF_ALL = 2**28  # numbers that the buffers of all runs that are validated together hold, at most
@@ -30,12 +31,12 @@ OF_ALL = 2**28  # numbers that the buffers of all runs that are validated togeth
 MEASURED = 2**23
 
 
-# The figures of groups of runs on the device, and the spectra of all runs.
+# The figures of groups of networks on the device, and the spectra of all networks.
 _Diagnosing = tuple[list[Figures], Iterator[dict[str, float]]]
 
 
 class KernelValidator(Validator):
-    """A Validator whose passes are kernels, over up to `runs` runs at once."""
+    """A Validator whose passes are kernels, over up to `runs` networks at once. model: the widest of them."""
 
     def __init__(
         self,
@@ -68,23 +69,25 @@ class KernelValidator(Validator):
         return self.tapes[batch]
 
     def judge(
-        self, flat_RN: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor
+        self, networks: Networks, inputs: torch.Tensor, targets: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        batch, runs = inputs.shape[1], len(flat_RN)
+        batch, runs = inputs.shape[1], len(networks)
         edges = np.linspace(0, batch, blocks(batch, self.cut.sequences) + 1).astype(int).tolist()
         sums_R2 = torch.zeros(runs, 2, dtype=torch.float64, device=self.device)
         for start, end in pairwise(edges):
             for first in range(0, runs, self.runs):
-                flat = flat_RN[first : first + self.runs].clone()  # so that it is aligned as all rows are
+                some = networks[first : first + self.runs]
                 sums_R2[first : first + self.runs] += self._judge_some(
-                    flat, inputs[:, start:end], targets[..., start:end]
+                    some, inputs[:, start:end], targets[..., start:end]
                 )
         means, errors = sums_R2.T
         return means / batch, errors
 
-    def _judge_some(self, flat_RN: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Return the sums over sequences of the mean loss and of the error of each run, (R, 2) float64."""
-        tape, length, runs = self._tape(inputs.shape[1]), len(inputs), len(flat_RN)
+    def _judge_some(self, networks: Networks, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Return the sums over sequences of the mean loss and of the error of each network, (R, 2) float64."""
+        tape, length, runs = self._tape(inputs.shape[1]), len(inputs), len(networks)
+        flat_RN = networks.flat_RN.clone()  # so that it is aligned as all rows are
+        tape.kinds.arrange(networks.cells)
         sums_R2 = torch.zeros(runs, 2, dtype=torch.float64, device=self.device)
         pieces = length > self.cut.steps
         for start in range(0, length, self.cut.steps):
@@ -105,6 +108,19 @@ def same_for_all(inputs: torch.Tensor, runs: int, length: int, device: str, *, g
     """
     lengths_R, goes_on_R = (torch.full((runs,), int(n), dtype=torch.int32, device=device) for n in (length, goes_on))
     return Inputs(inputs, lengths_R, goes_on_R, shared=True)
+
+
+def _equal(networks: Networks, others: Networks) -> bool:
+    """Return whether networks have the same weights. Weights that are not finite equal nothing."""
+    return list(networks.cells) == list(others.cells) and torch.equal(networks.flat_RN, others.flat_RN)
+
+
+def _alike(values: Sequence[object], most: int) -> Iterator[slice]:
+    """Yield slices of equal values that follow one another, of up to `most`."""
+    for _, group in groupby(range(len(values)), values.__getitem__):
+        first, *others = group
+        end = first + 1 + len(others)
+        yield from (slice(start, min(start + most, end)) for start in range(first, end, most))
 
 
 @cache
@@ -134,44 +150,56 @@ class DeviceChecker(Checker):
         )  # fmt: skip
         # What begin() has started: the sums of a validation's first stage, and a diagnosis with its rows and bounds.
         self.validation: torch.Tensor | None = None
-        self.diagnosis: tuple[torch.Tensor, Sequence[float], _Diagnosing] | None = None
+        self.diagnosis: tuple[Networks, Sequence[float], _Diagnosing] | None = None
 
-    def begin(self, flat_RN: torch.Tensor, diagnosed: Sequence[int], bounds: Sequence[float]) -> None:
+    def begin(self, networks: Networks, diagnosed: Sequence[int], bounds: Sequence[float]) -> None:
         if diagnosed:
-            rows = flat_RN[list(diagnosed)]
-            self.diagnosis = rows, bounds, self._begin_diagnosis(rows, bounds)
-        self.validation = self._sums(torch.zeros(len(flat_RN), 2, dtype=torch.float64), flat_RN, self.stages[0])
+            some = networks[diagnosed]
+            self.diagnosis = some, bounds, self._begin_diagnosis(some, bounds)
+        self.validation = self._sums(torch.zeros(len(networks), 2, dtype=torch.float64), networks, self.stages[0])
 
     def _add(
-        self, sums_R2: torch.Tensor, flat_RN: torch.Tensor, chunks: Sequence[tuple[torch.Tensor, torch.Tensor]]
+        self, sums_R2: torch.Tensor, networks: Networks, chunks: Sequence[tuple[torch.Tensor, torch.Tensor]]
     ) -> torch.Tensor:
         begun, self.validation = self.validation, None
-        return (self._sums(sums_R2, flat_RN, chunks) if begun is None else begun).cpu()
+        return (self._sums(sums_R2, networks, chunks) if begun is None else begun).cpu()
 
-    def diagnose(self, flat_RN: torch.Tensor, bounds: Sequence[float]) -> list[Diagnosis]:
+    def diagnose(self, networks: Networks, bounds: Sequence[float]) -> list[Diagnosis]:
         begun, self.diagnosis = self.diagnosis, None
-        # Other rows than those that were expected: a run has ended, or its weights are not finite, which equal nothing.
-        as_expected = begun is not None and list(bounds) == list(begun[1]) and torch.equal(flat_RN, begun[0])
-        groups, spectra = begun[2] if begun and as_expected else self._begin_diagnosis(flat_RN, bounds)
+        groups, spectra = (
+            begun[2]
+            if begun is not None and list(bounds) == list(begun[1]) and _equal(networks, begun[0])
+            else self._begin_diagnosis(networks, bounds)
+        )
         return [
             (scalars | spectral, traces) for (scalars, traces), spectral in zip(on_host(groups), spectra, strict=True)
         ]
 
-    def _begin_diagnosis(self, flat_RN: torch.Tensor, bounds: Sequence[float]) -> _Diagnosing:
-        """Start a diagnosis. Return the figures of groups of runs on the device, and the spectra of all runs."""
+    def _begin_diagnosis(self, networks: Networks, bounds: Sequence[float]) -> _Diagnosing:
+        """Start a diagnosis. Return the figures of groups of networks on the device, and the spectra of all."""
         # Before the device has other work: the host computes spectra meanwhile.
-        w_RHH = self.model.candidate(self.model.layout.views(flat_RN)).cpu().numpy()
-        spectra = _threads().map(spectrum, w_RHH)
-        bounds_R = torch.tensor(bounds, dtype=flat_RN.dtype).to(self.device)
-        omegas = self._pass(flat_RN, bounds_R)
-        runs, size = len(flat_RN), max(1, MEASURED // self.passes.h(0)[1:].numel())
-        return [self._measure(slice(i, min(i + size, runs)), bounds_R, omegas) for i in range(0, runs, size)], spectra
+        spectra = _threads().map(spectrum, self._candidates(networks).cpu().numpy())
+        bounds_R = torch.tensor(bounds, dtype=networks.flat_RN.dtype).to(self.device)
+        omegas = self._pass(networks, bounds_R)
+        size = max(1, MEASURED // self.passes.h(0)[1:].numel())
+        slices = _alike([self.passes.gates_of(cell) for cell in networks.cells], size)
+        return [self._measure(rows, bounds_R, omegas) for rows in slices], spectra
 
-    def _pass(self, flat_RN: torch.Tensor, bounds_R: torch.Tensor) -> Figures:
+    def _candidates(self, networks: Networks) -> torch.Tensor:
+        """Return each network's recurrent matrix of new content, (R, H, H)."""
+        matrices = []
+        for rows in _alike(networks.cells, len(networks)):
+            cell = networks.cells[rows.start]
+            own_RN = networks.flat_RN[rows, -cell.layout.size :]
+            matrices.append(cell.candidate(cell.layout.views(own_RN)))
+        return torch.cat(matrices)
+
+    def _pass(self, networks: Networks, bounds_R: torch.Tensor) -> Figures:
         """Take the diagnostic batch through time and back. Return Omega, for a cell that it is defined for."""
-        runs, length, passes = len(flat_RN), len(self.inputs), self.passes
+        runs, length, passes, flat_RN = len(networks), len(self.inputs), self.passes, networks.flat_RN
         shared = same_for_all(self.inputs[None], runs, length, self.device)
         passes.lengths = [length] * runs
+        passes.kinds.arrange(networks.cells)
         passes.forward(flat_RN, shared)
         passes.head(self.question, flat_RN, shared, self.targets.reshape(1, -1))
         passes.backward(flat_RN, shared)
@@ -182,7 +210,7 @@ class DeviceChecker(Checker):
         return {"omega": passes.buffers["omegas"][:runs]}
 
     def _measure(self, rows: slice, bounds_R: torch.Tensor, omegas: Figures) -> Figures:
-        """Return the figures of some runs, on the device."""
+        """Return the figures of some networks, which have the same gates, on the device."""
         passes, threshold = self.passes, self.check.saturation
         hidden = saturation(passes.h(rows)[:, 1:], self.model.bounds, threshold, MANY_RUNS)
         gates = gate_saturation(passes.gates(rows), threshold, MANY_RUNS)

@@ -18,10 +18,12 @@ from rnnctl.cells.base.kernel_tape import GATHERED, Inputs, KernelTape
 from rnnctl.kernels.gpu import updates
 from rnnctl.kernels.gpu.launch import blocks, launch
 from rnnctl.study.pack_key import PackKey
+from rnnctl.study.run import RunSpec
 from rnnctl.tasks.base import Task
 from rnnctl.training.device_checks import DeviceChecker
 from rnnctl.training.drawing import Drawing
-from rnnctl.training.member import Member, Window
+from rnnctl.training.member import Member, Window, network_of
+from rnnctl.training.networks import Networks
 from rnnctl.training.pack import GUARD_NORM, GUARD_SHRINK, Pack
 from rnnctl.training.slots import Field, numbers, slot_size
 from rnnctl.training.staging import Staging
@@ -35,12 +37,41 @@ BEFORE_GRAPH = 30
 class DevicePack(Pack):
     """A pack whose updates are kernels. See Pack.
 
+    Its runs have one wide key, and their networks may differ (see PackKey.wide): `model` is the widest of them, as long
+    as its weights are the rows, and a run's own weights lie at the end of its row.
+
     spare: how many processes may draw batches for this one (see rnnctl.training.drawing).
     """
 
     def __init__(self, members: Sequence[Member], weights: Sequence[torch.Tensor], device: str, spare: int = 0) -> None:
         self.spare = spare
-        super().__init__(members, weights, device)
+        # Neighbours with the same gates are diagnosed together.
+        order = sorted(range(len(members)), key=lambda r: members[r].spec.model.gates)
+        super().__init__([members[r] for r in order], [weights[r] for r in order], device)
+
+    def _key_of(self, spec: RunSpec) -> PackKey:
+        return PackKey.of(spec).wide
+
+    def _rows_of(self, weights: Sequence[torch.Tensor]) -> torch.Tensor:
+        rows_RN = torch.zeros(len(weights), self.model.layout.size, dtype=weights[0].dtype)
+        for row_N, own_N in zip(rows_RN, weights, strict=True):
+            row_N[-len(own_N) :] = own_N
+        return rows_RN
+
+    def _hold(self, flat_RN: torch.Tensor) -> None:
+        self.flat_RN, self.grads_RN = flat_RN, torch.zeros_like(flat_RN)
+        self.frozen = [member.spec.train.frozen for member in self.members]
+        self.cells = [network_of(member.spec.model, member.task) for member in self.members]
+
+    def own(self, r: int) -> torch.Tensor:
+        return self.flat_RN[r, self._place(r)]
+
+    def _place(self, r: int) -> slice:
+        """Return where the own weights of row r lie."""
+        return slice(self.flat_RN.shape[1] - self.cells[r].layout.size, None)
+
+    def networks(self, rows: Sequence[int]) -> Networks:
+        return Networks(self.flat_RN[list(rows)], [self.cells[r] for r in rows])
 
     def _allocate(self, key: PackKey, task: Task, steps: int) -> None:
         make_tape = self.model.kernel_tape
@@ -89,8 +120,10 @@ class DevicePack(Pack):
         self.kept_RSN = self.flat_RN.new_zeros(runs, max(1, self.slots), self.flat_RN.shape[1] if self.slots else 1)
         for r, (member, slots) in enumerate(zip(members, kept, strict=True)):
             if slots is not None:
-                self.kept_RSN[r] = slots
-                member.kept = self.kept_RSN[r]
+                own_SN = self.kept_RSN[r, :, self._place(r)]
+                own_SN.copy_(slots)
+                member.kept = own_SN
+        self.passes.kinds.arrange(self.cells)
         self.flags_RN = self.passes.flags(self.frozen)
         self.scales_R = self.flat_RN.new_zeros(runs)
         self.choices_R = torch.zeros(runs, dtype=torch.int32, device=self.device)

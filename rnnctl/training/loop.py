@@ -21,6 +21,7 @@ from rnnctl.devices import gpu_kernel_compiler, is_card
 from rnnctl.study.run import RunSpec
 from rnnctl.training.drawing import spare_cores
 from rnnctl.training.extension import extend
+from rnnctl.training.launches import has_kernels
 from rnnctl.training.member import Member, begin, network_of, restore
 from rnnctl.training.pack import Pack
 from rnnctl.training.recorder import Recorder
@@ -30,25 +31,11 @@ PackFactory = Callable[[Sequence[Member], Sequence[torch.Tensor], str], Pack]
 
 
 def make_pack(members: Sequence[Member], weights: Sequence[torch.Tensor], device: str, peers: int = 1) -> Pack:
-    """Return a pack that trains with GPU kernels where the device, the cell, the optimizer and the head have them.
-
-    Runs that are fed symbols of their own train without (see rnnctl.study.teacher), and so do runs whose updates take
-    several batches, or whose products are rounded.
+    """Return a pack that trains with GPU kernels where the device and the runs have them (see has_kernels).
 
     peers: how many processes train on this machine, this one included. They share its cores.
     """
-    spec = members[0].spec
-    if torch.device(device).type == "cpu" or not gpu_kernel_compiler():
-        return Pack(members, weights, device)
-    if not spec.train.teacher.alone:
-        # The kernels go through a whole sequence at once, and its inputs have to be known before.
-        return Pack(members, weights, device)
-    if spec.train.accumulate > 1 or spec.train.is_reduced:
-        # What the kernels do for an update begins with its batch and ends with new weights.
-        return Pack(members, weights, device)
-    task = members[0].task
-    network = network_of(spec.model, task)
-    if not task.question.has_gpu_head or network.kernel_tape is None or spec.train.optimizer.kernel() is None:
+    if torch.device(device).type == "cpu" or not gpu_kernel_compiler() or not has_kernels(members[0].spec):
         return Pack(members, weights, device)
     from rnnctl.training.device_pack import DevicePack
 
@@ -297,7 +284,7 @@ class _Loop:
     def _commit(self, member: Member, outcome: str | None = None) -> None:
         """Save a member; one that is no longer held leaves the pack."""
         self._count_time()
-        state = member.state(self.pack.flat_RN[self.pack.members.index(member)], ended=outcome is not None)
+        state = member.state(self.pack.own(self.pack.members.index(member)), ended=outcome is not None)
         kept = self.recorder.commit(
             member.run_id, member.step, writer(state), member.unsaved, member.summary(), outcome
         )

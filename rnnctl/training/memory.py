@@ -129,7 +129,8 @@ def _summed(spec: RunSpec | PackKey) -> int:
 
 
 def bytes_of_run(key: PackKey | RunSpec) -> int:
-    """Return about how many bytes a run of a pack key takes on a card while it trains.
+    """Return about how many bytes a run of a pack key takes on a card while it trains. With GPU kernels it takes what a
+    run of its wide key takes.
 
     With N weights, H hidden units, V inputs, O outputs; K the cell's `kept_per_step`; B sequences of T steps in an
     update, and P parts of each of their gradients; D sequences of U steps in a diagnosis; C sequences of W steps in
@@ -242,7 +243,7 @@ def shortage(spec: RunSpec, runs: int, device: str) -> str | None:
     fits. On a card, whose packs are cut to its free memory, it is asked whether a single run fits.
     """
     if is_card(device):
-        return None if bytes_of_run(spec) <= free_bytes(device) else f"a run {needs(spec, device)}"
+        return None if bytes_of_run(PackKey.of(spec).wide) <= free_bytes(device) else f"a run {needs(spec, device)}"
     need, available = bytes_on_cpu(spec, runs), available_bytes()
     # A single run is tried if it may fit: there is no smaller pack.
     if need <= (available if runs > 1 else available * ESTIMATED_MOST):
@@ -254,7 +255,8 @@ def shortage(spec: RunSpec, runs: int, device: str) -> str | None:
 def needs(spec: RunSpec, device: str) -> str:
     """Return what a run needs and what is free on a device, in words that follow a subject."""
     if is_card(device):
-        need, free = bytes_of_run(spec), f"{size(free_bytes(device))} is free on {device} ({card(device).name})"
+        need = bytes_of_run(PackKey.of(spec).wide)
+        free = f"{size(free_bytes(device))} is free on {device} ({card(device).name})"
     else:
         need, free = bytes_on_cpu(spec), f"{size(available_bytes())} is available"
     return f"needs about {size(need)}, and {free}"

@@ -19,10 +19,12 @@ from rnnctl.cells.base.tape import Regularisers
 from rnnctl.optimizers.section import Update
 from rnnctl.study.check import LOSS
 from rnnctl.study.pack_key import PackKey
+from rnnctl.study.run import RunSpec
 from rnnctl.study.train import Rescale
 from rnnctl.tasks.base import Batch, Task
 from rnnctl.training.checks import Checker
 from rnnctl.training.member import Member, network_of
+from rnnctl.training.networks import Networks
 from rnnctl.training.own_samples import Before, draws_of, mixed_inputs
 from rnnctl.training.validation import as_tensor
 
@@ -47,13 +49,13 @@ class Gradients:
 
 
 class Pack:
-    """Members and their weights. flat_RN: (R, N) on the device; row r belongs to member r.
+    """Members and their weights. flat_RN: (R, N) on the device; row r belongs to member r, whose weights `own` returns.
 
     Raise ValueError for runs of several pack keys.
     """
 
     def __init__(self, members: Sequence[Member], weights: Sequence[torch.Tensor], device: str) -> None:
-        keys = {PackKey.of(member.spec) for member in members}
+        keys = {self._key_of(member.spec) for member in members}
         if len(keys) > 1:
             raise ValueError(f"runs of {len(keys)} pack keys cannot be trained together")
         (key,) = keys
@@ -63,7 +65,7 @@ class Pack:
         self.model = network_of(key.model, task)
         self.layout = self.model.layout
         self.parts = key.train.accumulate  # batches of an update
-        self._hold(torch.stack(list(weights)).to(device))
+        self._hold(self._rows_of(weights).to(device))
         self.dtype = getattr(torch, key.train.dtype)
         # Runs that sample have a key of their own (rnnctl.study.teacher).
         self.samples = not members[0].spec.train.teacher.alone
@@ -71,6 +73,14 @@ class Pack:
         self._allocate(key, task, min(key.piece or task.max_steps, task.max_steps))
         for member in self.members:
             member.best.rejudge(self.checker.baselines.values(), watches_loss=member.spec.stop.on == LOSS)
+
+    def _key_of(self, spec: RunSpec) -> PackKey:
+        """Return what a run must have in common with the others."""
+        return PackKey.of(spec)
+
+    def _rows_of(self, weights: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Return the rows of these weights, (R, N)."""
+        return torch.stack(list(weights))
 
     def _allocate(self, key: PackKey, task: Task, steps: int) -> None:
         """Make what updates of up to `steps` time steps, and checks, need."""
@@ -88,6 +98,14 @@ class Pack:
         """Keep these rows and drop the others."""
         self.members = [self.members[r] for r in rows]
         self._hold(self.flat_RN[list(rows)])
+
+    def own(self, r: int) -> torch.Tensor:
+        """Return the weights of member r, a view (N,) on the device."""
+        return self.flat_RN[r]
+
+    def networks(self, rows: Sequence[int]) -> Networks:
+        """Return the networks of these rows as they are now."""
+        return Networks(self.flat_RN[list(rows)], [self.model] * len(rows))
 
     def close(self) -> None:
         """End what the pack has started outside this process. Here that is nothing."""
@@ -274,7 +292,7 @@ class Pack:
         """Keep the weights of the members that have just made an update whose weights are wanted."""
         for r, member in enumerate(self.members):
             if member.step in member.snapshots_wanted:
-                member.keep_snapshot(self.flat_RN[r])
+                member.keep_snapshot(self.own(r))
 
     def begin_check(self, rows: Sequence[int]) -> None:
         """Start the check of these rows without waiting for its figures. check() of the same rows has to follow, or
@@ -283,13 +301,13 @@ class Pack:
         # Runs that end are diagnosed as well. Which ones do is not known yet, except for those whose budget is used up.
         diagnosed = [i for i, r in enumerate(rows) if self.members[r].diagnosis_is_due or self.members[r].is_last_check]
         bounds = [self.members[rows[i]].spec.train.omega.bound for i in diagnosed]
-        self.checker.begin(self.flat_RN[list(rows)], diagnosed, bounds)
+        self.checker.begin(self.networks(rows), diagnosed, bounds)
 
     def check_initial(self, rows: Sequence[int]) -> None:
         """Validate and diagnose the initial weights of these rows, and record both with their members."""
-        flat_RN, members = self.flat_RN[list(rows)], [self.members[r] for r in rows]
-        validations = self.checker.validate(flat_RN, [member.hopeless_beyond for member in members])
-        diagnoses = self.checker.diagnose(flat_RN, [member.spec.train.omega.bound for member in members])
+        networks, members = self.networks(rows), [self.members[r] for r in rows]
+        validations = self.checker.validate(networks, [member.hopeless_beyond for member in members])
+        diagnoses = self.checker.diagnose(networks, [member.spec.train.omega.bound for member in members])
         for member, validation, (scalars, traces) in zip(members, validations, diagnoses, strict=True):
             member.record_initial(validation, scalars, traces)
 
@@ -302,21 +320,22 @@ class Pack:
             self.members[r].keep_before_check(self.members[r] in diverged)
         beyond = [self.members[r].hopeless_beyond for r in rows]
         best = []
-        for r, validation in zip(rows, self.checker.validate(self.flat_RN[list(rows)], beyond), strict=True):
+        for r, validation in zip(rows, self.checker.validate(self.networks(rows), beyond), strict=True):
             if self.members[r].observe(validation, self.checker.baselines[int(validation["valid_samples"])]):
                 best.append(r)
         if best:
-            for r, weights_N in zip(best, self.flat_RN[best].cpu(), strict=True):
+            for r, row_N in zip(best, self.flat_RN[best].cpu(), strict=True):
                 member = self.members[r]
+                own_N = row_N[-member.best_weights.numel() :].clone()
                 # A checkpoint has equal tensors once, if they are the same object.
-                member.best_weights = member.snapshots.get(member.step, weights_N.clone())
+                member.best_weights = member.snapshots.get(member.step, own_N)
         verdicts = {r: "diverged" if self.members[r] in diverged else self.members[r].verdict() for r in rows}
         # A run's last check always diagnoses, whatever check.diagnose_every says.
         due = [r for r in rows if verdicts[r] or self.members[r].diagnosis_is_due]
         diagnoses = {}
         if due:
             bounds = [self.members[r].spec.train.omega.bound for r in due]
-            diagnoses = dict(zip(due, self.checker.diagnose(self.flat_RN[due], bounds), strict=True))
+            diagnoses = dict(zip(due, self.checker.diagnose(self.networks(due), bounds), strict=True))
         for r in rows:
             self.members[r].record(*diagnoses.get(r, ({}, {})))
             # Patience may watch what only a diagnosis measures.

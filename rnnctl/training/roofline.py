@@ -156,14 +156,18 @@ class Cost:
         return Cost(count * self.alone, count * self.card, count * self.host)
 
 
-def update_cost(spec: RunSpec, runs: int, launches: int, card: CardSpeed) -> Cost:
-    """Return the cost of an update of a pack of runs like this one, or of one of its batches if it takes several."""
+def update_cost(specs: Sequence[RunSpec], launches: int, card: CardSpeed) -> Cost:
+    """Return the cost of an update of a pack of these runs, or of one of its batches if it takes several.
+
+    They have one wide key.
+    """
+    spec, runs = specs[0], len(specs)
     key, task, batch = PackKey.of(spec), spec.task, spec.train.batch
     mean, value = task.mean_steps(spec.piece), VALUE_BYTES[spec.train.dtype]
     # The longest sequences of a pack decide how long its passes wait.
     longest = mean if runs == 1 else max(mean, min(spec.piece or task.sizes.steps, task.sizes.steps))
-    arithmetic = PASSES * runs * batch * mean * _flops_of_step(key) / _rate(card, key)
-    kept = runs * batch * mean * spec.model.kept_per_step * spec.model.hidden * value
+    arithmetic = PASSES * batch * mean * _flops_of_step(specs) / _rate(card, key)
+    kept = batch * mean * sum(each.model.kept_per_step for each in specs) * spec.model.hidden * value
     memory = TOUCHED * kept / (SHARE_OF_PEAK * 1e9 * card.gigabytes_per_second)
     with_work = min(1.0, runs * key.model.programs(key.train.batch) / card.multiprocessors)
     device = max(arithmetic / with_work, memory, 2 * longest * STEP_SECONDS) + launches * LAUNCH_SECONDS
@@ -175,24 +179,26 @@ def update_cost(spec: RunSpec, runs: int, launches: int, card: CardSpeed) -> Cos
     return Cost(max(device, host, drawing / max(1, processes)), max(arithmetic, memory), host)
 
 
-def check_cost(spec: RunSpec, runs: int, card: CardSpeed) -> Cost:
-    """Return the cost of a check of a pack of runs like this one, with the share of a diagnosis that falls to it."""
+def check_cost(specs: Sequence[RunSpec], card: CardSpeed) -> Cost:
+    """Return the cost of a check of a pack of these runs, with the share of a diagnosis that falls to it."""
+    spec, runs = specs[0], len(specs)
     key, check, sizes = PackKey.of(spec), spec.check, spec.task.sizes
     question: Question = spec.task.question
     samples = check.screen or key.task.validated(check.samples)
     together = cut_of(question, sizes.steps, check.chunk, spec.model.hidden, sizes.outputs).sequences
     mean = spec.task.mean_steps(None)
-    arithmetic = runs * samples * mean * _flops_of_step(key) / _rate(card, key)
+    arithmetic = samples * mean * _flops_of_step(specs) / _rate(card, key)
     passes = max(arithmetic, blocks(samples, together) * mean * STEP_SECONDS)
     host = CHECK_SECONDS + runs * DIAGNOSIS_SECONDS * check.every / (check.diagnose_every or check.every)
     return Cost(passes + host, arithmetic, host)
 
 
-def pack_cost(spec: RunSpec, runs: int, launches: int, card: CardSpeed) -> Cost:
-    """Return the cost of training a pack of runs like this one, if none ends early."""
-    updates, checks = spec.train.updates, 1 + spec.train.updates / spec.check.every
-    batches = updates * spec.train.accumulate
-    return update_cost(spec, runs, launches, card).times(batches) + check_cost(spec, runs, card).times(checks)
+def pack_cost(specs: Sequence[RunSpec], launches: int, card: CardSpeed) -> Cost:
+    """Return the cost of training a pack of these runs, if none ends early: for as many updates as the longest."""
+    updates = max(spec.train.updates for spec in specs)
+    checks = 1 + updates / specs[0].check.every
+    batches = updates * specs[0].train.accumulate
+    return update_cost(specs, launches, card).times(batches) + check_cost(specs, card).times(checks)
 
 
 def packs_at_once(packs: Sequence[tuple[PackKey, int]], card: CardSpeed) -> int:
@@ -224,10 +230,10 @@ def _rate(card: CardSpeed, key: PackKey) -> float:
     return SHARE_OF_PEAK * 1e12 * card.teraflops * share
 
 
-def _flops_of_step(key: PackKey) -> float:
-    """Return the floating-point operations of one sequence and step, in one pass."""
-    model, sizes = key.model, key.task.sizes
-    wide = model.products * model.hidden**2
-    wide += model.hidden * sizes.outputs if key.task.question.every_step else 0
-    wide += model.hidden * sizes.inputs if key.task.reads_reals else 0
+def _flops_of_step(specs: Sequence[RunSpec]) -> float:
+    """Return the floating-point operations of one sequence and step of each of these runs, in one pass."""
+    model, task = specs[0].model, specs[0].task
+    wide = sum(spec.model.products for spec in specs) * model.hidden**2
+    wide += len(specs) * model.hidden * task.sizes.outputs if task.question.every_step else 0
+    wide += len(specs) * model.hidden * task.sizes.inputs if task.reads_reals else 0
     return 2.0 * wide

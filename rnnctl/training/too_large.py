@@ -11,6 +11,7 @@ from rnnctl import host
 from rnnctl.devices import card, cards, has_driver, is_card
 from rnnctl.section import PLACE, Path, Section, marks_of
 from rnnctl.study.explain import Problem, Refuse
+from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
 from rnnctl.training.memory import ESTIMATED_MOST, bytes_of_run, bytes_of_validation_set, bytes_on_cpu
 from rnnctl.words import size
@@ -50,7 +51,7 @@ def room_on_card(name: str, memory: int) -> Room:
 
 def bytes_on_card(spec: RunSpec) -> int:
     """Return about how many bytes of a card a run takes that trains there alone."""
-    return bytes_of_run(spec) + bytes_of_validation_set(spec)
+    return bytes_of_run(PackKey.of(spec).wide) + bytes_of_validation_set(spec)
 
 
 class Choice(NamedTuple):

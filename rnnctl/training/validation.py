@@ -12,6 +12,7 @@ from rnnctl.cells.base.heads import losses, read, split_asked, wrong
 from rnnctl.cells.base.passes import HiddenStates
 from rnnctl.question import Question
 from rnnctl.tasks.base import Batch
+from rnnctl.training.networks import Networks
 
 
 def as_tensor(array: np.ndarray, dtype: torch.dtype, device: str) -> torch.Tensor:
@@ -20,7 +21,7 @@ def as_tensor(array: np.ndarray, dtype: torch.dtype, device: str) -> torch.Tenso
 
 
 class Validator:
-    """Judges runs of one model on chunks of `chunk` sequences, of up to `steps` steps."""
+    """Judges networks of one model on chunks of `chunk` sequences, of up to `steps` steps."""
 
     def __init__(
         self, question: Question, model: Cell, steps: int, chunk: int, *, dtype: torch.dtype, device: str
@@ -33,13 +34,13 @@ class Validator:
         return as_tensor(batch.inputs, self.dtype, self.device), as_tensor(batch.targets, self.dtype, self.device)
 
     def judge(
-        self, flat_RN: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor
+        self, networks: Networks, inputs: torch.Tensor, targets: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the mean loss and the number of wrong answers of each run on one chunk, (R,) float64 each.
+        """Return the mean loss and the number of wrong answers of each network on one chunk, (R,) float64 each.
 
         Both are on the validator's device.
         """
-        weights = self.layout.views(flat_RN)
+        weights = self.layout.views(networks.flat_RN)
         if not self.question.every_step:
             return self._judge(weights, inputs, targets)
         # All steps of all runs and sequences at once would not fit into memory.

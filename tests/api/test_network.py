@@ -13,6 +13,7 @@ from rnnctl.cells.base.passes import HiddenStates
 from rnnctl.lab.trained import with_weights
 from rnnctl.study.run import RunSpec
 from rnnctl.training.member import begin, network_of
+from rnnctl.training.networks import Networks
 from rnnctl.training.trained import Trained, WeightsAt
 from rnnctl.training.validation import Validator
 from store import Store
@@ -61,7 +62,7 @@ def test_its_loss_is_that_of_the_trainer(trained, code_path):
     drawn, question = batch(trained), trained.task.question
     validator = Validator(question, trained.cell, drawn.length, 3, dtype=torch.float64, device="cpu")
     inputs, targets = validator.tensors(drawn)
-    means, _ = validator.judge(trained.weights["last"].flat_N[None], inputs, targets)
+    means, _ = validator.judge(Networks(trained.weights["last"].flat_N[None], [trained.cell]), inputs, targets)
     outputs = network(trained)(drawn.inputs)
     if question.loss == "squared_error":
         loss = torch.nn.functional.mse_loss(outputs.squeeze(-1), targets)

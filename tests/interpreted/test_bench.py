@@ -11,6 +11,7 @@ from rnnctl.bench.cases import ec7
 from rnnctl.bench.timing import Comparison
 from rnnctl.lab.plan import plan
 from rnnctl.training.launches import has_kernels, launches_of_update
+from tests.gpu_shapes import of_all_flags
 from tests.lab.studies import STUDY
 from tests.pretended.device import pretended_device
 
@@ -24,6 +25,7 @@ def results(monkeypatch):
         "PACK": 2,
         "PACKS": (1, 2),
         "GATED": ((8, 2),),
+        "exploration": lambda: [of_all_flags(seed) for seed in range(3)],
         "LEAST_SECONDS": 0.0,
         "UNTIL_REPLAYED": 1,
         "launches_of_update": lambda spec: 9,  # counted below, on another pretended device
@@ -48,6 +50,7 @@ def test_every_comparison_is_made_or_left_out_with_a_word(results):
     without = {result.name for result in results if isinstance(result, LeftOut)}
     for case in CardBench("meta", 1).cases():
         assert (case.name in without) == (not has_kernels(case.spec))
+    assert any("pack of 3 choices of flags" in result.name for result in results)
     facts = {result.name: result.value for result in results if isinstance(result, Fact)}
     assert all(facts.values()), facts
 

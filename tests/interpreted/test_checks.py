@@ -36,7 +36,9 @@ def pack_of(specs: list[RunSpec], kind: type[Pack], device: str) -> Pack:
 
 
 def diagnoses(pack: Pack):
-    return pack.checker.diagnose(pack.flat_RN, [m.spec.train.omega.bound for m in pack.members])
+    return pack.checker.diagnose(
+        pack.networks(range(len(pack.members))), [m.spec.train.omega.bound for m in pack.members]
+    )
 
 
 def test_a_diagnosis_is_that_of_the_cpu():

@@ -23,7 +23,7 @@ def validated(spec: RunSpec) -> dict[str, float]:
     member, weights = begin("a", spec, task := spec.task.make(), network_of(spec.model, task))
     with torch.no_grad():
         pack = DevicePack([member], [weights], "cpu")
-        (scalars,) = pack.checker.validate(pack.flat_RN, [None])
+        (scalars,) = pack.checker.validate(pack.networks([0]), [None])
     return scalars
 
 

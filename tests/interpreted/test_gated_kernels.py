@@ -122,4 +122,4 @@ def test_a_run_has_the_same_bits_alone_and_in_a_pack():
 
 def test_plans_of_all_flags_have_one_length():
     """So runs of different flags could share a launch; and no sum has more products than a plan has room for."""
-    assert len({len(Plan(Gated(V, 4, O, 1, flags)).numbers()) for flags in CHOICES}) == 1
+    assert len({len(Plan(Gated(V, 4, O, 1, flags), Gated(V, 4, O, 1, ALL)).numbers()) for flags in CHOICES}) == 1

@@ -50,6 +50,28 @@ def test_a_plan_for_a_card_tells_time_memory_and_packs(file, monkeypatch):
     assert record["by_pack_key"][0]["run_bytes"] == packs.run_bytes
 
 
+FLAGS = """\
+study: flags
+base: {task: temporal_order, model: {name: gated, hidden: 8}}
+grid: {model.input_gate: [false, true], model.residual: [false, true], model.layers: [1, 2]}
+"""
+
+
+@pytest.mark.skipif(gpu_kernel_compiler() is None, reason="Triton is not installed")
+def test_gated_runs_whose_flags_differ_are_planned_in_one_pack(tmp_path, monkeypatch):
+    pretend(monkeypatch)
+    (tmp_path / "flags.yaml").write_text(FLAGS)
+    (flags,) = plan([tmp_path / "flags.yaml"], device="cuda")
+    assert flags.pack_keys == 8
+    packs = flags.on_card.by_pack_key
+    assert [(each.runs, each.packs, each.runs_in_a_pack) for each in packs] == [(4, 1, 4)] * 2
+    by_torch = plan([tmp_path / "flags.yaml"], device="cuda", settings=["train.accumulate=2"])[0].on_card
+    assert [each.runs for each in by_torch.by_pack_key] == [1] * 8
+    assert {each.why for each in by_torch.by_pack_key} == {
+        "there are no GPU kernels for them, and torch trains them several times slower"
+    }
+
+
 def test_a_run_that_does_not_fit_has_no_time(file, monkeypatch):
     pretend(monkeypatch, RTX, free=100)
     (tiny,) = plan([file], device="cuda")

@@ -8,6 +8,7 @@ import torch
 
 from jobs.child import CannotWork
 from jobs.session import FitsLater, NeverFits, OutOfMemory, PackFailed
+from rnnctl.devices import gpu_kernel_compiler
 from rnnctl.lab.status import status
 from rnnctl.lab.work import build_worker, environment, execute
 from rnnctl.lab.worker_options import WorkerOptions
@@ -170,6 +171,29 @@ def test_a_worker_of_a_card_takes_several_packs_and_one_of_the_cpu_does_not(stor
         packs.append(device)
     # The store had a study of four runs before. They were not trained, so that they are due again.
     assert packs == [[4], "cpu", [4, 1, 1, 1], "cuda:0"]
+
+
+def gated_session(count, **train):
+    """A session of gated runs whose flags differ."""
+    flags = [{"input_gate": a, "state_gate": b, "residual": c} for a in (0, 1) for b in (0, 1) for c in (0, 1)]
+    claims = session(*[8] * count).claims
+    for claim, on in zip(claims, flags, strict=False):
+        claim.spec |= {"model": {"name": "gated", "hidden": 8, **{flag: bool(value) for flag, value in on.items()}}}
+        claim.spec |= {"train": train}
+    return SimpleNamespace(claims=claims, emit=lambda event, **fields: None)
+
+
+@pytest.mark.skipif(gpu_kernel_compiler() is None, reason="Triton is not installed")
+def test_runs_of_several_pack_keys_share_a_pack_on_a_card_where_they_train_with_kernels(monkeypatch):
+    pretend(monkeypatch, RTX)
+    trained = training(monkeypatch)
+    execute(gated_session(5), device="cuda:0", cadence=Cadence())
+    execute(gated_session(5), device="cuda:0", cadence=Cadence(), most=2)
+    execute(gated_session(3), device="cpu", cadence=Cadence())
+    execute(gated_session(3, accumulate=2), device="cuda:0", cadence=Cadence())  # by operations of torch
+    alone = [["r0"], ["r1"], ["r2"]]
+    pairs = [["r0", "r1"], ["r2", "r3"], ["r4"]]
+    assert [packs for packs, _ in trained] == [[["r0", "r1", "r2", "r3", "r4"]], pairs, alone, alone]
 
 
 def test_an_environment_names_the_card_but_its_bits_do_not(monkeypatch):

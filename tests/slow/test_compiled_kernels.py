@@ -63,6 +63,26 @@ def test_every_kernel_fits(cell, capability, figure):
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.skipif("gated" not in CELLS_WITH_KERNELS, reason="the gated cell has no kernels")
+@pytest.mark.parametrize("hidden", [50, 256])
+def test_gated_runs_of_any_flags_are_trained_by_the_same_programs_alone_and_in_one_pack(hidden):
+    task = {"name": "text", "window": 12}
+    settings = {"task": task, "train": {"optimizer": "adam", "bptt": 1}}
+    runs = {
+        str(i): sized("gated", hidden, 21, seed=i, **settings, **variant)
+        for i, variant in enumerate(variants(CELLS["gated"]))
+    }
+
+    def programs(runs: dict[str, RunSpec]) -> set[str]:
+        with Compiler([86]) as compiler, pretended_device(compiler.launch, zeroed=True) as device:
+            train(runs, device=device.name)
+        return {str(kernel) for kernel in compiler.kernels}
+
+    together = programs(runs)
+    for run_id in ("0", str(len(runs) - 1)):
+        assert programs({run_id: runs[run_id]}) == together
+
+
 @pytest.mark.parametrize(
     ("hidden", "validated"), [(50, 1), (200, 2**28)], ids=["validated one by one", "validated together"]
 )

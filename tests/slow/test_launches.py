@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.gpu_shapes import byte_by_byte, packed, through_time
+from tests.gpu_shapes import byte_by_byte, of_all_flags, packed, through_time
 from tests.pretended.combinations import CELLS_WITH_KERNELS
 from tests.pretended.device import pretended_device
 from tests.pretended.traffic import traffic_between_checks
@@ -47,6 +47,13 @@ def test_an_update_with_omega(runs, figure):
 @pytest.mark.parametrize("runs", [1, 32])
 def test_an_update_byte_by_byte(runs, figure):
     check_traffic(packed(runs, byte_by_byte), MOST_BYTE_BY_BYTE, figure)
+
+
+@pytest.mark.skipif("gated" not in CELLS_WITH_KERNELS, reason="the gated cell has no kernels")
+def test_an_update_byte_by_byte_of_runs_whose_flags_differ(figure):
+    specs = packed(32, of_all_flags)
+    assert len({spec.model.flags for spec in specs.values()}) == 32
+    check_traffic(specs, MOST_BYTE_BY_BYTE, figure)
 
 
 def test_what_an_update_copies_does_not_grow_with_what_it_does(figure):

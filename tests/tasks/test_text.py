@@ -16,6 +16,7 @@ from rnnctl.study.run import RunSpec
 from rnnctl.tasks.base import Baseline
 from rnnctl.training.checks import Checker, validation_set
 from rnnctl.training.member import begin, network_of
+from rnnctl.training.networks import Networks
 from tests.training.memory import Memory, train
 from tests.training.same_bits import assert_same
 
@@ -202,7 +203,7 @@ def test_a_network_that_answers_by_its_biases_pays_what_a_unigram_does(poem):
     weights = model.layout.views(flat.zero_().unsqueeze(0))
     weights["b_hy"].copy_(torch.from_numpy(np.log(task.known.ngrams.unigram_V)))
     checker = Checker(run_spec, task, model, 1, "cpu")
-    (result,) = checker.validate(flat.unsqueeze(0), [None])
+    (result,) = checker.validate(Networks(flat.unsqueeze(0), [checker.model]), [None])
     targets = np.concatenate([b.targets.ravel() for b in validation_set(task, run_spec.check)])
     assert result["valid_loss"] == pytest.approx(-np.log(task.known.ngrams.unigram_V[targets]).mean(), rel=1e-12)
     assert result["valid_bits_per_byte"] == pytest.approx(result["valid_loss"] / math.log(2), rel=1e-12)
@@ -216,7 +217,7 @@ def test_bits_per_byte_count_the_bytes_that_symbols_stand_for(tmp_path):
     task = run_spec.task.make()
     checker = Checker(run_spec, task, network_of(run_spec.model, task), 1, "cpu")
     _, flat = begin("a", run_spec, task, network_of(run_spec.model, task))
-    (result,) = checker.validate(flat.unsqueeze(0), [None])
+    (result,) = checker.validate(Networks(flat.unsqueeze(0), [checker.model]), [None])
     symbols = np.array(sorted(set("äöü abc ")))
     targets = np.concatenate([b.targets.ravel() for b in validation_set(task, run_spec.check)])
     per_symbol = np.mean([len(c.encode()) for c in symbols[targets]])

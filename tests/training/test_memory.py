@@ -1,10 +1,12 @@
 """The estimate of a run's memory against the buffers that the trainer really has, and the packs that follow from it."""
 
+import itertools
 from collections.abc import Mapping
 
 import pytest
 import torch
 
+from rnnctl.cells.gated.section import GatedSection
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
 from rnnctl.tasks.catalogue import TASKS
@@ -137,6 +139,10 @@ def test_a_pack_takes_what_the_packs_before_it_leave(monkeypatch):
     assert most_in_a_pack(key().text, "cuda:0", override=5, taken=75 * [key().text]) == 0
 
 
+FLAGS = GatedSection.flag_names
+ALL_FLAGS = [on for on in itertools.product([False, True], repeat=len(FLAGS)) if on[4] or on[5]]
+
+
 def wide(hidden: int, batch: int) -> str:
     run = spec({"name": "rnn", "hidden": hidden}, TASKS_OF_EACH_HEAD["last step"], batch=batch)
     return PackKey.of(run).text
@@ -157,6 +163,18 @@ def test_packs_are_added_up_to_a_number_and_never_on_a_cpu(monkeypatch):
     assert has_room(packs[:-1], "cuda:0")
     assert not has_room(packs, "cuda:0")
     assert not has_room(packs[:1], "cpu")
+
+
+def test_pack_keys_of_one_wide_key_count_as_one_pack(monkeypatch):
+    pretend(monkeypatch, RTX)
+    models = [{"name": "gated", "hidden": 8, **dict(zip(FLAGS, on, strict=True))} for on in ALL_FLAGS]
+    packs = [PackKey.of(spec(model, TASKS_OF_EACH_HEAD["last step"], batch=1)).text for model in models]
+    assert len(set(packs)) > MOST_PACKS
+    assert has_room(packs, "cuda:0")
+    assert has_room(packs, "cuda:0", override=2)
+    assert not has_room(packs, "cuda:0", override=1)
+    pretend(monkeypatch, RTX, free=1000 * bytes_of_run(PackKey.read(packs[0]).wide), memory=2**50)
+    assert {most_in_a_pack(text, "cuda:0", taken=700 * packs[:1]) for text in packs} == {50}
 
 
 def test_a_pack_on_a_cpu_is_as_before():

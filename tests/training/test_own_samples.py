@@ -19,6 +19,7 @@ from rnnctl.study.teacher import ConstantDecay, InverseSigmoidDecay, LinearDecay
 from rnnctl.training.checks import Checker
 from rnnctl.training.feed import feed_of
 from rnnctl.training.member import begin, network_of
+from rnnctl.training.networks import Networks
 from rnnctl.training.own_samples import Draws, draws_of, mixed_inputs, sampled
 from rnnctl.training.pack import Pack
 from tests.training.equations import step
@@ -293,7 +294,7 @@ def test_validation_is_fed_true_symbols(text):
     run_spec = spec(text, 0.0)
     memory, task = train({"a": run_spec}), run_spec.task.make()
     checker = Checker(PackKey.of(run_spec), task, network_of(run_spec.model, task), 1, "cpu")
-    (validation,) = checker.validate(memory.state("a")["weights"].unsqueeze(0), [None])
+    (validation,) = checker.validate(Networks(memory.state("a")["weights"].unsqueeze(0), [checker.model]), [None])
     assert validation["valid_loss"] == memory.history["a"][-1].scalars["valid_loss"]
 
 

@@ -14,6 +14,7 @@ from rnnctl.training.packing import MOST_ON_CARD
 from rnnctl.training.roofline import (
     PUBLISHED,
     SIDE_BY_SIDE,
+    CardSpeed,
     Cost,
     card_for,
     check_cost,
@@ -39,8 +40,12 @@ def spec(hidden: int = 50, **train: object) -> RunSpec:
     )
 
 
-def update_seconds(*args: object) -> float:
-    return update_cost(*args).alone
+def update_seconds(run: RunSpec, runs: int, launches: int, card: CardSpeed) -> float:
+    return update_cost([run] * runs, launches, card).alone
+
+
+def check_seconds(run: RunSpec, runs: int) -> float:
+    return check_cost([run] * runs, H200).alone
 
 
 def test_without_a_gpu_an_rtx_3090_is_assumed(monkeypatch):
@@ -89,9 +94,26 @@ def test_more_work_takes_longer_and_more_launches_too():
     assert update_seconds(spec(500), 64, 10, H200) > 5 * update_seconds(spec(50), 64, 10, H200)
     slow = replace(H200, teraflops=6.7, gigabytes_per_second=480)
     assert update_seconds(spec(), 64, 10, slow) > update_seconds(spec(), 64, 10, H200)
-    assert check_cost(spec(), 64, H200).alone > check_cost(spec(), 1, H200).alone > 0
-    whole = pack_cost(spec(), 64, 10, H200).alone
-    assert whole == pytest.approx(1000 * update_seconds(spec(), 64, 10, H200) + 11 * check_cost(spec(), 64, H200).alone)
+    assert check_seconds(spec(), 64) > check_seconds(spec(), 1) > 0
+    whole = pack_cost([spec()] * 64, 10, H200).alone
+    assert whole == pytest.approx(1000 * update_seconds(spec(), 64, 10, H200) + 11 * check_seconds(spec(), 64))
+
+
+def test_runs_of_other_flags_cost_what_their_own_maps_do():
+    few, many = (
+        RunSpec.model_validate(
+            {
+                "task": "temporal_order",
+                "model": {"name": "gated", "hidden": 512, "input_gate": on},
+                "train": {"batch": 64},
+            }
+        )
+        for on in (False, True)
+    )
+    packs = {"few": [few] * 8, "many": [many] * 8, "mixed": [few, many] * 4}
+    costs = {name: update_cost(runs, 10, H200).card for name, runs in packs.items()}
+    assert costs["mixed"] == pytest.approx((costs["few"] + costs["many"]) / 2)
+    assert costs["many"] > 1.2 * costs["few"]
 
 
 def test_packs_at_once_wait_side_by_side_and_share_card_and_host():

@@ -11,6 +11,7 @@ from rnnctl.study.train import Train
 from rnnctl.training.checks import Checker, diagnostic_set, validation_set
 from rnnctl.training.loop import Cadence, train_pack
 from rnnctl.training.member import begin, network_of
+from rnnctl.training.networks import Networks
 from tests.oracles import omega_value, rnn_loss
 from tests.training.memory import Memory, train
 from tests.training.runs import easy, explosive, spec
@@ -106,7 +107,7 @@ def test_a_screened_figure_is_that_of_the_first_few_of_every_chunk():
     task = run_spec.task.make()
     model = network_of(run_spec.model, task)
     _, weights = begin("a", run_spec, task, model)
-    (actual,) = Checker(run_spec, task, model, 1, "cpu").validate(weights.unsqueeze(0), [-1])
+    (actual,) = Checker(run_spec, task, model, 1, "cpu").validate(Networks(weights.unsqueeze(0), [model]), [-1])
     named = {name: w[0] for name, w in model.layout.views(weights.unsqueeze(0)).items()}
     losses, wrong = [], 0
     for batch in validation_set(task, run_spec.check):

@@ -4,6 +4,8 @@ A KernelTape keeps everything in one arena on the device, so that one table of n
 weight's gradient lie (rnnctl.kernels.gpu.gradients). Runs differ in length: kernels read the lengths from the device,
 so the launches of an update are always the same and can be recorded once. Rows need no order.
 
+Rows may have several networks, if kernels read from tables what differs between them (see rnnctl.cells.base.kinds).
+
 A cell gives its buffers, a launch for each direction, and the products of its gradients; see the abstract methods.
 """
 
@@ -19,6 +21,7 @@ from typing import ClassVar
 import torch
 
 from rnnctl.cells.base.cell import Cell
+from rnnctl.cells.base.kinds import Kinds
 from rnnctl.kernels.gpu import gradients, heads
 from rnnctl.kernels.gpu.launch import blocks, launch, parts_of
 from rnnctl.question import Question
@@ -89,6 +92,8 @@ class Product:
 class KernelTape(ABC):
     """Buffers and launches for up to `runs` runs, `steps` steps and `batch` sequences.
 
+    model: the network of the rows, or the widest of several: weights are (R, N) with the N of this one. `kinds` says
+    which network each row has; here all have this one.
     After forward(), h(rows) is h_t for t = 0..T and gates(rows) are the gates; after backward(), d(rows) is dL/dh_t.
     every: whether the head reads every step. train: False for a tape that only goes forward, and keeps the last state
     alone unless `every`.
@@ -120,7 +125,9 @@ class KernelTape(ABC):
             start += _room(shape)
         self.carry_RBC = torch.zeros(runs, batch, model.state_size * self._state_parts, dtype=dtype, device=device)
         self.lengths: Sequence[int] = []
-        self._turned: dict[tuple[str, ...], tuple[torch.Tensor, torch.Tensor]] = {}
+        self.kinds = Kinds(device)
+        self.kinds.arrange([model] * runs)
+        self._turned: dict[tuple[str, ...], torch.Tensor] = {}
 
     takes_regularisers: ClassVar[bool] = False  # whether Omega is defined for the cell
     _state_parts: ClassVar[int] = 1  # states of `model.state_size` units that are handed from batch to batch
@@ -149,8 +156,10 @@ class KernelTape(ABC):
         """Launch the way back, from `direct` to dL/dh_0 and all deltas."""
 
     @abstractmethod
-    def products(self) -> list[Product]:
-        """Return the products that are the gradients of the cell's weights. Without the head's."""
+    def products(self, network: Cell) -> list[Product]:
+        """Return the products that are the gradients of the cell's weights in rows with this network. Without the
+        head's.
+        """
 
     @property
     @abstractmethod
@@ -174,8 +183,12 @@ class KernelTape(ABC):
         return self.buffers["d"][rows, : self.steps_of(rows) + 1]
 
     def gates(self, rows: Rows) -> dict[str, torch.Tensor]:
-        """Return each gate of rows for t = 1..T, (..., T, B, H), by name."""
+        """Return each gate of rows for t = 1..T, (..., T, B, H), by name. The rows must have the same gates."""
         return {}
+
+    def gates_of(self, network: Cell) -> tuple[str, ...]:
+        """Return what tells the gates of rows with this network from those of others: nothing if all have the same."""
+        return ()
 
     def regularise(self, scalars_RS: torch.Tensor) -> None:
         """Launch Omega and what it adds to gradients, after backward(). scalars_RS: alpha and bound come first.
@@ -186,22 +199,31 @@ class KernelTape(ABC):
 
     @cached_property
     def places(self) -> dict[str, int]:
-        """Where each weight begins in a run's row."""
-        starts, start = {}, 0
-        for name, shape in self.model.layout.shapes:
+        """Where each weight of the widest network begins in its row."""
+        return self._places_of(self.model)
+
+    def _places_of(self, network: Cell) -> dict[str, int]:
+        """Return where each weight of a network begins in its row: they end where the row does."""
+        starts, start = {}, self.model.layout.size - network.layout.size
+        for name, shape in network.layout.shapes:
             starts[name] = start
             start += math.prod(shape)
         return starts
 
     def weight(self, flat_RN: torch.Tensor, name: str) -> torch.Tensor:
-        """Return the first run's weight of a name, from where a kernel finds those of the others."""
+        """Return the weight of a name where the widest network has it in the first row, from where a kernel finds those
+        of the others.
+        """
         return flat_RN[0, self.places[name] :]
 
-    @cached_property
+    @property
     def table(self) -> torch.Tensor:
-        """The tiles of all gradients, for rnnctl.kernels.gpu.gradients.products, int64."""
+        """The tiles of all gradients of each kind of network, for rnnctl.kernels.gpu.gradients.products."""
+        return self.kinds.table("gradients", self._tiles)
+
+    def _tiles(self, network: Cell) -> list[list[int]]:
         head = Product("W_hy", self.read, Factor("dy", self.model.outputs), bias="b_hy", last_step=not self.every)
-        shapes, places = dict(self.model.layout.shapes), self.places
+        shapes, places = dict(network.layout.shapes), self._places_of(network)
         rows: list[list[int]] = []
 
         def add(a: list[int], height: int, tile_rows: int, product: Product, out: int, bias: int, length: int) -> None:
@@ -210,7 +232,7 @@ class KernelTape(ABC):
                 for column in range(0, length, self._tile[1]):
                     rows.append([*a, *d, out, bias, length, first, column, length, int(product.last_step)])
 
-        for product in [*self.products(), head]:
+        for product in [*self.products(network), head]:
             if product.a is not None and product.weight is not None:
                 length, width = shapes[product.weight][-1], product.a.width
                 out = places[product.weight] + product.first_row * length
@@ -221,7 +243,7 @@ class KernelTape(ABC):
                 out, bias = (places[name] if name else 0 for name in (product.inputs, product.bias))
                 length = shapes[named[0]][-1]
                 add([0, 0, 0, 0, inputs, ones], inputs + ones, self._input_rows, product, out, bias, length)
-        return torch.tensor(rows, dtype=torch.int64).to(self.device)
+        return rows
 
     @property
     def _input_rows(self) -> int:
@@ -230,25 +252,30 @@ class KernelTape(ABC):
 
     def transposed(self, flat_RN: torch.Tensor, *names: str) -> torch.Tensor:
         """Return a copy of the weights in which these matrices are transposed, each in its own place; the other weights
-        are not copied.
+        are not copied. Names that a row's network has not are passed over.
 
         A kernel that reads a matrix block by block is several times as fast if what it sums over comes first.
         """
+        table = self.kinds.table(("transposed", names), lambda network: self._turned_blocks(network, names))
         if names not in self._turned:
-            shapes, rows = dict(self.model.layout.shapes), []
-            for name in names:
-                height, width = shapes[name]
-                for first in range(0, height, gradients.TURNED):
-                    for column in range(0, width, gradients.TURNED):
-                        rows.append([self.places[name], height, width, first, column])
-            table = torch.tensor(rows, dtype=torch.int64).to(self.device)
-            self._turned[names] = table, torch.zeros(self.runs, flat_RN.shape[1], dtype=self.dtype, device=self.device)
-        table, turned_RN = self._turned[names]
+            self._turned[names] = torch.zeros(self.runs, flat_RN.shape[1], dtype=self.dtype, device=self.device)
+        turned_RN = self._turned[names]
         launch(
-            gradients.transpose, (len(table), len(flat_RN)), flat_RN, turned_RN, table, flat_RN.shape[1],
+            gradients.transpose, (table.shape[1], len(flat_RN)), flat_RN, turned_RN, self.kinds.numbers_R, table,
+            flat_RN.shape[1],
             BLOCK=gradients.TURNED,
         )  # fmt: skip
         return turned_RN
+
+    def _turned_blocks(self, network: Cell, names: Collection[str]) -> list[list[int]]:
+        places, rows = self._places_of(network), []
+        for name, shape in network.layout.shapes:
+            if name in names:
+                height, width = shape
+                for first in range(0, height, gradients.TURNED):
+                    for column in range(0, width, gradients.TURNED):
+                        rows.append([places[name], height, width, first, column])
+        return rows
 
     def _place(self, factor: Factor) -> tuple[int, int, int]:
         buffer = self.buffers[factor.buffer]
@@ -272,16 +299,18 @@ class KernelTape(ABC):
         return parts, squares
 
     def flags(self, frozen: Sequence[Collection[str]]) -> torch.Tensor:
-        """Return what the kernels have to know of each weight of each run, (R, N) uint8: RECURRENT, FROZEN or 0.
+        """Return what the kernels have to know of each weight of each run, (R, N) uint8: RECURRENT, FROZEN or 0. What
+        lies before a run's own weights is FROZEN.
 
         frozen: for each run the names of the weights that are frozen.
         """
-        flags_RN = torch.zeros(len(frozen), self.model.layout.size, dtype=torch.uint8)
-        shapes = dict(self.model.layout.shapes)
-        for flags_N, names in zip(flags_RN, frozen, strict=True):
-            for flag, group in ((gradients.RECURRENT, self.model.recurrent), (gradients.FROZEN, names)):
-                for name in group:
-                    flags_N[self.places[name] : self.places[name] + math.prod(shapes[name])] = flag
+        flags_RN = torch.full((len(frozen), self.model.layout.size), gradients.FROZEN, dtype=torch.uint8)
+        for flags_N, network, names in zip(flags_RN, self.kinds.networks, frozen, strict=True):
+            places, recurrent = self._places_of(network), set(network.recurrent)
+            for name, shape in network.layout.shapes:
+                if name not in names:
+                    place = slice(places[name], places[name] + math.prod(shape))
+                    flags_N[place] = gradients.RECURRENT if name in recurrent else 0
         return flags_RN.to(self.device)
 
     def gradients(
@@ -294,12 +323,12 @@ class KernelTape(ABC):
         """
         parts_RSN, squares_RG2 = self._gathering
         runs, size = flat_RN.shape
-        tiles = len(self.table)
+        table = self.table
         launch(
             gradients.products,
-            (tiles, self.parts, runs),
-            self.arena, inputs.values, inputs.stride, inputs.lengths_R, self.table, parts_RSN, size, self.batch,
-            self.model.inputs,
+            (table.shape[1], self.parts, runs),
+            self.arena, inputs.values, inputs.stride, inputs.lengths_R, self.kinds.numbers_R, table, parts_RSN, size,
+            self.batch, self.model.inputs,
             HAS_REALS=inputs.reals, SPLIT=self.parts, PRECISION=self.precision,
             BI=self._input_rows, **dict(zip(("BK", "BN", "BM"), self._tile, strict=True)),
         )  # fmt: skip

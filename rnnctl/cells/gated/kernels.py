@@ -2,8 +2,9 @@
 
 A program takes a tile of sequences through all steps, and through the layers of each. Maps are read block by block, and
 values go through memory from one map to the next. What a layer has is read from the run's plan
-(rnnctl.cells.gated.plan) and not compiled in, so one program serves all flags. All threads of a program work for one
-run, so they take the same branches.
+(rnnctl.cells.gated.plan) and not compiled in, so one program serves all flags, also in one launch. All threads of a
+program work for one run, so they take the same branches. Distances between runs, layers and sequences are those of the
+widest network of the launch, whatever a run's flags.
 
 Values: (R, T, B, width), the slots of all layers side by side, and the last layer's output. States: (R, T + 1, B, L
 H). Letters and D_v are those of rnnctl.cells.gated.passes.
@@ -18,7 +19,7 @@ from rnnctl.cells.gated import plan
 from rnnctl.kernels.gpu.blocks import add_product, added_tile, sigmoid, tanh
 
 # Numbers of a plan, and its size.
-HEIGHT, INPUT_GATE, STATE_GATE, FORGET_GATE, P, DELTA_A, DELTA_D, DELTA_E, DELTA_G = (
+FIRST, HEIGHT, INPUT_GATE, STATE_GATE, FORGET_GATE, P, DELTA_A, DELTA_D, DELTA_E, DELTA_G = (
     tl.constexpr(i) for i in range(len(plan.NUMBERS))
 )
 FIRST_ENTRY, ENTRY = tl.constexpr(len(plan.NUMBERS)), tl.constexpr(plan.ENTRY)
@@ -78,7 +79,7 @@ def sent(
 
 @triton.jit
 def layers_forward(
-    u_ptr, u_run, lengths_ptr, goes_on_ptr, carry_ptr, w_ux_ptr, b_x_ptr, maps_ptr, weights, plan_ptr,
+    u_ptr, u_run, lengths_ptr, goes_on_ptr, carry_ptr, w_ux_ptr, b_x_ptr, maps_ptr, weights, kinds_ptr, plans_ptr,
     values_ptr, slots, width, states_ptr, out_ptr, T, B, V, layers,
     H: tl.constexpr, KEEP: tl.constexpr, EVERY: tl.constexpr, CARRY: tl.constexpr,
     PRECISION: tl.constexpr, TILE: tl.constexpr, BLOCK: tl.constexpr, DEPTH: tl.constexpr,
@@ -86,7 +87,8 @@ def layers_forward(
     """All values of the layers, and their states, for t = 1..T_r. Grid: (tiles, runs).
 
     u_ptr: the symbols of each run, u_run apart. goes_on_ptr: (R,), 1 where a run starts from carry_ptr (R, B, L H)
-    instead of zeros. w_ux_ptr, b_x_ptr, maps_ptr: weights of the first run, `weights` apart. Unless KEEP, values have
+    instead of zeros. w_ux_ptr, b_x_ptr, maps_ptr: where the widest network has them in the row of the first run, rows
+    `weights` apart. kinds_ptr: which of the plans each run has. Unless KEEP, values have
     room for one step and states for two, written by turns, and out_ptr gets the last layer's outputs, (R, T, B, H) if
     EVERY, else (R, B, H) of the last step.
     """
@@ -95,7 +97,7 @@ def layers_forward(
     live = rows < B
     length = tl.load(lengths_ptr + run).to(tl.int64)
     goes_on = tl.load(goes_on_ptr + run)
-    numbers = plan_ptr + run * WIDTH
+    numbers = plans_ptr + tl.load(kinds_ptr + run) * WIDTH
     height, p_slot = tl.load(numbers + HEIGHT), tl.load(numbers + P)
     a_slot, z_slot, f_slot = (
         tl.load(numbers + INPUT_GATE), tl.load(numbers + STATE_GATE), tl.load(numbers + FORGET_GATE)
@@ -103,9 +105,10 @@ def layers_forward(
     states = layers * H
     u_ptr += run * u_run
     carry_ptr += run * B * states
-    w_ux_ptr += run * weights
-    b_x_ptr += run * weights
-    maps_ptr += run * weights
+    row = run * weights + tl.load(numbers + FIRST).to(tl.int64) * H
+    w_ux_ptr += row
+    b_x_ptr += row
+    maps_ptr += row
     if KEEP == False:  # noqa: E712
         out_ptr += run * (T if EVERY else 1) * B * H
     values_ptr += run * (T if KEEP else 1) * B * width
@@ -200,7 +203,7 @@ def layers_forward(
 
 @triton.jit
 def layers_backward(
-    lengths_ptr, maps_ptr, weights, plan_ptr, values_ptr, slots, width, states_ptr,
+    lengths_ptr, maps_ptr, weights, kinds_ptr, plans_ptr, values_ptr, slots, width, states_ptr,
     direct_ptr, d_ptr, dx_ptr, deltas_ptr, delta_slots, room_ptr, T, B, layers,
     H: tl.constexpr, EVERY: tl.constexpr,
     PRECISION: tl.constexpr, TILE: tl.constexpr, BLOCK: tl.constexpr, DEPTH: tl.constexpr,
@@ -215,7 +218,7 @@ def layers_backward(
     rows = tile * TILE + tl.arange(0, TILE)
     live = rows < B
     length = tl.load(lengths_ptr + run).to(tl.int64)
-    numbers = plan_ptr + run * WIDTH
+    numbers = plans_ptr + tl.load(kinds_ptr + run) * WIDTH
     height, p_slot = tl.load(numbers + HEIGHT), tl.load(numbers + P)
     a_slot, z_slot, f_slot = (
         tl.load(numbers + INPUT_GATE), tl.load(numbers + STATE_GATE), tl.load(numbers + FORGET_GATE)
@@ -224,7 +227,7 @@ def layers_backward(
         tl.load(numbers + DELTA_A), tl.load(numbers + DELTA_D), tl.load(numbers + DELTA_E), tl.load(numbers + DELTA_G)
     )  # fmt: skip
     states, delta_width = layers * H, layers * delta_slots * H
-    maps_ptr += run * weights
+    maps_ptr += run * weights + tl.load(numbers + FIRST).to(tl.int64) * H
     values_ptr += run * T * B * width
     states_ptr += run * (T + 1) * B * states
     direct_ptr += run * (T if EVERY else 1) * B * H

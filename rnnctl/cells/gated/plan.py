@@ -1,6 +1,6 @@
-"""Where the GPU kernels of the layered cell find the parts of a run's maps: a row of numbers for each run.
+"""Where the GPU kernels of the layered cell find the parts of a run's maps: a row of numbers for each choice of flags.
 
-A kernel does not know the flags. It reads a run's plan, so runs of different flags can share a launch. A plan has
+A kernel does not know the flags. It reads a run's plan, so runs of different flags share a launch. A plan has
 NUMBERS, and then an entry of ENTRY numbers for each of SUMS: sums of products with blocks (H, H) of a layer's maps. An
 entry has the number of products (-1 for a sum that the flags leave out), the place of the bias, and for each product
 its source, the place of its block, and how far apart the rows of the block are. Places and distances are in H weights,
@@ -19,9 +19,10 @@ from dataclasses import dataclass
 
 from rnnctl.cells.gated.equations import Gated
 
-# rows: those of a layer's weights. The others are slots: the first of each gate's group of values, p (or what it is
+# first: where a run's weights begin in its row, which is as long as that of the widest network; in H weights. rows:
+# those of a layer's weights. The others are slots: the first of each gate's group of values, p (or what it is
 # equal to), and the deltas of gates; -1 if the flags leave them out.
-NUMBERS = ("rows", "a", "z", "f", "p", "A", "D", "E", "G")
+NUMBERS = ("first", "rows", "a", "z", "f", "p", "A", "D", "E", "G")
 # Going forward, the sums of each map; going back, what the deltas send to each value.
 FORWARD, BACKWARD = ("A", "B", "C", "D", "E", "F", "G"), ("o", "n", "p", "m", "x'", "s'", "x", "s")
 SUMS = (*FORWARD, *BACKWARD)
@@ -54,9 +55,10 @@ SUMS_OF_FLAGS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Plan:
-    """The slots and the plan of a model."""
+    """The slots and the plan of a model whose run has a row as long as that of the widest network."""
 
     model: Gated
+    widest: Gated
 
     @property
     def values(self) -> list[str]:
@@ -88,6 +90,11 @@ class Plan:
             return NEXT
         return self.values.index(value) if value in self.values else STATE
 
+    @property
+    def first(self) -> int:
+        """Where the weights begin in their row, in H weights: what the widest network has more of is rows of maps."""
+        return (self.widest.layout.size - self.model.layout.size) // self.model.hidden
+
     def numbers(self) -> list[int]:
         """Return the plan."""
         hidden, maps, deltas = self.model.hidden, self.model.maps, self.deltas
@@ -95,8 +102,8 @@ class Plan:
         for letter, parts in maps.items():
             first[letter] = rows
             rows += parts * hidden + 1
-        numbers = [rows, *map(self.source, NUMBERS[1:5])]
-        numbers += [deltas.index(letter) if letter in maps else -1 for letter in NUMBERS[5:]]
+        numbers = [self.first, rows, *map(self.source, NUMBERS[2:6])]
+        numbers += [deltas.index(letter) if letter in maps else -1 for letter in NUMBERS[6:]]
         for letter in FORWARD:
             if letter in maps:
                 sources = map(self.source, self.parts(letter))

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 
+from rnnctl.cells.base.cell import Cell
 from rnnctl.cells.base.kernel_pairs import PairedTape
 from rnnctl.cells.base.kernel_tape import Product, Rows
 from rnnctl.cells.gru import kernels
@@ -37,5 +38,5 @@ class KernelGruTape(PairedTape):
         units = self.buffers["units"][rows, : self.steps_of(rows)]
         return dict(zip(GATES, units.chunk(3, -1)[:2], strict=True))
 
-    def products(self) -> list[Product]:
+    def products(self, network: Cell) -> list[Product]:
         return self._branch_products({"z": "h", "r": "h", "h": "reset"})

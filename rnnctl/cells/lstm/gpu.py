@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import torch
 
+from rnnctl.cells.base.cell import Cell
 from rnnctl.cells.base.kernel_pairs import PairedTape
 from rnnctl.cells.base.kernel_tape import Product, Rows
 from rnnctl.cells.lstm import kernels
@@ -44,5 +45,5 @@ class KernelLstmTape(PairedTape):
         units = self.buffers["units"][rows, : self.steps_of(rows)]
         return dict(zip("ifo", units.chunk(4, -1)[:3], strict=True))
 
-    def products(self) -> list[Product]:
+    def products(self, network: Cell) -> list[Product]:
         return self._branch_products(dict.fromkeys(self.model.branches, "h"))

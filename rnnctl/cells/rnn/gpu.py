@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from rnnctl.cells.base.cell import Cell
 from rnnctl.cells.base.kernel_tape import Factor, Inputs, KernelTape, Product
 from rnnctl.cells.rnn import kernels
 from rnnctl.cells.rnn.equations import Rnn
@@ -43,7 +44,7 @@ class KernelRnnTape(KernelTape):
     def read(self) -> Factor:
         return Factor("h", self.model.hidden, column=self.batch * self.model.hidden)
 
-    def products(self) -> list[Product]:
+    def products(self, network: Cell) -> list[Product]:
         hidden = self.model.hidden
         delta = Factor("delta", hidden)
         return [Product("W_hh", Factor("states", hidden), delta, inputs="W_uh", bias="b_hh")]

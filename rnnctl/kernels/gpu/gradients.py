@@ -2,8 +2,9 @@
 
 Each is a product A^T D. D has the gradient of the sums, a row for every time step and sequence, and A what the weight
 was multiplied by there: states, or the input (a one-hot symbol, or real numbers) and a one for the bias. A table says
-where A and D lie; each of its rows is one tile of one product, and one launch makes all tiles of all runs. Time steps
-and sequences are split into parts, whose sums are added in a fixed order by the second kernel.
+where A and D lie; each of its rows is one tile of one product, and one launch makes all tiles of all runs. Networks of
+several kinds have a part of the table each, which rows of zeros fill up: those are no tiles. Time steps and sequences
+are split too, into parts whose sums are added in a fixed order by the second kernel.
 """
 
 from __future__ import annotations
@@ -37,17 +38,18 @@ def _count(entry):
 
 @triton.jit
 def products(
-    arena_ptr, u_ptr, u_run, lengths_ptr, table_ptr, parts_ptr, weights, B, V,
+    arena_ptr, u_ptr, u_run, lengths_ptr, kinds_ptr, table_ptr, parts_ptr, weights, B, V,
     HAS_REALS: tl.constexpr, SPLIT: tl.constexpr, PRECISION: tl.constexpr,
     BK: tl.constexpr, BI: tl.constexpr, BN: tl.constexpr, BM: tl.constexpr,
 ):  # fmt: skip
     """One tile of one product of one run, over one part of its time steps and sequences. Grid: (tiles, parts, runs).
 
-    arena_ptr: where A and D lie. u_ptr: symbols (T, B) or reals (T, B, V) of each run, u_run apart. parts_ptr: (R,
-    SPLIT, weights), written. BK, BI: rows of a tile of states, and of inputs. BN: columns.
+    arena_ptr: where A and D lie. u_ptr: symbols (T, B) or reals (T, B, V) of each run, u_run apart. kinds_ptr: which
+    part of the table each run has. parts_ptr: (R, SPLIT, weights), written. BK, BI: rows of a tile of states, and of
+    inputs. BN: columns.
     """
     tile, part, run = tl.program_id(0), tl.program_id(1), tl.program_id(2).to(tl.int64)
-    entry = table_ptr + tile * WIDTH
+    entry = table_ptr + (tl.load(kinds_ptr + run) * tl.num_programs(0) + tile) * WIDTH
     states, inputs, ones = _count(entry + 3), _count(entry + 4), _count(entry + 5)
     d_ptr, d_row = arena_ptr + tl.load(entry + 6) + run * tl.load(entry + 7), tl.load(entry + 8)
     out_ptr = parts_ptr + (run * SPLIT + part) * weights
@@ -56,6 +58,7 @@ def products(
     n = _count(entry + 13) + tl.arange(0, BN)
     length = tl.load(lengths_ptr + run)
     many = tl.where(last_step != 0, tl.where(length > 0, B, 0), length * B)
+    many = tl.where(columns > 0, many, 0)
     skipped = tl.where(last_step != 0, tl.where(length > 0, (length - 1) * B, 0), 0)  # rows of A before its first
     within = tl.arange(0, BM)
     near_d = within[:, None] * d_row.to(tl.int32) + n[None, :]
@@ -114,11 +117,11 @@ def gather(
     block, run = tl.program_id(0), tl.program_id(1).to(tl.int64)
     n = block * BLOCK + tl.arange(0, BLOCK)
     inside = n < weights
-    total = tl.load(parts_ptr + run * SPLIT * weights + n, mask=inside, other=0.0)
-    for part in range(1, SPLIT):
-        total += tl.load(parts_ptr + (run * SPLIT + part) * weights + n, mask=inside, other=0.0)
     flags = tl.load(flags_ptr + run * weights + n, mask=inside, other=0)
-    total = tl.where(flags == 2, 0.0, total)
+    trained = inside & (flags != 2)
+    total = tl.load(parts_ptr + run * SPLIT * weights + n, mask=trained, other=0.0)
+    for part in range(1, SPLIT):
+        total += tl.load(parts_ptr + (run * SPLIT + part) * weights + n, mask=trained, other=0.0)
     tl.store(grads_ptr + run * weights + n, total, mask=inside)
     w = tl.load(weights_ptr + run * weights + n, mask=inside & (flags == 1), other=0.0)
     at = squares_ptr + (run * tl.num_programs(0) + block) * 2
@@ -127,12 +130,14 @@ def gather(
 
 
 @triton.jit
-def transpose(weights_ptr, turned_ptr, table_ptr, weights, BLOCK: tl.constexpr):
+def transpose(weights_ptr, turned_ptr, kinds_ptr, table_ptr, weights, BLOCK: tl.constexpr):
     """Write one block of a matrix of a run, transposed, to the same place of a copy. Grid: (blocks, runs).
 
-    table_ptr: for each block where its matrix begins, its rows and columns, and the block's first row and column.
+    kinds_ptr: which part of the table each run has. table_ptr: for each block where its matrix begins, its rows and
+    columns, and the block's first row and column; zeros for no block.
     """
-    entry, run = table_ptr + tl.program_id(0) * 5, tl.program_id(1).to(tl.int64)
+    run = tl.program_id(1).to(tl.int64)
+    entry = table_ptr + (tl.load(kinds_ptr + run) * tl.num_programs(0) + tl.program_id(0)) * 5
     at, rows, columns = run * weights + tl.load(entry), _count(entry + 1), _count(entry + 2)
     k = _count(entry + 3) + tl.arange(0, BLOCK)
     n = _count(entry + 4) + tl.arange(0, BLOCK)
