@@ -13,6 +13,7 @@ from plots import style
 
 SCALES = ("auto", "linear", "log")
 FAR = 10.0  # "auto" bends the axis if values exceed this many times the highest level
+MOST = 1e150  # of an axis: matplotlib looks for ticks far beyond its limits, and they have to be finite
 LINEAR_SHARE = 0.62  # height of the linear range of a bent axis, as a share of the panel
 
 
@@ -50,17 +51,17 @@ def value_axis(
         axes.set_ylim(0, 1)
         axes.yaxis.set_major_locator(NullLocator())
         return
-    low, high = float(shown.min()), float(min(shown.max(), 1e300))
+    low, high = (float(np.clip(end, -MOST, MOST)) for end in (shown.min(), shown.max()))
     positive = shown[shown > 0]
     if low > 0 and (scale == "log" or scale == "auto" and not levels and high >= 1000 * low):
         axes.set_yscale("log")
-        axes.set_ylim(low / 1.3, high * 1.3)
+        axes.set_ylim(max(low, 1 / MOST) / 1.3, max(high, 1 / MOST) * 1.3)
     elif scale == "log" and len(positive):
-        bend = float(positive.min())
+        bend = max(float(positive.min()), 1 / MOST)
         _bend(axes, [0.0, bend], high, share=0.12)
         _label(axes, _remarked(label, f"linear below {style.number(bend)}"))
     elif scale == "auto" and levels and low >= 0 and high > FAR * max(levels) > 0:
-        bend = _round_up(1.15 * max(levels))
+        bend = max(_round_up(1.15 * max(levels)), 1 / MOST)
         _bend(axes, MaxNLocator(nbins=4).tick_values(0, bend), high, share=LINEAR_SHARE, bend=bend)
         axes.axhline(bend, color=style.GRID, linewidth=2.5, zorder=0.9, gid="bend")
         _label(axes, _remarked(label, f"log above {style.number(bend)}"))
@@ -94,8 +95,8 @@ def _bend(axes: Axes, ticks: Sequence[float], high: float, *, share: float, bend
     ticks: those of the linear range; the logarithmic range gets a few powers of ten.
     """
     bend = ticks[-1] if bend is None else bend
-    decades = max(np.log10(high / bend), 0.1) * 1.08
-    top = np.log10(bend) + decades
+    decades = max(np.log10(high) - np.log10(bend), 0.1) * 1.08
+    top = min(np.log10(bend) + decades, np.log10(MOST) + 1)
     # symlog makes the linear range as long as linscale / (1 - 1/10) decades.
     axes.set_yscale("symlog", linthresh=bend, linscale=0.9 * decades * share / (1 - share))
     axes.set_ylim(-0.02 * bend, 10.0**top)
