@@ -130,10 +130,14 @@ def _wrong_call(target: Callable[..., Any], signature: inspect.Signature, given:
     """Return why a call does not fit a signature. why: in the words of Python."""
     allowed = [name for name, each in signature.parameters.items() if name != "self" and each.kind != each.VAR_KEYWORD]
     takes = f"allowed: {', '.join(allowed)}" if allowed else "there are none"
+    several = any(each.kind == each.VAR_KEYWORD for each in signature.parameters.values())
     unknown = next((name for name in given if name not in allowed), None)
-    if unknown is not None and why.startswith("got an unexpected"):
-        return f"{target.__name__} has no argument {unknown}; {takes}{did_you_mean(unknown, allowed)}"
-    return f"{target.__name__}: {why}; {takes}"
+    name = target.__name__
+    if name.startswith("__"):  # an object is made or called: its class is what the user wrote
+        name = target.__qualname__.split(".")[-2]
+    if unknown is not None and not several:
+        return f"{name} has no argument {unknown}; {takes}{did_you_mean(unknown, allowed)}"
+    return f"{name}: {why}; {takes}"
 
 
 @functools.cache
@@ -253,8 +257,9 @@ def _plain(kind: type, value: Any, place: str) -> Any:
             fits = isinstance(value, os.PathLike) and isinstance(os.fspath(value), str)
         case _:
             fits = isinstance(value, kind)
-    if not fits:
-        raise _Misfit(place, f"must be {WORDS[kind][0]}, not {quoted(value)}")
+    if not fits:  # 3.0 is shown as such where a whole number is wanted
+        shown = repr(value) if kind is int and isinstance(value, float) else quoted(value)
+        raise _Misfit(place, f"must be {WORDS[kind][0]}, not {shown}")
     if kind in (str, Path) and not _is_text(value):
         raise _Misfit(place, f"has a character that no text or path can have: {quoted(str(value))}", near=True)
     return value
@@ -281,7 +286,8 @@ def _is_float(value: Real) -> bool:
 def _collection(hint: Any, value: Any, place: str) -> Any:
     items = get_args(hint)[0] if get_args(hint) else Any
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Collection) or getattr(value, "ndim", 1) == 0:
-        raise _Misfit(place, f"must be {_words(hint)}, not {quoted(value)}")
+        alone = f"; write [{quoted(value)}]" if isinstance(value, str) and items is str else ""
+        raise _Misfit(place, f"must be {_words(hint)}, not {quoted(value)}{alone}")
     return [_fitted(items, each, f"{place}[{i}]") for i, each in enumerate(value)]
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rnnctl.lab.grammar import GrammarFacts
 
 
+@checked
 def packaged() -> Rows:
     """Return a row for each study that comes with rnnctl."""
     from rnnctl.lab.records import plain
@@ -28,6 +29,7 @@ def packaged() -> Rows:
         return Rows(map(plain, listed()), ("study", "runs", "about"))
 
 
+@checked
 def kinds() -> Rows:
     """Return a row for each kind of figure."""
     from rnnctl.lab.plot import kinds as listed

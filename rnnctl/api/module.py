@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from rnnctl.api.rows import ByName
+from rnnctl.arguments import quoted
 from rnnctl.cells.base.cell import Cell
 from rnnctl.cells.base.heads import read
 from rnnctl.cells.base.names import HEAD
@@ -199,9 +200,12 @@ def _any_input(spec: RunSpec, cell: Cell, batch: int) -> torch.Tensor:
 def _tensor(values: Inputs) -> torch.Tensor:
     if isinstance(values, torch.Tensor):
         return values
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        array = np.array(None)
     if array.dtype.kind not in "iuf":
-        raise InvalidArgument(f"inputs are numbers, not {array.dtype}")
+        raise InvalidArgument(f"inputs are an array of numbers, not {quoted(values)}")
     return torch.from_numpy(array.astype(np.int64) if array.dtype.kind in "iu" else array)
 
 

@@ -42,7 +42,7 @@ class History(Mapping[str, npt.NDArray[Any]]):
     def __getitem__(self, name: ScalarName) -> npt.NDArray[Any]:
         """Return the numbers of a name, (N,). Raise NotFound, with the nearest name."""
         if name not in self._columns:
-            raise NotFound(_unknown("the history has no", name, self._columns))
+            raise NotFound(_unknown("the history has no", name, self._columns if len(self.steps) else ()))
         return self._columns[name]
 
     def __iter__(self) -> Iterator[str]:

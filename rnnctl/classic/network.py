@@ -45,8 +45,10 @@ class Network(ABC):
         as `forward` does.
         """
         outputs, kept = self._forward(self._checked(X))
-        d_outputs = np.zeros_like(outputs)
-        d_outputs[:, -1] = derivative(outputs[:, -1])
+        d_outputs, d_last = np.zeros_like(outputs), np.asarray(derivative(outputs[:, -1]))
+        if d_last.shape != outputs[:, -1].shape:
+            raise InvalidArgument(f"derivative returned shape {d_last.shape}; it must be {outputs[:, -1].shape}")
+        d_outputs[:, -1] = d_last
         return outputs[:, -1], self._backward(kept, d_outputs)
 
     @abstractmethod

@@ -11,6 +11,7 @@ import numpy as np
 from rnnctl.arguments import checked
 from rnnctl.classic.model import Array, Arrays, Loss, Model, copied_params
 from rnnctl.classic.taken import Count, Positive, Seed
+from rnnctl.errors import InvalidArgument
 
 EPSILON = 1e-5  # near the cube root of the rounding unit of float64, where rounding and curvature cost about the same
 
@@ -89,5 +90,8 @@ def _slope(
     losses = []
     for signed in (step, -step):
         model.set_params({**params, name: params[name] + signed * direction})
-        losses.append(float(loss_fn(model.forward(X_batch, return_sequences=False), y_batch)))
+        loss = loss_fn(model.forward(X_batch, return_sequences=False), y_batch)
+        if np.ndim(loss):
+            raise InvalidArgument(f"loss_fn returned shape {np.shape(loss)}; it must return one number, the mean loss")
+        losses.append(float(loss))
     return (losses[0] - losses[1]) / (2 * step)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -72,6 +73,10 @@ class TrainEnd:
     left: Queued | None = None  # what is queued if the time was over
     archived: list[str] = field(default_factory=list)  # studies in the archive, if nothing was started
     stranded: dict[str, int] = field(default_factory=dict)  # archived study -> its runs that were begun and wait
+
+    def __repr__(self) -> str:
+        ends = ", ".join(f"{n} {end}" for end, n in Counter(self.runs.values()).items())
+        return f"TrainEnd({ends or 'nothing was trained'}{'; drained' if self.drained else ''})"
 
     @property
     def failed(self) -> int:

@@ -100,6 +100,38 @@ MISTAKES = {
     "whether each": (lambda lab: run(lab).plot("loss", each="no"), rnnctl.InvalidArgument, "allowed: True, False"),
     "a cell by number": (lambda lab: rnnctl.gradcheck(3), rnnctl.InvalidArgument, "there is no cell 3"),
     "no figure": (lambda lab: lab.plot([], "loss"), rnnctl.InvalidArgument, "at least one study or run"),
+    "one condition": (
+        lambda lab: board(lab, where="model=gru"),
+        rnnctl.InvalidArgument,
+        "where must be a list of texts, not 'model=gru'; write ['model=gru']",
+    ),
+    "rows of different lengths": (
+        lambda lab: run(lab).model()([[1], [2, 3]]),
+        rnnctl.InvalidArgument,
+        "inputs are an array of numbers, not [[1], [2, 3]]",
+    ),
+    "a text as inputs": (lambda lab: run(lab).model()("ab"), rnnctl.InvalidArgument, "numbers, not 'ab'"),
+    "an argument too many": (lambda lab: rnnctl.kinds("x"), rnnctl.InvalidArgument, "kinds: too many positional"),
+    "an unknown argument of a class": (
+        lambda lab: rnnctl.classic.LSTM(units=3),
+        rnnctl.InvalidArgument,
+        "LSTM has no argument units; allowed: input_size, hidden_size",
+    ),
+    "a missing argument of a class": (
+        lambda lab: rnnctl.classic.LSTM(3),
+        rnnctl.InvalidArgument,
+        "LSTM: missing a required argument: 'hidden_size'",
+    ),
+    "a number that is not whole": (
+        lambda lab: lab.train(workers=3.0),
+        rnnctl.InvalidArgument,
+        "workers must be a whole number, not 3.0",
+    ),
+    "a number of NumPy": (
+        lambda lab: lab.train(workers=np.int64(0)),
+        rnnctl.InvalidArgument,
+        "workers is 0; it must be from 1 to 256",
+    ),
     "text of a grammar": (lambda lab: rnnctl.grammar("lba"), rnnctl.Error, "lba"),
 }
 
@@ -143,6 +175,8 @@ def test_a_run_that_has_not_been_trained_says_so(own):
         study.checks()
     with pytest.raises(rnnctl.NotFound, match="the run has not been checked yet"):
         _ = late.traces["gradient"]
+    with pytest.raises(rnnctl.NotFound, match="'valid_loss': the run has not been checked yet"):
+        _ = late.history["valid_loss"]
     assert late.history.rows() == []
 
 

@@ -85,3 +85,10 @@ def test_runs_get_their_priority(own: rnnctl.Workspace, tmp_path: Path, ends: li
     assert study.runs[0].show().priority == 5
     with pytest.raises(rnnctl.InvalidArgument, match="priority: 1001 is not allowed; allowed: -1000 to 1000"):
         study.train(priority=1001, progress=False)
+
+
+def test_how_training_ended_is_shown_in_a_few_words():
+    ended = TrainEnd(True, {"done": 9}, {"r1": "solved", "r2": "solved", "r3": "failed"})
+    assert repr(ended) == "TrainEnd(2 solved, 1 failed)"
+    assert repr(TrainEnd(False)) == "TrainEnd(nothing was trained)"
+    assert repr(TrainEnd(True, {}, {"r1": "queued"}, drained=True)) == "TrainEnd(1 queued; drained)"

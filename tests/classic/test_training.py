@@ -230,6 +230,14 @@ WITH_NAN[2, 1, 0] = np.nan
         (lambda: clip_gradients({"a": "x"}), r"grads\['a'\] must be an array of numbers, not 'x'"),
         (lambda: LSTM(3, 4, 3).forward("a"), "X must be an array of numbers, not 'a'"),
         (lambda: create_batches(X, Y[:5]), "X and y have 8 and 5 samples"),
+        (
+            lambda: LSTM(3, 4, 3).gradients(X, lambda outputs: outputs.sum(axis=0)),
+            r"derivative returned shape \(3,\); it must be \(8, 3\)",
+        ),
+        (
+            lambda: compute_numerical_gradient(LastStep(3, 3), X, Y, lambda outputs, targets: outputs[:, 0]),
+            r"loss_fn returned shape \(8,\); it must return one number",
+        ),
         (lambda: EarlyStopping(patience=0), "patience is 0"),
         (lambda: EarlyStopping(min_delta=-1), "min_delta is -1"),
         (lambda: EarlyStopping(min_delta=np.nan), "min_delta is nan"),
