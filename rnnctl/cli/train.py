@@ -7,6 +7,7 @@ import sys
 import threading
 from collections import Counter
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -128,6 +129,16 @@ GpusOption = Annotated[
 MixedOption = Annotated[
     bool, typer.Option("--mixed", help="With --ray: use nodes too whose bits would differ. Resumptions are marked.")
 ]
+SharedOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--checkpoints-folder",
+        metavar="FOLDER",
+        help="With --ray: a folder that all machines reach by this path. Large checkpoints go through it, not through "
+        "Ray.",
+        show_default=False,
+    ),
+]
 
 
 def train(
@@ -155,6 +166,7 @@ def train(
     cpus_per_slot: CpusOption = None,
     gpus_per_slot: GpusOption = None,
     mixed: MixedOption = False,
+    checkpoints_folder: SharedOption = None,
     allow_code: AllowCodeOption = False,
     workspace: WorkspaceOption = None,
 ) -> None:
@@ -169,7 +181,7 @@ def train(
     from rnnctl.lab.train import train as train_queued_runs
     from rnnctl.lab.workspaces import root_of
 
-    cluster = _cluster(ray, workers, slots, cpus_per_slot, gpus_per_slot, mixed, device)
+    cluster = _cluster(ray, workers, slots, cpus_per_slot, gpus_per_slot, mixed, device, checkpoints_folder)
     root = root_of(workspace).absolute()
     wanted = wanted_runs(root, what or [])
     options = WorkerOptions(
@@ -202,11 +214,12 @@ def _cluster(
     gpus_per_slot: float | None,
     mixed: bool,
     device: str,
+    shared: Path | None = None,
 ) -> ClusterOptions | None:
     """Return what is asked of a cluster, None without --ray. Raise UserError for options that exclude each other."""
     if ray is None:
-        options = {"--slots": slots, "--cpus-per-slot": cpus_per_slot, "--gpus-per-slot": gpus_per_slot}
-        options |= {"--mixed": mixed or None}
+        options: dict[str, object] = {"--slots": slots, "--cpus-per-slot": cpus_per_slot}
+        options |= {"--gpus-per-slot": gpus_per_slot, "--mixed": mixed or None, "--checkpoints-folder": shared}
         for name, value in options.items():
             if value is not None:
                 raise UserError(f"{name} is for training on a cluster: it needs --ray")
@@ -223,7 +236,7 @@ def _cluster(
     cpus = 1.0 if cpus_per_slot is None else cpus_per_slot
     if (device == "cuda" and gpus == 0) or (device == "cpu" and gpus > 0):
         raise UserError(f"--device {device} and --gpus-per-slot {gpus:g} exclude each other")
-    return ClusterOptions(ray, slots, cpus, gpus, mixed)
+    return ClusterOptions(ray, slots, cpus, gpus, mixed, None if shared is None else shared.absolute())
 
 
 def _launch(cluster: ClusterOptions | None, options: WorkerOptions) -> Launch | None:

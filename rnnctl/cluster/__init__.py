@@ -11,6 +11,8 @@ options.py    what a training asks of a cluster                    folders.py   
 head.py       whether the head of the cluster is there
 versions.py   which nodes may train                                texts.py      data of runs, once to each node
 code.py       code of users, for nodes that do not have it
+shared.py     a folder that all nodes reach          address.py    what --ray names
+token.py      the token that a cluster asks for
 
 Only actors.py, connect.py, launcher.py, resources.py and versions.py import Ray, and only `train --ray` imports them.
 """

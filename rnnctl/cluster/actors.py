@@ -21,6 +21,7 @@ from rnnctl.cluster.calls import Answer, Call, LedgerGone, Parcel, Unreachable
 from rnnctl.cluster.ledger import GONE
 from rnnctl.cluster.options import ClusterOptions
 from rnnctl.cluster.service import Service
+from rnnctl.cluster.shared import filed
 from rnnctl.cluster.texts import Data, Shelf, Shipment
 from rnnctl.cluster.trainer import Train, Trainer
 from rnnctl.lab.worker_options import WorkerOptions
@@ -64,7 +65,7 @@ class TrainerActor(Trainer):
     def __init__(self, train: Train, ledger: Any, options: ClusterOptions, home: str) -> None:
         node = ray.get_runtime_context().get_node_id()
         shelf = None if node == home else ShelfCalls(ledger)
-        super().__init__(train, LedgerCalls(ledger), node_name(node), options, shelf)
+        super().__init__(train, LedgerCalls(ledger, options.checkpoints), node_name(node), options, shelf)
 
     def place(self) -> tuple[int, str]:
         """Return the pid of its process and the id of its node."""
@@ -73,16 +74,22 @@ class TrainerActor(Trainer):
 
 @dataclass(frozen=True)
 class LedgerCalls:
-    """Carries calls to a ledger; see `rnnctl.cluster.calls.Transport`. ledger: the handle of its actor."""
+    """Carries calls to a ledger; see `rnnctl.cluster.calls.Transport`.
+
+    ledger: the handle of its actor. folder: what large contents go through; None for Ray.
+    """
 
     ledger: Any
+    folder: Path | None = None
 
     def send(self, call: Call, timeout: float) -> Answer:
         answer: Answer = _answered(self.ledger.answer.remote(call), timeout)
         return answer
 
     def packed(self, content: bytes) -> bytes | Parcel:
-        return content if len(content) < LARGE else Stored(ray.put(content), len(content))
+        if len(content) < LARGE:
+            return content
+        return Stored(ray.put(content), len(content)) if self.folder is None else filed(self.folder, content)
 
 
 def _answered(answer: Any, timeout: float) -> Any:
@@ -129,6 +136,9 @@ class Stored:
     def read(self) -> bytes:
         content: bytes = ray.get(self.reference)
         return content
+
+    def forget(self) -> None:
+        """Do nothing: Ray sees that the reference is gone."""
 
 
 def node_name(node_id: str) -> str:

@@ -56,6 +56,10 @@ class Parcel(Protocol):
         """Return the content."""
         ...
 
+    def forget(self) -> None:
+        """Take note that nobody will read it any more."""
+        ...
+
 
 class Transport(Protocol):
     """Carries calls to the ledger. Used by several threads at once."""

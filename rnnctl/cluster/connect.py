@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +27,7 @@ from rnnctl.cluster.code import pack
 from rnnctl.cluster.folders import temporary_folder
 from rnnctl.cluster.head import Head
 from rnnctl.cluster.options import AUTO, LOCAL, ClusterOptions
+from rnnctl.cluster.shared import folder_of_training
 from rnnctl.cluster.token import token_for
 from rnnctl.cluster.trainer import Seat
 from rnnctl.determinism import BIT_VARIABLES
@@ -66,6 +68,8 @@ def launching(
         folder = stack.enter_context(temporary_folder("rnnctl-ray-", _short_folder()))
         code = folder / CODE
         code.mkdir()
+        if options.checkpoints is not None:
+            options = replace(options, checkpoints=stack.enter_context(folder_of_training(options.checkpoints)))
         with code_of(workers.workspace):
             pack(store, workers.wanted, code, workers.allow_code)
         stack.callback(ray.shutdown)

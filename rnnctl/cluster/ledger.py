@@ -14,8 +14,8 @@ import io
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +23,17 @@ from typing import Any, BinaryIO, Self
 
 from jobs.config import Settings
 from jobs.ledger import OPEN_TIMEOUT, MaxPack, ResumePoint
-from rnnctl.cluster.calls import Call, LedgerGone, LimitWanted, RelativeContent, Resumed, Row, Transport, Unreachable
+from rnnctl.cluster.calls import (
+    Call,
+    LedgerGone,
+    LimitWanted,
+    Parcel,
+    RelativeContent,
+    Resumed,
+    Row,
+    Transport,
+    Unreachable,
+)
 from rnnctl.cluster.clock import LedgerClock
 from rnnctl.cluster.folders import temporary_folder
 from store.errors import Busy, StoreError, translated
@@ -155,9 +165,9 @@ class ClusterLedger:
         summary: Mapping[str, Any],
         now: float,
     ) -> bool:
-        content = self._content(write)
         key = (_holding(claim), relative.run_id, step)
-        kept: bool = self._ask("extend", claim, relative, step, checked, content, dict(summary), now, key=key)
+        with self._content(write) as content:
+            kept: bool = self._ask("extend", claim, relative, step, checked, content, dict(summary), now, key=key)
         return kept
 
     def commit(
@@ -172,7 +182,8 @@ class ClusterLedger:
     ) -> None:
         rows = [Row.of(row) for row in history]
         key = (_holding(claim), step, outcome)
-        self._ask("commit", claim, step, self._content(write), rows, dict(summary), now, outcome, key=key)
+        with self._content(write) as content:
+            self._ask("commit", claim, step, content, rows, dict(summary), now, outcome, key=key)
 
     def release(self, claim: Holding, now: float) -> None:
         self._ask("release", _holding(claim), now)
@@ -201,11 +212,20 @@ class ClusterLedger:
             file.write_bytes(content)
         return file
 
-    def _content(self, write: Callable[[BinaryIO], None]) -> Any:
-        """Return what `write` writes, as an argument of a call."""
+    @contextmanager
+    def _content(self, write: Callable[[BinaryIO], None]) -> Iterator[bytes | Parcel]:
+        """Inside `with`, have what `write` writes, as an argument of one call."""
         buffer = io.BytesIO()
         write(buffer)
-        return self._transport.packed(buffer.getvalue())
+        content = self._transport.packed(buffer.getvalue())
+        try:
+            yield content
+        except Busy:  # the ledger may still do what it was asked, and read it then
+            raise
+        except BaseException:
+            _forget(content)
+            raise
+        _forget(content)
 
     def _ask(self, method: str, *arguments: Any, key: tuple[Any, ...] = ()) -> Any:
         """Call a method of the ledger. key: what makes it the same call as one before whose answer has not come."""
@@ -233,6 +253,11 @@ class ClusterLedger:
                     raise answer.error
                 call = replace(call, id=uuid.uuid4().hex)  # nothing was done
             time.sleep(PAUSE)
+
+
+def _forget(content: bytes | Parcel) -> None:
+    if not isinstance(content, bytes):
+        content.forget()
 
 
 def _holding(claim: Holding) -> Holding:

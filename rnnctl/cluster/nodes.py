@@ -63,7 +63,7 @@ class Nodes:
             if not joined and self._asked:
                 return
             choice: Choice = choose(
-                _answers(joined, self._options.device, self._variables), here(), self._options.mixed, self._reference
+                _answers(joined, self._options, self._variables), here(), self._options.mixed, self._reference
             )
             self._asked |= {node["NodeID"] for node in joined}
             self._used += choice.used
@@ -72,13 +72,13 @@ class Nodes:
                 self._tell(note)
 
 
-def _answers(nodes: list[dict[str, Any]], device: str, variables: dict[str, str]) -> list[Node]:
+def _answers(nodes: list[dict[str, Any]], options: ClusterOptions, variables: dict[str, str]) -> list[Node]:
     """Ask nodes at the same time, in processes with the environment of workers; return their answers in order.
 
     A node that does not answer in time, or whose process dies, has that as its problem. One that is gone has no answer.
     """
     # Its process ends after the answer: torch on a card would keep some of its memory.
-    ask, environment = ray.remote(max_calls=1)(question(device)), {"env_vars": variables}
+    ask, environment = ray.remote(max_calls=1)(question(options.device, options.checkpoints)), {"env_vars": variables}
     answers = [
         ask.options(
             num_cpus=0,

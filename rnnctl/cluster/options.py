@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 LOCAL, AUTO = "local", "auto"
 
@@ -16,6 +17,7 @@ class ClusterOptions:
     cpus_per_slot: float = 1.0
     gpus_per_slot: float = 0.0  # below 1: several workers share a card; its memory is not divided by Ray
     mixed: bool = False  # whether nodes are used too whose bits differ from those of the others
+    checkpoints: Path | None = None  # a folder that all nodes reach, which large checkpoints go through; None for Ray
 
     @property
     def device(self) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rnnctl import __version__
+from rnnctl.cluster.shared import why_not_reached
 from rnnctl.determinism import bit_environment, differences, settle_torch
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.words import counted, one_line, shortened
@@ -153,15 +154,18 @@ def here() -> Installed:
     return Installed(__version__, digest.hexdigest())
 
 
-def answer(device: str) -> dict[str, Any]:
+def answer(device: str, folder: Path | None = None) -> dict[str, Any]:
     """Return what a node answers, as plain values. Loads torch; call it in the environment of a worker.
 
-    device: that runs are trained on. The answer has `version` and `sources`, and either `bits` or a `problem`.
+    device: that runs are trained on. folder: that checkpoints go through, if there is one. The answer has `version` and
+    `sources`, and either `bits` or a `problem`.
     """
     from rnnctl import devices
 
     installed = here()
     known: dict[str, Any] = {"version": installed.version, "sources": installed.sources}
+    if folder is not None and (problem := why_not_reached(folder)):
+        return {**known, "problem": problem}
     try:
         settle_torch()
         bits = bit_environment(devices.resolve(device)[0])
@@ -170,7 +174,7 @@ def answer(device: str) -> dict[str, Any]:
     return {**known, "bits": bits}
 
 
-def question(device: str) -> Callable[[], dict[str, Any]]:
+def question(device: str, folder: Path | None = None) -> Callable[[], dict[str, Any]]:
     """Return the function that is sent to each node: it travels by value, so that it runs where rnnctl is missing."""
 
     def ask() -> dict[str, Any]:
@@ -184,7 +188,7 @@ def question(device: str) -> Callable[[], dict[str, Any]]:
                 return {"version": version("rnnctl"), "sources": "", "cannot": f"{type(error).__name__}: {error}"}
             except PackageNotFoundError:
                 return {"missing": sys.executable}
-        return answer(device)
+        return answer(device, folder)
 
     return ask
 

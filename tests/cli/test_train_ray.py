@@ -24,6 +24,7 @@ from tests.cli.command_line import one_line, rnnctl, workspace
         (["--cpus-per-slot", 2], "--cpus-per-slot is for training on a cluster"),
         (["--gpus-per-slot", 0], "--gpus-per-slot is for training on a cluster"),
         (["--mixed"], "--mixed is for training on a cluster"),
+        (["--checkpoints-folder", "."], "--checkpoints-folder is for training on a cluster"),
         (["--ray", "auto"], "--ray needs --slots"),
         (["--ray", "auto", "--slots", 2, "--workers", 2], "--slots says how many workers there are"),
         (["--ray", "auto", "--slots", 0], "--slots"),

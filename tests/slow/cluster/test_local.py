@@ -44,9 +44,13 @@ def test_when_its_head_is_gone_all_is_saved_and_the_next_one_goes_on(tmp_path: P
         said = training.wait(1)
         assert "the head of the cluster is gone; rnnctl train goes on from the last checkpoints" in said
         wait_until(lambda: not any(process.is_running() for process in processes), "no process is left")
-        told = rnnctl("train", "--ray", "local", "--slots", 2, cwd=folder, check=0, TMPDIR=str(short)).stderr
+        shared = tmp_path / "shared"
+        shared.mkdir()
+        through = ("--checkpoints-folder", shared)
+        told = rnnctl("train", "--ray", "local", "--slots", 2, *through, cwd=folder, check=0, TMPDIR=str(short)).stderr
     assert "resumed" in told
     assert not any(word in told.lower() for word in ("raylet", "warning", "token", "ray.io"))
     assert bits(folder) == bits(tmp_path / "undisturbed")
     assert any(path.stat().st_size > 512 * 1024 for path in folder.glob("checkpoints/*/*.ckpt"))
     assert list(short.glob("rnnctl-*")) == []
+    assert list(shared.iterdir()) == []
