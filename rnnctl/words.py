@@ -6,7 +6,7 @@ import difflib
 import math
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 LONGEST_VALUE = 60
 MOST_NAMES = 6
@@ -144,6 +144,23 @@ def counted(n: int, noun: str) -> str:
     """Return a number of things: 1 run, 2 keys, 3 studies."""
     plural = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"
     return f"{n:,} {noun if n == 1 else plural}"
+
+
+def counts_in_words(counts: Mapping[str, int], runs: int) -> str:
+    """Return how many of so many runs have each status or verdict: `4 learning, 1 diverged`; `learning` of one run."""
+    words = {word.replace("_", " "): n for word, n in counts.items()}
+    return ", ".join(f"{n} {word}" if runs > 1 else word for word, n in words.items()) or "-"
+
+
+def gates_in_words(verdicts: Mapping[str, Mapping[str, int]], runs: int) -> str:
+    """Return the verdicts on each gate: `z shut, r open`, or with counts `z: 2 shut, 1 open; r: 3 open`.
+
+    verdicts: the number of these runs by verdict, by topic.
+    """
+    gates = {topic.removeprefix("gate "): counts for topic, counts in verdicts.items() if topic.startswith("gate ")}
+    if runs == 1:
+        return ", ".join(f"{name} {counts_in_words(counts, 1)}" for name, counts in gates.items())
+    return "; ".join(f"{name}: {counts_in_words(counts, runs)}" for name, counts in gates.items())
 
 
 def headline(error: str) -> str:

@@ -21,7 +21,7 @@ from rnnctl.cli.options import (
 )
 from rnnctl.cli.output import UserError, notes, out, out_csv, out_json
 from rnnctl.measures import MEASURES
-from rnnctl.words import counted, duration, number, with_se
+from rnnctl.words import counted, counts_in_words, duration, gates_in_words, number, with_se
 
 if TYPE_CHECKING:
     from rnnctl.lab.examine import ConfigurationResult, Examination, TaskTable
@@ -154,7 +154,7 @@ def _print_table(task: TaskTable, examination: Examination, several: bool) -> No
     for run in task.runs:
         runs.setdefault((run.study, run.config), []).append(run)
     verdicts = [words.verdicts(runs[group.study, group.config]) for group in groups]
-    gated = any(_gates(of_group, 1) for of_group in verdicts)
+    gated = any(gates_in_words(of_group, 1) for of_group in verdicts)
     text = any(group.spreads["bits_per_byte"] is not None for group in groups)
     units = list(dict.fromkeys(group.loss_unit for group in groups))
     # Texts at several levels have losses in several units, which are not to be compared: bits per byte are.
@@ -248,27 +248,13 @@ def _cells(
         number(error.scaled(group.chance_error)),
         f"{update} ({len(broke)} of {group.runs})" if group.runs > 1 else update,
         "-" if below is None else f"{100 * below.mean:.0f} %",
-        _counts(verdicts.get("gradient", {}), group.runs),
-        _counts(verdicts.get("saturation", {}), group.runs),
-        *_if(gated, _gates(verdicts, group.runs) or "-"),
-        _counts(group.status, group.runs),
-        _counts(group.ended, group.runs),
+        counts_in_words(verdicts.get("gradient", {}), group.runs),
+        counts_in_words(verdicts.get("saturation", {}), group.runs),
+        *_if(gated, gates_in_words(verdicts, group.runs) or "-"),
+        counts_in_words(group.status, group.runs),
+        counts_in_words(group.ended, group.runs),
         duration(None if seconds is None else seconds.mean),
     ]
-
-
-def _counts(counts: Mapping[str, int], runs: int) -> str:
-    """Return how many runs ended in each way, or have each status: `4 learning, 1 diverged`."""
-    words = {word.replace("_", " "): n for word, n in counts.items()}
-    return ", ".join(f"{n} {word}" if runs > 1 else word for word, n in words.items()) or "-"
-
-
-def _gates(verdicts: Verdicts, runs: int) -> str:
-    """Return the verdicts on each gate: `z shut, r open`, or with counts `z: 2 shut, 1 open; r: 3 open`."""
-    gates = {topic.removeprefix("gate "): counts for topic, counts in verdicts.items() if topic.startswith("gate ")}
-    if runs == 1:
-        return ", ".join(f"{name} {_counts(counts, 1)}" for name, counts in gates.items())
-    return "; ".join(f"{name}: {_counts(counts, runs)}" for name, counts in gates.items())
 
 
 def _print_below(task: TaskTable, key: str, several: bool) -> None:

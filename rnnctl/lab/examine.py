@@ -9,7 +9,7 @@ from typing import Any
 from rnnctl.lab.errors import LabError
 from rnnctl.lab.figures import DrawnFigures, folder_of, remove, save, title_of
 from rnnctl.lab.in_words import NOTHING, InWords, in_words
-from rnnctl.lab.records import inlined, unrecorded
+from rnnctl.lab.records import inlined, plain, unrecorded
 from rnnctl.lab.workspaces import check_measure, check_threshold, selected
 from rnnctl.lab.written import configurations_of, keys_of
 from rnnctl.measures import MEASURES
@@ -70,6 +70,15 @@ class ConfigurationResult:
 
 
 @dataclass(frozen=True)
+class ExaminedRun:
+    """A run with its task, and the unit of its losses."""
+
+    task: str
+    loss_unit: str
+    result: Result = inlined()
+
+
+@dataclass(frozen=True)
 class TaskTable:
     """The configurations of one task whose losses have one unit: they are ranked together, and with no others.
 
@@ -94,7 +103,7 @@ class Examination:
     """
 
     configurations: list[ConfigurationResult]
-    runs: list[Result]
+    runs: list[ExaminedRun]
     below: float | None
     notes: dict[str, str]  # on studies, by name
     by: str  # the measure that ranks
@@ -108,12 +117,7 @@ class Examination:
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each of `runs`: its result, its task and the hyper-parameters that vary."""
         of = {(each.study, each.config): each for each in self.configurations}
-        rows = []
-        for run in self.runs:
-            configuration = of[run.study, run.config]
-            task = {"task": configuration.task, "loss_unit": configuration.loss_unit}
-            rows.append({**run.as_dict(), **task, **configuration.parameters})
-        return rows
+        return [{**plain(run), **of[run.result.study, run.result.config].parameters} for run in self.runs]
 
 
 def examine(
@@ -178,7 +182,11 @@ def examined(
     told = in_words(store, results, gradients, shown=every_run, by=by, keys=keys) if words else NOTHING
     return Examination(
         configurations=[each for table in tables for each in table.configurations],
-        runs=every_run if below is None else [run for table in tables for run in table.below],
+        runs=[
+            ExaminedRun(table.task, run.task.loss_unit, run)
+            for table in tables
+            for run in (table.runs if below is None else table.below)
+        ],
         below=below,
         notes=_notes(store, {run.study for run in every_run}),
         by=by,

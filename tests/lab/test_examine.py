@@ -35,7 +35,7 @@ def test_the_best_configuration_comes_first(finished):
 
 def test_runs_below_a_threshold_are_listed_best_first(finished):
     examination = examine(finished, below=1.4)
-    assert [run.loss for run in examination.runs] == [0.5, 1.3]
+    assert [run.result.loss for run in examination.runs] == [0.5, 1.3]
     assert len(examination.every_run) == 4
 
 
@@ -46,6 +46,7 @@ def test_a_record_has_one_item_for_each_measure(finished):
     assert record["configurations"][0]["loss"] == {"mean": 0.5, "sd": None, "n": 1}
     assert [run["label"] for run in record["runs"]] == ["omega=1.0 seed=1", "omega=1.0 seed=2"]
     assert "stored_spec" not in record["runs"][0]
+    assert (record["runs"][0]["task"], record["runs"][0]["loss_unit"]) == ("temporal_order", "nats")
 
 
 def test_runs_are_compared_in_words_where_that_is_asked_for(finished):

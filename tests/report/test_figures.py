@@ -33,7 +33,7 @@ def gates_of(model):
 def history(model="rnn", diagnosed=(0, 1, 2, 3), zero_share=0.0, finite=STEPS * BATCH, small=0):
     """Of so many finite positive gradients, `small` are vanishing."""
     there = np.isin(np.arange(CHECKS), diagnosed)
-    always = ("valid_loss", "valid_error", "train_loss", "train_error", "rate", "grad_norm", "grad_norm_clipped",
+    always = ("valid_loss", "valid_error", "train_loss", "train_error", "grad_norm", "grad_norm_clipped",
               "grad_norm_max", "clip_share", "guard_share")  # fmt: skip
     once = ["reach", "rho", "sigma_max", "saturation", "saturation_p10", "saturation_p90", "saturated_units",
             "saturated_steps"]  # fmt: skip
@@ -55,6 +55,7 @@ def history(model="rnn", diagnosed=(0, 1, 2, 3), zero_share=0.0, finite=STEPS * 
         steps=np.arange(1, CHECKS + 1) * 10,
         scalars={
             **dict.fromkeys(always, np.ones(CHECKS)),
+            "rate": np.geomspace(1, 0.1, CHECKS),
             **{name: np.where(there, 0.5, np.nan) for name in once},
             "grad_zero_share": np.where(there, zero_share, np.nan),
         },
@@ -126,6 +127,13 @@ def test_every_kind_can_be_drawn_and_laid_out_and_is_said_in_a_line():
 def test_a_kind_that_does_not_apply_says_why(kind, model, reason):
     with pytest.raises(NothingToDraw, match=reason):
         KINDS[kind].draw(runs([row()], {"r1-a seed=1": history(model)}, [spec(model)]))
+
+
+def test_a_learning_rate_that_stays_the_same_is_not_drawn():
+    past = history()
+    past.scalars["rate"] = np.full(CHECKS, 0.1)
+    with pytest.raises(NothingToDraw, match="constant"):
+        KINDS["rate"].draw(runs([row()], {"r1-a seed=1": past}))
 
 
 def test_traces_that_an_earlier_version_did_not_keep_are_named():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -108,7 +107,7 @@ def opened(chromium: Browser, path: Path, width: int = 1280, scripts: bool = Tru
 
 # The texts of all elements that a selector finds, besides those that scripts have made.
 SHOWN = """(selector) => [...document.querySelectorAll(selector)]
-    .filter((each) => !each.closest(".controls, .picks, .plot, .filter, [data-design-grid]"))
+    .filter((each) => !each.closest(".controls, .picks, .plot, .filter, .grid-choice, [role=status]"))
     .map((each) => each.textContent.trim())"""
 
 
@@ -293,6 +292,8 @@ def test_a_page_that_is_written_again_stays_folded_and_filtered(chromium, pages,
         it.page.locator("#answer > summary").click()
         it.page.locator("details.run > summary").nth(1).click()
         it.page.locator("#leaderboard").get_by_role("searchbox").fill("SGD-C")
+        for _ in range(2):
+            it.page.locator("#leaderboard th[data-key=loss] button").click()
         it.page.reload()
         assert it.page.locator("main > details:not([open])").evaluate_all("(all) => all.map((each) => each.id)") == [
             "answer",
@@ -300,6 +301,7 @@ def test_a_page_that_is_written_again_stays_folded_and_filtered(chromium, pages,
         ]
         assert it.page.locator("details.run").nth(1).get_attribute("open") is not None
         assert it.page.locator("#leaderboard output").inner_text() == "2 of 3 rows"
+        assert it.page.locator("#leaderboard th[data-key=loss]").get_attribute("aria-sort") == "descending"
         assert it.complaints == []
 
 
@@ -340,27 +342,41 @@ def test_curves_are_picked_zoomed_and_named(chromium, pages):
 def test_a_prediction_is_made_before_the_grid_is_revealed(chromium, pages):
     with opened(chromium, pages["lab-10-design"]) as it:
         grid = it.page.locator("[data-design-grid]")
-        cells = json.loads(grid.locator("script").text_content())["cells"]
-        for cell in cells:
-            cell["at"] = {key: at if isinstance(at, str) else f"{at:g}" for key, at in cell["at"].items()}
-        best, worst = (choose(cells, key=lambda cell: cell["loss"]) for choose in (min, max))
-        assert grid.locator("table").count() == 0 or not grid.locator("table").is_visible()
-        for key, value in worst["at"].items():
-            grid.get_by_label(key).first.select_option(value)
-        grid.get_by_role("button", name="Reveal").click()
+        table = grid.locator("table")
+        heads = table.locator("th").evaluate_all("(heads) => heads.map((head) => head.dataset.key)")
+        keys = heads[: heads.index("result")]
+        cells = [dict(zip(heads, row.split("\t"), strict=True)) for row in table.locator("tbody tr").evaluate_all(
+            "(rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent).join('\\t'))"
+        )]  # fmt: skip
+        assert len(cells) == 64
+        best, worst = (choose(cells, key=lambda cell: float(cell["result"].split()[0])) for choose in (min, max))
+        assert (best["rank"], worst["rank"]) == ("1", "64")
+        assert not table.is_visible()
+        for key in keys:
+            grid.get_by_label(key).first.select_option(worst[key])
+        grid.get_by_role("button", name="Reveal").press("Enter")
         said = grid.get_by_role("status").inner_text()
-        assert f"rank {len(cells)} of {len(cells)}" in said
-        assert f"The best: {', '.join(f'{key} = {value}' for key, value in best['at'].items())}: loss" in said
-        view = grid.locator(".grid-view")
-        last = list(best["at"])[-1]
-        assert view.locator("tbody tr").count() == len({cell["at"][last] for cell in cells})
-        assert view.locator("tr[data-best]").count() == 1
-        grid.locator(".grid-choice").nth(1).get_by_label(last).select_option(best["at"][last])
-        assert view.locator("tbody tr").count() == 1
-        for key in best["at"]:
-            grid.locator(".grid-choice").nth(1).get_by_label(key).select_option("all")
-        assert view.locator("tbody tr").count() == len(cells)
+        assert "rank 64 of 64" in said
+        assert f"The best: {', '.join(f'{key} = {best[key]}' for key in keys)}: {best['result']}." in said
+        shown = table.locator("tbody tr:visible")
+        assert shown.count() == len({cell[keys[-1]] for cell in cells})
+        assert table.locator("tr.best:visible").count() == 1
+        parts = grid.locator(".grid-choice").nth(1)
+        parts.get_by_label(keys[-1]).select_option(best[keys[-1]])
+        assert shown.count() == 1
+        for key in keys:
+            parts.get_by_label(key).select_option("all")
+        assert shown.count() == len(cells)
         assert it.complaints == []
+
+
+def test_without_scripts_the_grid_is_revealed_by_unfolding_it(chromium, pages):
+    with opened(chromium, pages["lab-10-design"], scripts=False) as it:
+        grid = it.page.locator("[data-design-grid]")
+        assert not grid.locator("table").is_visible()
+        grid.locator("summary").press("Enter")
+        assert grid.locator("tbody tr:visible").count() == 64
+        assert grid.locator("tr.best").count() == 1
 
 
 def test_paper_shows_all_folds_and_still_figures(chromium, pages):

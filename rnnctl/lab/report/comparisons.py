@@ -44,11 +44,11 @@ def _table(name: str, caption: str, compared: Sequence[Difference], note: str = 
         *([Column("task", "task")] if tasks else []),
         *([Column("configuration", "configuration"), Column("other", "compared with")] if labels else []),
         Column("key", "hyper-parameter"),
+        Column("verdict", "verdict"),
+        Column("sentence", "in words", wide=True),
         Column("value", "value"),
         Column("instead", "instead of"),
-        Column("verdict", "verdict"),
         Column("estimate", "difference", "of the results; below 0 is better", numbers=True),
-        Column("sentence", "in words", wide=True),
     ]
     rows = [
         Row(
@@ -56,11 +56,11 @@ def _table(name: str, caption: str, compared: Sequence[Difference], note: str = 
                 *([Cell([each.task])] if tasks else []),
                 *([Cell([each.second.label]), Cell([each.first.label])] if labels else []),
                 Cell([each.key]),
+                Cell([each.verdict]),
+                Cell([each.text]),
                 Cell([value_text(each.second.value)], each.second.value),
                 Cell([value_text(each.first.value)], each.first.value),
-                Cell([each.verdict]),
                 _estimate(each),
-                Cell([each.text]),
             ]
         )
         for each in compared

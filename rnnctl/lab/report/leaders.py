@@ -2,49 +2,53 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rnnctl.lab.examine import ConfigurationResult, Examination, TaskTable
+from rnnctl.lab.in_words import InWords
+from rnnctl.lab.report import cells
 from rnnctl.measures import MEASURES, Measure
-from rnnctl.report.gradients import in_words
 from rnnctl.report.page.content import Cell, Column, Item, Number, Record, Row, Table, Words
 from rnnctl.report.results import Result
-from rnnctl.spread import Spread
-from rnnctl.words import duration, number
+from rnnctl.words import counts_in_words, duration, gates_in_words, number
 
 UNITS = {"mean squared error": "MSE"}
+VERDICTS = ("gradient", "saturation")  # topics of remarks whose verdicts a leaderboard shows
 
 
 def leaderboards(examination: Examination, anchors: Mapping[str, str]) -> list[Table]:
     """Return a table for each task and unit. anchors: of runs in the page, by id."""
     several = len({group.study for group in examination.configurations}) > 1
-    first: dict[tuple[str, str], str] = {}
+    runs: dict[tuple[str, str], list[Result]] = {}
     for run in examination.every_run:
-        first.setdefault((run.study, run.config), anchors.get(run.run, ""))
-    return [_leaderboard(position, table, several, first) for position, table in enumerate(examination.tables, start=1)]
+        runs.setdefault((run.study, run.config), []).append(run)
+    return [
+        _leaderboard(f"leaderboard-{position}", table, several, runs, examination.words, anchors)
+        for position, table in enumerate(examination.tables, start=1)
+    ]
 
 
-def _leaderboard(position: int, table: TaskTable, several: bool, first: Mapping[tuple[str, str], str]) -> Table:
+def _leaderboard(
+    name: str,
+    table: TaskTable,
+    several: bool,
+    runs: Mapping[tuple[str, str], Sequence[Result]],
+    words: InWords,
+    anchors: Mapping[str, str],
+) -> Table:
+    """Return the table of one task. runs: by study and configuration."""
     groups = table.configurations
     varied = list(dict.fromkeys(name for group in groups for name in group.parameters))
     measures = [measure for measure in MEASURES.values() if any(group.spreads[measure.key] for group in groups)]
     unit = table.unit if len({group.loss_unit for group in groups}) > 1 else groups[0].loss_unit
-    references = list({measure.reference.field: measure for measure in measures}.values())
+    of = {(group.study, group.config): runs[group.study, group.config] for group in groups}
+    verdicts = {key: words.verdicts(some) for key, some in of.items()}
+    gated = any(gates_in_words(each, 1) for each in verdicts.values())
     columns = [
         *([Column("study", "study")] if several else []),
         Column("configuration", "configuration"),
-        *(Column(name, name, "a hyper-parameter that varies", optional=True) for name in varied),
-        Column("parameters", "parameters", "number of weights of the network", optional=True, numbers=True),
         Column("runs", "runs", "replicates, which differ in their seed alone", optional=True, numbers=True),
-        *(
-            Column(measure.key, _heading(measure, unit), measure.label, optional=measure.key != "loss", numbers=True)
-            for measure in measures
-        ),
-        *(
-            Column(measure.reference.field, _reference_heading(measure, unit), optional=True, numbers=True)
-            for measure in references
-        ),
+        *_measured(measures, unit),
         Column(
             "broke_floor_at",
             "broke floor at update",
@@ -53,14 +57,37 @@ def _leaderboard(position: int, table: TaskTable, several: bool, first: Mapping[
             numbers=True,
         ),
         Column("below_floor", "checks below floor", "mean share of checks", optional=True, numbers=True),
-        Column("gradient", "gradient at the end", "shares of |dL/dh_t| at the newest diagnosis", optional=True),
         Column("status", "status"),
         Column("ended", "ended", optional=True),
+        *(Column(topic, topic, "verdicts on the runs, as under Diagnostics", optional=True) for topic in VERDICTS),
+        *([Column("gates", "gates", "verdicts on the runs, as under Diagnostics", optional=True)] if gated else []),
+        *(Column(name, name, "a hyper-parameter that varies", optional=True) for name in varied),
+        Column("weights", "weights", "number of weights of the network", optional=True, numbers=True),
         Column("seconds", "training time", "mean share of the time of its packs", optional=True, numbers=True),
     ]
-    rows = [_row(group, several, varied, measures, references, first) for group in groups]
+    rows = [
+        Row(
+            [
+                *([Cell([group.study])] if several else []),
+                Cell([group.label], link=anchors.get(of[key][0].run, "")),
+                cells.count(group.runs, "runs"),
+                *_measures(group, measures),
+                cells.broke_floor(group),
+                cells.share(group.spreads["below_floor"], "below_floor"),
+                Cell([counts_in_words(group.status, group.runs)]),
+                Cell([counts_in_words(group.ended, group.runs)]),
+                *(Cell([counts_in_words(verdicts[key].get(topic, {}), group.runs)]) for topic in VERDICTS),
+                *([Cell([gates_in_words(verdicts[key], group.runs) or "-"])] if gated else []),
+                *(cells.parameter(group.parameters.get(name)) for name in varied),
+                cells.count(group.parameter_count, "parameter_count"),
+                cells.seconds(group.spreads["share_seconds"], "share_seconds"),
+            ],
+            Record("configurations", {"study": group.study, "config": group.config}),
+        )
+        for key, group in zip(of, groups, strict=True)
+    ]
     return Table(
-        f"leaderboard-{position}",
+        name,
         f"{table.task}, losses in {unit}" if unit else table.task,
         columns,
         rows,
@@ -69,111 +96,31 @@ def _leaderboard(position: int, table: TaskTable, several: bool, first: Mapping[
     )
 
 
-def _heading(measure: Measure, unit: str) -> str:
-    return f"{measure.heading} ({UNITS.get(unit, unit)})" if measure.unit == "loss" else measure.heading
+def _measured(measures: Sequence[Measure], unit: str) -> Iterator[Column]:
+    """Yield a column for each measure, and after the last measure that is shown beside it, one for its reference."""
+    for measure in measures:
+        heading = heading_of(measure, measure.heading, unit)
+        yield Column(measure.key, heading, measure.label, optional=measure.key != "loss", numbers=True)
+        if _is_last(measure, measures):
+            reference = measure.reference
+            yield Column(reference.field, heading_of(measure, reference.heading, unit), optional=True, numbers=True)
 
 
-def _reference_heading(measure: Measure, unit: str) -> str:
-    heading = measure.reference.heading
+def _measures(group: ConfigurationResult, measures: Sequence[Measure]) -> Iterator[Cell]:
+    """Yield the cells of these columns."""
+    for measure in measures:
+        yield cells.measured(group.spreads[measure.key], measure)
+        if _is_last(measure, measures):
+            yield cells.reference(group, measure)
+
+
+def _is_last(measure: Measure, measures: Sequence[Measure]) -> bool:
+    return [each for each in measures if each.reference.field == measure.reference.field][-1] is measure
+
+
+def heading_of(measure: Measure, heading: str, unit: str) -> str:
+    """Return a heading with the unit of losses, where it is that of a loss."""
     return f"{heading} ({UNITS.get(unit, unit)})" if measure.unit == "loss" else heading
-
-
-def _row(
-    group: ConfigurationResult,
-    several: bool,
-    varied: Sequence[str],
-    measures: Sequence[Measure],
-    references: Sequence[Measure],
-    first: Mapping[tuple[str, str], str],
-) -> Row:
-    spreads = group.spreads
-    cells = [
-        *([Cell([group.study])] if several else []),
-        Cell([group.label], link=first.get((group.study, group.config), "")),
-        *(_parameter(group.parameters.get(name)) for name in varied),
-        _count(group.parameter_count, "parameter_count"),
-        _count(group.runs, "runs"),
-        *(_measured(spreads[measure.key], measure) for measure in measures),
-        *(_reference(group, measure) for measure in references),
-        _broke(group),
-        _share(spreads["below_floor"], "below_floor"),
-        _gradient(group),
-        Cell([_counts(group.status, group.runs)]),
-        Cell([_counts(group.ended, group.runs)]),
-        _time(spreads["share_seconds"]),
-    ]
-    return Row(cells, Record("configurations", {"study": group.study, "config": group.config}))
-
-
-def _parameter(value: float | str | None) -> Cell:
-    if value is None:
-        return Cell(["-"])
-    return Cell([value], value) if isinstance(value, str) else Cell([f"{value:g}"], value)
-
-
-def _count(value: int | None, field: str) -> Cell:
-    return Cell(["-"]) if value is None else Cell([Number(f"{value:,}", value, field)], value)
-
-
-def _spread(spread: Spread | None, field: str, scale: float = 1.0) -> Words:
-    """Return mean and standard deviation of a spread as examinations print them."""
-    if spread is None:
-        return ["-"]
-    mean = Number(number(scale * spread.mean), spread.mean, f"{field}.mean")
-    if spread.sd is None:
-        return [mean]
-    return [mean, " ± ", Number(number(scale * spread.sd, 2), spread.sd, f"{field}.sd")]
-
-
-def _measured(spread: Spread | None, measure: Measure) -> Cell:
-    value = None if spread is None else spread.mean
-    return Cell(_spread(spread, measure.key, measure.scale), value)
-
-
-def _reference(group: ConfigurationResult, measure: Measure) -> Cell:
-    reference = measure.reference
-    value: float | None = getattr(group, reference.field)
-    se: float | None = getattr(group, reference.se) if reference.se else None
-    if value is None:
-        return Cell(["-"])
-    words: list[str | Number] = [Number(number(measure.scaled(value)), value, reference.field)]
-    if se and reference.se:
-        words += [" ± ", Number(number(se, 2), se, reference.se)]
-    return Cell(words, value)
-
-
-def _broke(group: ConfigurationResult) -> Cell:
-    updates = group.broke_floor_at
-    if not updates:
-        return Cell(["-"])
-    median = round(statistics.median(updates))
-    words: list[str | Number] = [Number(f"{median:,}", median, "broke_floor_at.median")]
-    if group.runs > 1:
-        words += [" (", Number(str(len(updates)), len(updates), "broke_floor_at.count"), f" of {group.runs})"]
-    return Cell(words, median)
-
-
-def _share(spread: Spread | None, field: str) -> Cell:
-    if spread is None:
-        return Cell(["-"])
-    return Cell([Number(f"{100 * spread.mean:.0f} %", spread.mean, f"{field}.mean")], spread.mean)
-
-
-def _gradient(group: ConfigurationResult) -> Cell:
-    shares = [group.spreads[f"gradient_{word}"] for word in ("zero", "vanished", "exploded")]
-    known = [share.mean for share in shares if share is not None]
-    return Cell([in_words(*known)]) if len(known) == len(shares) else Cell(["-"])
-
-
-def _counts(counts: Mapping[str, int], runs: int) -> str:
-    words = {word.replace("_", " "): n for word, n in counts.items()}
-    return ", ".join(f"{n} {word}" if runs > 1 else word for word, n in words.items()) or "-"
-
-
-def _time(spread: Spread | None) -> Cell:
-    if spread is None:
-        return Cell(["-"])
-    return Cell([Number(duration(spread.mean), spread.mean, "share_seconds.mean")], spread.mean)
 
 
 def run_facts(run: Result, unit: str) -> list[Item]:

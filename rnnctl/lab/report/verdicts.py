@@ -15,15 +15,16 @@ from rnnctl.report.results import Result
 from rnnctl.words import number
 from store.history import History
 
-# The scalars of a history whose course is drawn for every run, with whether their axis has powers of ten.
+# The scalars of a history whose course is drawn for every run, with what stands above it.
 COURSES = {
-    "grad_norm": True,
-    "reach": False,
-    "grad_decay": False,
-    "saturation": False,
-    "rho": False,
-    "clip_share": False,
+    "grad_norm": "gradient norm",
+    "reach": "reach",
+    "grad_decay": "gradient decay (decades a step)",
+    "saturation": "saturation distance",
+    "rho": "rho",
+    "clip_share": "clip share",
 }
+LOGARITHMIC = ("grad_norm",)  # those whose axis has powers of ten
 
 
 def overview(
@@ -44,7 +45,7 @@ def overview(
         Column("ended", "ended"),
         *(Column(topic, topic, optional=True) for topic in topics),
         *(
-            Column(name, name.replace("_", " "), SCALARS[name], optional=True)
+            Column(name, COURSES[name], SCALARS[name], optional=True)
             for name, limits in courses.items()
             if limits
         ),
@@ -55,10 +56,10 @@ def overview(
         by_topic = {each.topic: each for each in verdicts.get(run.run, ())}
         label = f"{run.study}/{run.label}" if several else run.label
         cells = [Cell([label], link=anchors.get(run.run, "")), Cell([run.ended.replace("_", " ")])]
-        cells += [Cell([by_topic[topic].verdict] if topic in by_topic else ["-"]) for topic in topics]
+        cells += [_verdict(by_topic.get(topic)) for topic in topics]
         cells += [_course(name, pasts[run.run], limits) for name, limits in courses.items() if limits]
         rows.append(Row(cells))
-    axes = "; ".join(f"{name.replace('_', ' ')} {_range(name, limits)}" for name, limits in courses.items() if limits)
+    axes = "; ".join(f"{COURSES[name]} {_range(name, limits)}" for name, limits in courses.items() if limits)
     notes = [
         "Beside each number, which is that of the last check that has one, is its course through all checks.",
         f"The curves of a column share a vertical axis: {axes}.",
@@ -66,11 +67,15 @@ def overview(
     return Table("verdicts", "every run", columns, rows, notes, filtered=True)
 
 
+def _verdict(verdict: Verdict | None) -> Cell:
+    return Cell(["-"]) if verdict is None else Cell([verdict.verdict], verdict=verdict.verdict)
+
+
 def _values(name: str, past: History) -> npt.NDArray[np.float64]:
     values = past.scalars.get(name)
     if values is None:
         return np.empty(0)
-    if not COURSES[name]:
+    if name not in LOGARITHMIC:
         return values
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(values > 0, np.log10(values), np.nan)
@@ -87,8 +92,8 @@ def _limits(name: str, pasts: Sequence[History]) -> tuple[float, float] | None:
 
 
 def _range(name: str, limits: tuple[float, float]) -> str:
-    low, high = (10**limit for limit in limits) if COURSES[name] else limits
-    return f"{number(low, 2)} to {number(high, 2)}"
+    low, high = (10**limit for limit in limits) if name in LOGARITHMIC else limits
+    return f"{number(low, 3)} to {number(high, 3)}"
 
 
 def _course(name: str, past: History, limits: tuple[float, float]) -> Cell:
@@ -97,6 +102,6 @@ def _course(name: str, past: History, limits: tuple[float, float]) -> Cell:
     if not len(finite):
         return Cell(["-"])
     last = float(finite[-1])
-    shown = 10**last if COURSES[name] else last
+    shown = 10**last if name in LOGARITHMIC else last
     svg = sparkline(values, *limits) if math.isfinite(last) else ""
     return Cell([number(shown, 3)], float(number(shown, 6)), svg=svg)

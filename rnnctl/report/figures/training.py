@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 from matplotlib.figure import Figure
 
 import plots
@@ -159,6 +160,8 @@ def rate(runs: Runs) -> Figure:
     shown = Curves(runs.series("rate"), "learning rate", scale="log")
     if not shown.series:
         raise NothingToDraw("the learning rate was not recorded: these runs are of an earlier version")
+    if all(len(set(series.values[np.isfinite(series.values)].tolist())) < 2 for series in shown.series):
+        raise NothingToDraw("the learning rate of each run is constant, and stands in its spec")
     return plots.curves([shown], **runs.curves, title=runs.heading("learning rate"))
 
 

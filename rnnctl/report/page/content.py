@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 
+LONGEST = 32  # characters of the first column of a table that stay on one line
+
+
 @dataclass(frozen=True)
 class Number:
     """A number with the text that shows it. field: where its record (see `Record`) has it, such as `loss.mean`."""
@@ -48,21 +51,31 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell. words: what it shows. value: what it is sorted by, if not by its text. link: an anchor of the page."""
+    """A cell. words: what it shows. value: what it is sorted by, if not by its text. link: an anchor of the page.
+
+    verdict: which colours it.
+    """
 
     words: Words
     value: float | str | None = None
     link: str = ""
     title: str = ""
+    verdict: str = ""
     svg: str = ""  # markup that is safe, in the place of words
+
+    @property
+    def text(self) -> str:
+        """The words as a text."""
+        return "".join(word if isinstance(word, str) else word.text for word in self.words)
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a table. record: where its numbers come from, if they have fields."""
+    """A row of a table. record: where its numbers come from, if they have fields. best: whether it stands out."""
 
     cells: Sequence[Cell]
     record: Record | None = None
+    best: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +88,35 @@ class Table:
     rows: Sequence[Row]
     notes: Sequence[str] = ()
     filtered: bool = False
+
+    @property
+    def first(self) -> int:
+        """The room that the first column has before its texts are broken, in characters."""
+        texts = (row.cells[0].text for row in self.rows)
+        return 3 + min(LONGEST, max(map(len, [self.columns[0].heading, *texts])))
+
+    @property
+    def example(self) -> str:
+        """A condition to filter by, of a hyper-parameter if there is one; empty if none is short."""
+        pairs = [
+            (column.key, cell.text)
+            for column, cell in zip(self.columns, self.rows[0].cells, strict=True)
+            if column.optional and not column.numbers and cell.text != "-" and " " not in cell.text
+        ]
+        pairs.sort(key=lambda pair: "." not in pair[0])
+        return "=".join(pairs[0]) if pairs else ""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A result for every combination of values. keys: how many columns, the first ones, are hyper-parameters.
+
+    question: what a reader predicts. The columns after them have the keys `result`, then `rank`, 1 for the best.
+    """
+
+    keys: int
+    question: str
+    table: Table
 
 
 @dataclass(frozen=True)
@@ -198,7 +240,6 @@ class Page:
     """The page. written: when, as text. refresh: seconds after which the page reloads itself, 0 for never.
 
     missing: what the page lacks and why, a line each. answer: lines for each task, with its name if there are several.
-    grids: the design grids, as JSON values.
     """
 
     title: str
@@ -214,7 +255,7 @@ class Page:
     factors: Sequence[Picture]
     effects: Sequence[Table]
     differences: Sequence[Table]
-    grids: Sequence[Mapping[str, Any]]
+    grids: Sequence[Grid]
     diagnostics: Sequence[Picture]
     verdicts: Table | None
     probes: Sequence[ProbeBlock]
