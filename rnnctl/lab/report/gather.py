@@ -45,7 +45,9 @@ class Gathered:
 
 def gathered(store: Store, named: NamedRuns, refresh: int = 0) -> Gathered:
     """Return the page of these runs. refresh: seconds after which it reloads itself, 0 for never. Raises LabError."""
-    rows, pictures = named.runs, Pictures()
+    rows = named.runs
+    several = len({row.study for row in rows}) > 1
+    pictures = Pictures({row.run_id: f"{row.study}/{row.label}" if several else row.label for row in rows})
     anchors = {row.run_id: f"run-{number}" for number, row in enumerate(rows, start=1)}
     examination = examined(store, rows, title=named.title, selection=named.selection, words=True)
     results = {run.run: run for run in examination.every_run}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rnnctl.measures import FLOOR
@@ -27,9 +27,10 @@ PANELS = 12  # runs of a figure with a panel for each run
 class Pictures:
     """Draws pictures, each with a name of its own in the page.
 
-    drawn: their kinds, in order. notes: what was left out.
+    labels: of runs, by id, in full. drawn: their kinds, in order. notes: what was left out.
     """
 
+    labels: Mapping[str, str] = field(default_factory=dict)
     drawn: dict[str, Kind] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     _names: set[str] = field(default_factory=set)
@@ -79,31 +80,31 @@ class Pictures:
 
     def _one(self, kind: Kind, figure: Figure, runs: Runs, task: str) -> Picture:
         title = kind.name.replace("_", " ") + (f", {task}" if task else "")
-        lines = _lines(kind, runs) if kind.scalar else None
+        lines = self._lines(kind, runs) if kind.scalar else None
         return self.of(figure, kind.name.replace("_", "-"), title, kind.about, lines)
 
-
-def _lines(kind: Kind, runs: Runs) -> dict[str, Any] | None:
-    """Return the numbers of a kind's curves; None if there are none, or if the runs cannot share axes."""
-    groups = runs.comparable()
-    if len(groups) != 1:
-        return None
-    series = runs.series(kind.scalar)
-    if not series:
-        return None
-    ids = {run.label: run.run for run in runs.drawn}
-    is_loss = kind.scalar.endswith("loss")
-    label = kind.scalar.replace("_", " ").replace("valid", "validation").replace("train ", "training ")
-    if is_loss:
-        floor, floor_label = reference_of(groups[0].runs, FLOOR)
-        levels = [] if floor is None else [(floor, floor_label)]
-    else:
-        chance = groups[0].chance
-        levels = [] if chance is None else [(chance, "chance")]
-    return curves(
-        series,
-        [ids[each.label] for each in series],
-        y_label=with_loss_unit(label, groups[0].runs) if is_loss else label,
-        log_y=is_loss,
-        levels=levels,
-    )
+    def _lines(self, kind: Kind, runs: Runs) -> dict[str, Any] | None:
+        """Return the numbers of a kind's curves; None if there are none, or if the runs cannot share axes."""
+        groups = runs.comparable()
+        if len(groups) != 1:
+            return None
+        series = runs.series(kind.scalar)
+        if not series:
+            return None
+        ids = {run.label: run.run for run in runs.drawn}
+        is_loss = kind.scalar.endswith("loss")
+        label = kind.scalar.replace("_", " ").replace("valid", "validation").replace("train ", "training ")
+        if is_loss:
+            floor, floor_label = reference_of(groups[0].runs, FLOOR)
+            levels = [] if floor is None else [(floor, floor_label)]
+        else:
+            chance = groups[0].chance
+            levels = [] if chance is None else [(chance, "chance")]
+        run_ids = [ids[each.label] for each in series]
+        return curves(
+            [replace(each, label=self.labels.get(run, each.label)) for each, run in zip(series, run_ids, strict=True)],
+            run_ids,
+            y_label=with_loss_unit(label, groups[0].runs) if is_loss else label,
+            log_y=is_loss,
+            levels=levels,
+        )

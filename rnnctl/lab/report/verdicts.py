@@ -44,11 +44,7 @@ def overview(
         Column("run", "run"),
         Column("ended", "ended"),
         *(Column(topic, topic, optional=True) for topic in topics),
-        *(
-            Column(name, COURSES[name], SCALARS[name], optional=True)
-            for name, limits in courses.items()
-            if limits
-        ),
+        *(Column(name, COURSES[name], SCALARS[name], optional=True) for name, limits in courses.items() if limits),
     ]
     several = len({run.study for run in shown}) > 1
     rows = []
