@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-
 LONGEST = 32  # characters of the first column of a table that stay on one line
 
 

@@ -78,7 +78,9 @@ def _broke(groups: Sequence[Configuration], runs: Sequence[Result], unit: str, m
     partly = [group for group in groups if 0 < len(group.broke_floor) < len(group.runs)]
     never = len(groups) - len(every) - len(partly)
     seeds = " with every seed" if any(len(group.runs) > 1 for group in groups) else ""
-    if len(groups) == 1:
+    if len(groups) == len(groups[0].runs) == 1:
+        text = f"The finished run {'did not break' if never else 'broke'} {floor}"
+    elif len(groups) == 1:
         text = f"{len(groups[0].broke_floor):,} of {counted(len(groups[0].runs), 'run')} broke {floor}"
     elif never == len(groups):
         text = f"None of {never:,} configurations broke {floor}"
@@ -180,8 +182,9 @@ def _lead(ranked: Sequence[Configuration], values: Mapping[str, Mapping[int, flo
             close.append(other.label)
     if not close:
         return f"It is the best beyond chance (95 % confidence, {counted(len(ranked), 'configuration')})."
-    which = f"{len(close):,} of the" if len(close) < len(others) else "all" if len(others) > 1 else "the"
-    return f"By these seeds, {which} {counted(len(others), 'other')} may be the best as well: {listed(close)}."
+    which = f"{len(close):,} of the" if len(close) < len(others) else "all"
+    which = "the other one" if len(others) == 1 else f"{which} {len(others):,} others"
+    return f"By these seeds, {which} may be the best as well: {listed(close)}."
 
 
 # --- what mattered most

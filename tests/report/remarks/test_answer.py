@@ -37,7 +37,7 @@ def test_the_three_lines_of_a_study_with_a_clear_result():
 def test_what_the_seeds_leave_open_is_said():
     far = {1: 0.2, 2: 0.9, 3: 0.4}
     _, best, mattered = lines(study(lambda seed, lr: far[seed] * lr, {"train.lr": [1.0, 1.1]}))
-    assert best.endswith("By these seeds, the 1 other may be the best as well: train.lr=1.1.")
+    assert best.endswith("By these seeds, the other one may be the best as well: train.lr=1.1.")
     assert mattered == "What mattered is undecided: 1 comparison of values of train.lr could be chance."
 
 
@@ -105,6 +105,12 @@ def test_a_configuration_that_two_studies_share_is_one_and_labels_name_the_study
     assert best.startswith("Best: s/train.lr=1.0, best validation loss 1")
     assert "mean and standard deviation over 3 seeds" in best
     assert "beyond chance (95 % confidence, 2 configurations)" in best
+
+
+@pytest.mark.parametrize(("loss", "what"), [(0.5, "broke"), (1.4, "did not break")])
+def test_a_single_run_is_not_counted(loss, what):
+    broke, _, _ = lines([run for run in study(lambda seed: loss, {}) if run.seed == 1])
+    assert broke == f"The finished run {what} the floor of 1.386 nats. No run diverged."
 
 
 def test_each_task_has_an_answer_of_its_own():
