@@ -37,9 +37,10 @@ def test_sparse_and_one_hot_targets_give_identical_results():
 
 def test_gradient_clipping_small_gradients_unchanged_large_gradients_clipped_to_max_norm():
     small = {"W": np.array([[3.0, 0.0]]), "b": np.array([4.0])}
-    clipped, norm = clip_gradients(small, max_norm=5.0)
-    assert norm == 5.0
-    assert all((clipped[name] == small[name]).all() for name in small)
+    for bound in (5.0, 5.1, 50.0):
+        clipped, norm = clip_gradients(small, max_norm=bound)
+        assert norm == 5.0
+        assert all((clipped[name] == small[name]).all() for name in small)
     large = {name: 100 * value for name, value in small.items()}
     clipped, norm = clip_gradients(large, max_norm=5.0)
     assert norm == 500.0
