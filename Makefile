@@ -20,7 +20,7 @@ ONE_BY_ONE := --dist worksteal
 # A test that hangs is ended after this many seconds, with the stacks of its threads, and is a failure.
 ENDED_AFTER := --max-worker-restart 0 -o faulthandler_timeout=1200 -o faulthandler_exit_on_timeout=true
 
-# Where this is set, each process that a test starts compiles all modules anew, which doubles the time of a suite.
+# Where this is set, each process that a test starts compiles all modules anew, which costs it two seconds more.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: quickstart lint test test-slow test-gpu clean
