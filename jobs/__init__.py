@@ -5,7 +5,7 @@ Knows nothing of networks: what trains a run is handed in, an `execute` that tak
     worker      Worker(ledger, execute, settings, ...): run(), run_once(now)
     session     Session, what `execute` sees: claims, draining, held, progress, resume, commit, emit; OutOfMemory,
                 NeverFits, PackFailed
-    ledger      Ledger, a protocol: all that workers say to the store; StoreLedger(workspace)
+    ledger      Ledger, a protocol: all that workers say to the store; store_ledger: StoreLedger(workspace)
     pool        Pool(launcher, ledger, workers, on_event, settings, event_log): run(), run_once(now); signals_to(pool)
     launcher    Launcher, a protocol: starts workers somewhere; LocalLauncher(command, env, logs)
     child       serve(build): the main function of a worker process; abandon

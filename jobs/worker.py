@@ -43,13 +43,14 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Literal
 
 from jobs import identity
 from jobs.config import MEMORY_WAIT, MOST_MEMORY_WAITS, Settings
 from jobs.events import Emit, event
+from jobs.failure import Failure
 from jobs.heartbeat import Heartbeat
 from jobs.holds import Holds
 from jobs.ledger import Ledger, MaxPack
@@ -57,7 +58,7 @@ from jobs.patience import patiently
 from jobs.rescue import Rescuer, live_workers
 from jobs.room import More, PackLimit, Room, packs_of
 from jobs.session import FitsLater, NeverFits, OutOfMemory, PackFailed, Session
-from store import Busy, Conflict, Damaged, LeaseLost, StoreError
+from store import Busy, Damaged, LeaseLost, StoreError
 from store.queue import Claim
 from store.workers import WorkerRecord, WorkerRow
 
@@ -71,31 +72,6 @@ GLANCE = 0.1  # seconds after which an idle worker looks whether all runs have e
 
 Execute = Callable[[Session], None]
 Turn = Literal["worked", "idle", "empty"]
-
-
-@dataclass(frozen=True)
-class _Failure:
-    """What `execute` raised, and the ids of the runs that it concerns."""
-
-    error: BaseException
-    run_ids: frozenset[str]
-
-    @property
-    def ends_the_worker(self) -> bool:
-        """Whether the store or the user ended `execute`, rather than an error in what it executed.
-
-        A Conflict means that history was written twice, which is an error of what was executed. SystemExit counts as
-        such an error too: whatever raises it would raise it again in the next worker. Damage is the fault of a run.
-        """
-        if isinstance(self.error, Damaged):
-            return self.error.run_id is None
-        return isinstance(self.error, StoreError | KeyboardInterrupt) and not isinstance(self.error, Conflict)
-
-    def concerns(self, claim: Claim) -> bool:
-        """Return whether the run is at fault."""
-        if isinstance(self.error, Damaged) and claim.run_id != self.error.run_id:
-            return False
-        return claim.run_id in self.run_ids and not self.ends_the_worker
 
 
 class Worker:
@@ -307,14 +283,14 @@ class Worker:
         heartbeat = Heartbeat(
             self._ledger, self.id, holds, self._settings, self._clock, self._rescuer, self._say, self._abandon
         )
-        failure: _Failure | None = None
+        failure: Failure | None = None
         try:
             with heartbeat:
                 self._execute(session)
         except PackFailed as failed:
-            failure = _Failure(failed.error, failed.run_ids)
+            failure = Failure(failed.error, failed.run_ids)
         except BaseException as error:
-            failure = _Failure(error, frozenset(claim.run_id for claim in claims))
+            failure = Failure(error, frozenset(claim.run_id for claim in claims))
         for run_id, reason in holds.newly_lost():
             self._say("lease_lost", run=run_id, reason=reason)
         if failure is not None and isinstance(failure.error, OutOfMemory):
@@ -323,7 +299,7 @@ class Worker:
                 self._say("out_of_memory", **vars(less), error=str(failure.error))
         self._settle(session, holds, failure)
 
-    def _settle(self, session: Session, holds: Holds, failure: _Failure | None) -> None:
+    def _settle(self, session: Session, holds: Holds, failure: Failure | None) -> None:
         """Let go of every run that is not finished, in the way that the module's table says.
 
         If the store refuses this for one run, that run is left to rescue, the others are settled all the same, and the
@@ -340,7 +316,7 @@ class Worker:
         if refused is not None:
             raise refused
 
-    def _let_go_when_free(self, claim: Claim, session: Session, holds: Holds, failure: _Failure | None) -> None:
+    def _let_go_when_free(self, claim: Claim, session: Session, holds: Holds, failure: Failure | None) -> None:
         """Do `_let_go`, trying again while the store is busy and the lease lasts."""
         while True:
             try:
@@ -349,7 +325,7 @@ class Worker:
                 if not holds.held(claim.run_id, self._clock()):
                     raise
 
-    def _let_go(self, claim: Claim, session: Session, holds: Holds, failure: _Failure | None) -> None:
+    def _let_go(self, claim: Claim, session: Session, holds: Holds, failure: Failure | None) -> None:
         standing = holds.standing(claim.run_id)
         if standing == "finished":
             return

@@ -127,7 +127,9 @@ class Catalogue(Generic[P]):
     def _imported(self, name: str) -> type[P]:
         """Return a user's part with the code that its module has now."""
         if not FORM.fullmatch(name):
-            raise CodeError(f"{name} is not of the form MODULE:CLASS, such as my_lab.parts:Mine")
+            form = name.replace(".py:", ":").replace("/", ".").lstrip(".")
+            hint = f"; did you mean {form}?" if FORM.fullmatch(form) else ""
+            raise CodeError(f"{name} is not of the form MODULE:CLASS, such as my_lab.parts:Mine{hint}")
         module, _, class_name = name.partition(":")
         source = find_source(module)
         known = self._users.get((name, source.digest))

@@ -6,13 +6,30 @@ import hashlib
 import json
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 
 def to_json(value: Any) -> str:
     """Return canonical JSON: equal values give equal text. Raises ValueError for non-finite numbers."""
     return _encode(value)
+
+
+def to_json_each(objects: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the canonical JSON of many objects. An object that several of them contain is turned into text once."""
+    texts: dict[int, str] = {}
+    keys: dict[str, str] = {}
+
+    def setting(key: str, value: Any) -> str:
+        if key not in keys:
+            keys[key] = to_json(key)
+        if not isinstance(value, dict):
+            return f"{keys[key]}:{to_json(value)}"
+        if id(value) not in texts:
+            texts[id(value)] = to_json(value)
+        return f"{keys[key]}:{texts[id(value)]}"
+
+    return ["{" + ",".join([setting(key, each[key]) for key in sorted(each)]) + "}" for each in objects]
 
 
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode

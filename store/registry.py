@@ -14,7 +14,7 @@ from typing import Any
 
 from store import lineage, names, trajectories
 from store.connection import Store
-from store.encoding import to_json
+from store.encoding import to_json, to_json_each
 from store.lineage import Descent
 from store.membership import NAMED
 
@@ -121,49 +121,54 @@ def _register_study(store: Store, study: StudyRecord, now: float, apart: Apart) 
            RETURNING id""",
         {"name": study.name, "about": study.about, "source": study.source, "now": now},
     )[0]["id"]
-    specs = {
-        row["run_id"]: row["spec"]
+    known = {
+        row["run_id"]: row
         for row in store.rows(
-            "SELECT run_id, spec FROM runs WHERE run_id IN (SELECT value FROM json_each(?))", (to_json(ids),)
+            """SELECT runs.run_id, spec, jobs.shape, trajectory
+               FROM json_each(?) JOIN runs ON runs.run_id = value
+               LEFT JOIN jobs USING (seq) LEFT JOIN trajectories ON trajectories.run_id = value""",
+            (to_json(ids),),
         )
     }
-    before = dict(map(tuple, store.rows(f"SELECT run_id, {NAMED} FROM labels WHERE study = ?", (study_id,))))
-    new = [run for run in study.runs if run.run_id not in specs]
+    before = {
+        row["run_id"]: row
+        for row in store.rows(f"SELECT run_id, label, {NAMED} AS named FROM labels WHERE study = ?", (study_id,))
+    }
+    new = [run for run in study.runs if run.run_id not in known]
     add_runs(store, new, now)
-    respecified = [run for run in study.runs if run.run_id in specs and specs[run.run_id] != to_json(run.spec)]
-    store.execute_many(
-        "UPDATE runs SET spec = ? WHERE run_id = ?", [(to_json(run.spec), run.run_id) for run in respecified]
-    )
-    _rekey(store, {run.run_id: run.shape for run in study.runs})
-    trajectories.place(store, {run.run_id: run.trajectory for run in study.runs if run.trajectory is not None})
+    # Rows are written only where something changes: registering a large study again is common, and writing is slow.
+    here = [(run, known[run.run_id]) for run in study.runs if run.run_id in known]
+    specs = zip(here, to_json_each([run.spec for run, _ in here]), strict=True)
+    respecified = [(text, run.run_id) for (run, row), text in specs if row["spec"] != text]
+    store.execute_many("UPDATE runs SET spec = ? WHERE run_id = ?", respecified)
+    _rekey(store, {run.run_id: run.shape for run, row in here if row["shape"] != run.shape})
+    placed = [*new, *(run for run, row in here if row["trajectory"] != run.trajectory)]
+    trajectories.place(store, {run.run_id: run.trajectory for run in placed if run.trajectory is not None})
+    labelled = [run for run in study.runs if run.run_id not in before or before[run.run_id]["label"] != run.label]
     store.execute_many(
         """INSERT INTO labels (run_id, study, label) VALUES (?, ?, ?)
            ON CONFLICT (run_id, study) DO UPDATE SET label = excluded.label""",
-        [(run.run_id, study_id, run.label) for run in study.runs],
+        [(run.run_id, study_id, run.label) for run in labelled],
     )
-    unnamed = _take_names(store, study_id, ids, now, apart)
+    named_before = [bool(before[run_id]["named"]) for run_id in ids if run_id in before]
+    lost = {run_id for run_id, row in before.items() if row["named"]} - set(ids)
+    changed = labelled or lost or not all(named_before)
+    unnamed = _take_names(store, study_id, ids, lost, now, apart) if changed else []
     lineage.add(store, study_id, study.descents)
-    named_before = [bool(before[run_id]) for run_id in ids if run_id in before]
     return Registered(
         study.name,
         new=len(new),
-        shared=len(ids) - len(new) - len(named_before),
+        shared=len(here) - len(named_before),
         known=named_before.count(True),
         named_again=named_before.count(False),
         unnamed=unnamed,
     )
 
 
-def _take_names(store: Store, study: int, ids: list[str], now: float, apart: Apart) -> list[Unnamed]:
-    """Mark the runs of a study that are not among `ids` as no longer named; return those that were named until now."""
+def _take_names(store: Store, study: int, ids: list[str], lost: set[str], now: float, apart: Apart) -> list[Unnamed]:
+    """Mark runs of a study as named, `ids`, and others, which were named until now, as not; return these."""
     named = to_json(ids)
     store.execute("DELETE FROM unnamed WHERE study = ? AND run_id IN (SELECT value FROM json_each(?))", (study, named))
-    rows = store.rows(
-        f"""SELECT run_id FROM labels
-            WHERE study = ? AND {NAMED} AND run_id NOT IN (SELECT value FROM json_each(?))""",
-        (study, named),
-    )
-    lost = {row["run_id"] for row in rows}
     store.execute_many(
         "INSERT INTO unnamed (run_id, study, at) VALUES (?, ?, ?)", [(run_id, study, now) for run_id in sorted(lost)]
     )
@@ -205,9 +210,10 @@ def tell_apart(store: Store, study: int, apart: Apart) -> None:
 
 def add_runs(store: Store, runs: list[RunRecord], now: float) -> None:
     """Add new runs, which are queued, inside the caller's transaction."""
+    specs = to_json_each([run.spec for run in runs])
     store.execute_many(
         "INSERT INTO runs (run_id, config_id, shape, spec, total, created) VALUES (?, ?, ?, ?, ?, ?)",
-        [(run.run_id, run.config_id, run.shape, to_json(run.spec), run.total, now) for run in runs],
+        [(run.run_id, run.config_id, run.shape, spec, run.total, now) for run, spec in zip(runs, specs, strict=True)],
     )
     store.execute_many(
         """INSERT INTO jobs (seq, run_id, shape, status)

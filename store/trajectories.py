@@ -52,6 +52,8 @@ def reached(store: Store, trajectories: Iterable[str]) -> list[Reached]:
 
     Runs with damaged rows are left out.
     """
+    if not store.value("SELECT EXISTS (SELECT 1 FROM checkpoints WHERE status = 'live')"):
+        return []
     rows = store.rows(
         """SELECT seq, trajectory, runs.run_id, max(checkpoints.step) AS newest,
                   jobs.status = 'done' AND jobs.step = max(checkpoints.step) AS ended
@@ -73,10 +75,7 @@ def begun(store: Store, run_ids: Iterable[str]) -> set[str]:
     """Return which of these runs do not begin at another one any more: they are done, or have a checkpoint."""
     rows = store.rows(
         """SELECT run_id FROM jobs
-           WHERE run_id IN (SELECT value FROM json_each(?))
-               AND (status = 'done'
-                    OR EXISTS (SELECT 1 FROM checkpoints
-                               WHERE checkpoints.run_id = jobs.run_id AND checkpoints.status = 'live'))""",
-        (to_json(list(run_ids)),),
+           WHERE status = 'done'
+               OR EXISTS (SELECT 1 FROM checkpoints WHERE checkpoints.run_id = jobs.run_id AND status = 'live')"""
     )
-    return {row["run_id"] for row in rows}
+    return {row["run_id"] for row in rows}.intersection(run_ids)

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from jobs.config import Settings
-from jobs.ledger import StoreLedger
 from jobs.session import Session
+from jobs.store_ledger import StoreLedger
 from jobs.worker import Worker
 from rnnctl.bench.cases import ec7
 from rnnctl.bench.registered import register

@@ -16,7 +16,7 @@ What = Annotated[
 
 
 def archive(
-    studies: Annotated[list[str], typer.Argument(metavar="STUDY...", help="Registered studies.")],
+    studies: Annotated[list[str], typer.Argument(metavar="STUDY", help="Registered studies.")],
     undo: Annotated[bool, typer.Option("--undo", help="Take the studies out of the archive.")] = False,
     workspace: WorkspaceOption = None,
 ) -> None:
@@ -50,7 +50,7 @@ def tag(
 def note(
     name: What,
     text: Annotated[
-        str | None, typer.Argument(metavar="[TEXT]", help="The note. It replaces an earlier one.", show_default=False)
+        str | None, typer.Argument(metavar="TEXT", help="The note. It replaces an earlier one.", show_default=False)
     ] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Remove the note.")] = False,
     workspace: WorkspaceOption = None,

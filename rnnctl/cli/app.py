@@ -21,6 +21,7 @@ from rnnctl.cli.output import (
     UserError,
     escape_streams,
     out,
+    plain_words,
     say,
 )
 from rnnctl.lab.errors import Code, LabError
@@ -115,8 +116,9 @@ def _explained(error: Exception) -> tuple[str, int]:
     if isinstance(error, _CommandLineError):
         context = getattr(error, "ctx", None)
         hint = f" (try `{context.command_path} --help`)" if context else ""
-        # Typer checks values with pydantic, whose words mean nothing to those who type commands.
-        message = error.format_message().replace("Value error, ", "").replace("Input should be", "must be")
+        if context is not None and context.parent is None and hasattr(error, "option_name"):
+            hint = " (options come after the command, as in `rnnctl status -w DIR`)"
+        message = plain_words(error.format_message())
         return f"{message.rstrip('.')}{hint}", USAGE
     if isinstance(error, LabError):
         dashes = "" if error.argument is None else "--"

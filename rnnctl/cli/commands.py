@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -84,11 +84,39 @@ def _built(name: str) -> TyperCommand | TyperGroup:
     if place.group:
         group = cast(TyperGroup, typer.main.get_command(module.app))
         group.name = name
-        return group
+        return in_plain_words(group)
     single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     command_class = None if place.command_class is None else getattr(module, place.command_class)
     single.command(name, hidden=place.hidden, cls=command_class)(getattr(module, name))
-    return cast(TyperCommand, typer.main.get_command(single))
+    return in_plain_words(cast(TyperCommand, typer.main.get_command(single)))
+
+
+C = TypeVar("C", TyperCommand, TyperGroup)
+
+
+def in_plain_words(command: C) -> C:
+    """Let the help of a command name no types of Python, as typer does: `STUDY... <list[str]>`, `--pack <int>`."""
+    for parameter in command.params:
+        shown = getattr(parameter, "display_type_rich", None)
+        if shown is not None:
+            words = _ARGUMENT_WORDS if parameter.param_type_name == "argument" else _OPTION_WORDS
+            setattr(parameter, "display_type_rich", _replaced(shown, words))  # noqa: B010 (no attribute of all versions)
+    return command
+
+
+def _replaced(shown: Callable[..., str | None], words: Mapping[str, str]) -> Callable[..., str | None]:
+    def replaced(ctx: Any) -> str | None:
+        word = shown(ctx)
+        return words.get(str(word), word)
+
+    return replaced
+
+
+_OPTION_WORDS = {
+    **dict.fromkeys(("<int>", "<int range>", "<float>", "<float range>"), "N"),
+    **dict.fromkeys(("<str>", "<list[str]>"), "TEXT"),
+}
+_ARGUMENT_WORDS = dict.fromkeys(("<str>", "<list[str]>", "<path>", "<Path>", "<int>"), "")
 
 
 class Rnnctl(TyperGroup):

@@ -24,7 +24,7 @@ def effects(
     studies: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[STUDY...]",
+            metavar="STUDY",
             help="A registered study; several with --spans. Default: all studies.",
             show_default=False,
         ),

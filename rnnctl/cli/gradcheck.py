@@ -21,7 +21,7 @@ def gradcheck(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[MODEL]...",
+            metavar="MODEL",
             help="Names of cells, also such as my_lab.cells:Leaky. Default: every cell.",
             show_default=False,
         ),

@@ -21,7 +21,7 @@ MOST_RUNS = 20  # that delete names
 
 Runs = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[RUN]...", help="Run ids or their beginnings, labels, or STUDY/LABEL.", show_default=False),
+    typer.Argument(metavar="RUN", help="Run ids or their beginnings, labels, or STUDY/LABEL.", show_default=False),
 ]
 StudyOption = Annotated[
     str | None, typer.Option("--study", metavar="STUDY", help="All runs of a study.", show_default=False)
@@ -65,7 +65,7 @@ def cancel(
 
 
 def delete(
-    names: Annotated[list[str], typer.Argument(metavar="STUDY|RUN...", help="Studies with all their runs, or runs.")],
+    names: Annotated[list[str], typer.Argument(metavar="STUDY|RUN", help="Studies with all their runs, or runs.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be deleted. Delete nothing.")] = False,
     yes: YesOption = False,
     as_json: JsonOption = False,

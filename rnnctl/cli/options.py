@@ -58,7 +58,7 @@ WorkspaceOption = Annotated[
     ),
 ]
 StudyArgument = Annotated[
-    str | None, typer.Argument(metavar="[STUDY]", help="A registered study. Default: all studies.", show_default=False)
+    str | None, typer.Argument(metavar="STUDY", help="A registered study. Default: all studies.", show_default=False)
 ]
 WhereOption = Annotated[
     list[str] | None,

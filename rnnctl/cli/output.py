@@ -25,6 +25,25 @@ LINES_AT_ONCE = 100  # of a text for another program
 PIECES_AT_ONCE = 200  # of JSON
 
 
+# Pydantic, which also checks the values of options for typer, says so what means nothing to those who type commands.
+_PLAIN = {
+    "Value error, ": "",
+    "Input should be": "must be",
+    "input should be": "must be",
+    "a valid integer, unable to parse string as an integer": "a whole number",
+    "a valid number, unable to parse string as a number": "a number",
+    "greater than or equal to": "at least",
+    "less than or equal to": "at most",
+}
+
+
+def plain_words(message: str) -> str:
+    """Return what pydantic says of a value in the words of people."""
+    for words, plain in _PLAIN.items():
+        message = message.replace(words, plain)
+    return message
+
+
 class UserError(Exception):
     """A mistake in how a command was called. str() is one line; code is the exit status."""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def plot(
     what: Annotated[
         list[str] | None,
-        typer.Argument(metavar="RUN|STUDY...", help="Runs, or all runs of studies.", show_default=False),
+        typer.Argument(metavar="RUN|STUDY", help="Runs, or all runs of studies.", show_default=False),
     ] = None,
     kind: Annotated[
         str | None, typer.Argument(metavar="KIND", help="A kind of figure, or all of them.", show_default=False)

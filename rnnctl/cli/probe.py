@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from rnnctl.cli.commands import in_plain_words
 from rnnctl.cli.layout import table
 from rnnctl.cli.options import AllowCodeOption, JsonOption, WorkspaceOption, opened
 from rnnctl.cli.output import UserError, notes, out, out_json, say
@@ -19,6 +20,7 @@ from rnnctl.cli.sections import options_of, section_of
 from rnnctl.usercode.names import is_users
 from rnnctl.usercode.permission import OPTION
 from rnnctl.weights import BEST, in_words, weights_name
+from rnnctl.words import did_you_mean
 
 if TYPE_CHECKING:
     from rnnctl.lab.probe import Probed
@@ -74,6 +76,14 @@ class Probes(TyperGroup):
         if ctx.params["workspace"] is not None:
             ctx.args = ["--workspace", str(ctx.params["workspace"]), *ctx.args]
         return cast(list[str], ctx.args)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        if not is_users(name) and name not in (names := list(self.commands)):
+            turned = ctx.params["what"] in names
+            hint = "; the run comes first: rnnctl probe RUN PROBE" if turned else did_you_mean(name, names)
+            raise UserError(f"there is no probe {name}; allowed: {', '.join(names)}{hint}")
+        return super().resolve_command(ctx, args)
 
 
 app = typer.Typer(
@@ -174,7 +184,7 @@ def _command(name: str, about: str, run: Callable[..., None], options: Mapping[s
     run.__doc__ = about
     single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
     single.command(name)(run)
-    return cast(TyperCommand, typer.main.get_command(single))
+    return in_plain_words(cast(TyperCommand, typer.main.get_command(single)))
 
 
 @contextmanager

@@ -23,7 +23,7 @@ SHARE = 0.2  # of the time
 def report(
     what: Annotated[
         list[str] | None,
-        typer.Argument(metavar="STUDY|RUN...", help="Studies, or single runs.", show_default=False),
+        typer.Argument(metavar="STUDY|RUN", help="Studies, or single runs.", show_default=False),
     ] = None,
     out_: Annotated[
         str | None,

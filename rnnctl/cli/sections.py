@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, Union, get_a
 import typer
 
 from rnnctl.cli.options import whole_numbers
-from rnnctl.cli.output import UserError
+from rnnctl.cli.output import UserError, plain_words
 from rnnctl.words import did_you_mean
 
 if TYPE_CHECKING:
@@ -111,4 +111,4 @@ def _refusal(kind: type[Section], error: ValidationError) -> str:
         return f"{option} {value}: {', '.join(names)}{did_you_mean(str(value), names)}"
     if details["type"] == "value_error":
         return f"{option}: {details['ctx']['error']}"
-    return f"{option} {value}: {details['msg'][:1].lower()}{details['msg'][1:]}"
+    return f"{option} {value}: {plain_words(details['msg'][:1].lower() + details['msg'][1:])}"

@@ -38,7 +38,7 @@ MOST_UNNAMED = 20  # runs that init lists
 
 StudyNames = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[STUDY]...", help="Study files, or names of packaged studies.", show_default=False),
+    typer.Argument(metavar="STUDY", help="Study files, or names of packaged studies.", show_default=False),
 ]
 
 
@@ -138,7 +138,7 @@ def studies(
         str | None,
         typer.Argument(
             callback=path_text,
-            metavar="[FILE|DIR/]",
+            metavar="FILE|DIR/",
             help="With --copy: the new file, or the folder of NAME.yaml. Default: NAME.yaml here.",
             show_default=False,
         ),
@@ -217,9 +217,7 @@ def _print_registered(workspace: Path | None, hidden: bool, as_json: bool) -> No
 
 
 def plan(
-    studies: Annotated[
-        list[str], typer.Argument(metavar="STUDY...", help="Study files, or names of packaged studies.")
-    ],
+    studies: Annotated[list[str], typer.Argument(metavar="STUDY", help="Study files, or names of packaged studies.")],
     seeds: SeedsOption = None,
     settings: SetOption = None,
     device: Annotated[

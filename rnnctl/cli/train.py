@@ -145,7 +145,7 @@ def train(
     what: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="STUDY|RUN...", help="Train only runs of these studies, and these runs.", show_default=False
+            metavar="STUDY|RUN", help="Train only runs of these studies, and these runs.", show_default=False
         ),
     ] = None,
     workers: Annotated[

@@ -14,7 +14,7 @@ from rnnctl.cli.output import UserError, out, out_json, say
 def trust(
     modules: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[MODULE]...", help="Modules such as my_lab.cells.", show_default=False),
+        typer.Argument(metavar="MODULE", help="Modules such as my_lab.cells.", show_default=False),
     ] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Trust these modules no longer.", show_default=False)] = False,
     as_json: JsonOption = False,

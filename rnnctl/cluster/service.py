@@ -24,9 +24,10 @@ from typing import Any, BinaryIO
 
 from jobs import identity
 from jobs.config import Settings
-from jobs.ledger import Save, StoreLedger
+from jobs.ledger import Save
 from jobs.load import WRITE_EVERY, Load, Meter
 from jobs.rescue import live_workers
+from jobs.store_ledger import StoreLedger
 from rnnctl.cluster.calls import Answer, Call, LimitWanted, Parcel, RelativeContent, Resumed, Row
 from store.errors import StoreError, translated
 from store.extension import Relative

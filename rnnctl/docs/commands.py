@@ -106,8 +106,8 @@ def _parameter(parameter: Any, hint: Any) -> Parameter:
     names = (*sorted(parameter.opts, key=len), *parameter.secondary_opts)
     flag = bool(getattr(parameter, "is_flag", False))
     metavar = "" if flag else parameter.metavar or _metavar(hint)
-    if not is_option:
-        metavar = metavar.replace("[", "").replace("]", "")
+    if not is_option and parameter.nargs == -1:
+        metavar += "..."
     default = parameter.default.value if isinstance(parameter.default, Enum) else parameter.default
     if parameter.required:
         shown = "required"

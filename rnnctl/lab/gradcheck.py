@@ -7,14 +7,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 import numpy as np
-from pydantic import ValidationError
 
 from rnnctl import seeds
 from rnnctl.cells.catalogue import CELLS
 from rnnctl.determinism import kernel_compiler
+from rnnctl.lab.cell_variants import variants_of
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.usercode import code_of
 from rnnctl.lab.workspaces import root_of
@@ -40,7 +40,6 @@ SYMBOLS, CLASSES = 3, 3
 MOST_NUMBERS, FEW = 2000, 24
 VALUES = 2  # of an answer that has several
 OMEGA = 0.5  # its weight, where it is defined
-MORE_UNITS = 64  # numbers of units that are tried for a cell that cannot have each, because its slots share them
 # The name under which errors of dL/dh_t stand among those of the weights.
 STATES = "dL/dh_t"
 NOT_REPEATED = (
@@ -233,7 +232,7 @@ def _problems(
     """Make the networks and batches that a cell is checked on. The passes of the cases are not named yet."""
     kinds = ["symbols", *(["reals"] if section.takes_reals else [])]
     omegas = [False, True] if section.has_omega else [False]
-    for switches, model in _variants(section, name, held, size.hidden, size.variants):
+    for switches, model in variants_of(section, name, held, size.hidden, size.variants):
         for inputs, question, omega in itertools.product(kinds, _questions(), omegas):
             network = model.network(SYMBOLS, _outputs(question))
             head = "every step" if question.every_step else "last step"
@@ -258,75 +257,6 @@ def _tapes(network: Cell) -> dict[str, type[Tape]]:
     if kernel_compiler() is not None and (fused := network.fused_tape) is not None:
         tapes["compiled"] = fused
     return tapes
-
-
-def _switches(section: type[CellSection]) -> dict[str, tuple[Any, ...]]:
-    """Return the keys of a cell that can have a few values only, with these: activations, flags and the like."""
-    switches: dict[str, tuple[Any, ...]] = {}
-    for name, info in section.model_fields.items():
-        words = get_args(info.annotation) if get_origin(info.annotation) is Literal else ()
-        if info.annotation is bool:
-            words = (True, False)
-        if name != "name" and len(words) > 1:
-            switches[name] = words
-    return switches
-
-
-def _variants(
-    section: type[CellSection], name: str, held: Mapping[str, Any], hidden: int, most: int
-) -> list[tuple[dict[str, Any], CellSection]]:
-    """Return a cell with every choice of its switches that it allows. If these are more than `most`: with its defaults,
-    and with each switch changed alone.
-
-    hidden: the number of units; if the cell cannot have as many, or what it makes of them is odd, such as a memory with
-    equal slots, it has the next greater number that it can have.
-    """
-    switches = {key: words for key, words in _switches(section).items() if key not in held}
-    number = math.prod(map(len, switches.values()))
-    if number <= most:
-        choices = [dict(zip(switches, values, strict=True)) for values in itertools.product(*switches.values())]
-    else:
-        defaults = {key: section.model_fields[key].default for key in switches}
-        changed = [{**defaults, key: word} for key, words in switches.items() for word in words]
-        choices = [defaults, *(choice for choice in changed if choice != defaults)]
-    refused, odd = None, None
-    for units in range(hidden, hidden + MORE_UNITS):
-        variants = []
-        for choice in choices:
-            model = _model(section, {"name": name, "hidden": units, **held, **choice})
-            if isinstance(model, ValidationError):
-                refused = refused or model
-            else:
-                variants.append((choice, model))
-        if variants and not any(model.oddities(None) for _, model in variants):
-            return variants
-        odd = odd or variants
-    if odd:
-        return odd
-    assert refused is not None
-    details = refused.errors(include_url=False)[0]
-    key = ".".join(["model", *map(str, details["loc"])])
-    raise LabError(f"{name} with {hidden} units: {key}: {details['msg'].removeprefix('Value error, ')}")
-
-
-def _model(section: type[CellSection], values: dict[str, Any]) -> CellSection | ValidationError:
-    """Return a cell of these values, or why there is none. The initial weights have no part in a check: the first kind
-    of them that fits is taken.
-    """
-    inits = [{}, *({"init": {"name": name}} for name in _names_of_inits(section))]
-    first: ValidationError | None = None
-    for init in inits:
-        try:
-            return section.model_validate({**init, **values})
-        except ValidationError as error:
-            first = first or error
-    assert first is not None
-    return first
-
-
-def _names_of_inits(section: type[CellSection]) -> list[str]:
-    annotation = section.model_fields["init"].annotation
-    return [name for part in get_args(annotation) or (annotation,) for name in names_of(part)]
 
 
 def _problem(network: Cell, question: Question, reals: bool, omega: bool, size: Size, seed: int) -> Problem:

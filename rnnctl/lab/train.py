@@ -15,9 +15,9 @@ from typing import TypeVar
 
 from jobs.events import Emit, Event, event
 from jobs.launcher import Launcher, LocalLauncher
-from jobs.ledger import StoreLedger
 from jobs.patience import patiently
 from jobs.pool import Pool, signals_to
+from jobs.store_ledger import StoreLedger
 from rnnctl import devices
 from rnnctl.determinism import BIT_VARIABLES
 from rnnctl.lab.errors import Code, LabError

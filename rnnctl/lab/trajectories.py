@@ -43,14 +43,15 @@ def extensions_of(store: Store, specs: Iterable[RunSpec]) -> Extensions:
     which an earlier version may have written without what is needed. Runs are left out that would go on from one with
     other conditions in `stop`: they may end before.
     """
-    pairs = [(spec, spec.trajectory_id) for spec in specs]
-    begun = trajectories.begun(store, (spec.run_id for spec, _ in pairs))
+    specs = list(specs)
+    begun = trajectories.begun(store, (spec.run_id for spec in specs))
+    waiting = [(spec, spec.trajectory_id) for spec in specs if spec.run_id not in begun]
     relatives: dict[str, list[trajectories.Reached]] = {}
-    for relative in trajectories.reached(store, (trajectory for _, trajectory in pairs)):
+    for relative in trajectories.reached(store, (trajectory for _, trajectory in waiting)):
         relatives.setdefault(relative.trajectory, []).append(relative)
     runs = done = updates = 0
-    for spec, trajectory in pairs:
-        alike = [] if spec.run_id in begun else relatives.get(trajectory, [])
+    for spec, trajectory in waiting:
+        alike = relatives.get(trajectory, [])
         steps = [relative.step for relative in alike if _lies_on_path(relative, spec)]
         if steps:
             runs, done, updates = runs + 1, done + max(steps), updates + spec.train.updates

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
+
+from pydantic import ValidationError
 
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.report.conditions import Condition, is_number
 from rnnctl.report.parameters import complete_key
 from rnnctl.report.results import Result
 from rnnctl.report.specs import read_parameters
+from rnnctl.study.schema import KEYS
 from rnnctl.words import did_you_mean, number, some
 from store import queries
 from store.queries import RunRow
@@ -30,7 +34,7 @@ def matching(rows: Sequence[RunRow], where: Sequence[str]) -> list[RunRow]:
         # Where a result and a hyper-parameter have the same name, the result counts.
         left = [(row, {**read_parameters(row.spec), **Result.of(row).as_dict(), TAG: row.tags}) for row in rows]
         known = list(dict.fromkeys(key for _, run in left for key in run))
-        conditions = [replace(each, key=complete_key(each.key, known)) for each in conditions]
+        conditions = [_in_stored_words(replace(each, key=complete_key(each.key, known))) for each in conditions]
     except ValueError as error:
         raise LabError(str(error), argument="where") from None
     for position, condition in enumerate(conditions):
@@ -42,6 +46,24 @@ def matching(rows: Sequence[RunRow], where: Sequence[str]) -> list[RunRow]:
             raise LabError(f"no run matches {condition.text}{among}{hint}", Code.NOTHING)
         left = kept
     return [row for row, _ in left]
+
+
+def _in_stored_words(condition: Condition) -> Condition:
+    """Return a condition that also has its values as a run keeps them: `30+0` and `[30, 0]` are kept as `0+30`."""
+    key = KEYS.get(tuple(condition.key.split(".")))
+    if key is None or key.is_section:
+        return condition
+    words = list(condition.words)
+    for word in condition.words:
+        items = [_scalar(item.strip()) for item in word[1:-1].split(",")] if word[:1] + word[-1:] == "[]" else word
+        with suppress(ValidationError):
+            stored = key.validate(items)
+            words += [stored] if isinstance(stored, str) else []
+    return replace(condition, words=tuple(dict.fromkeys(words)))
+
+
+def _scalar(text: str) -> int | str:
+    return int(text) if text.isascii() and text.isdigit() else text
 
 
 def _hint(condition: Condition, runs: Sequence[Mapping[str, Any]]) -> str:

@@ -21,8 +21,9 @@ from jobs import identity
 from jobs.child import CannotWork, abandon
 from jobs.config import Settings
 from jobs.events import Emit, event
-from jobs.ledger import Ledger, StoreLedger
+from jobs.ledger import Ledger
 from jobs.session import FitsLater, NeverFits, OutOfMemory, PackFailed, Session
+from jobs.store_ledger import StoreLedger
 from jobs.worker import Worker
 from rnnctl import devices
 from rnnctl.determinism import bit_environment, kernel_compiler, settle_torch

@@ -13,7 +13,7 @@ from rnnctl.lab.errors import Code, LabError
 from rnnctl.lab.usercode import code_of
 from rnnctl.lab.where import matching
 from rnnctl.measures import MEASURES
-from rnnctl.words import did_you_mean, some
+from rnnctl.words import did_you_mean, shell_word, some
 from store import NotFound, Store, Workspace, naming, queries, verification
 from store.queries import RunRow
 
@@ -68,6 +68,9 @@ def one_run(store: Store, name: str) -> str:
     try:
         return _one_run(store, name)
     except NotFound as error:
+        if any(study.name == name for study in queries.studies(store)):
+            what = f"{name!r} is a study, and not a run; `rnnctl runs {shell_word(name)}` shows its runs"
+            raise LabError(what, Code.NOTHING) from None
         raise _not_found(error.kind, error) from None
 
 

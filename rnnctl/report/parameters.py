@@ -85,8 +85,10 @@ def complete_key(key: str, known: Iterable[str]) -> str:
         return ends[0]
     if ends:
         raise ValueError(f"key {key!r} could be {' or '.join(ends)}")
+    from rnnctl.study.lookup import key_meant
+
     by_tail = {name.rpartition(".")[2]: name for name in known} | {name: name for name in known}
-    near = difflib.get_close_matches(key, by_tail, n=1, cutoff=0.5)
+    near = [meant] if (meant := key_meant(key)) in known else difflib.get_close_matches(key, by_tail, n=1, cutoff=0.5)
     more = f" and {len(known) - MOST_NAMES} more; rnnctl show RUN shows the hyper-parameters of a run"
     listed = f"{', '.join(known[:MOST_NAMES])}{more if len(known) > MOST_NAMES else ''}"
     hint = f"; did you mean {by_tail[near[0]]}?" if near else f"; allowed: {listed}"

@@ -27,6 +27,11 @@ class MilestonesSection(DecaySection):
         0.1, gt=0, lt=1, description="what the rate is multiplied by each time"
     )
 
+    def oddities(self, updates: int) -> tuple[str, ...]:
+        late = [str(at) for at in _milestones(self.at) if at >= updates]
+        what = f"train.rate.at {', '.join(late)} is not below train.updates {updates}: the rate does not fall there"
+        return (*super().oddities(updates), *([what] if late else []))
+
     def rate(self, lr: float, update: int) -> float:
         return lr * self.factor ** bisect_left(_milestones(self.at), update)
 

@@ -45,6 +45,12 @@ class ScheduleSection(Section, ABC):
     def rate(self, lr: float, update: int) -> float:
         """Return the learning rate of an update, counted from 1, without warm-up. lr: `train.lr`."""
 
+    def oddities(self, updates: int) -> tuple[str, ...]:
+        """Return what has no effect in a run of this many updates, each in words that name the keys."""
+        if self.warmup > updates:
+            return (f"train.rate.warmup {self.warmup} is above train.updates {updates}: the rate rises to the end",)
+        return ()
+
     @property
     def reads_checks(self) -> bool:
         """Whether the rate depends on what the checks of the run have shown, too."""

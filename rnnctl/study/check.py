@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -98,6 +98,7 @@ else:
     Figure = Literal[WATCHED]
 
 LOSS = "valid_loss"
+_ERROR = ("error", "val_error", "accuracy", "acc", "val_acc", "val_accuracy")
 _LOSS = ("val_loss", "loss", "eval_loss", "validation_loss")
 _1_PERCENT = ("0.01", "1%", "under 1%", "1_percent")
 
@@ -118,7 +119,9 @@ class Stop(Section):
     min_delta: Annotated[NotNegative, HOST, ENDING, also_called("tolerance", "threshold")] = Field(
         1e-4, description="least improvement that counts for patience, in the unit of the figure"
     )
-    on: Annotated[Figure, LATER, ENDING, also_called("monitor", "metric", "quantity", valid_loss=_LOSS)] = Field(
+    on: Annotated[
+        Figure, LATER, ENDING, also_called("monitor", "metric", "quantity", valid_loss=_LOSS, valid_error=_ERROR)
+    ] = Field(
         LOSS,
         description="figure of the history that patience watches; of the validation loss, what it is above the floor. "
         "Checks that have not measured it do not count",
@@ -126,6 +129,17 @@ class Stop(Section):
     direction: Annotated[
         Literal["down", "up"], LATER, ENDING, also_called("mode", down=("min", "less"), up=("max", "more"))
     ] = Field("down", description="where an improvement of that figure goes")
+
+    not_keys: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(
+            ("max_time", "time_limit", "max_hours", "max_seconds", "timeout"),
+            "the command line limits the time: rnnctl train --budget 30m",
+        ),
+        **dict.fromkeys(
+            ("restore_best_weights", "restore_best", "save_best", "keep_best", "save_best_only"),
+            "the weights of the lowest validation loss are kept anyway, beside the last",
+        ),
+    }
 
     def watched(self, scalars: Mapping[str, float]) -> float | None:
         """Return the figure that patience watches, as a number that improvements make smaller.

@@ -1,7 +1,8 @@
 """Expand a study to its runs: cross cases with axes, then apply `when` and `exclude`, merge equal runs and label them.
 
 An axis is a zip group, a grid key, the random draws or the seeds. Its options are laid over base and case, sections
-before the keys inside them. Runs come in the order of the file; the last axis varies fastest.
+before the keys inside them. Runs come in the order of the file; the last axis varies fastest. Runs that differ only in
+their seed are resolved once, since nothing else of a run depends on its seed.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from rnnctl.section import Path
 from rnnctl.study.conditions import Condition, Rule, resolve
 from rnnctl.study.errors import SpecError
 from rnnctl.study.explain import Refuse
-from rnnctl.study.labels import label, text
+from rnnctl.study.labels import label, setting_word, text
 from rnnctl.study.overlay import Change, InvalidRun, Overlay, Place, outermost_first
 from rnnctl.study.run import RunSpec
 from rnnctl.study.schema import section_of_tag
@@ -26,6 +28,7 @@ from rnnctl.study.written import WrittenKeys, below
 from rnnctl.words import counted
 
 MAX_RUNS = 100_000
+SEED: Path = ("seed",)
 
 
 @dataclass(frozen=True)
@@ -80,12 +83,41 @@ class LabelledRun:
 
 
 @dataclass(frozen=True)
-class _Candidate:
-    """A run of the study. values: its values at the keys that some case or axis sets."""
+class _Configuration:
+    """What runs that differ only in their seed have in common. spec: of the first of them.
+
+    values: its values at the keys that some case or axis sets. dropped: whether a rule dropped something. odd: what is
+    allowed but hardly intended, with its places.
+    """
 
     spec: RunSpec
     case: Case
     values: dict[Path, Any]
+    dropped: bool
+    odd: list[tuple[Place, str]]
+    labelled: tuple[Path, ...]  # keys that labels tell
+
+    @cached_property
+    def words(self) -> dict[Path, str]:
+        return {path: setting_word(path, self.values[path]) for path in self.labelled if path in self.values}
+
+
+class _Candidate(NamedTuple):
+    """A run of the study."""
+
+    spec: RunSpec
+    configuration: _Configuration
+
+    def labelled(self, varied: Sequence[Path]) -> LabelledRun:
+        """Return the run with its label and its values at the keys that vary."""
+        spec, configuration = self
+        words, values = configuration.words, configuration.values
+        if SEED in values:
+            values = {**values, SEED: spec.seed}
+            words = {**words, SEED: setting_word(SEED, spec.seed)} if SEED in words else words
+        case = configuration.case.label
+        differences = {".".join(path): values[path] for path in varied if path in values}
+        return LabelledRun(label(case, words.values()), spec, case, differences)
 
 
 class Expansion(NamedTuple):
@@ -111,14 +143,20 @@ def expand(plan: Plan, *, identify: bool, refuse: Refuse | None = None) -> Expan
     if not candidates:
         place = plan.exclude[0].place
         raise SpecError(f"leaves no run: all {combinations:,} are excluded", line=place.line, key="exclude")
-    varied = [path for path in crossing.keys.paths if len({text(c.values.get(path)) for c in candidates}) > 1]
-    runs = []
-    for run in candidates:
-        settings = [(path, run.values[path]) for path in crossing.axis_paths if path in run.values]
-        differences = {".".join(path): run.values[path] for path in varied if path in run.values}
-        runs.append(LabelledRun(label(run.case.label, settings), run.spec, run.case.label, differences))
+    varied = [path for path in crossing.keys.paths if _varies(path, candidates)]
+    runs = [candidate.labelled(varied) for candidate in candidates]
     assert len({run.label for run in runs}) == len(runs), "equal labels mean equal runs, which are merged"
     return Expansion(runs, [".".join(path) for path in varied], crossing.warnings())
+
+
+def _varies(path: Path, candidates: Sequence[_Candidate]) -> bool:
+    """Return whether runs have different values at a key that some case or axis sets."""
+    if path == SEED:
+        return len({spec.seed if path in of.values else None for spec, of in candidates}) > 1
+    first = candidates[0].configuration.values.get(path)
+    word = text(first)
+    values = (candidate.configuration.values.get(path) for candidate in candidates)
+    return any(value is not first and text(value) != word for value in values)
 
 
 class _Crossing:
@@ -130,6 +168,7 @@ class _Crossing:
         self.refuse = refuse
         self.keys = plan.keys
         self.axis_paths = self.keys.of_axes
+        self.seeds = _number_of_seeds(plan)
         self.effective: set[Path] = set()  # axis keys that some run of the study was left with
         self.used: set[tuple[int, int]] = set()  # (axis, option) in some run of the study
         self.excluding: set[int] = set()  # `exclude` entries that matched something
@@ -144,38 +183,54 @@ class _Crossing:
     def candidates(self) -> Iterator[_Candidate]:
         """Iterate over the runs in order, without those that are excluded; equal runs are merged."""
         seen: dict[str, bool] = {}  # id of a run: whether a rule dropped something from it
+        axes, seeds = self.plan.axes, self.seeds
         for case_number, case in enumerate(self.plan.cases):
             overlay = self.plan.base.with_changes(case.changes)
-            for picked in itertools.product(*(range(len(axis.options)) for axis in self.plan.axes)):
-                options = [axis.options[n] for axis, n in zip(self.plan.axes, picked, strict=True)]
-                settings = overlay.with_changes(outermost_first(itertools.chain(*options)))
-                self.base_kept.update(path for path in self.base_replaced if settings.is_from(path, self.plan.base))
-                try:
-                    spec, dropped = resolve(settings, self.plan.when)
-                    if self.refuse is not None and (problem := self.refuse(spec)) is not None:
-                        raise settings.error(problem)
-                    if self.identify:
-                        spec = settings.identified(spec)
-                except SpecError as error:
-                    # An invalid run is not a mistake if its settings exclude it.
-                    if self._is_excluded(settings.written_out()):
-                        continue
-                    error.remedy = self._remedy(error)
-                    raise
-                self.dropping.update(rule.path for rule in dropped)
-                if self.plan.exclude and self._is_excluded(spec.written_out()):
+            resolved: dict[tuple[int, ...], _Configuration | None] = {}
+            for picked in itertools.product(*(range(len(axis.options)) for axis in axes)):
+                apart = picked if seeds is None else picked[:seeds] + picked[seeds + 1 :]
+                if apart not in resolved:
+                    options = [axis.options[n] for axis, n in zip(axes, picked, strict=True)]
+                    resolved[apart] = self._configuration(case, overlay, options)
+                configuration = resolved[apart]
+                if configuration is None:
                     continue
-                gone = [rule.path for rule in dropped]
                 self.used.update(enumerate(picked))
-                self.effective.update(path for path in self.axis_paths if not below(path, gone))
+                spec = configuration.spec
+                if seeds is not None:
+                    spec = spec.with_seed(axes[seeds].options[picked[seeds]][0].value)
                 run_id = spec.run_id
                 if run_id in seen:
-                    self.repeats[case_number] += not (dropped or seen[run_id])
+                    self.repeats[case_number] += not (configuration.dropped or seen[run_id])
                     continue
-                seen[run_id] = bool(dropped)
+                seen[run_id] = configuration.dropped
                 self.cases_with_runs.add(case_number)
-                self.odd.update((settings.place_of(path, what), what) for path, what in spec.oddities)
-                yield _Candidate(spec, case, self.keys.values(spec, without=gone))
+                self.odd.update(configuration.odd)
+                yield _Candidate(spec, configuration)
+
+    def _configuration(self, case: Case, overlay: Overlay, options: Sequence[Option]) -> _Configuration | None:
+        """Return what a combination of options makes of the settings of a case, None if it is excluded."""
+        settings = overlay.with_changes(outermost_first(itertools.chain(*options)))
+        self.base_kept.update(path for path in self.base_replaced if settings.is_from(path, self.plan.base))
+        try:
+            spec, dropped = resolve(settings, self.plan.when)
+            if self.refuse is not None and (problem := self.refuse(spec)) is not None:
+                raise settings.error(problem)
+            if self.identify:
+                spec = settings.identified(spec)
+        except SpecError as error:
+            # An invalid run is not a mistake if its settings exclude it.
+            if self._is_excluded(settings.written_out()):
+                return None
+            error.remedy = self._remedy(error)
+            raise
+        gone = [rule.path for rule in dropped]
+        self.dropping.update(gone)
+        if self.plan.exclude and self._is_excluded(spec.written_out()):
+            return None
+        self.effective.update(path for path in self.axis_paths if not below(path, gone))
+        odd = [(settings.place_of(path, what), what) for path, what in spec.oddities]
+        return _Configuration(spec, case, self.keys.values(spec, without=gone), bool(dropped), odd, self.axis_paths)
 
     def _remedy(self, error: SpecError) -> str | None:
         """Return how an invalid combination can be kept out of the study, if it is one of what varies."""
@@ -245,6 +300,16 @@ class _Crossing:
                 above = [path for path in self.axis_paths if below(change.path, [path])]
                 if above and not change.opens:
                     yield change.place, f"has no effect: {'.'.join(above[0])} is varied for all cases"
+
+
+def _number_of_seeds(plan: Plan) -> int | None:
+    """Return which axis sets the seed alone; None if there is none, or conditions look at the seed."""
+    looked_at = [rule.path for rule in plan.when]
+    for condition in (*plan.exclude, *(rule.condition for rule in plan.when)):
+        looked_at += condition.paths()
+    if SEED in looked_at:
+        return None
+    return next((number for number, axis in enumerate(plan.axes) if axis.paths == (SEED,)), None)
 
 
 def _replaced_by(axis: Axis, base: Overlay) -> Iterator[Path]:

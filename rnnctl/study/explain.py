@@ -13,8 +13,19 @@ from pydantic_core import ErrorDetails
 
 from rnnctl.section import HasNoMeaning, Needs, Path, Section
 from rnnctl.study.run import RunSpec
-from rnnctl.study.schema import KEYS, TAGS, Key, choices, names_below, owners, sections_of, tags_of, tags_of_variant
-from rnnctl.study.slips import number_meant, pair_meant
+from rnnctl.study.schema import (
+    KEYS,
+    TAGS,
+    Key,
+    catalogue_of,
+    choices,
+    names_below,
+    owners,
+    sections_of,
+    tags_of,
+    tags_of_variant,
+)
+from rnnctl.study.slips import list_meant, number_meant, pair_meant
 from rnnctl.words import nearest, shown
 
 _BOOLEANS = {
@@ -23,6 +34,7 @@ _BOOLEANS = {
 }
 _NOTHING = ("none", "never", "no", "off", "false", "null", "unlimited", "infinite", "inf")
 _SEPARATORS = str.maketrans("", "", "_- ")
+_DOTTED_CLASS = re.compile(r"([a-z_]\w*(?:\.[a-z_]\w*)*)\.([A-Z]\w*)")  # a part of a user's without its colon
 _DOTTED = re.compile(r"[a-z_0-9]+(\.[a-z_0-9]+)*")
 
 
@@ -125,7 +137,9 @@ def _problem(path: Path, model: type[Section] | None, tag: str, details: ErrorDe
     if kind == "value_error":
         error = context["error"]
         needs = error.needs if isinstance(error, HasNoMeaning) else None
-        return replace(disagreement(path, str(error)), needs=needs)
+        problem = replace(disagreement(path, str(error)), needs=needs)
+        # A list that was written as a text: `5000, 8000`.
+        return replace(problem, meant=list_meant(value)) if isinstance(value, str) and "," in value else problem
     message = _MESSAGES.get(kind)
     if message is None:
         return Problem(path, f"{details['msg'][:1].lower()}{details['msg'][1:]}, not {shown(value)}")
@@ -193,7 +207,11 @@ def _word_meant(path: Path, value: Any, words: Sequence[str]) -> str | None:
     ours = others.get(word) or plain.get(word.translate(_SEPARATORS))
     if ours in words or (ours is not None and ": " in ours):  # what to write at another key
         return ours
-    return nearest(word, words) if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    dotted = _DOTTED_CLASS.fullmatch(value)
+    users = f"{dotted[1]}:{dotted[2]}" if dotted and catalogue_of(path[:-1]) is not None else None
+    return nearest(word, words) or users
 
 
 def _short_forms(key: Key) -> str:

@@ -16,10 +16,17 @@ from rnnctl.study.schema import KEYS, short_name, value_at
 NOTHING_VARIES = "base"
 
 
-def label(case: str | None, values: Iterable[tuple[Path, Any]]) -> str:
-    """Return the label of a run, the case and then what the axes set: `EC7`, `EC7 seed=2`, `lr=0.01 hidden=50`."""
-    settings = (f"{short_name(path)}={text(value)}" for path, value in values)
-    return " ".join(word for word in (case, *settings) if word) or NOTHING_VARIES
+def label(case: str | None, words: Iterable[str]) -> str:
+    """Return the label of a run, the case and then what the axes set: `EC7`, `EC7 seed=2`, `lr=0.01 hidden=50`.
+
+    words: of the settings of the axes, see `setting_word`.
+    """
+    return " ".join(word for word in (case, *words) if word) or NOTHING_VARIES
+
+
+def setting_word(path: Path, value: Any) -> str:
+    """Return a setting as labels tell it: `lr=0.01`."""
+    return f"{short_name(path)}={text(value)}"
 
 
 def text(value: Any) -> str:

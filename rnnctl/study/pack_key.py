@@ -16,7 +16,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from rnnctl.section import PER_RUN, PLACE, Path, Section, marks_of
-from rnnctl.study.run import RunSpec, canonical_json
+from rnnctl.study.canonical import canonical_json
+from rnnctl.study.run import RunSpec
 from rnnctl.study.schema import KEYS
 from rnnctl.usercode.errors import CodeError
 

@@ -9,8 +9,6 @@ Short forms stand for sections: `task: temporal_order`, `model: gru`, `init: sma
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
@@ -29,7 +27,6 @@ from rnnctl.section import (
     HasNoMeaning,
     Mark,
     Needs,
-    OncePerSection,
     Path,
     Section,
     also_called,
@@ -37,12 +34,21 @@ from rnnctl.section import (
     named,
     with_default,
 )
-from rnnctl.study.check import Check, Stop
-from rnnctl.study.former import with_current_names, with_former_names
+from rnnctl.study.canonical import (
+    CANONICAL,
+    CODE_PROBLEM,
+    ENDING_KEYS_USED,
+    NO_JSON,
+    USERS_PARTS,
+    canonical_json,
+    digest,
+    section_text,
+)
+from rnnctl.study.check import LOSS, Check, Stop
+from rnnctl.study.former import with_current_names
 from rnnctl.study.sections import SECTIONS
 from rnnctl.study.train import Train
 from rnnctl.tasks.catalogue import TASKS
-from rnnctl.usercode.names import is_users
 from rnnctl.words import nearest, shown
 
 if TYPE_CHECKING:
@@ -59,6 +65,7 @@ _DEVICE = ("device", "devices", "gpu", "gpus", "num_gpus", "use_gpu", "cuda", "u
 _WORKERS = ("workers", "num_workers", "n_workers", "n_jobs", "num_processes", "threads", "num_threads")
 _CHECKPOINTS = ("checkpoint", "checkpoints", "checkpoint_every", "checkpoint_interval", "save_every", "save_interval")
 _FOLDERS = ("output_dir", "out_dir", "save_dir", "log_dir", "logdir", "results_dir", "checkpoint_dir", "workspace")
+_PROBES = ("probes", "probe", "diagnostics", "analyses")
 _BESIDE_BASE = [name for name in SECTIONS if name != "base"]
 
 
@@ -85,6 +92,7 @@ class RunSpec(Section):
         **dict.fromkeys(_WORKERS, "the command line says how many processes train: rnnctl train --workers 2"),
         **dict.fromkeys(_CHECKPOINTS, "runs are saved by the clock: rnnctl train --checkpoint-seconds 20"),
         **dict.fromkeys(_FOLDERS, "results are kept in the workspace, which the command line names: --workspace DIR"),
+        **dict.fromkeys(_PROBES, "probes are asked of trained runs: rnnctl probe RUN PROBE, or questions in the study"),
         **dict.fromkeys(_BESIDE_BASE, "it is a section of the file, beside base"),
     }
 
@@ -245,15 +253,36 @@ class RunSpec(Section):
             copied.__dict__.pop(name, None)
         return copied
 
+    def with_seed(self, seed: int) -> RunSpec:
+        """Return the run with another seed, which is not validated. It keeps what does not depend on the seed."""
+        for name in _APART_FROM_SEED:
+            getattr(self, name)  # computed once for all copies
+        copied = self.__copy__()
+        copied.__dict__["seed"] = seed
+        copied.__pydantic_fields_set__.add("seed")
+        for name in _OF_THE_SEED:
+            copied.__dict__.pop(name, None)
+        return copied
+
     @cached_property
     def run_id(self) -> str:
         """The id of the run: a hash of all that decides its bits."""
-        return f"{ID_VERSION}-{_digest(self._text(PLACE))}"
+        before, after = self._identity_around_seed
+        return f"{ID_VERSION}-{digest(f'{before}{self.seed}{after}')}"
+
+    @cached_property
+    def _identity_around_seed(self) -> tuple[str, str]:
+        return self._around_seed(PLACE)
+
+    def _around_seed(self, without: Mark) -> tuple[str, str]:
+        """Return what `_text` returns before and after the seed."""
+        before, after = self._text(without, seed=NO_JSON).split(NO_JSON)
+        return before, after
 
     @cached_property
     def config_id(self) -> str:
         """The id of the configuration: the run without its seed."""
-        return f"c1-{_digest(self._text(PLACE, leave_out='seed'))}"
+        return f"c1-{digest(self._text(PLACE, leave_out='seed'))}"
 
     @cached_property
     def common_text(self) -> str:
@@ -262,22 +291,29 @@ class RunSpec(Section):
 
     def shared_canonical(self) -> dict[str, Any]:
         """Return the canonical form. Runs that share a section share its form, which must not be changed."""
-        values = ((name, getattr(self, name)) for name in type(self).model_fields)
-        return {name: _CANONICAL[value] if isinstance(value, Section) else value for name, value in values}
+        return {**self._canonical_sections, "seed": self.seed}
 
-    def _text(self, without: Mark, *, leave_out: str = "", former: bool = True) -> str:
+    @cached_property
+    def _canonical_sections(self) -> dict[str, Any]:
+        """What `shared_canonical` returns, though with the seed of some run that differs in its seed alone."""
+        values = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {name: CANONICAL[value] if isinstance(value, Section) else value for name, value in values}
+
+    def _text(self, without: Mark, *, leave_out: str = "", former: bool = True, seed: str | None = None) -> str:
         """Return the run without the keys that have a mark, or the mark PLACE, as canonical JSON.
 
-        leave_out: another key of the run. former: whether keys have the names that they had when the first ids were
-        made. The JSON of a section is made once, however many runs share the section.
+        leave_out: another key of the run. seed: what to write in place of its seed. former: whether keys have the names
+        that they had when the first ids were made. The JSON of a section is made once, however many runs share it.
         """
         texts = {}
         for name in sorted(self.names_without(without)):
             value = getattr(self, name)
-            if name != leave_out:
-                texts[name] = (
-                    _section_text(name, value, without, former) if isinstance(value, Section) else canonical_json(value)
-                )
+            if name == leave_out:
+                continue
+            if isinstance(value, Section):
+                texts[name] = section_text(name, value, without, former)
+            else:
+                texts[name] = seed if name == "seed" and seed is not None else canonical_json(value)
         return "{" + ",".join(f'"{name}":{text}' for name, text in texts.items()) + "}"
 
     @property
@@ -291,6 +327,9 @@ class RunSpec(Section):
         if self.train.precision == "float16" and not self.train.scales_loss:
             what = "train.precision float16 without train.loss_scale: gradients near 1e-8 and below are rounded to 0"
             odd.append((("train",), what))
+        if self.stop.on != LOSS and self.stop.patience is None:
+            odd.append(((), f"stop.on {self.stop.on} has no effect without stop.patience"))
+        odd += [((), what) for what in self.train.rate.oddities(self.train.updates)]
         return tuple(odd)
 
     @cached_property
@@ -299,9 +338,18 @@ class RunSpec(Section):
 
         Runs of one trajectory compute the same, update by update and check by check, as long as none of them has ended.
         """
-        sections = [value for name in type(self).model_fields if isinstance(value := getattr(self, name), Section)]
-        used = {path: self._value(path) for section in sections for path in _ENDING_KEYS_USED[section]}
-        return f"{TRAJECTORY_VERSION}-{_digest(f'[{self._text(ENDING)},{canonical_json(sorted(used.items()))}]')}"
+        before, after = self._trajectory_around_seed
+        return f"{TRAJECTORY_VERSION}-{digest(f'{before}{self.seed}{after}')}"
+
+    @cached_property
+    def _trajectory_around_seed(self) -> tuple[str, str]:
+        used = {path: self._value(path) for section in self._top_sections for path in ENDING_KEYS_USED[section]}
+        before, after = self._around_seed(ENDING)
+        return f"[{before}", f"{after},{canonical_json(sorted(used.items()))}]"
+
+    @property
+    def _top_sections(self) -> tuple[Section, ...]:
+        return tuple(value for name in type(self).model_fields if isinstance(value := getattr(self, name), Section))
 
     def _value(self, path: Path) -> Any:
         value: Any = self
@@ -317,16 +365,15 @@ class RunSpec(Section):
         sizes = None if self.model.missing_code else self.task.exact_sizes
         return None if sizes is None else self.model.weights(sizes.inputs, sizes.outputs)
 
-    @property
+    @cached_property
     def users_parts(self) -> tuple[str, ...]:
         """The names of the users' parts of the run, such as `my_lab.cells:Leaky`."""
-        names = (getattr(section, "name", None) for section in self.sections())
-        return tuple(str(name) for name in names if is_users(name))
+        return tuple(name for section in self._top_sections for name in USERS_PARTS[section])
 
-    @property
+    @cached_property
     def code_problem(self) -> str:
         """Why the code of a part of the run is missing, in a line; empty if all parts can be used."""
-        return next((section.missing_code for section in self.sections() if section.missing_code), "")
+        return next((problem for section in self._top_sections if (problem := CODE_PROBLEM[section])), "")
 
     @property
     def piece(self) -> int | None:
@@ -336,27 +383,9 @@ class RunSpec(Section):
 
 # What a run computes from its values once: registering a study asks each of its runs several times.
 _KEPT = tuple(name for name, value in vars(RunSpec).items() if isinstance(value, cached_property))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-canonical_json = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
-
-
-# The canonical JSON of a section, by its key in a run, by the mark that is left out and by whether names are former.
-_TEXTS: OncePerSection[dict[tuple[str, Mark, bool], str]] = OncePerSection(lambda section: {})
-_CANONICAL = OncePerSection(lambda section: section.canonical())
-_ENDING_KEYS_USED = OncePerSection(
-    lambda section: tuple(path for each in section.sections() for path in each.ending_keys_used)
+# Of that, what does not depend on its seed, and the rest.
+_APART_FROM_SEED = (
+    *("config_id", "common_text", "users_parts", "code_problem"),
+    *("_identity_around_seed", "_trajectory_around_seed", "_canonical_sections"),
 )
-
-
-def _section_text(name: str, section: Section, without: Mark, former: bool) -> str:
-    """Return the canonical JSON of a section of a run. See RunSpec._text."""
-    texts, key = _TEXTS[section], (name, without, former)
-    if key not in texts:
-        plain = {name: section.without(without)}
-        texts[key] = canonical_json((with_former_names(plain) if former else plain)[name])
-    return texts[key]
+_OF_THE_SEED = tuple(name for name in _KEPT if name not in _APART_FROM_SEED)

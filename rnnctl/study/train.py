@@ -98,10 +98,9 @@ def _freeze(value: Any) -> Any:
     """Return the names of weights as one text: the order in which they are written makes no difference."""
     if value is None or value == []:
         return NOTHING_FROZEN
-    if isinstance(value, str):
-        value = value.split("+")
-    if isinstance(value, list) and all(isinstance(name, str) for name in value):
-        return "+".join(sorted({name.strip() for name in value}))
+    names = value.split("+") if isinstance(value, str) else value
+    if isinstance(names, list) and all(isinstance(name, str) and "," not in name for name in names):
+        return "+".join(sorted({name.strip() for name in names}))
     raise ValueError(f"must be names of weights such as [W_hh], not {shown(value)}")
 
 
@@ -115,6 +114,7 @@ _UPDATES = (
     "num_updates",
     "max_updates",
 )
+_RATES = ("eta", "step_size", "initial_lr", "base_lr", "max_lr", "peak_lr")
 _SCHEDULE = ("schedule", "lr_schedule", "learning_rate_schedule", "sched", "annealing")
 _CLIP = ("clip_grad", "clip_grad_norm", "clip_norm", "clipnorm", "global_clipnorm", "gradient_clip_val", "clip_value")
 _TEACHER = ("teacher_forcing", "teacher_forcing_ratio", "scheduled_sampling", "tf_ratio", "sampling")
@@ -136,7 +136,7 @@ class Train(Section):
     optimizer: Annotated[Optimizer, BeforeValidator(named), also_called("optim", "optimiser", "algorithm")] = Field(
         SgdSection(), description="what turns gradients into changes of the weights"
     )
-    lr: Annotated[float, PER_RUN, also_called("learning_rate", "eta", "step_size", "initial_lr", "base_lr")] = Field(
+    lr: Annotated[float, PER_RUN, also_called("learning_rate", *_RATES)] = Field(
         0.01, gt=0, description="learning rate"
     )
     rate: Annotated[
@@ -174,8 +174,10 @@ class Train(Section):
         Literal["ieee", "tf32", "bfloat16", "float16"],
         LATER,
         also_called(
-            "matmul_precision", "amp", "mixed_precision", "autocast",
-            ieee=("highest",), bfloat16=("bf16", "bf16-mixed"), float16=("fp16", "half", "16", "16-mixed", "f16"),
+            "matmul_precision", "amp", "mixed_precision", "autocast", "tf32", "allow_tf32",
+            ieee=("highest", "float32", "fp32", "f32", "32", "full", "single"), bfloat16=("bf16", "bf16-mixed"),
+            float16=("fp16", "half", "16", "16-mixed", "f16"),
+            **{"train.dtype: float64": ("float64", *_DOUBLE)},
         ),
     ] = Field(
         "ieee",

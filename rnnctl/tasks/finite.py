@@ -17,9 +17,8 @@ from __future__ import annotations
 
 import math
 import os
-import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -33,6 +32,7 @@ from rnnctl.question import NOT_ASKED, Question
 from rnnctl.section import DERIVED, HOST, PLACE, Mark, also_called
 from rnnctl.tasks.asked import Answers
 from rnnctl.tasks.base import Baseline, Batch, Plateaus
+from rnnctl.tasks.layout import UNKNOWN, Layout
 from rnnctl.tasks.section import FixedSection, Sizes
 
 Split = str  # train, validation or test
@@ -69,58 +69,16 @@ class FileData:
     asked: Literal["last", "ends", "every", "some"]
 
 
-@dataclass(frozen=True)
-class Layout:
-    """What is known of a file without reading it again, and the text in which a section keeps it.
-
-    asked: the `last` step of all sequences, the `ends` of sequences of several lengths, `every` step, or `some` steps.
-    """
-
-    train: int
-    validation: int
-    test: int
-    steps: int
-    inputs: int
-    kind: str  # of inputs: reals or symbols
-    outputs: int
-    answers: str  # classes or values
-    asked: str
-
-    PATTERN: ClassVar[re.Pattern[str]] = re.compile(
-        r"(\d+) \+ (\d+) \+ (\d+) sequences, (\d+) steps, (\d+) (reals|symbols), (\d+) (classes|values), "
-        r"(last|ends|every|some)"
-    )
-
-    def __str__(self) -> str:
-        return (
-            f"{self.train} + {self.validation} + {self.test} sequences, {self.steps} steps, {self.inputs} {self.kind}, "
-            f"{self.outputs} {self.answers}, {self.asked}"
-        )
-
-    @classmethod
-    def read(cls, text: str) -> Self:
-        """Return the layout that a text says. Raise ValueError if it is not one."""
-        match = cls.PATTERN.fullmatch(text)
-        if match is None:
-            raise ValueError(f'layout "{text}" is not what rnnctl writes; leave it out')
-        values: list[Any] = [int(value) if value.isdecimal() else value for value in match.groups()]
-        return cls(*values)
-
-    def question(self, tolerance: float) -> Question:
-        """Return what is asked."""
-        every, values = self.asked != "last", self.outputs if self.answers == "values" else 1
-        loss: Literal["cross_entropy", "squared_error"] = (
-            "cross_entropy" if self.answers == "classes" else "squared_error"
-        )
-        return Question(loss, every, "each", tolerance if loss == "squared_error" else 0.0, values, partial=True)
-
-
-# Of a file that cannot be read: `identified` then tells why.
-UNKNOWN = Layout(1, 1, 0, 1, 2, "symbols", 2, "classes", "every")
-
-
 class FiniteSection(FixedSection, ABC):
     """A task whose sequences lie in a file. They are identified by the hash of the arrays, wherever the file lies."""
+
+    not_keys: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("X", "y", "inputs", "targets", "mask"), "it is an array in the .npz file that `file` names"),
+        **dict.fromkeys(
+            ("train_size", "train", "train_split", "train_ratio", "train_fraction"),
+            "training has the sequences that validation and test leave",
+        ),
+    }
 
     file: Annotated[
         str, PLACE, also_called("path", "data", "data_path", "filename", "npz", "dataset", "train_data")

@@ -48,7 +48,9 @@ def find_source(module: str) -> Source:
     file = _file_of(module)
     if file is None:
         folders = ", ".join(map(str, permission().folders))
-        raise CodeError(f"there is no module {module} on Python's path" + (f" or in {folders}" if folders else ""))
+        where = "on Python's path" + (f" or in {folders}" if folders else "")
+        hint = f"; did you mean {module.removesuffix('.py')}?" if module.endswith(".py") else ""
+        raise CodeError(f"there is no module {module} {where}{hint}")
     if file.suffix != ".py":
         raise CodeError(f"the module {module} has no source file, and a run is known by the source of its parts")
     try:

@@ -39,7 +39,7 @@ def test_the_tables_say_the_same(tmp_path):
     ("args", "fragments"),
     [
         (["labs"], ["there is no lexicon", "labs", "allowed: lab, elman; did you mean lab?"]),
-        (["--last", "-1"], ["--last", "greater than or equal to 0"]),
+        (["--last", "-1"], ["--last", "must be at least 0"]),
     ],
 )
 def test_mistakes_get_one_line(args, fragments, tmp_path):

@@ -25,12 +25,18 @@ def test_every_command_has_help_and_is_in_the_reference(command, tmp_path):
     usage, about = done.stdout.split("\n\n")[:2]
     assert usage.startswith("Usage: ")
     assert about.strip()
+    assert not re.search(r"<\w+(\[\w+\]| range)?>|\[\[", done.stdout), "no types of Python, no brackets in brackets"
     assert f"rnnctl {command}" in REFERENCE.read_text()
 
 
 def test_the_list_of_commands_is_whole(tmp_path):
     listed = re.findall(r"^  ([a-z]+)  ", rnnctl("--help", cwd=tmp_path, check=0).stdout, re.M)
     assert sorted(listed) == sorted(COMMANDS)
+
+
+def test_an_option_before_the_command_is_told_where_it_belongs(tmp_path):
+    said = rnnctl("-w", ".", "status", cwd=tmp_path, check=2).stderr
+    assert "No such option: -w (options come after the command, as in `rnnctl status -w DIR`)" in said
 
 
 def test_version(tmp_path):

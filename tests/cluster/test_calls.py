@@ -13,8 +13,9 @@ import pytest
 
 from jobs import identity
 from jobs.config import Settings
-from jobs.ledger import Ledger, Save, StoreLedger
+from jobs.ledger import Ledger, Save
 from jobs.load import loads
+from jobs.store_ledger import StoreLedger
 from rnnctl.cluster import ledger as client
 from rnnctl.cluster import service as service_module
 from rnnctl.cluster.calls import Answer, Call, Resumed

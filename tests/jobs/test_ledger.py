@@ -12,7 +12,7 @@ import pytest
 import jobs
 from jobs import identity
 from jobs.config import LONGEST_WAIT, Settings
-from jobs.ledger import StoreLedger
+from jobs.store_ledger import StoreLedger
 from rnnctl.cluster.clock import LedgerClock
 from rnnctl.cluster.ledger import ClusterLedger
 from rnnctl.cluster.service import Service
@@ -359,7 +359,7 @@ def test_nothing_in_jobs_but_the_ledger_reaches_the_store():
         for value in vars(importlib.import_module(f"jobs.{info.name}")).values():
             if value is Store or (isinstance(value, ModuleType) and value.__name__.split(".")[0] == "store"):
                 reaching.add(info.name)
-    assert reaching == {"ledger"}
+    assert reaching == {"store_ledger"}
 
 
 def test_a_wait_longer_than_any_comes_from_a_clock_that_was_set_back(opened):

@@ -14,8 +14,8 @@ from pathlib import Path
 from jobs.child import abandon, serve
 from jobs.config import Settings
 from jobs.launcher import LocalLauncher
-from jobs.ledger import StoreLedger
 from jobs.pool import Pool, signals_to
+from jobs.store_ledger import StoreLedger
 from jobs.worker import Worker
 from store import Store, history, queries
 from store.registry import RunRecord, StudyRecord, register

@@ -4,8 +4,8 @@ import threading
 
 from jobs import identity
 from jobs.config import Settings
-from jobs.ledger import StoreLedger
 from jobs.rescue import Rescuer
+from jobs.store_ledger import StoreLedger
 from jobs.worker import Worker
 from store import Store, queries
 from store.workers import WorkerRecord

@@ -50,3 +50,8 @@ def test_a_diff_needs_two_runs(store):
     with pytest.raises(LabError, match="there is no run 'omega=2'") as error:
         diff(store, "omega=0.0 seed=1", "omega=2")
     assert error.value.code is Code.NOTHING
+
+
+def test_a_study_in_the_place_of_a_run_is_told(store):
+    with pytest.raises(LabError, match="'tiny' is a study, and not a run; `rnnctl runs tiny` shows its runs"):
+        one_run(store, "tiny")

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from store.encoding import digest, finite, from_json, to_json
+from store.encoding import digest, finite, from_json, to_json, to_json_each
 
 
 def test_equal_values_have_one_json_and_one_digest():
@@ -17,6 +17,12 @@ def test_numbers_that_json_cannot_hold_are_refused_unless_made_finite():
     with pytest.raises(ValueError, match="JSON"):
         to_json({"a": float("nan")})
     assert json.loads(to_json(finite(value))) == {"a": [None, 0.5], "b": {"c": None}, "d": [2, True, "x"]}
+
+
+def test_many_objects_are_encoded_as_each_of_them_is():
+    shared = {"b": [1, 2.5], "a": {"c": None}}
+    objects = [{"s": shared, "n": 1, '"': "x"}, {"s": {"b": 1}, "n": True}, {"t": shared, "s": shared}, {}]
+    assert to_json_each(objects) == [to_json(each) for each in objects]
 
 
 @pytest.mark.parametrize("texts", [['{"a":1}', "{bad"], ['{"a":1}', ""], ['{"a":1},{"a":2}', "{}"]])

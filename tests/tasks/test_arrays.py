@@ -14,7 +14,8 @@ import torch
 
 from rnnctl.question import NOT_ASKED
 from rnnctl.study.run import RunSpec
-from rnnctl.tasks.finite import Finite, Layout
+from rnnctl.tasks.finite import Finite
+from rnnctl.tasks.layout import Layout
 from rnnctl.training.checks import validation_set
 from rnnctl.training.feed import feed_of
 from rnnctl.training.member import begin, network_of
