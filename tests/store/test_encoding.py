@@ -25,12 +25,6 @@ def test_many_objects_are_encoded_as_each_of_them_is():
     assert to_json_each(objects) == [to_json(each) for each in objects]
 
 
-def test_many_objects_are_encoded_as_each_of_them_is():
-    shared = {"b": [1, 2.5], "a": {"c": None}}
-    objects = [{"s": shared, "n": 1, '"': "x"}, {"s": {"b": 1}, "n": True}, {"t": shared, "s": shared}, {}]
-    assert to_json_each(objects) == [to_json(each) for each in objects]
-
-
 @pytest.mark.parametrize("texts", [['{"a":1}', "{bad"], ['{"a":1}', ""], ['{"a":1},{"a":2}', "{}"]])
 def test_each_text_is_one_value(texts):
     assert from_json(['{"a":1}', "{}"]) == [{"a": 1}, {}]

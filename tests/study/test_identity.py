@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import random
 
 import pytest
 from hypothesis import given
@@ -16,8 +15,6 @@ from rnnctl.study.errors import SpecError
 from rnnctl.study.former import with_former_names
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
-from tests.language import drawn_spec
-from tests.places import small_data
 from tests.language import drawn_spec
 from tests.places import small_data
 from tests.study.studies import specs, study
@@ -224,45 +221,6 @@ def test_a_copy_with_another_value_has_ids_of_its_own():
     assert after == (fresh.run_id, fresh.config_id, fresh.trajectory_id, fresh.common_text)
     assert not set(after) & set(before)
     assert spec.model_copy() == spec
-
-
-def test_another_seed_changes_what_depends_on_the_seed_and_nothing_else(tmp_path, monkeypatch):
-    """Drawn over the whole language: a run with another seed is the run that is validated with it."""
-    monkeypatch.setenv("RNNCTL_CACHE", str(tmp_path / "cache"))
-    rng, places = random.Random(3), small_data(tmp_path)
-    for _ in range(100):
-        run, seed = drawn_spec(rng, places), rng.randrange(2**62)
-        if rng.random() < 0.5:
-            ids(run)  # computed before the copy is made, or not
-        other, fresh = run.with_seed(seed), RunSpec.model_validate({**run.model_dump(mode="json"), "seed": seed})
-        assert other == fresh
-        assert ids(other) == ids(fresh)
-        assert other.run_id == f"r1-{_hash(with_former_names(fresh.without(PLACE)))}"
-        assert (other.run_id == run.run_id) == (seed == run.seed)
-        assert ids(run.with_seed(run.seed)) == ids(run)
-
-
-def ids(spec: RunSpec):
-    """What is kept of a run once it was computed."""
-    kept = (spec.run_id, spec.config_id, spec.trajectory_id, spec.common_text, spec.users_parts, spec.code_problem)
-    return (*kept, spec.shared_canonical())
-
-
-@given(AXES, st.lists(st.integers(0, 2**62), min_size=1, max_size=3, unique=True), st.integers(0, 2))
-def test_a_study_is_the_same_where_each_run_is_resolved_by_itself(axes, seeds, place):
-    """A condition on the seed, which excludes nothing here, makes each run be resolved by itself."""
-    cases = "cases: {A: {}, B: {train.batch: 7}, C: {train.batch: 20}}\n"
-    names = list(axes)
-    grid = {name: axes[name] for name in names[:place]} | {"seed": seeds} | {name: axes[name] for name in names[place:]}
-    rule = "when: {train.clip: {model.hidden: [15, 16, 17, 100]}}\n"
-    together = study(f"{cases}{rule}grid: {json.dumps(grid)}\n")
-    alone = study(f"{cases}{rule}grid: {json.dumps(grid)}\nexclude: [{{seed: 4611686018427387905}}]\n")
-    assert [(run.label, run.case, run.spec, run.spec.run_id, run.differences) for run in together.runs] == [
-        (run.label, run.case, run.spec, run.spec.run_id, run.differences) for run in alone.runs
-    ]
-    assert together.varied == alone.varied
-    told = [line for line in alone.warnings if "matches no run" not in line]
-    assert [line.partition(" ")[2] for line in together.warnings] == [line.partition(" ")[2] for line in told]
 
 
 def test_another_seed_changes_what_depends_on_the_seed_and_nothing_else(tmp_path, monkeypatch):
