@@ -9,6 +9,7 @@ This module loads very little, so that a process obeys before it starts to load 
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import queue
 import select
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 WAITING_EVENTS = 2000  # events that may wait for a parent that does not read; further ones are dropped
 FLUSH = 5.0  # seconds that writing the last events may take
+GARBAGE_EVERY = 700  # allocations, as Python has it
 STUCK_EXIT = 70  # exit status of a worker whose update loop had to be abandoned
 
 
@@ -54,7 +56,11 @@ def serve(build: Callable[[Emit, threading.Event], Worker]) -> int:
 
 
 def work(build: Callable[[Emit, threading.Event], Worker], emit: Emit, stop: threading.Event) -> int:
-    """Run the worker that `build(emit, stop)` makes; return an exit status, and raise, as `serve` does."""
+    """Run the worker that `build(emit, stop)` makes; return an exit status, and raise, as `serve` does.
+
+    What `build` loads stays to the end: there is no garbage to be looked for while it loads, or in it afterwards.
+    """
+    gc.disable()
     try:
         worker = build(emit, stop)
     except Exception as error:
@@ -66,6 +72,10 @@ def work(build: Callable[[Emit, threading.Event], Worker], emit: Emit, stop: thr
             traceback.print_exc()
         emit(event("worker_ended", time.time(), None, reason="error", error=line))
         return 1
+    finally:
+        gc.freeze()
+        gc.set_threshold(GARBAGE_EVERY)  # a short command may keep much garbage, a worker that trains for days may not
+        gc.enable()
     try:
         with worker:
             worker.run()

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import threading
 from collections import Counter
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +13,7 @@ import typer
 from rnnctl.cli.options import AllowCodeOption, WorkspaceOption, a_duration, device_option
 from rnnctl.cli.output import FAILURE, INTERRUPTED, NOTHING, OK, SOME_FAILED, UserError, say
 from rnnctl.lab.errors import LabError
-from rnnctl.lab.worker_options import LONGEST_LEASE, PRIORITIES, WorkerOptions
+from rnnctl.lab.worker_options import LONGEST_LEASE, MOST_CPUS, MOST_SLOTS, PRIORITIES, WorkerOptions
 from rnnctl.usercode.permission import allow_code as code_allowed
 from rnnctl.words import counted, duration, some
 
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
     from jobs.events import Emit
     from jobs.worker import Worker
     from rnnctl.cluster.options import ClusterOptions
-    from rnnctl.lab.train import Launch, TrainEnd
+    from rnnctl.lab.train import TrainEnd
 
 NOT_BY_HAND = "workers are not started by hand: rnnctl train starts them"
 
@@ -89,8 +87,6 @@ PriorityOption = Annotated[
 ]
 
 
-MOST_CPUS = 4096.0  # of a slot: more than any machine has
-
 RayOption = Annotated[
     str | None,
     typer.Option(
@@ -103,7 +99,9 @@ RayOption = Annotated[
 ]
 SlotsOption = Annotated[
     int | None,
-    typer.Option("--slots", min=1, max=4096, help="With --ray: workers in the whole cluster.", show_default=False),
+    typer.Option(
+        "--slots", min=1, max=MOST_SLOTS, help="With --ray: workers in the whole cluster.", show_default=False
+    ),
 ]
 CpusOption = Annotated[
     float | None,
@@ -197,8 +195,9 @@ def train(
     )
     if priority is not None:
         say(f"priority {priority} for {counted(prioritize(root, wanted, priority), 'run')} to be trained")
+    launch = None if cluster is None else cluster.launch(options)
     with Progress(lambda held: queued(root, wanted, held), here=cluster is None) as progress:
-        end = train_queued_runs(options, progress.take, seconds=budget, launch=_launch(cluster, options))
+        end = train_queued_runs(options, progress.take, seconds=budget, launch=launch)
     code = _summary(end, budget) if end.started else _nothing_to_do(end, what or [])
     for study, runs in end.stranded.items():
         line = f"{study} is archived, and {counted(runs, 'run')} of it that had begun will not go on"
@@ -216,36 +215,22 @@ def _cluster(
     device: str,
     shared: Path | None = None,
 ) -> ClusterOptions | None:
-    """Return what is asked of a cluster, None without --ray. Raise UserError for options that exclude each other."""
-    if ray is None:
-        options: dict[str, object] = {"--slots": slots, "--cpus-per-slot": cpus_per_slot}
-        options |= {"--gpus-per-slot": gpus_per_slot, "--mixed": mixed or None, "--checkpoints-folder": shared}
-        for name, value in options.items():
-            if value is not None:
-                raise UserError(f"{name} is for training on a cluster: it needs --ray")
+    """Return what is asked of a cluster, None without --ray. Raise LabError for options that exclude each other."""
+    if not mixed and all(value is None for value in (ray, slots, cpus_per_slot, gpus_per_slot, shared)):
         return None
-    if workers is not None:
-        raise UserError("--workers is for this machine; with --ray, --slots says how many workers there are")
-    if slots is None:
-        raise UserError("--ray needs --slots, the number of workers")
-    if device not in ("auto", "cpu", "cuda"):
-        raise UserError(f"--device {device}: with --ray, the cluster chooses the card; allowed: auto, cpu, cuda")
-    from rnnctl.cluster.options import ClusterOptions
+    from rnnctl.cluster.options import cluster_options
 
-    gpus = (1.0 if device == "cuda" else 0.0) if gpus_per_slot is None else gpus_per_slot
-    cpus = 1.0 if cpus_per_slot is None else cpus_per_slot
-    if (device == "cuda" and gpus == 0) or (device == "cpu" and gpus > 0):
-        raise UserError(f"--device {device} and --gpus-per-slot {gpus:g} exclude each other")
-    return ClusterOptions(ray, slots, cpus, gpus, mixed, None if shared is None else shared.absolute())
-
-
-def _launch(cluster: ClusterOptions | None, options: WorkerOptions) -> Launch | None:
-    """Return what starts the workers in a cluster, None for this machine."""
-    if cluster is None:
-        return None
-    from rnnctl.cluster.connect import launching
-
-    return partial(launching, cluster, options)
+    return cluster_options(
+        lambda name: f"--{name.replace('_', '-')}",
+        ray=ray,
+        slots=slots,
+        cpus_per_slot=cpus_per_slot,
+        gpus_per_slot=gpus_per_slot,
+        mixed=mixed,
+        checkpoints_folder=shared,
+        workers=workers,
+        device=device,
+    )
 
 
 def _nothing_to_do(end: TrainEnd, names: Sequence[str]) -> int:
@@ -287,9 +272,6 @@ def _summary(end: TrainEnd, budget: float | None) -> int:
     return FAILURE if end.errors else SOME_FAILED if end.failed else OK
 
 
-GARBAGE_EVERY = 700  # allocations, as Python has it
-
-
 def worker(
     options: Annotated[str | None, typer.Argument(metavar="OPTIONS", help="A JSON object.", show_default=False)] = None,
 ) -> None:
@@ -303,18 +285,12 @@ def worker(
         raise UserError(f"{dashes}{error}; {NOT_BY_HAND}") from None
     if sys.stdin is None or sys.stdin.isatty():
         raise UserError(f"a worker takes orders from a pipe on stdin; {NOT_BY_HAND}")
-    # What training needs stays to the end: there is no garbage to be looked for while it loads, or in it afterwards.
-    gc.disable()
     from jobs.child import leave, serve
 
     def build(emit: Emit, stop: threading.Event) -> Worker:
         from rnnctl.lab.work import build_worker
 
-        built = build_worker(parsed, emit, stop)
-        gc.freeze()
-        gc.set_threshold(GARBAGE_EVERY)  # a short command may keep much garbage, a worker that trains for days may not
-        gc.enable()
-        return built
+        return build_worker(parsed, emit, stop)
 
     from rnnctl.lab.usercode import code_of
 

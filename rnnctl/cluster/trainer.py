@@ -23,6 +23,7 @@ WAITING_EVENTS = 2000  # events that may wait to be fetched; further ones are dr
 ALWAYS_KEPT = frozenset({"worker_started", "worker_ended"})  # the pool decides by them
 TURN_OF_THE_LEDGER = 0.02  # seconds of each turn of a worker that the ledger may need, when no other has one
 LONGEST_WAIT = 2.0  # seconds that whoever fetches events waits for one
+GATHERING = 0.1  # seconds after an event in which others may come: each fetch costs both sides a millisecond
 
 
 @dataclass(frozen=True)
@@ -86,12 +87,14 @@ class Trainer:
         self._stop.set()
 
     def events(self, known: int) -> Fetched:
-        """Return the events after number `known`, 0 for all. Wait a moment if there is none."""
+        """Return the events after number `known`, 0 for all. Wait a moment if there is none, and for more of them."""
         with self._changed:
             while self._events and self._events[0][0] <= known:
                 self._events.popleft()
             if not self._events and not self._over:
                 self._changed.wait(LONGEST_WAIT)
+            if self._events and not self._over:
+                self._changed.wait_for(lambda: self._over, GATHERING)
             return Fetched([event for _, event in self._events], self._last, self._over)
 
     def _emit(self, event: Event) -> None:

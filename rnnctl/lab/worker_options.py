@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 BEATS_IN_A_LEASE = 6
 LONGEST_LEASE = 86_400.0  # seconds
+MOST_SLOTS = 4096  # workers on a cluster
+MOST_CPUS = 4096.0  # that one of them asks for: more than any machine has
 PRIORITIES = 1000  # the greatest priority of a run, and with a minus the smallest
 
 
@@ -46,16 +48,16 @@ class WorkerOptions:
             devices.parse(self.device)
         except ValueError as error:
             raise LabError(str(error), argument="device") from None
-        self._check("checkpoint_seconds", _is_number(self.checkpoint_seconds, 0.0), "a number of seconds, 0 or more")
+        self._check("checkpoint_seconds", is_number(self.checkpoint_seconds, 0.0), "a number of seconds, 0 or more")
         self._check(
-            "checkpoint_updates", self.checkpoint_updates is None or _is_count(self.checkpoint_updates), "1 or more"
+            "checkpoint_updates", self.checkpoint_updates is None or is_count(self.checkpoint_updates), "1 or more"
         )
         self._check(
-            "lease", _is_number(self.lease, 1.0, LONGEST_LEASE), f"a number of seconds from 1 to {LONGEST_LEASE:.0f}"
+            "lease", is_number(self.lease, 1.0, LONGEST_LEASE), f"a number of seconds from 1 to {LONGEST_LEASE:.0f}"
         )
-        self._check("pack", self.pack is None or _is_count(self.pack), "1 or more")
-        self._check("peers", _is_count(self.peers), "1 or more")
-        self._check("slot", _is_count(self.slot, 0) and self.slot < self.peers, "0 or more, and below peers")
+        self._check("pack", self.pack is None or is_count(self.pack), "1 or more")
+        self._check("peers", is_count(self.peers), "1 or more")
+        self._check("slot", is_count(self.slot, 0) and self.slot < self.peers, "0 or more, and below peers")
         self._check("allow_code", isinstance(self.allow_code, bool), "true or false")
         self._check("studies", _are_names(self.studies), "a list of names")
         self._check("runs", _are_names(self.runs), "a list of ids")
@@ -106,11 +108,13 @@ class WorkerOptions:
         return cls(**{**values, "workspace": Path(values["workspace"])})
 
 
-def _is_number(value: Any, least: float, most: float = math.inf) -> bool:
+def is_number(value: Any, least: float, most: float = math.inf) -> bool:
+    """Return whether a value is a number from `least` to `most`, and not a truth value."""
     return isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
 
 
-def _is_count(value: Any, least: int = 1) -> bool:
+def is_count(value: Any, least: int = 1) -> bool:
+    """Return whether a value is a whole number of at least `least`, and not a truth value."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 

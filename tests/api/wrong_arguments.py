@@ -68,7 +68,12 @@ CALLS = {
     "Workspace.studies": Call(lambda lab: lab.studies),
     "Workspace.run": Call(lambda lab: lab.run, ("GRU seed=1",)),
     "Workspace.train": Call(
-        lambda lab: lab.train, (), ("device", "checkpoint_seconds", "checkpoint_updates", "pack", "lease")
+        lambda lab: lab.train,
+        (),
+        (
+            "device", "checkpoint_seconds", "checkpoint_updates", "pack", "lease", "ray", "slots", "cpus_per_slot",
+            "gpus_per_slot", "mixed", "checkpoints_folder",
+        ),
     ),
     "Workspace.status": Call(lambda lab: lab.status),
     "Workspace.examine": Call(lambda lab: lab.examine),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.cluster.transports import Pickling
 @pytest.fixture(autouse=True)
 def _without_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trainer, "LONGEST_WAIT", 0.01)
+    monkeypatch.setattr(trainer, "GATHERING", 0.01)
 
 
 def made(tmp_path: Path, train: trainer.Train, slots: int = 1) -> Trainer:
@@ -47,6 +49,24 @@ def test_events_come_in_order_and_those_that_were_not_known_come_again(tmp_path:
     assert worker.events(0).events == first.events  # the answer was lost
     assert [heard["event"] for heard in worker.events(2).events] == ["worker_ended"]
     assert (worker.events(first.last).events, worker.events(first.last).over) == ([], True)
+
+
+def test_events_that_come_close_together_are_fetched_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trainer, "LONGEST_WAIT", 60.0)
+    monkeypatch.setattr(trainer, "GATHERING", 60.0)
+
+    def train(seat: Seat, emit: Emit, stop: threading.Event) -> int:
+        for name in ("worker_started", "idle", "worker_ended"):
+            say(emit, name)
+            time.sleep(0.01)
+        return 0
+
+    worker = made(tmp_path, train)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    fetched = worker.events(0)  # the end of the worker ends the wait
+    thread.join()
+    assert (len(fetched.events), fetched.over) == (3, True)
 
 
 def test_what_the_pool_decides_by_is_kept_when_nobody_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

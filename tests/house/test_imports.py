@@ -74,7 +74,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Besides the use-cases: types and names of what is returned, the bars of the command, and what one run in this
     # process and its network are made of.
     "rnnctl.api": {
-        "rnnctl.cells", "rnnctl.cli", "rnnctl.corpora", "rnnctl.lab", "rnnctl.report", "rnnctl.study",
+        "rnnctl.cells", "rnnctl.cli", "rnnctl.cluster", "rnnctl.corpora", "rnnctl.lab", "rnnctl.report", "rnnctl.study",
         "rnnctl.training", "store",
     },
     # Besides the use-cases: types and names of what is shown, errors, probes as commands, and orders to a worker.
