@@ -45,8 +45,13 @@ LONGEST_FOLDER = 24  # characters of the folder for temporary files: what Ray pu
 NO_HEAD = "the head of the cluster is gone; rnnctl train goes on from the last checkpoints"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SHARED_MEMORY = 256 * 2**20  # bytes that a cluster of this machine sets aside; only large checkpoints pass through it
-# Ray shows or hides cards by itself, and says something about it; it sends figures about its use to its makers.
-VARIABLES = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+# Ray shows or hides cards by itself, and says something about it. It sends figures about its use to its makers. It
+# gives the workers of a cluster that it starts the niceness 15, so that they stand still where others are busy.
+VARIABLES = {
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",
+}
 
 
 @contextmanager
