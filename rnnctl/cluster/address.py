@@ -5,21 +5,12 @@ from __future__ import annotations
 import socket
 
 from rnnctl.cluster.options import AUTO, LOCAL
+from rnnctl.cluster.place import place_of
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.words import cut, did_you_mean
 
 CONNECT_TIMEOUT = 5.0  # seconds that an address may take to answer
 USUAL_PORT = 6379  # of a head, if nothing else is said to `ray start`
-LAST_PORT = 65535
-
-
-def place_of(address: str) -> tuple[str, int] | None:
-    """Return host and port of HOST:PORT; None if it is no such text. A host may be in brackets, as IPv6 has it."""
-    host, _, port = address.rpartition(":")
-    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not host or "/" in host or not (port.isascii() and port.isdigit()) or len(port) > len(str(LAST_PORT)):
-        return None
-    return (host, int(port)) if 0 < int(port) <= LAST_PORT else None
 
 
 def require_answer(address: str, what: str) -> None:

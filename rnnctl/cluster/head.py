@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 
 from jobs.beside import Beside
-from rnnctl.cluster.address import place_of
+from rnnctl.cluster.place import place_of
 
 LOOK_EVERY = 5.0  # seconds
 MOST_FAILURES = 3  # looks in a row that find nobody, after which the head counts as gone

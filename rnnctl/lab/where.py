@@ -7,14 +7,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from pydantic import ValidationError
-
 from rnnctl.lab.errors import Code, LabError
 from rnnctl.report.conditions import Condition, is_number
 from rnnctl.report.parameters import complete_key
 from rnnctl.report.results import Result
 from rnnctl.report.specs import read_parameters
-from rnnctl.study.schema import KEYS
 from rnnctl.words import did_you_mean, number, some
 from store import queries
 from store.queries import RunRow
@@ -50,6 +47,10 @@ def matching(rows: Sequence[RunRow], where: Sequence[str]) -> list[RunRow]:
 
 def _in_stored_words(condition: Condition) -> Condition:
     """Return a condition that also has its values as a run keeps them: `30+0` and `[30, 0]` are kept as `0+30`."""
+    from pydantic import ValidationError
+
+    from rnnctl.study.schema import KEYS  # loads numpy, which `status` can do without
+
     key = KEYS.get(tuple(condition.key.split(".")))
     if key is None or key.is_section:
         return condition

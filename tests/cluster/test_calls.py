@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from jobs import identity
-from jobs.config import Settings
 from jobs.ledger import Ledger, Save
 from jobs.load import loads
 from jobs.store_ledger import StoreLedger
@@ -25,12 +24,10 @@ from rnnctl.cluster.service import Service
 from store import Conflict, LeaseLost, Store, StoreError, errors, queries
 from store.errors import Busy, Damaged, NotFound
 from store.queue import Claim
-from store.workers import WorkerRecord
 from tests.checks import CheckRow
-from tests.cluster.transports import Losing, Pickling
+from tests.cluster.transports import SETTINGS, Losing, Pickling, record
 from tests.jobs.toy import add_runs, run_record
 
-SETTINGS = Settings()
 # What is no call: it stays on the worker's machine.
 LOCAL = {"another"}
 
@@ -53,10 +50,6 @@ def ledger_of(transport: Pickling, timeout: float = 30.0, worker: str = "w") -> 
     ledger = ClusterLedger(transport, LedgerClock(), timeout).__enter__()
     ledger.start(record(worker), {"test": 1}, 0.0)
     return ledger
-
-
-def record(name: str, **changes: object) -> WorkerRecord:
-    return WorkerRecord(name, device="cpu", **{**vars(identity.here()), **changes})  # type: ignore[arg-type]
 
 
 def claim(ledger: ClusterLedger, most: int = 1, worker: str = "w") -> list[Claim]:

@@ -23,8 +23,7 @@ from store import Store, StoreError, queries
 from store.errors import Busy
 from store.queue import Claim
 from tests.checks import CheckRow
-from tests.cluster.test_calls import SETTINGS, record
-from tests.cluster.transports import Losing
+from tests.cluster.transports import SETTINGS, Losing, record
 from tests.jobs.toy import add_runs, run_record
 
 

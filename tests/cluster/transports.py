@@ -6,8 +6,17 @@ import pickle
 from collections import Counter
 from concurrent.futures import TimeoutError as NotYet
 
+from jobs import identity
+from jobs.config import Settings
 from rnnctl.cluster.calls import Answer, Call, LedgerGone, Parcel, Unreachable
 from rnnctl.cluster.service import Service
+from store.workers import WorkerRecord
+
+SETTINGS = Settings()
+
+
+def record(name: str, **changes: object) -> WorkerRecord:
+    return WorkerRecord(name, device="cpu", **{**vars(identity.here()), **changes})  # type: ignore[arg-type]
 
 
 class Pickling:

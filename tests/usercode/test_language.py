@@ -239,7 +239,7 @@ base:
   task: {name: text, corpus: CORPUS, level: chars, window: 6}
   model: {name: "conveyor:Conveyor", hidden: 3}
   train: {updates: 1, batch: 2}
-  check: {samples: 4, chunk: 2, diagnostic_batch: 2}
+  check: {every: 1, samples: 4, chunk: 2, diagnostic_batch: 2}
 """
 
 
