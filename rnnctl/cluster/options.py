@@ -94,7 +94,7 @@ def cluster_options(
     """
     if ray is None:
         asked: dict[str, Any] = {"slots": slots, "cpus_per_slot": cpus_per_slot, "gpus_per_slot": gpus_per_slot}
-        asked |= {"mixed": mixed or None, "checkpoints_folder": checkpoints_folder}
+        asked |= {"mixed": None if mixed is False else mixed, "checkpoints_folder": checkpoints_folder}
         for name, value in asked.items():
             if value is not None:
                 raise LabError(f"{called(name)} is for training on a cluster: it needs {called('ray')}")

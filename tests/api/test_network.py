@@ -195,7 +195,7 @@ def test_its_weights_are_a_copy(lab):
         (np.zeros(3, int), "inputs are \\(T, B\\) integers"),
         (np.zeros((0, 3), int), "not \\(0, 3\\)"),
         (np.zeros((3, 2, 4)), "real inputs are \\(T, B, 6\\), not \\(3, 2, 4\\)"),
-        (np.array([["a"]]), "inputs are numbers"),
+        (np.array([["a"]]), "inputs are an array of numbers, not array"),
         (torch.zeros(3, 2, dtype=torch.bool), "inputs are \\(T, B\\) integers"),
     ],
 )
