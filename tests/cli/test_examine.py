@@ -67,7 +67,7 @@ def test_examine_where_and_sort_and_top(trained):
     ("args", "code", "fragments"),
     [
         (["--below", "nan"], 2, ["--below", "finite"]),
-        (["--below", "abc"], 2, ["--below", "valid number"]),
+        (["--below", "abc"], 2, ["--below", "must be a number"]),
         (["--where", "omega"], 2, ["key=value"]),
         (["--where", "omga=1"], 2, ["omga", "did you mean train.omega?"]),
         (["--sort", "los"], 2, ["--sort", "did you mean loss?"]),

@@ -56,13 +56,15 @@ def test_a_figure_of_a_run_has_a_safe_name(trained, name):
 
 def test_all_kinds_are_drawn_but_those_that_do_not_apply(trained):
     done = rnnctl("plot", "cells", "all", cwd=trained, check=0)
-    assert [Path(line).name for line in done.stdout.splitlines()] == [f"cells-{name}.png" for name in NAMES]
-    assert done.stderr == ""
+    assert [Path(line).name for line in done.stdout.splitlines()] == [
+        f"cells-{name}.png" for name in NAMES if name != "rate"
+    ]
+    assert done.stderr == "note: no rate: the learning rate of each run is constant, and stands in its spec\n"
     of_rnn = rnnctl("plot", "rnn seed=1", "all", "--out", "some/", cwd=trained, check=0)
     drawn = {Path(line).name.rpartition("-")[2] for line in of_rnn.stdout.splitlines()}
     assert drawn == {path.name.rpartition("-")[2] for path in (trained / "some").iterdir()}
     left_out = set(NAMES) - {name.removesuffix(".png") for name in drawn}
-    assert left_out == {"hyperparameters", "clip_share", *(name for name in NAMES if name.startswith("gate"))}
+    assert left_out == {"hyperparameters", "clip_share", "rate", *(name for name in NAMES if name.startswith("gate"))}
     for name in left_out:
         assert f"no {name}: " in of_rnn.stderr
 
@@ -135,7 +137,7 @@ def test_a_name_that_could_be_several_runs_is_told(trained):
         (["cells", "gradient", "--overlay", "--panels"], 2, ["exclude each other"]),
         (["cells", "loss", "--out", "f.jpeg"], 2, ["f.jpeg", ".png, .svg, .pdf"]),
         (["cells", "all", "--out", "f.png"], 2, ["f.png", "need a folder"]),
-        (["cells", "loss", "--width", "0"], 2, ["--width", "greater than"]),
+        (["cells", "loss", "--width", "0"], 2, ["--width", "must be at least 2"]),
         (["cells", "gate_image", "--height", "1"], 2, ["gate_image", "no room", "by 1 inches"]),
         (["cells", "loss", "--out", "study.yaml/f.png"], 1, ["study.yaml"]),
     ],

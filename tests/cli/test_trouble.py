@@ -119,7 +119,7 @@ def as_nobody(folder, *args):
     code = (
         "import os, sys\n"
         "import rnnctl.cli.examine, rnnctl.cli.progress, rnnctl.cli.setup\n"
-        "import rnnctl.lab.maintain, rnnctl.report.cost, rnnctl.study.loading, jobs.pool, psutil\n"
+        "import rnnctl.lab.maintain, rnnctl.report.cost, rnnctl.study.loading, jobs.pool, jobs.store_ledger, psutil\n"
         "from rnnctl.cli.app import main\n"
         "rnnctl.study.loading.load_study('quickstart')\n"
         "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
