@@ -19,10 +19,11 @@ def no_section(name: str, line: int) -> SpecError:
     meant = next((section for section in SECTIONS if section == name.lower()), None)
     meant = meant or others.get(name.lower().replace("-", "_"))
     what = "there is no such section"
-    if meant is None and (why := reason_for_none(name)):
+    of_a_run = name.split(".")[0] in names_below(())
+    if meant is None and not of_a_run and (why := reason_for_none(name)):
         what += f": {why}"
     elif meant is None:
-        key = key_meant(name) if nearest(name, SECTIONS) is None or name.split(".")[0] in names_below(()) else None
+        key = key_meant(name) if of_a_run or nearest(name, SECTIONS) is None else None
         meant = f"base: {{{key}: ...}}" if key else nearest(name, SECTIONS)
     return SpecError(what, line=line, key=name, allowed=SECTIONS, meant=meant)
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import pytest
 
 from rnnctl.study.run import RunSpec
-from tests.pretended.combinations import CELLS_WITH_KERNELS, a_text, drawn_runs, each_combination_of
+from tests.pretended.combinations import a_text, drawn_runs, each_combination_of
 from tests.pretended.device import pretended_device
+from tests.pretended.kernels import CELLS_WITH_KERNELS
 from tests.training.close import assert_close
 from tests.training.memory import train
 from tests.training.runs import spec

@@ -22,8 +22,6 @@ PAIRS = [
     for task in TASKS.names
     if CELLS[cell].takes_reals or not TASKS[task].real_inputs
 ]
-# Other cells train through the torch operations of their tapes.
-CELLS_WITH_KERNELS = [cell for cell in CELLS.names if CELLS[cell]().network(4, 4).kernel_tape is not None]
 # Every cell and task with the optimizers that keep nothing and most; every cell with each of the others.
 WITH_ALL = ("sgd", "adam")
 

@@ -10,8 +10,8 @@ from rnnctl.cells.catalogue import CELLS
 from rnnctl.optimizers.catalogue import OPTIMIZERS
 from rnnctl.study.run import RunSpec
 from tests.gpu_shapes import sized, variants
-from tests.pretended.combinations import CELLS_WITH_KERNELS
 from tests.pretended.device import pretended_device
+from tests.pretended.kernels import CELLS_WITH_KERNELS
 from tests.slow.compiling import Compiler
 from tests.training.memory import train
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.gpu_shapes import byte_by_byte, of_all_flags, packed, through_time
-from tests.pretended.combinations import CELLS_WITH_KERNELS
 from tests.pretended.device import pretended_device
+from tests.pretended.kernels import CELLS_WITH_KERNELS
 from tests.pretended.traffic import traffic_between_checks
 
 MOST, MOST_BYTE_BY_BYTE = 40, 60
