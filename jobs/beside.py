@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from typing import Self
 
 
-class Beside:
+class Beside(ABC):
     """Inside `with`, `_run` is called in a thread of its own. It returns soon after `_over` is set, at the end."""
 
     def __init__(self, name: str) -> None:
@@ -21,5 +22,5 @@ class Beside:
         self._over.set()
         self._thread.join()
 
-    def _run(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _run(self) -> None: ...

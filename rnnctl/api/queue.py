@@ -55,9 +55,9 @@ def train_queued(
     """Train the queued runs of studies and runs, of all if there is no name, and return how that ended.
 
     The workers are processes with a main module of their own, on this machine or, with the option `ray`, on those of a
-    cluster: a script needs no guard. seconds: the time after which
-    they save and leave. progress: whether to show bars, in a notebook or on a terminal, or lines elsewhere.
-    priority: of these runs from now on; among all queued runs, those of a higher one are trained first.
+    cluster: a script needs no guard. seconds: the time after which they save and leave. progress: whether to show bars,
+    in a notebook or on a terminal, or lines elsewhere. priority: of these runs from now on; among all
+    queued runs, those of a higher one are trained first.
 
     Raise KeyboardInterrupt after Ctrl-C, once every run is saved, Failed if workers could not work, NotFound for an
     unknown name, and InvalidArgument.
