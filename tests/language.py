@@ -31,6 +31,7 @@ TRIES = 2000
 SIZES: dict[tuple[str, ...], tuple[int, int]] = {
     ("train", "updates"): (2, 9),
     ("train", "batch"): (1, 6),
+    ("train", "accumulate"): (1, 3),
     ("check", "every"): (1, 4),
     ("check", "samples"): (1, 12),
     ("check", "chunk"): (1, 4),

@@ -54,7 +54,9 @@ def a_text(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def drawn_runs(names: Mapping[str, str], places: list[str], updates: int | None = None) -> dict[str, RunSpec]:
-    """Draw two runs of one pack key. updates: how many they make, if that is not drawn; a check follows the last."""
+    """Draw two runs of one pack key. updates: how many they make, if that is not drawn; a check follows the last, of
+    samples that make two chunks at most.
+    """
     rng = random.Random("-".join(names.values()))
     spec = drawn_spec(rng, places, names)
     runs = {"a": spec, "b": drawn_companion(rng, spec, places)}
@@ -65,4 +67,5 @@ def _shorter(spec: RunSpec, updates: int) -> RunSpec:
     data = spec.model_dump(mode="json")
     data["train"]["updates"] = data["check"]["every"] = updates
     data["check"]["diagnose_every"] = data["check"]["snapshots"] = None
+    data["check"]["samples"] = min(data["check"]["samples"], 2 * data["check"]["chunk"])
     return RunSpec.model_validate(data).identified()
