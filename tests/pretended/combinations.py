@@ -64,8 +64,10 @@ def drawn_runs(names: Mapping[str, str], places: list[str], updates: int | None 
 
 
 def _shorter(spec: RunSpec, updates: int) -> RunSpec:
-    data = spec.model_dump(mode="json")
+    data, chunks = spec.model_dump(mode="json"), spec.check.samples // spec.check.chunk
+    kept = min(chunks, 2)
     data["train"]["updates"] = data["check"]["every"] = updates
-    data["check"]["diagnose_every"] = data["check"]["snapshots"] = None
-    data["check"]["samples"] = min(data["check"]["samples"], 2 * data["check"]["chunk"])
+    data["check"] |= {"diagnose_every": None, "snapshots": None, "samples": kept * spec.check.chunk}
+    if spec.check.screen is not None:
+        data["check"]["screen"] = spec.check.screen // chunks * kept  # of each chunk as many as were drawn
     return RunSpec.model_validate(data).identified()
