@@ -1,8 +1,8 @@
 # make quickstart: an environment, then a study from YAML to an examined result.
 # make lint: style and types.
-# make test: lint, then all tests that take seconds; under ten minutes on two cores.
+# make test: lint, then all tests that take seconds; some ten minutes on two cores.
 # make test-slow: the tests that take minutes each, those of GPU kernels that need no GPU, and all property tests with
-#   ten times as many examples; under thirty minutes on two cores. It installs Triton, which takes 1 GB, and Ray.
+#   ten times as many examples; about an hour on two cores. It installs Triton, which takes 1 GB, and Ray.
 #   It opens pages in Chromium, Chrome or Edge, one of which must be there.
 # make test-gpu: the tests that need a GPU; under eight minutes. They are skipped where there is none.
 # make test-gpu INSTALLED=python3: the same with a Python that has all that is needed (torch, Triton, pytest,
@@ -14,9 +14,13 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 WORKSPACE := quickstart
 PYTEST := $(BIN)/python -m pytest -q -n 2
+# Tests of whole commands, clusters and browsers wait for half of their time: a third process fills it.
+PYTEST_OF_SLOW := $(BIN)/python -m pytest -q -n 3
 # What the tests of a file share is made once. Where they share nothing, each process takes tests as long as there are.
 BY_FILE := --dist loadfile --no-loadscope-reorder
 ONE_BY_ONE := --dist worksteal
+# Collecting all tests takes each process a minute: only files with property tests are named, of those in make test.
+WITH_PROPERTIES = $(shell grep -rl --include='test_*.py' 'hypothesis' tests | grep -Ev '^tests/(slow|interpreted|gpu)/')
 # A test that hangs is ended after this many seconds, with the stacks of its threads, and is a failure.
 ENDED_AFTER := --max-worker-restart 0 -o faulthandler_timeout=1200 -o faulthandler_exit_on_timeout=true
 
@@ -57,9 +61,9 @@ test: lint
 # Nothing collected is a failure too (pytest's exit status 5). Kernels that one process compiles, another interprets.
 test-slow: $(VENV)/installed-slow
 	@$(BIN)/python -m tests.slow.browser
-	$(PYTEST) $(BY_FILE) $(ENDED_AFTER) tests/slow
+	$(PYTEST_OF_SLOW) $(BY_FILE) $(ENDED_AFTER) tests/slow
 	$(PYTEST) $(ONE_BY_ONE) $(ENDED_AFTER) tests/interpreted
-	RNNCTL_TEST_EXAMPLES=10 $(PYTEST) $(ONE_BY_ONE) $(ENDED_AFTER) -m hypothesis
+	RNNCTL_TEST_EXAMPLES=10 $(PYTEST) $(ONE_BY_ONE) $(ENDED_AFTER) -m hypothesis $(WITH_PROPERTIES)
 
 test-gpu: $(if $(INSTALLED),,$(VENV)/installed-gpu)
 	PYTHONPATH=$(CURDIR) PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(or $(INSTALLED),$(BIN)/python) -m pytest -q -rs \

@@ -31,7 +31,6 @@ TRIES = 2000
 SIZES: dict[tuple[str, ...], tuple[int, int]] = {
     ("train", "updates"): (2, 9),
     ("train", "batch"): (1, 6),
-    ("train", "accumulate"): (1, 3),
     ("check", "every"): (1, 4),
     ("check", "samples"): (1, 12),
     ("check", "chunk"): (1, 4),
@@ -50,6 +49,9 @@ SIZES: dict[tuple[str, ...], tuple[int, int]] = {
     ("task", "symbols"): (3, 20),
     ("model", "init", "connections"): (1, 4),
 }
+
+# How large other whole numbers are drawn at most, where the work of a run is a multiple of them.
+LARGEST: dict[tuple[str, ...], int] = {("train", "accumulate"): 3}
 
 # Texts of which one, or two joined by a plus sign, are drawn. Cells have different weights: these are some of each.
 NAMES: dict[tuple[str, ...], tuple[str, ...]] = {
@@ -189,7 +191,8 @@ def _value(
         return rng.random() < 0.5
     if kind is int:
         low = math.ceil(bounds["low"]) + ("above" in bounds) if "low" in bounds else 0
-        return rng.randint(low, min(low + SMALL, bounds.get("high", math.inf)))  # type: ignore[arg-type]
+        high = min(low + SMALL, LARGEST.get(path, math.inf), bounds.get("high", math.inf))
+        return rng.randint(low, int(high))
     if kind is float:
         return _real(rng, info.default, bounds)
     raise AssertionError(f"{'.'.join(path)} takes {kind}, which nobody has taught the generator to draw")
