@@ -14,8 +14,6 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 WORKSPACE := quickstart
 PYTEST := $(BIN)/python -m pytest -q -n 2
-# Tests of whole commands, clusters and browsers wait for half of their time: a third process fills it.
-PYTEST_OF_SLOW := $(BIN)/python -m pytest -q -n 3
 # What the tests of a file share is made once. Where they share nothing, each process takes tests as long as there are.
 BY_FILE := --dist loadfile --no-loadscope-reorder
 ONE_BY_ONE := --dist worksteal
@@ -59,9 +57,10 @@ test: lint
 	$(PYTEST) $(BY_FILE) $(ENDED_AFTER)
 
 # Nothing collected is a failure too (pytest's exit status 5). Kernels that one process compiles, another interprets.
+# Tests of whole commands, clusters and browsers wait for half of their time: a third process fills it.
 test-slow: $(VENV)/installed-slow
 	@$(BIN)/python -m tests.slow.browser
-	$(PYTEST_OF_SLOW) $(BY_FILE) $(ENDED_AFTER) tests/slow
+	$(PYTEST) -n 3 $(BY_FILE) $(ENDED_AFTER) tests/slow
 	$(PYTEST) $(ONE_BY_ONE) $(ENDED_AFTER) tests/interpreted
 	RNNCTL_TEST_EXAMPLES=10 $(PYTEST) $(ONE_BY_ONE) $(ENDED_AFTER) -m hypothesis $(WITH_PROPERTIES)
 
