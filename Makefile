@@ -57,10 +57,9 @@ test: lint
 	$(PYTEST) $(BY_FILE) $(ENDED_AFTER)
 
 # Nothing collected is a failure too (pytest's exit status 5). Kernels that one process compiles, another interprets.
-# Tests of whole commands, clusters and browsers wait for half of their time: a third process fills it.
 test-slow: $(VENV)/installed-slow
 	@$(BIN)/python -m tests.slow.browser
-	$(PYTEST) -n 3 $(BY_FILE) $(ENDED_AFTER) tests/slow
+	$(PYTEST) $(BY_FILE) $(ENDED_AFTER) tests/slow
 	$(PYTEST) $(ONE_BY_ONE) $(ENDED_AFTER) tests/interpreted
 	RNNCTL_TEST_EXAMPLES=10 $(PYTEST) $(ONE_BY_ONE) $(ENDED_AFTER) -m hypothesis $(WITH_PROPERTIES)
 

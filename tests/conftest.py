@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -42,6 +42,17 @@ def code_path(request, monkeypatch):
     if request.param == "torch":
         for module in ("cells.base.passes", "optimizers.section"):
             monkeypatch.setattr(f"rnnctl.{module}.kernel_compiler", lambda: None)
+
+
+@pytest.fixture(autouse=True)
+def users_parts_forgotten() -> Iterator[None]:
+    """Forget, after a test, the users' parts that this process has learned of: the language has their keys."""
+    yield
+    if "rnnctl.parts" in sys.modules:
+        from tests.usercode.forgetting import forget, known
+
+        if known():
+            forget()
 
 
 @pytest.fixture

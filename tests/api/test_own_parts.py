@@ -41,9 +41,6 @@ def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "leaky_of_test.py").write_text(LEAKY)
-    forget()
-    yield
-    forget()
 
 
 def test_a_cell_is_trained_where_it_is_allowed():

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,15 +28,6 @@ def written_into(folder: Path) -> Path:
     for name, text in files_of(PAGE).items():
         (folder / name).write_text(text, encoding="utf-8")
     return folder
-
-
-@pytest.fixture(autouse=True)
-def forgotten() -> Iterator[None]:
-    """Forget the parts that a test has imported."""
-    yield
-    from tests.usercode.forgetting import forget
-
-    forget()
 
 
 @pytest.fixture(scope="module")

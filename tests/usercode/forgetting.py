@@ -13,6 +13,13 @@ from rnnctl.schedules.catalogue import SCHEDULES
 from rnnctl.tasks.catalogue import TASKS
 from rnnctl.usercode import modules
 
+_CATALOGUES = (CELLS, OPTIMIZERS, PROBES, SCHEDULES, TASKS)
+
+
+def known() -> bool:
+    """Return whether there is anything to forget."""
+    return bool(modules._LOADED) or any(catalogue._users for catalogue in _CATALOGUES)  # type: ignore[attr-defined]
+
 
 def forget() -> None:
     """Forget all users' parts, and the modules that were imported for them."""
@@ -21,7 +28,7 @@ def forget() -> None:
     sys.path[:] = [place for place in sys.path if place not in modules._OPENED]
     modules._LOADED.clear()
     modules._OPENED.clear()
-    for catalogue in (CELLS, OPTIMIZERS, PROBES, SCHEDULES, TASKS):
+    for catalogue in _CATALOGUES:
         catalogue._users.clear()  # type: ignore[attr-defined]
     specs._configuration.cache_clear()
     specs._TASKS.clear()
