@@ -26,6 +26,7 @@ OBJECT_STORE = 80_000_000  # bytes: the least that Ray takes
 OFTEN = ("--checkpoint-seconds", "0.2")
 SHORT_LEASE = ("--lease", "6")  # for tests that wait for the end of one
 STORED = "object_store_memory"
+FEWER = {"include_log_monitor": False, "no_monitor": True}  # processes of Ray that nothing here needs
 # The settings of Ray's own processes. A node that was ended without a word is noticed within seconds.
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
 HEALTH = {"health_check_initial_delay_ms": 1000, "health_check_period_ms": 1000, "health_check_failure_threshold": 5}
@@ -37,11 +38,12 @@ class Machines:
     def __init__(self) -> None:
         from ray.cluster_utils import Cluster
 
+        self._two_slots: Any = None
         self._cluster = Cluster(
             initialize_head=True,
             head_node_args={
                 "num_cpus": 0, "include_dashboard": False, STORED: OBJECT_STORE, "_system_config": HEALTH,
-                "env_vars": QUIET,
+                "env_vars": QUIET, **FEWER,
             },
         )  # fmt: skip
 
@@ -54,6 +56,12 @@ class Machines:
         """Add a node with so many slots of one CPU. variables: of its environment."""
         env = {**QUIET, **variables}
         return self._cluster.add_node(num_cpus=cpus, env_vars=env, **{STORED: OBJECT_STORE})
+
+    def one_with_two_slots(self) -> None:
+        """Have one node of two slots beside the head, the one of the last test if it is still there."""
+        if not (self._two_slots in self._cluster.worker_nodes and self._two_slots.live_processes()):
+            self._two_slots = self.add(cpus=2)
+        self.only(self._two_slots)
 
     def end(self, node: Any, gracefully: bool = False) -> None:
         """End a node with all its processes, without a word unless it is done gracefully."""

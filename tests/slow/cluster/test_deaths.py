@@ -17,7 +17,6 @@ from tests.slow.undisturbed import assert_sound
 @pytest.fixture
 def folder(tmp_path, cluster, undisturbed):
     """A workspace whose four runs two nodes of one slot will train, in the end with the bits of an undisturbed one."""
-    cluster.only()
     folder = workspace(tmp_path / "w", STUDY)
     with bounded():
         yield folder
@@ -33,6 +32,7 @@ def ends(folder):
 
 
 def test_a_node_that_is_gone_is_no_strike(cluster, folder):
+    cluster.only()
     nodes = [cluster.add(), cluster.add()]
     training = Training(folder, cluster.address)
     training.busy_worker()
@@ -44,7 +44,7 @@ def test_a_node_that_is_gone_is_no_strike(cluster, folder):
 
 
 def test_a_worker_that_is_killed_is_started_again(cluster, folder):
-    cluster.add(cpus=2)
+    cluster.one_with_two_slots()
     training = Training(folder, cluster.address)
     worker = training.busy_worker()
     send(worker.pid, signal.SIGKILL)
@@ -54,17 +54,17 @@ def test_a_worker_that_is_killed_is_started_again(cluster, folder):
 
 
 def test_the_driver_may_die(cluster, folder):
-    cluster.add(cpus=2)
+    cluster.one_with_two_slots()
     training = Training(folder, cluster.address)
     training.busy_worker()
     training.kill()
     wait_until(lambda: not actors("Trainer"), "workers end with their driver")
     assert counts(folder)["done"] < 4
-    rnnctl("train", "--workers", 2, cwd=folder, check=0)  # without the cluster
+    train_here(folder)  # without the cluster
 
 
 def test_the_ledger_may_die(cluster, folder):
-    cluster.add(cpus=2)
+    cluster.one_with_two_slots()
     training = Training(folder, cluster.address, *SHORT_LEASE)
     training.busy_worker()
     send(training.ledger().pid, signal.SIGKILL)
@@ -74,7 +74,7 @@ def test_the_ledger_may_die(cluster, folder):
 
 
 def test_a_worker_that_sleeps_past_its_lease_writes_nothing_when_it_wakes(cluster, folder):
-    cluster.add(cpus=2)
+    cluster.one_with_two_slots()
     training = Training(folder, cluster.address, *SHORT_LEASE)
     worker = training.busy_worker()
     send(worker.pid, signal.SIGSTOP)
@@ -87,7 +87,7 @@ def test_a_worker_that_sleeps_past_its_lease_writes_nothing_when_it_wakes(cluste
 
 
 def test_a_drained_training_releases_everything(cluster, folder):
-    cluster.add(cpus=2)
+    cluster.one_with_two_slots()
     training = Training(folder, cluster.address)
     training.busy_worker()
     training.interrupt()
@@ -95,11 +95,11 @@ def test_a_drained_training_releases_everything(cluster, folder):
     assert counts(folder)["running"] == 0
     assert counts(folder)["done"] < 4
     assert {row.strikes for row in rows(folder)} == {0}
-    Training(folder, cluster.address).wait(0)
+    train_here(folder)
 
 
 def test_a_second_interrupt_leaves_at_once(cluster, folder):
-    cluster.add(cpus=2)
+    cluster.one_with_two_slots()
     training = Training(folder, cluster.address)
     worker = training.busy_worker()
     send(worker.pid, signal.SIGSTOP)  # it cannot drain
@@ -113,7 +113,7 @@ def test_a_second_interrupt_leaves_at_once(cluster, folder):
 
 
 def test_clusters_and_a_local_pool_share_a_workspace(cluster, folder):
-    cluster.add(cpus=2)
+    cluster.one_with_two_slots()
     trainings = [Training(folder, cluster.address, "--pack", 1, slots=1) for _ in range(2)]
     trainings[0].busy_worker()
     done = rnnctl("train", "--workers", 1, "--pack", 1, cwd=folder)
