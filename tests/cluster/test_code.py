@@ -16,7 +16,6 @@ from rnnctl.usercode.permission import allow_code
 from store import Store
 from store.wanted import ALL, Wanted
 from tests.cli.command_line import TINY, rnnctl
-from tests.usercode.conftest import forgotten  # noqa: F401 (a fixture)
 from tests.usercode.written import SIGNS, STAIRS, STUDY
 
 
