@@ -63,9 +63,14 @@ def verdict(counts: np.ndarray, zero_share: float, values: int | None = None) ->
     return Verdict(zero_share, vanishing / total, ordinary / total, (exploding + non_finite) / total)
 
 
-def percent(share: float) -> str:
-    """Format a share in whole per cent; small shares are "<1 %" instead of 0, and large ones ">99 %" instead of 100."""
+def percent(share: float, *bounds: float) -> str:
+    """Format a share in whole per cent; small shares are "<1 %" instead of 0, and large ones ">99 %" instead of 100.
+
+    bounds: of verdicts. A share just below one gets the decimals that show it: 9.96 %, where 0.1 is a bound.
+    """
     if share != share:
         return "-"
-    text = "<1" if 0 < share < 0.005 else ">99" if 0.995 <= share < 1 else f"{100 * share:.0f}"
-    return f"{text} %"
+    if 0 < share < 0.005 or 0.995 <= share < 1:
+        return "<1 %" if share < 0.5 else ">99 %"
+    texts = (f"{100 * share:.{digits}f}" for digits in range(20))
+    return next(text for text in texts if all((float(text) / 100 < b) == (share < b) for b in bounds)) + " %"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rnnctl.diagnostics.histogram import LOG10_EDGES, log10_histogram
-from rnnctl.diagnostics.verdict import Verdict, verdict
+from rnnctl.diagnostics.verdict import Verdict, percent, verdict
 
 # Further from the thresholds than the rounding error of a logarithm, and also beyond the outer edges.
 LOGS = st.one_of(st.floats(-60, -8.01), st.floats(-7.99, 1.99), st.floats(2.01, 60))
@@ -63,3 +63,14 @@ def test_wrong_counts_and_shares_are_refused():
         verdict(np.zeros(3), 0.0)
     with pytest.raises(ValueError, match="zero_share is 2"):
         verdict(np.zeros(172), 2)
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.0, "0 %"), (0.001, "<1 %"), (0.3, "30 %"), (0.998, ">99 %"), (1.0, "100 %"), (math.nan, "-"),
+        (0.0996, "9.96 %"), (0.0704, "7 %"), (0.0696, "6.96 %"), (0.1, "10 %"), (0.1004, "10 %"), (0.49999, "49.999 %"),
+    ],
+)  # fmt: skip
+def test_a_share_is_on_its_side_of_the_bounds_of_verdicts(share, text):
+    assert percent(share, 0.07, 0.1, 0.5) == text

@@ -384,6 +384,15 @@ def test_without_scripts_the_grid_is_revealed_by_unfolding_it(chromium, pages):
         assert grid.locator("tr.best").count() == 1
 
 
+def test_an_address_that_names_nothing_leaves_the_page_as_it_is(chromium, pages):
+    with opened(chromium, pages["quickstart"]) as it:
+        for odd in ("%zz", "%E0%A4%A", "nowhere", ""):
+            it.page.evaluate("odd => { location.hash = odd; }", odd)
+            it.page.get_by_role("button", name="Unfold all").click()
+        assert it.page.locator("main details.run:not([open])").count() == 0
+        assert it.complaints == []
+
+
 def test_paper_shows_all_folds_and_still_figures(chromium, pages):
     with opened(chromium, pages["quickstart"]) as it:
         it.page.locator("#curves figure").first.scroll_into_view_if_needed()

@@ -47,9 +47,10 @@ def gradient(gradients: Gradients | None, past: History, *, asks_every_step: boo
     if gradients is None:
         return GRADIENT.remark(UNDECIDED, "No check has measured the gradient through time.")
     verdict, why = _verdict(gradients, asks_every_step)
+    low, high = (percent(share, FEW, CLEAR) for share in (gradients.zero + gradients.vanished, gradients.exploded))
     numbers = (
-        f"At update {gradients.step:,}, {percent(gradients.zero + gradients.vanished)} of the norms |dL/dh_t| are "
-        f"{_LOW}, and {percent(gradients.exploded)} are {_HIGH}; {_course(gradients)}."
+        f"At update {gradients.step:,}, {low} of the norms |dL/dh_t| are {_LOW}, and {high} are {_HIGH}; "
+        f"{_course(gradients)}."
     )
     return GRADIENT.remark(verdict, " ".join(filter(None, (numbers, _at_start(gradients, past), why))))
 

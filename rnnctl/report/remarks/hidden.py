@@ -52,12 +52,13 @@ def saturation(past: History, *, limit: float | None, formula: str | None, thres
         return SATURATION.remark(UNDECIDED, "No check has measured the saturation of hidden units as a finite number.")
     share, at = float(shares[-1]), int(steps[-1])
     mean = value_at(past, "saturation", at)
-    text = f"At update {at:,}, {percent(share)} of the hidden values are nearer to a limit than {threshold:g}"
+    near = percent(share, FEW, MOST)
+    text = f"At update {at:,}, {near} of the hidden values are nearer to a limit than {threshold:g}"
     text += f" (distance {formula})." if formula else "."
     if mean is not None:
         text += f" The mean distance is {number(mean, 2)}, of {limit:g} at most."
     if len(steps) > 1:
-        text += f" At update {int(steps[0]):,}, {percent(float(shares[0]))} of them were that near."
+        text += f" At update {int(steps[0]):,}, {percent(float(shares[0]), FEW, MOST)} of them were that near."
     return SATURATION.remark(
         "saturated" if share >= MOST else "partly saturated" if share >= FEW else "not saturated", text
     )
@@ -78,7 +79,7 @@ def gate(past: History, name: str, threshold: float) -> Remark:
     else:
         verdict = "split" if near is not None and near >= MOST else "partly open"
     text = f"At update {at:,}, the mean of gate {name} is {number(mean, 2)} (0 is shut, 1 is open)"
-    text += "." if near is None else f"; {percent(near)} of its values are nearer to 0 or 1 than {threshold:g}."
+    text += "." if near is None else f"; {percent(near, MOST)} of its values are nearer to 0 or 1 than {threshold:g}."
     if len(steps) > 1:
         text += f" At update {int(steps[0]):,}, the mean was {number(float(means[0]), 2)}."
     return GATES.remark(verdict, text, topic)

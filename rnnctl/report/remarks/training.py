@@ -92,7 +92,8 @@ def clipping(past: History, cutoff: float | None) -> Remark:
     updates, share = share_of_updates(past, "clip_share")
     if share is None:
         return CLIPPING.remark(UNDECIDED, "No check after an update has recorded how many updates were clipped.")
-    text = f"{percent(share)} of {counted(updates, 'update')} were clipped to a gradient norm of {cutoff:g}."
+    of_all = f"{percent(share, RARE, MOST)} of {counted(updates, 'update')}"
+    text = f"{of_all} were clipped to a gradient norm of {cutoff:g}."
     _, guarded = share_of_updates(past, "guard_share")
     if guarded:
         text += f" In {percent(guarded)} the gradient was non-finite or its norm above 1e10: the guard acted instead."
