@@ -116,6 +116,12 @@ class RelationalMemory(Cell):
 
         return RelationalMemoryTape
 
+    @property
+    def fused_tape(self) -> type[Tape]:
+        from rnnctl.cells.relational_memory.fused import FusedRelationalMemoryTape
+
+        return FusedRelationalMemoryTape
+
     def first_memory(self, like: torch.Tensor) -> torch.Tensor:
         """Return the rows of M_0 side by side, (H,)."""
         return torch.eye(self.slots, self.units, dtype=like.dtype, device=like.device).flatten()

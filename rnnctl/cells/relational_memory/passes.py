@@ -64,14 +64,10 @@ class RelationalMemoryTape(TorchTape):
         self.e_RBSF = torch.zeros(runs, self.batch, *row, **options)
         # The gradients by gains and biases of the two normalisations, of each slot and sequence.
         names = ("g_1", "b_1", "g_2", "b_2") if model.norm else ()
-        self.sums = {name: torch.zeros_like(self.e_RBSF) for name in names}
-        self.first_H = model.first_memory(self.e_RBSF)
+        self.norm_grads = {name: torch.zeros_like(self.e_RBSF) for name in names}
+        # M_t for t = 0..T
+        self.memory_RTBSF = self.x_RTBNF[:, :, :, :slots]
         self._start(None)
-
-    @property
-    def memory_RTBSF(self) -> torch.Tensor:
-        """M_t for t = 0..T."""
-        return self.x_RTBNF[:, :, :, : self.model.slots]
 
     def memory(self, i: int) -> torch.Tensor:
         """Return M_t of row i for t = 0..T_i, (T_i + 1, B, S, F)."""
@@ -89,14 +85,15 @@ class RelationalMemoryTape(TorchTape):
         return torch.cat([self.h(i)[-1], memory, torch.ones_like(memory[:, :1])], 1)
 
     def _start(self, states_RBC: torch.Tensor | None) -> None:
-        into, hidden, shape = self.memory_RTBSF[:, 0], self.model.hidden, self.e_RBSF.shape[1:]
+        into, hidden = self.memory_RTBSF[:, 0], self.model.hidden
+        shape, first_H = into.shape[1:], self.model.first_memory(into)
         if states_RBC is None:
             put_first(self.h_RTBH, None)
-            into.copy_(self.first_H.view(shape[1:]))
+            into.copy_(first_H.view(shape[1:]))
             return
         h, memory, begun = torch.split(states_RBC, [hidden, hidden, 1], 2)
         put_first(self.h_RTBH, h)
-        into[: len(h)] = torch.where(begun != 0, memory, self.first_H).view(-1, *shape)
+        into[: len(h)] = torch.where(begun != 0, memory, first_H).view(-1, *shape)
 
     def _forward(self, weights: Weights) -> None:
         model, fused = self.model, self.model.side_by_side(weights)
@@ -115,7 +112,7 @@ class RelationalMemoryTape(TorchTape):
     def _loop_back(self, weights: Weights) -> None:
         fused = {name: w.transpose(1, 2) for name, w in self.model.side_by_side(weights).items()}
         turned = fused | {name: weights[name].transpose(1, 2) for name in ("W_m", "W_n")}
-        for room in (self.e_RBSF, *self.sums.values()):
+        for room in (self.e_RBSF, *self.norm_grads.values()):
             room.zero_()
         alive = self._alive()
         for t in range(len(alive) - 1, -1, -1):
@@ -155,8 +152,8 @@ class RelationalMemoryTape(TorchTape):
         if not self.model.norm:
             return dy
         k, normal = len(dy), v[f"n{n}"]
-        self.sums[f"g_{n}"][:k].add_(dy * normal)
-        self.sums[f"b_{n}"][:k].add_(dy)
+        self.norm_grads[f"g_{n}"][:k].add_(dy * normal)
+        self.norm_grads[f"b_{n}"][:k].add_(dy)
         return standardised_back(dy * weights[f"g_{n}"][:k, None, None], normal, v[f"r{n}"])
 
     def _backward(self, weights: Weights, grads: Weights, regularisers: Regularisers) -> list[float]:
@@ -187,7 +184,7 @@ class RelationalMemoryTape(TorchTape):
         for letter, inputs in (("m", y), ("n", self.values["inner"][i, :length])):
             grads[f"W_{letter}"][i].copy_(self._product(i, inputs, letter))
             torch.sum(self.deltas[letter][i, :length].flatten(0, 2), 0, out=grads[f"b_{letter}"][i])
-        for name, sums in self.sums.items():
+        for name, sums in self.norm_grads.items():
             torch.sum(sums[i].flatten(0, 1), 0, out=grads[name][i])
 
     def _product(self, i: int, inputs_TBNF: torch.Tensor, delta: str) -> torch.Tensor:

@@ -60,7 +60,7 @@ class RelationalMemorySection(CellSection):
     bias_keys: ClassVar[tuple[str, ...]] = ("forget_bias", "input_bias")
     has_omega: ClassVar[bool] = False
     takes_reals: ClassVar[bool] = True
-    step_seconds: ClassVar[float] = 4e-4
+    step_seconds: ClassVar[float] = 2.5e-4
     not_keys: ClassVar[Mapping[str, str]] = {
         **CellSection.not_keys,
         **dict.fromkeys(("size", "memory_size", "mem_size"), "a slot has hidden / slots units"),
@@ -136,8 +136,11 @@ class RelationalMemorySection(CellSection):
         return 9 + math.ceil((of_rows + of_gates + 2 * slots) / self.hidden)
 
     @property
-    def kept_in_checks(self) -> int:
-        return 0  # one step after the other, without a tape
+    def kept_on_cpu(self) -> int:
+        # Without the gradients by all these, which loops have of one step only, but for those by h_t.
+        slots, units = self.slots, self.units
+        of_slots = (11 if self.norm else 9) * slots * units + 3 * self.gate_units * (slots + 1)
+        return math.ceil((of_slots + 2 * units + self.heads * slots * (slots + 1) + 2 * slots) / self.hidden)
 
     @property
     def biases(self) -> Mapping[str, float]:
