@@ -75,10 +75,11 @@ def shortened(line: str) -> str:
 
     Names between slashes count as words, so that paths stay whole.
     """
-    return _middle_cut(_LONG_WORD.sub(lambda match: _middle_cut(match[0], LONGEST_WORD), line), LONGEST_LINE)
+    return middle_cut(_LONG_WORD.sub(lambda match: middle_cut(match[0], LONGEST_WORD), line), LONGEST_LINE)
 
 
-def _middle_cut(text: str, most: int) -> str:
+def middle_cut(text: str, most: int) -> str:
+    """Return a text without its middle if it has more than `most` characters."""
     return text if len(text) <= most else f"{text[: most // 2]}...{text[-(most // 2) :]}"
 
 

@@ -1,4 +1,4 @@
-"""Rows: a table as a list of mappings, which a notebook shows as a table, and which becomes a frame of pandas."""
+"""Rows: a table as a list of mappings, which Python shows as a table, and which becomes a frame of pandas."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from rnnctl.api.taken import ColumnName
 from rnnctl.arguments import checked
 from rnnctl.errors import Failed, NotFound
-from rnnctl.words import did_you_mean, number
+from rnnctl.words import did_you_mean, middle_cut, number, one_line
 
 if TYPE_CHECKING:
     import pandas as pd
 
 V = TypeVar("V")
 
-SHOWN = 60  # rows of a table in a notebook
+SHOWN = 60  # rows of a table
+WIDEST = 60  # characters of a column on a terminal
 
 
 @checked
@@ -24,7 +25,7 @@ class Rows(list[dict[str, Any]]):
     """The rows of a table, each a mapping from columns to values; None where a row has no value."""
 
     def __init__(self, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None) -> None:
-        """columns: those that a notebook shows, in this order; all without."""
+        """columns: those that are shown, in this order; all without."""
         super().__init__(dict(row) for row in rows)
         self._shown = columns
 
@@ -47,11 +48,33 @@ class Rows(list[dict[str, Any]]):
             raise Failed("a frame needs a package: pip install pandas") from None
         return pandas.DataFrame(list(self), columns=self.columns)
 
+    def __repr__(self) -> str:
+        columns, rows = self._beginning()
+        if not rows:
+            return "no rows"
+        cells = [columns, *([middle_cut(one_line(_text(value)), WIDEST) for value in row] for row in rows)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        numbers = [any(_is_number(value) for value in column) for column in zip(*rows, strict=True)]
+        lines = [
+            "  ".join(
+                cell.rjust(width) if right else cell.ljust(width)
+                for cell, width, right in zip(row, widths, numbers, strict=True)
+            ).rstrip()
+            for row in cells
+        ]
+        return "\n".join([*lines, *self._more])
+
     def _repr_html_(self) -> str:
-        columns = self._shown or self.columns
-        rows = [[row.get(column) for column in columns] for row in self[:SHOWN]]
-        more = f"<p>... and {len(self) - SHOWN:,} more</p>" if len(self) > SHOWN else ""
-        return table(columns, rows) + more
+        return table(*self._beginning()) + "".join(f"<p>{line}</p>" for line in self._more)
+
+    def _beginning(self) -> tuple[list[str], list[list[Any]]]:
+        """Return the columns and rows that are shown."""
+        columns = list(self._shown or self.columns)
+        return columns, [[row.get(column) for column in columns] for row in self[:SHOWN]]
+
+    @property
+    def _more(self) -> list[str]:
+        return [f"... and {len(self) - SHOWN:,} more"] if len(self) > SHOWN else []
 
 
 class ByName(dict[str, V]):
@@ -82,11 +105,11 @@ def facts(pairs: Mapping[str, Any]) -> str:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, float):
-        return f'<td style="text-align: right">{escape(number(value))}</td>'
-    if isinstance(value, int) and not isinstance(value, bool):
-        return f'<td style="text-align: right">{value:,}</td>'
-    return f'<td style="text-align: left">{escape(_text(value))}</td>'
+    return f'<td style="text-align: {"right" if _is_number(value) else "left"}">{escape(_text(value))}</td>'
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _text(value: Any) -> str:
@@ -94,6 +117,8 @@ def _text(value: Any) -> str:
         return "-"
     if isinstance(value, bool):
         return str(value).lower()
+    if _is_number(value):
+        return number(value) if isinstance(value, float) else f"{value:,}"
     if isinstance(value, Mapping):
         return ", ".join(f"{item} {name}" for name, item in value.items())
     if isinstance(value, list | tuple):

@@ -21,6 +21,7 @@ from rnnctl.report.effects.stability import Stability
 from rnnctl.report.results import Result, reference_of
 from rnnctl.report.units import check_comparable, measure_label
 from rnnctl.study.written import WrittenKeys
+from rnnctl.words import counted
 from store import Store
 
 
@@ -99,6 +100,10 @@ class Effects:
     results: list[Result] = unrecorded()
     analysis: Analysis = unrecorded()
     keys: WrittenKeys | None = unrecorded()  # that the studies of these runs set
+
+    def __repr__(self) -> str:
+        varied = ", ".join(each.name for each in self.hyperparameters) or "nothing"
+        return f"Effects(on {self.result} of {varied}, over {counted(self.runs, 'run')})"
 
 
 def effects(

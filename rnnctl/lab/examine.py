@@ -21,6 +21,7 @@ from rnnctl.report.results import Result
 from rnnctl.report.units import best_measure, by_task, unit_of
 from rnnctl.spread import Spread
 from rnnctl.study.written import WrittenKeys
+from rnnctl.words import counted
 from store import Store, queries
 from store.history import shares_below
 from store.queries import RunRow
@@ -113,6 +114,10 @@ class Examination:
     title: str = unrecorded()  # of the runs together
     selection: list[str] = unrecorded()  # the conditions that chose these runs
     keys: WrittenKeys | None = unrecorded()  # that the studies of these runs set
+
+    def __repr__(self) -> str:
+        of = f"{counted(len(self.configurations), 'configuration')}, {counted(len(self.every_run), 'run')}"
+        return f"Examination({of}, by {self.by})"
 
     def rows(self) -> list[dict[str, Any]]:
         """Return a row for each of `runs`: its result, its task and the hyper-parameters that vary."""

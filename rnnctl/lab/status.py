@@ -9,7 +9,7 @@ from jobs.identity import alive
 from jobs.load import Load, loads
 from rnnctl.lab.records import named, unrecorded
 from rnnctl.lab.workspaces import archived_studies
-from rnnctl.words import headline
+from rnnctl.words import counted, headline
 from store import Store, priorities, queries, workers
 from store.priorities import WaitingRuns
 from store.queries import RunRow
@@ -87,6 +87,10 @@ class Status:
     priorities: list[WaitingRuns]  # of queued runs, in the order of claims; empty if all are 0
     ledgers: list[Load]  # how busy the ledgers of trainings on clusters are, one for each that runs
     archived: list[str] = unrecorded()  # studies that are left out for that
+
+    def __repr__(self) -> str:
+        runs = ", ".join(f"{count:,} {status}" for status, count in self.counts.items() if count) or "no runs"
+        return f"Status({runs}; {counted(len(self.workers), 'worker')})"
 
 
 def status(store: Store, now: float, hidden: bool = False) -> Status:

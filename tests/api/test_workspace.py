@@ -272,6 +272,19 @@ def test_a_notebook_shows_tables_with_everything_escaped(own):
     assert run.history._repr_html_().count("<tr>") == 6
 
 
+def test_what_a_call_returns_is_shown_in_a_few_words(own):
+    own.add(TINY_MAPPING)
+    study = own["cells"]
+    assert repr(study.examine()) == "Examination(3 configurations, 6 runs, by loss)"
+    assert repr(study.effects()) == "Effects(on loss of train.omega, model.name, over 6 runs)"
+    heads, *rows = repr(study.leaderboard()).splitlines()
+    assert heads.split()[:2] == ["label", "runs"]
+    assert sorted(row.split()[0] for row in rows) == ["GRU", "LSTM", "RNN"]
+    assert {row[: heads.index("runs") + 4].split()[1] for row in rows} == {"2"}
+    assert repr(own.status()).startswith("Status(")
+    assert repr(own.status()).endswith("; 0 workers)")
+
+
 def test_only_the_runs_of_a_study_are_in_it(own):
     study = own.add({**TINY_MAPPING, "study": "late"})
     assert "omega=0.0 seed=1" in study
