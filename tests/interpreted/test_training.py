@@ -1,7 +1,7 @@
-"""Every cell that has GPU kernels trains with them, interpreted, on the pretended device, as the CPU does: each task
-and optimizer.
+"""Every cell that has GPU kernels trains on the pretended device as the CPU does: each task and optimizer.
 
-tests/slow has the others, which train by operations of torch.
+Of the drawn runs, a third train by kernels, interpreted. The others have what kernels do not do, such as batches that
+are accumulated, and train by operations of torch, as all runs of tests/slow do.
 """
 
 from __future__ import annotations
