@@ -52,7 +52,7 @@ class Rows(list[dict[str, Any]]):
         columns, rows = self._beginning()
         if not rows:
             return "no rows"
-        cells = [columns, *([middle_cut(one_line(_text(value)), WIDEST) for value in row] for row in rows)]
+        cells = [[middle_cut(one_line(_text(value)), WIDEST) for value in row] for row in (columns, *rows)]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         numbers = [any(_is_number(value) for value in column) for column in zip(*rows, strict=True)]
         lines = [

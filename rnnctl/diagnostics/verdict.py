@@ -72,5 +72,6 @@ def percent(share: float, *bounds: float) -> str:
         return "-"
     if 0 < share < 0.005 or 0.995 <= share < 1:
         return "<1 %" if share < 0.5 else ">99 %"
-    texts = (f"{100 * share:.{digits}f}" for digits in range(20))
-    return next(text for text in texts if all((float(text) / 100 < b) == (share < b) for b in bounds)) + " %"
+    texts = (f"{100 * share:.{digits}f}" for digits in range(4))
+    fitting = (text for text in texts if all((float(text) / 100 < b) == (share < b) for b in bounds))
+    return next(fitting, f"just below {100 * min((b for b in bounds if b > share), default=1.0):g}") + " %"

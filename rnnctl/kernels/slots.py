@@ -82,7 +82,7 @@ def to_rows(columns_FC, out_BH):
 def normalise(x_FC, gain_F, bias_F, epsilon, n_FC, r_C):
     """x becomes LN(x) = gain n + bias, with n = (x - mean) r and r = 1 / sqrt(var + epsilon), over units."""
     units = x_FC.shape[0]
-    share = x_FC.dtype.type(1) / units
+    share = x_FC.dtype.type(1 / units)
     mean = np.zeros_like(r_C)
     for f in range(units):
         add(x_FC[f], mean)
@@ -107,7 +107,7 @@ def normalise(x_FC, gain_F, bias_F, epsilon, n_FC, r_C):
 def normalise_back(d_FC, n_FC, r_C, gain_F, gain_grad_F, bias_grad_F):
     """d, the gradient by LN(x), becomes that by x. Add the gradients of gain and bias."""
     units = d_FC.shape[0]
-    share = d_FC.dtype.type(1) / units
+    share = d_FC.dtype.type(1 / units)
     mean, slope = np.zeros_like(r_C), np.zeros_like(r_C)
     for f in range(units):
         d, n, gain = d_FC[f], n_FC[f], gain_F[f]

@@ -167,7 +167,8 @@ def bytes_of_validation_set(spec: RunSpec | PackKey) -> int:
 def bytes_on_cpu(spec: RunSpec, runs: int = 1) -> int:
     """Return about how many bytes a pack of runs like this one takes while it trains on a CPU, at its peak.
 
-    In the letters of `bytes_of_run`, with S sequences of a slice of a validation, and K the cell's `kept_on_cpu`:
+    In the letters of `bytes_of_run`, with S sequences of a slice of a validation, and K the cell's `kept_on_cpu` where
+    compiled loops go through time, else its `kept_per_step`:
 
         in common    AROUND; the validation set, as it is drawn and as tensors, which share float32 inputs; a text
                      .8 S (W + 1) K H                         a slice that goes forward (K: `kept_in_checks`)
@@ -187,7 +188,7 @@ def bytes_on_cpu(spec: RunSpec, runs: int = 1) -> int:
     The number of bytes is that of the dtype, but for initial weights and norms, which are float64.
     """
     model, check, train, sizes = spec.model, spec.check, spec.train, _Sizes.of(spec)
-    steps, value, hidden, kept = _steps_of_update(spec, sizes), sizes.value, model.hidden, model.kept_on_cpu
+    steps, value, hidden = _steps_of_update(spec, sizes), sizes.value, model.hidden
     slots, weights, square = train.optimizer.slots, sizes.weights, model.hidden**2
     held = slots + 6 + _summed(spec) + len(check.snapshot_updates)
     answer, sequences = hidden + 3 * sizes.outputs, min(SLICE, check.chunk)
@@ -203,14 +204,15 @@ def bytes_on_cpu(spec: RunSpec, runs: int = 1) -> int:
     if sequences * square <= FUSED_STEP_WORK:
         common += value * 4 * sequences * (sizes.longest + 1) * model.kept_in_checks * hidden // 5
 
-    def passes(batch: int, steps: int, kept: int, compiled: bool) -> int:
-        compiled_head = compiled and spec.task.question.has_compiled_head and batch * square <= FUSED_STEP_WORK
-        return sizes.passes(batch, steps, kept, hidden if compiled_head else sizes.read)
+    def passes(batch: int, steps: int, compiled: bool = True) -> int:
+        compiled = compiled and batch * square <= FUSED_STEP_WORK
+        kept = model.kept_on_cpu if compiled else model.kept_per_step
+        return sizes.passes(
+            batch, steps, kept, hidden if compiled and spec.task.question.has_compiled_head else sizes.read
+        )
 
     # Updates whose products are rounded go through torch, checks never.
-    rounded = train.is_reduced
-    kept_by_passes = passes(train.batch, steps, model.kept_per_step if rounded else kept, not rounded)
-    kept_by_passes += passes(check.diagnostic_batch, sizes.longest, kept, True)
+    kept_by_passes = passes(train.batch, steps, not train.is_reduced) + passes(check.diagnostic_batch, sizes.longest)
     read = 0 if sizes.every_step else check.chunk * answer
     each = value * (weights * held + kept_by_passes + read) + train.batch * steps * sizes.input_bytes
     norms = 2 * DOUBLE_BYTES * check.diagnostic_batch * sizes.longest * hidden

@@ -89,6 +89,19 @@ def test_gradients_do_not_depend_on_stale_buffers(by_unit, norm, tape):
     passes.assert_stale_buffers_do_not_matter(model, getattr(model, tape))
 
 
+@both_tapes
+@every_kind
+def test_a_weight_of_nan_makes_losses_or_gradients_nan(by_unit, norm, tape):
+    """By these the trainer knows that a run has diverged."""
+    model = network(by_unit=by_unit, norm=norm)
+    flat, *problem = passes.problem(np.random.default_rng(14), model, [5])
+    for name, _ in model.layout.shapes:
+        bad = flat.clone()
+        model.layout.views(bad)[name][0].view(-1)[0] = float("nan")
+        losses, grads = passes.through(passes.tape_for(model, problem[0], getattr(model, tape)), bad, *problem)
+        assert losses.isnan().any() or grads.isnan().any(), name
+
+
 @every_kind
 def test_compiled_loops_in_float32_are_near_float64(by_unit, norm):
     """Where torch's passes in float32 are not, a hidden unit of the perceptron is on the other side of zero."""
@@ -124,11 +137,12 @@ def test_slots_differ_because_they_begin_as_different_rows_of_an_identity():
     assert (apart[:, :, [0, 0, 1], [1, 2, 2]] > 1e-3).all()
 
 
+@both_tapes
 @every_kind
-def test_slots_that_began_equal_would_be_equal_for_ever(by_unit, norm):
+def test_slots_that_began_equal_would_be_equal_for_ever(by_unit, norm, tape):
     model = network(3, 2, 2, by_unit=by_unit, norm=norm)
     flat, inputs, _ = passes.problem(np.random.default_rng(7), model, [8])
-    tape = passes.tape_for(model, inputs)
+    tape = passes.tape_for(model, inputs, getattr(model, tape))
     equal = torch.cat([torch.zeros(3, 2 * model.hidden), torch.ones(3, 1)], 1).double()
     tape.forward(model.layout.views(flat), inputs, [equal])
     memory = tape.memory(0)
@@ -163,11 +177,12 @@ def _equal_slots(section):
     return int((equal_SS.sum(1) > 1).sum())
 
 
-def test_the_output_and_the_next_step_read_the_memory():
+@both_tapes
+def test_the_output_and_the_next_step_read_the_memory(tape):
     """dh_T / dM_1 is not 0 although h_1 is held: through attention and the path from one memory to the next."""
     model = network()
     flat, inputs, _ = passes.problem(np.random.default_rng(12), model, [5])
-    tape, weights = passes.tape_for(model, inputs), model.layout.views(flat)
+    tape, weights = passes.tape_for(model, inputs, getattr(model, tape)), model.layout.views(flat)
     tape.forward(weights, [inputs[0][:1]])
     state = tape.state(0)
     ends = []

@@ -70,6 +70,7 @@ def test_wrong_counts_and_shares_are_refused():
     [
         (0.0, "0 %"), (0.001, "<1 %"), (0.3, "30 %"), (0.998, ">99 %"), (1.0, "100 %"), (math.nan, "-"),
         (0.0996, "9.96 %"), (0.0704, "7 %"), (0.0696, "6.96 %"), (0.1, "10 %"), (0.1004, "10 %"), (0.49999, "49.999 %"),
+        (math.nextafter(0.1, 0), "just below 10 %"), (math.nextafter(0.07, 0), "just below 7 %"),
     ],
 )  # fmt: skip
 def test_a_share_is_on_its_side_of_the_bounds_of_verdicts(share, text):

@@ -68,6 +68,9 @@ def runs(data: Path) -> dict[str, dict[str, Any]]:
             f"set of {task}": run(of_length(task, 100, data), {"name": "gru", "hidden": 16}, **MANY)
             for task in TASKS.names
         },
+        "wide relational_memory": run(  # beyond what compiled loops are used for
+            of_length("temporal_order", 60), {"name": "relational_memory", "hidden": 512}, train={"batch": 200}
+        ),
         "diagnosis of gru": run(of_length("temporal_order", 150), {"name": "gru"}, **DIAGNOSED),
         "weights of lstm": run(of_length("temporal_order", 20), {"name": "lstm", "hidden": 900}, **FEW),
         "weights of rnn in float64": run(of_length("temporal_order", 20), {"name": "rnn", "hidden": 900}, **DOUBLE),

@@ -386,6 +386,8 @@ def test_without_scripts_the_grid_is_revealed_by_unfolding_it(chromium, pages):
 
 def test_an_address_that_names_nothing_leaves_the_page_as_it_is(chromium, pages):
     with opened(chromium, pages["quickstart"]) as it:
+        it.page.goto(f"{pages['quickstart'].as_uri()}#%zz")
+        it.page.reload()
         for odd in ("%zz", "%E0%A4%A", "nowhere", ""):
             it.page.evaluate("odd => { location.hash = odd; }", odd)
             it.page.get_by_role("button", name="Unfold all").click()

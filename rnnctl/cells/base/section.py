@@ -95,7 +95,7 @@ class CellSection(Section, ABC):
     has_omega: ClassVar[bool]  # whether the regulariser Omega is defined for the cell
     takes_reals: ClassVar[bool]  # whether inputs may be real numbers; symbols are always taken
     # Seconds on a core of one time step of a run, forward and backward, that torch operations take beside the products,
-    # for estimates of costs; 0 where compiled loops do the work.
+    # for estimates of costs; 0 where that is not worth counting.
     step_seconds: ClassVar[float] = 0.0
     # How exports name a weight, where the name differs from ours.
     export_names: ClassVar[Mapping[str, str]] = {}

@@ -128,7 +128,7 @@ def backward(places_TB, weights, heads, norm, memory_TFC, h_TBH, values, direct_
     d_FC, h_FC, y_FC, e_FC = np.empty_like(like), np.empty_like(like), np.empty_like(like), np.empty_like(like)
     dr_FC, dm_FC, dz_FC = np.empty_like(like), np.empty_like(like), np.empty_like(like)
     delta_PC, dinput_AB = np.empty_like(all_gates[0]), np.empty_like(all_input[0])
-    rows_BA, room = np.empty((batch, len(dinput_AB)), h_TBH.dtype), np.empty(dqkv_QC.size + delta_PC.size, h_TBH.dtype)
+    rows_BA, room = np.empty((batch, len(dinput_AB)), h_TBH.dtype), np.empty(dqkv_QC.size, h_TBH.dtype)
     for grad in (to_qkv, to_h, to_m, to_n, by_place_XA, e_FC, d_TBH[length]):
         fill(zero, grad)
     for grad in (to_bm, to_bn, to_g1, to_b1, to_g2, to_b2):

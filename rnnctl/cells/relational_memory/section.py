@@ -139,8 +139,8 @@ class RelationalMemorySection(CellSection):
     def kept_on_cpu(self) -> int:
         # Without the gradients by all these, which loops have of one step only, but for those by h_t.
         slots, units = self.slots, self.units
-        of_slots = (11 if self.norm else 9) * slots * units + 3 * self.gate_units * (slots + 1)
-        return math.ceil((of_slots + 2 * units + self.heads * slots * (slots + 1) + 2 * slots) / self.hidden)
+        of_slots = (11 * units + 2 if self.norm else 10 * units) * slots + 3 * self.gate_units * (slots + 1)
+        return math.ceil((of_slots + 2 * units + self.heads * slots * (slots + 1)) / self.hidden)
 
     @property
     def biases(self) -> Mapping[str, float]:

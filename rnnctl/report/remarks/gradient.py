@@ -47,7 +47,7 @@ def gradient(gradients: Gradients | None, past: History, *, asks_every_step: boo
     if gradients is None:
         return GRADIENT.remark(UNDECIDED, "No check has measured the gradient through time.")
     verdict, why = _verdict(gradients, asks_every_step)
-    low, high = (percent(share, FEW, CLEAR) for share in (gradients.zero + gradients.vanished, gradients.exploded))
+    low, high = (percent(share, FEW, CLEAR) for share in (_low(gradients), gradients.exploded))
     numbers = (
         f"At update {gradients.step:,}, {low} of the norms |dL/dh_t| are {_LOW}, and {high} are {_HIGH}; "
         f"{_course(gradients)}."
@@ -57,7 +57,7 @@ def gradient(gradients: Gradients | None, past: History, *, asks_every_step: boo
 
 def _verdict(gradients: Gradients, asks_every_step: bool | None) -> tuple[str, str]:
     """Return the verdict and, if it is undecided, a sentence that says why."""
-    low, high, change = gradients.zero + gradients.vanished, gradients.exploded, _change(gradients)
+    low, high, change = _low(gradients), gradients.exploded, _change(gradients)
     if gradients.length == 1:
         return UNDECIDED, "Sequences of one time step have no gradient through time."
     if change is None:
@@ -83,6 +83,11 @@ def _verdict(gradients: Gradients, asks_every_step: bool | None) -> tuple[str, s
     if change >= DECADES:
         return UNDECIDED, f"It grows on its way back, but less than {percent(CLEAR)} of the values have exploded."
     return UNDECIDED, "Some values have vanished or exploded, but their mean changes little on the way back."
+
+
+def _low(gradients: Gradients) -> float:
+    """Return the share of values that have vanished, zeros included. In floating point, .01 + .09 is less than .1."""
+    return round(gradients.zero + gradients.vanished, 12)
 
 
 def _change(gradients: Gradients) -> float | None:
