@@ -49,7 +49,7 @@ class _RoundedProducts(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Nothing is compiled inside. To turn compilation off at each operation takes up to a fifth of a training."""
+        """Nothing is compiled inside. To turn compilation off at each operation takes up to a quarter of a training."""
         return False
 
     def __torch_dispatch__(

@@ -11,10 +11,7 @@ from rnnctl.cells.base.cell import Weights
 from rnnctl.cells.base.tape import FusedTape, Regularisers, share_out
 from rnnctl.cells.relational_memory import loops
 from rnnctl.cells.relational_memory.passes import RelationalMemoryTape
-from rnnctl.cells.relational_memory.section import GATES
-
-PERCEPTRON = ("W_m", "b_m", "W_n", "b_n")
-NORMS = ("g_1", "b_1", "g_2", "b_2")
+from rnnctl.cells.relational_memory.section import GATES, NORMS, PERCEPTRON
 
 
 class FusedRelationalMemoryTape(FusedTape, RelationalMemoryTape):

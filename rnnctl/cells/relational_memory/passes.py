@@ -31,7 +31,7 @@ from rnnctl.cells.base.layer_norm import standardised_back
 from rnnctl.cells.base.products import row_by_row
 from rnnctl.cells.base.tape import Regularisers, TorchTape, put_first, share_out
 from rnnctl.cells.relational_memory.equations import RelationalMemory, Values
-from rnnctl.cells.relational_memory.section import GATES
+from rnnctl.cells.relational_memory.section import GATES, NORMS
 
 SIGMOID, TANH = ACTIVATIONS["sigmoid"], ACTIVATIONS["tanh"]
 
@@ -63,7 +63,7 @@ class RelationalMemoryTape(TorchTape):
         self.added_RTBA = torch.zeros(runs, steps, self.batch, units + gates, **options)
         self.e_RBSF = torch.zeros(runs, self.batch, *row, **options)
         # The gradients by gains and biases of the two normalisations, of each slot and sequence.
-        names = ("g_1", "b_1", "g_2", "b_2") if model.norm else ()
+        names = NORMS if model.norm else ()
         self.norm_grads = {name: torch.zeros_like(self.e_RBSF) for name in names}
         # M_t for t = 0..T
         self.memory_RTBSF = self.x_RTBNF[:, :, :, :slots]

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 # What reads the input: the row that it becomes, and the three gates.
 GATES = ("i", "f", "o")
 BRANCHES = ("p", *GATES)
+# Of the perceptron, and the gains and biases of both normalisations.
+PERCEPTRON = ("W_m", "b_m", "W_n", "b_n")
+NORMS = ("g_1", "b_1", "g_2", "b_2")
 
 RelationalMemoryInit = Annotated[XavierInit | OrthogonalInit | RandomInit | FromInit, Field(discriminator="name")]
 
@@ -103,9 +106,9 @@ class RelationalMemorySection(CellSection):
     @property
     def weight_names(self) -> tuple[str, ...]:
         inputs = (name for branch in BRANCHES for name in (f"W_u{branch}", bias_name(branch)))
-        first, second = (("g_1", "b_1"), ("g_2", "b_2")) if self.norm else ((), ())
-        attention, perceptron = ("W_q", "W_k", "W_v"), ("W_m", "b_m", "W_n", "b_n")
-        return (*inputs, *(f"W_h{gate}" for gate in GATES), *attention, *first, *perceptron, *second, *HEAD)
+        first, second = (NORMS[:2], NORMS[2:]) if self.norm else ((), ())
+        attention = ("W_q", "W_k", "W_v")
+        return (*inputs, *(f"W_h{gate}" for gate in GATES), *attention, *first, *PERCEPTRON, *second, *HEAD)
 
     @property
     def gates(self) -> tuple[str, ...]:
