@@ -3,10 +3,8 @@
 for (const table of all("table[data-sortable]")) {
   const body = table.tBodies[0], heads = [...table.tHead.rows[0].cells];
   const parsed = (text) => (["", "-", "–"].includes(text) ? null : isNaN(text) ? text : Number(text));
-  const valueOf = (row, head) => {
-    const cell = row.cells[head.cellIndex];
-    return parsed((cell.dataset.value ?? cell.textContent).trim());
-  };
+  const contentOf = (cell) => (cell.dataset.value ?? cell.textContent).trim();
+  const valueOf = (row, head) => parsed(contentOf(row.cells[head.cellIndex]));
   const compared = (a, b) => (typeof a === "number" && typeof b === "number"
     ? a - b : String(a).localeCompare(b, "en", { numeric: true, sensitivity: "base" }));
   for (const head of heads) {
