@@ -62,6 +62,7 @@ class Nodes:
             ]
             if not joined and self._asked:
                 return
+            joined = _own_first(joined)
             choice: Choice = choose(
                 _answers(joined, self._options, self._variables), here(), self._options.mixed, self._reference
             )
@@ -70,6 +71,12 @@ class Nodes:
             self._reference = choice.reference
             for note in choice.notes:
                 self._tell(note)
+
+
+def _own_first(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the nodes with the one of this process first, which decides between kinds of as many CPUs."""
+    own = ray.get_runtime_context().get_node_id()
+    return sorted(nodes, key=lambda node: bool(node["NodeID"] != own))
 
 
 def _answers(nodes: list[dict[str, Any]], options: ClusterOptions, variables: dict[str, str]) -> list[Node]:

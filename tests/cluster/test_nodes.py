@@ -34,6 +34,13 @@ class Cluster:
         return self.answer
 
 
+    def get_runtime_context(self) -> Cluster:
+        return self
+
+    def get_node_id(self) -> str:
+        return str(NODE["NodeID"])
+
+
 def gone(message: str) -> TaskUnschedulableError:
     return TaskUnschedulableError(message)
 
@@ -62,3 +69,10 @@ def test_a_node_that_answers_is_known(monkeypatch):
     Cluster(monkeypatch, {"version": here().version, "sources": here().sources, "bits": {"cpu": "A"}}, True)
     node = nodes._answer(NODE, None)
     assert (node.name, node.cpus, node.problem) == ("111111111111 (far)", 2.0, "")
+
+
+def test_the_node_of_this_process_comes_first(monkeypatch):
+    Cluster(monkeypatch, None, True)
+    others = [{**NODE, "NodeID": letter * 56} for letter in "ab"]
+    assert nodes._own_first([*others, NODE]) == [NODE, *others]
+    assert nodes._own_first(others) == others
