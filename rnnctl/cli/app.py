@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 import sys
+import threading
 from typing import Annotated, cast
 
 import typer
@@ -72,6 +74,7 @@ def main() -> None:
         else:
             stream.reconfigure(errors="replace")  # some terminals have no ±
     escape_streams()
+    _end_by_signals_as_by_ctrl_c()
     code = _run()
     if _output_is_closed():
         # The interpreter flushes stdout when it exits, which would fail.
@@ -79,6 +82,18 @@ def main() -> None:
     # What is left is not searched for garbage when the interpreter ends: that takes half a second after torch.
     gc.freeze()
     sys.exit(code)
+
+
+def _end_by_signals_as_by_ctrl_c() -> None:
+    """Let SIGTERM and SIGHUP leave a command by an exception, so that what it has started ends with it, such as a
+    browser, and temporary files go. Where the parent process has them ignored, as nohup does, they stay ignored.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows, where rnnctl ends with a message, has no SIGHUP
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, lambda received, _: sys.exit(128 + received))
 
 
 def _output_is_closed() -> bool:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
 from rnnctl.cli import report as command
-from tests.cli.command_line import TINY, rnnctl, workspace
+from tests.cli.command_line import PATIENCE, TINY, environment, rnnctl, wait_until, workspace
 
 
 @pytest.fixture
@@ -95,3 +99,22 @@ def test_mistakes_are_told_in_a_line(untrained, words, code, message):
     assert message in done.stderr
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_browser_ends_with_the_command_that_started_it(untrained, tmp_path, number):
+    browser, told, temporary = tmp_path / "browser", tmp_path / "told", tmp_path / "temporary"
+    browser.write_text(f"#!/bin/sh\necho $$ > {told}.new && mv {told}.new {told}\nsleep 1000\n")
+    browser.chmod(0o755)
+    temporary.mkdir()
+    command = [sys.executable, "-m", "rnnctl", "report", "tiny", "-o", "r.pdf", "--browser", str(browser)]
+    variables = environment(TMPDIR=str(temporary))
+    with subprocess.Popen(command, cwd=untrained, env=variables, stderr=subprocess.PIPE, text=True) as process:
+        wait_until(told.exists, "the browser")
+        process.send_signal(number)
+        _, stderr = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, stderr) == (128 + number, "")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(told.read_text()), 0)
+    assert not list(temporary.iterdir())
+    assert not (untrained / "r.pdf").exists()
