@@ -40,7 +40,7 @@ from rnnctl.training.loop import make_pack
 from rnnctl.training.member import network_of
 from rnnctl.training.memory import bytes_of_run
 from rnnctl.training.pack import Pack
-from rnnctl.training.packing import key_with_kernels
+from rnnctl.training.packing import shared_on_card
 from rnnctl.words import one_line
 
 PASSES = (("rnn", 50), ("rnn", 100), ("rnn", 256), ("gru", 50), ("lstm", 50))  # cell, hidden units
@@ -304,11 +304,11 @@ class CardBench:
 
     def _exploration(self) -> Iterator[Result]:
         """Time an update of each pack of the study: a run of each choice of flags."""
-        packs: dict[PackKey, list[RunSpec]] = {}
+        packs: dict[tuple[PackKey, bool], list[RunSpec]] = {}
         for spec in exploration():
-            packs.setdefault(key_with_kernels(spec), []).append(spec)
+            packs.setdefault(shared_on_card(spec), []).append(spec)
         total = 0.0
-        for key, specs in packs.items():
+        for (key, _), specs in packs.items():
             with self._pack(specs) as pack:
                 calls = self.timer.calls(pack.update)
                 seconds = self.timer.seconds(pack.update, calls) / calls

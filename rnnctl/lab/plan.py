@@ -176,15 +176,16 @@ def _plan(study: Study, card: CardSpeed | None, extensions: Extensions) -> Plan:
 
 
 def _on_card(specs: Sequence[RunSpec], card: CardSpeed) -> PlanOnCard:
-    from rnnctl.training.packing import key_with_kernels
+    from rnnctl.training.packing import shared_on_card
     from rnnctl.training.roofline import packs_at_once, seconds_of_all
 
-    by_key: dict[PackKey, list[RunSpec]] = {}
+    together: dict[tuple[PackKey, bool], list[RunSpec]] = {}
     for spec in specs:
-        by_key.setdefault(key_with_kernels(spec), []).append(spec)
+        together.setdefault(shared_on_card(spec), []).append(spec)
 
-    plans = [_packs(key, alike, card) for key, alike in by_key.items()]
-    sizes = [(key, plan.runs_in_a_pack) for key, plan in zip(by_key, plans, strict=True) for _ in range(plan.packs)]
+    keys = [key for key, _ in together]
+    plans = [_packs(key, alike, card) for key, alike in zip(keys, together.values(), strict=True)]
+    sizes = [(key, plan.runs_in_a_pack) for key, plan in zip(keys, plans, strict=True) for _ in range(plan.packs)]
     at_once = packs_at_once(sizes, card)
     known = all(plan.costs for plan in plans)
     seconds = seconds_of_all([cost for plan in plans for cost in plan.costs], at_once) if known else None

@@ -242,6 +242,11 @@ class Train(Section):
         return self.precision in REDUCED
 
     @property
+    def precision_of_checks(self) -> str:
+        """The precision of what only measures: of validations and diagnoses. Factors are not rounded there."""
+        return "ieee" if self.is_reduced else self.precision
+
+    @property
     def scales_loss(self) -> bool:
         """Whether the loss is scaled, so that updates may be skipped."""
         return self.loss_scale != NoScale()

@@ -140,13 +140,13 @@ class DeviceChecker(Checker):
         dtype, question = getattr(torch, key.train.dtype), task.question
         self.validator = KernelValidator(
             question, self.model, task.max_steps, chunk,
-            dtype=dtype, device=self.device, runs=runs, precision=key.train.precision,
+            dtype=dtype, device=self.device, runs=runs, precision=key.train.precision_of_checks,
         )  # fmt: skip
         make_tape = self.model.kernel_tape
         assert make_tape is not None
         self.passes: KernelTape = make_tape(
             self.model, runs, task.max_steps, key.check.diagnostic_batch,
-            dtype=dtype, device=self.device, every=question.every_step, precision=key.train.precision,
+            dtype=dtype, device=self.device, every=question.every_step, precision=key.train.precision_of_checks,
         )  # fmt: skip
         # What begin() has started: the sums of a validation's first stage, and a diagnosis with its rows and bounds.
         self.validation: torch.Tensor | None = None

@@ -11,11 +11,12 @@ def has_kernels(spec: RunSpec) -> bool:
     """Return whether runs like this one train with GPU kernels, rather than through operations of torch.
 
     Runs that are fed symbols of their own do not (see rnnctl.study.teacher): the kernels go through a whole sequence at
-    once, and its inputs have to be known before. Nor do runs whose updates take several batches, or whose products are
-    rounded: what the kernels do for an update begins with its batch and ends with new weights.
+    once, and its inputs have to be known before. Nor do runs whose updates take several batches, or whose loss is
+    scaled: what the kernels do for an update begins with its batch and ends with new weights, without a look at whether
+    its gradient overflows.
     """
     train, sizes = spec.train, spec.task.sizes
-    if not train.teacher.alone or train.accumulate > 1 or train.is_reduced:
+    if not train.teacher.alone or train.accumulate > 1 or train.scales_loss:
         return False
     network = spec.model.network(sizes.inputs, sizes.outputs)
     return spec.task.question.has_gpu_head and network.kernel_tape is not None and train.optimizer.kernel() is not None

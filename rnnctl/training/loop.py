@@ -34,9 +34,15 @@ def make_pack(members: Sequence[Member], weights: Sequence[torch.Tensor], device
     """Return a pack that trains with GPU kernels where the device and the runs have them (see has_kernels).
 
     peers: how many processes train on this machine, this one included. They share its cores.
+    Raise ValueError for a device with kernels and runs of which only some have them.
     """
-    if torch.device(device).type == "cpu" or not gpu_kernel_compiler() or not has_kernels(members[0].spec):
+    if torch.device(device).type == "cpu" or not gpu_kernel_compiler():
         return Pack(members, weights, device)
+    having = sum(has_kernels(member.spec) for member in members)
+    if not having:
+        return Pack(members, weights, device)
+    if having < len(members):
+        raise ValueError("runs with GPU kernels and runs without cannot be trained together")
     from rnnctl.training.device_pack import DevicePack
 
     return DevicePack(members, weights, device, spare_cores(peers))

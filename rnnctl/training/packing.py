@@ -73,22 +73,24 @@ def has_room(taken: Sequence[str], device: str, override: int | None = None) -> 
     return sum(_needs(text)[1] for text in taken) < PROGRAMS_AT_ONCE * multiprocessors(device)
 
 
-def key_with_kernels(spec: RunSpec) -> PackKey:
+def shared_on_card(spec: RunSpec) -> tuple[PackKey, bool]:
     """Return what a run has in common with all runs that can share a pack with it on a card: its wide key if it trains
-    with GPU kernels, else its pack key.
+    with GPU kernels, else its pack key; and whether it does.
     """
+    key = PackKey.of(spec)
     if not gpu_kernel_compiler():
-        return PackKey.of(spec)
+        return key, False
     from rnnctl.training.launches import has_kernels
 
-    return PackKey.of(spec).wide if has_kernels(spec) else PackKey.of(spec)
+    return (key.wide, True) if has_kernels(spec) else (key, False)
 
 
 def packs_of(runs: Mapping[str, RunSpec], device: str, override: int | None = None) -> list[dict[str, RunSpec]]:
     """Return the packs that one worker makes of its runs on a device. runs: run id -> spec. override: see has_room."""
-    together: dict[PackKey, list[str]] = {}
+    together: dict[tuple[PackKey, bool], list[str]] = {}
     for run_id, spec in runs.items():
-        together.setdefault(key_with_kernels(spec) if is_card(device) else PackKey.of(spec), []).append(run_id)
+        shared = shared_on_card(spec) if is_card(device) else (PackKey.of(spec), False)
+        together.setdefault(shared, []).append(run_id)
     most = len(runs) if not is_card(device) else MOST_ON_CARD if override is None else override
     return [
         {run_id: runs[run_id] for run_id in alike[first : first + most]}

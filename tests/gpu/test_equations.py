@@ -42,6 +42,19 @@ def test_weights_with_tf32(cell, hidden):
     check_precision(sized(cell, hidden, 20, train={"precision": "tf32"}), TF32)
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.mark.parametrize("hidden", [50, 200])
+@pytest.mark.parametrize("cell", CELLS.names)
+def test_weights_with_factors_of_a_narrow_type(cell, hidden, precision):
+    """They are near those that the simulation has, much nearer than those without rounding are."""
+    spec = sized(cell, hidden, 20, updates=1, train={"precision": precision})
+    plain = sized(cell, hidden, 20, updates=1)
+    simulated = train({"a": spec}, device="cuda", pack_factory=Pack).state("a")["weights"]
+    exact = train({"a": plain}, device="cuda", pack_factory=Pack).state("a")["weights"]
+    off = torch.linalg.vector_norm(train({"a": spec}, device="cuda").state("a")["weights"] - simulated)
+    assert off < 0.1 * torch.linalg.vector_norm(simulated - exact)
+
+
 def check_precision(spec: RunSpec, tolerance: float) -> None:
     """Compare a run in float32 with the same run in float64, by torch and by kernels."""
     data = spec.model_dump(mode="json")

@@ -40,3 +40,34 @@ def _quick_calls() -> None:
 
     interpreter.GridExecutor.__call__ = launched
     interpreter.InterpretedFunction.__call__ = called
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _bfloat16_as_on_a_card() -> None:
+    """Let the interpreter round to bfloat16 as cards do, to the nearest number, and multiply such numbers.
+
+    It keeps them as whole numbers of 16 bits. By itself it cuts digits off, and multiplies the whole numbers.
+    """
+    import numpy as np
+    import torch
+    from triton import language
+    from triton.runtime.interpreter import InterpreterBuilder, TensorHandle
+
+    cast, dot = InterpreterBuilder.cast_impl, InterpreterBuilder.create_dot
+
+    def widened(handle: Any) -> Any:
+        if handle.dtype.scalar != language.bfloat16:
+            return handle
+        numbers = torch.from_numpy(np.ascontiguousarray(handle.data).view(np.int16)).view(torch.bfloat16)
+        return TensorHandle(numbers.float().numpy(), language.float32)
+
+    def casted(builder: Any, handle: Any, kind: Any) -> Any:
+        if handle.dtype.scalar == language.float32 and kind.scalar == language.bfloat16:
+            numbers = torch.from_numpy(np.ascontiguousarray(handle.data)).to(torch.bfloat16)
+            return TensorHandle(numbers.view(torch.int16).numpy().view(np.uint16), language.bfloat16)
+        return cast(builder, widened(handle), kind)
+
+    def multiplied(builder: Any, a: Any, b: Any, *others: Any) -> Any:
+        return dot(builder, widened(a), widened(b), *others)
+
+    InterpreterBuilder.cast_impl, InterpreterBuilder.create_dot = casted, multiplied

@@ -40,7 +40,7 @@ class Compiled:
 
     assumed: names of arguments that are multiples of 16, or 1, in every launch of the program. shared: bytes of a
     program. registers, local: of a thread; local: bytes that do not fit into registers and go through memory.
-    identity: equal for equal programs.
+    factors: types of the numbers that its tensor cores multiply, in PTX. identity: equal for equal programs.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Compiled:
     shared: int
     registers: int
     local: int
+    factors: tuple[str, ...]
     identity: str
 
     @property
@@ -128,6 +129,7 @@ class Compiler:
                 shared=compiled.metadata.shared,
                 registers=registers,
                 local=local,
+                factors=_factors(compiled.asm["ptx"]),
                 identity=compiled.hash,
             )
         self.launches[self._compiled[compiled.hash]] += 1
@@ -155,6 +157,11 @@ def _assumed(source: Any, constants: dict[str, Any]) -> tuple[str, ...]:
     multiples = [f"{names[i]} % 16" for (i,), facts in source.attrs.items() if facts]
     ones = [f"{names[i]} = {value}" for (i,), value in source.constants.items() if names[i] not in constants]
     return (*multiples, *ones)
+
+
+def _factors(ptx: str) -> tuple[str, ...]:
+    """Return the types of factors, such as `bf16`, of all products that a program leaves to tensor cores."""
+    return tuple(sorted(set(re.findall(r"mma(?:_async)?\.sync\.[\w.:]*\.f32\.(\w+)\.\1", ptx))))
 
 
 def _registers_and_local(cubin: bytes, folder: Path) -> tuple[int, int]:

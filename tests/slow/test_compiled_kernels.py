@@ -17,6 +17,8 @@ from tests.training.memory import train
 
 CAPABILITIES = (80, 86, 90)
 HIDDEN = (16, 50, 100, 128, 256, 512)
+# What tensor cores are given to multiply, by train.precision.
+FACTORS = {"bfloat16": "bf16", "float16": "f16"}
 SMALL, LARGE = 50, 512  # a recurrent matrix in registers, and one that is read block by block
 # Bytes of local memory of a thread, at most, by kernel: what does not fit into its registers. All other kernels have
 # none. Those of float64 need twice the registers.
@@ -34,11 +36,15 @@ def specs_of(cell: str) -> list[RunSpec]:
     settings = [sized(cell, SMALL, 20, **variant) for variant in variants(CELLS[cell])]
     optimizers = [sized(cell, SMALL, 20, train={"optimizer": name}) for name in OPTIMIZERS.names]
     types = [sized(cell, hidden, 20, train={"dtype": "float64"}) for hidden in (SMALL, LARGE)]
-    precision = [sized(cell, LARGE, 20, train={"precision": "tf32"})]
     tasks = [{"name": "memorization", "min_length": 4, "max_length": 6, "values": 3, "positions": 3}]
     if CELLS[cell].takes_reals:
         tasks.append({"name": "addition", "min_length": 10, "max_length": 14})
     questions = [sized(cell, hidden, 20, task=task) for hidden in (SMALL, LARGE) for task in tasks]
+    precision = [
+        sized(cell, LARGE, 20, train={"precision": "tf32"}),
+        sized(cell, SMALL, 20, task=tasks[0], train={"precision": "bfloat16"}),
+        sized(cell, 128, 20, task=tasks[-1], train={"precision": "float16"}),
+    ]
     return [*sizes, *settings, *optimizers, *types, *precision, *questions]
 
 
@@ -61,6 +67,10 @@ def test_every_kernel_fits(cell, capability, figure):
     figure("local", f"at most {max(kernel.local for kernel in kernels)} B")
     wrong = [str(kernel) for kernel in kernels if not kernel.fits or kernel.local > KNOWN_LOCAL.get(kernel.name, 0)]
     assert not wrong, "\n".join(wrong)
+    for precision, factors in FACTORS.items():
+        multiplying = [kernel for kernel in kernels if dict(kernel.constants).get("PRECISION") == precision]
+        assert len({kernel.name for kernel in multiplying}) == 4  # forward and back through time, head, gradients
+        assert {kernel.factors for kernel in multiplying} == {(factors,)}, precision
 
 
 @pytest.mark.skipif("gated" not in CELLS_WITH_KERNELS, reason="the gated cell has no kernels")

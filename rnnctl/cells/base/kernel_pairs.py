@@ -27,8 +27,6 @@ class PairedTape(KernelTape):
     Buffer `h` has the states, and `delta` the gradients of the branches' sums side by side, (R, T, B, branches H).
     """
 
-    # Hidden units up to which a program keeps the matrices.
-    _most_units: ClassVar[int]
     # Matrices that are multiplied at once: a program has a thread for each of their columns, two in float64.
     _at_once: ClassVar[int]
 
@@ -38,11 +36,6 @@ class PairedTape(KernelTape):
     _written: ClassVar[tuple[str, ...]]
     _read_back: ClassVar[tuple[str, ...]]
     _room_of_tiles: ClassVar[tuple[str, ...]] = ()
-
-    @property
-    def _in_registers(self) -> bool:
-        """Whether a program keeps the recurrent matrices in its registers."""
-        return self.model.hidden <= self._most_units
 
     @property
     def read(self) -> Factor:

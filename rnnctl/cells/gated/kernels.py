@@ -122,7 +122,7 @@ def layers_forward(
         step_ptr = values_ptr + (t if KEEP else 0) * B * width
         for start in range(0, H, BLOCK):
             n = start + tl.arange(0, BLOCK)
-            x = added_tile(u_ptr, t * B + rows, live, w_ux_ptr, b_x_ptr, n, n < H, V, H, False)
+            x = added_tile(u_ptr, t * B + rows, live, w_ux_ptr, b_x_ptr, n, n < H, V, H, False, PRECISION)
             own = rows[:, None] * width + n[None, :]
             tl.store(step_ptr + own, x, mask=live[:, None] & (n < H)[None, :])
         tl.debug_barrier()

@@ -179,10 +179,10 @@ def forward_tiles(
             both = live[:, None] & inside[None, :]
             own = rows[:, None] * H + n[None, :]
             own_units = units + rows[:, None] * 3 * H + n[None, :]
-            a = added_tile(u_ptr, places, live, w_u_ptr, b_ptr, n, inside, V, H, REALS)
+            a = added_tile(u_ptr, places, live, w_u_ptr, b_ptr, n, inside, V, H, REALS, PRECISION)
             a = add_product(a, before, rows, live, H, w_h_ptr, H, 1, H, n, inside, DEPTH, PRECISION)
             tl.store(own_units, sigmoid(a), mask=both)
-            a = added_tile(u_ptr, places, live, w_u_ptr + apart, b_ptr + apart, n, inside, V, H, REALS)
+            a = added_tile(u_ptr, places, live, w_u_ptr + apart, b_ptr + apart, n, inside, V, H, REALS, PRECISION)
             a = add_product(a, before, rows, live, H, w_h_ptr + apart, H, 1, H, n, inside, DEPTH, PRECISION)
             r = sigmoid(a)
             tl.store(own_units + H, r, mask=both)
@@ -194,7 +194,9 @@ def forward_tiles(
             both = live[:, None] & inside[None, :]
             own = rows[:, None] * H + n[None, :]
             own_units = units + rows[:, None] * 3 * H + n[None, :]
-            a = added_tile(u_ptr, places, live, w_u_ptr + 2 * apart, b_ptr + 2 * apart, n, inside, V, H, REALS)
+            a = added_tile(
+                u_ptr, places, live, w_u_ptr + 2 * apart, b_ptr + 2 * apart, n, inside, V, H, REALS, PRECISION
+            )
             a = add_product(a, reset, rows, live, H, w_h_ptr + 2 * apart, H, 1, H, n, inside, DEPTH, PRECISION)
             new = tanh(a)
             if TRAIN:

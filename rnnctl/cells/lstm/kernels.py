@@ -193,16 +193,20 @@ def forward_tiles(
             inside = n < H
             both = live[:, None] & inside[None, :]
             own = rows[:, None] * H + n[None, :]
-            a = added_tile(u_ptr, places, live, w_u_ptr, b_ptr, n, inside, V, H, REALS)
+            a = added_tile(u_ptr, places, live, w_u_ptr, b_ptr, n, inside, V, H, REALS, PRECISION)
             a = add_product(a, before, rows, live, H, w_h_ptr, H, 1, H, n, inside, DEPTH, PRECISION)
             i = sigmoid(a)
-            a = added_tile(u_ptr, places, live, w_u_ptr + apart, b_ptr + apart, n, inside, V, H, REALS)
+            a = added_tile(u_ptr, places, live, w_u_ptr + apart, b_ptr + apart, n, inside, V, H, REALS, PRECISION)
             a = add_product(a, before, rows, live, H, w_h_ptr + apart, H, 1, H, n, inside, DEPTH, PRECISION)
             f = sigmoid(a)
-            a = added_tile(u_ptr, places, live, w_u_ptr + 2 * apart, b_ptr + 2 * apart, n, inside, V, H, REALS)
+            a = added_tile(
+                u_ptr, places, live, w_u_ptr + 2 * apart, b_ptr + 2 * apart, n, inside, V, H, REALS, PRECISION
+            )
             a = add_product(a, before, rows, live, H, w_h_ptr + 2 * apart, H, 1, H, n, inside, DEPTH, PRECISION)
             o = sigmoid(a)
-            a = added_tile(u_ptr, places, live, w_u_ptr + 3 * apart, b_ptr + 3 * apart, n, inside, V, H, REALS)
+            a = added_tile(
+                u_ptr, places, live, w_u_ptr + 3 * apart, b_ptr + 3 * apart, n, inside, V, H, REALS, PRECISION
+            )
             a = add_product(a, before, rows, live, H, w_h_ptr + 3 * apart, H, 1, H, n, inside, DEPTH, PRECISION)
             g = tanh(a)
             c = f * tl.load(c_before + own, mask=both, other=0.0) + i * g

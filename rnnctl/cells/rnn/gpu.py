@@ -21,6 +21,7 @@ class KernelRnnTape(KernelTape):
 
     model: Rnn
     takes_regularisers: ClassVar[bool] = True
+    _most_units: ClassVar[int] = MOST_UNITS
 
     def _buffers(self) -> dict[str, tuple[int, ...]]:
         runs, steps, batch, hidden = self.runs, self.steps, self.batch, self.model.hidden
@@ -34,11 +35,6 @@ class KernelRnnTape(KernelTape):
             "norms": (runs, 2, (steps + 1) * batch),
         }
         return {**shapes, "carried": (runs, steps, batch, hidden)} if self.every else shapes
-
-    @property
-    def _kept(self) -> bool:
-        """Whether W_hh fits into the registers of a program."""
-        return self.model.hidden <= MOST_UNITS
 
     @property
     def read(self) -> Factor:
@@ -59,7 +55,7 @@ class KernelRnnTape(KernelTape):
         common: dict[str, Any] = {
             "H": hidden, "PHI": self.model.activation, "REALS": inputs.reals, "KEEP": self.keep, "CARRY": carry,
         }  # fmt: skip
-        if self._kept:
+        if self._in_registers:
             size = padded(hidden)
             launch(kernels.forward, (self.batch, len(flat_RN)), *arguments, warps=warps_for(size), HP=size, **common)
         else:
@@ -71,13 +67,13 @@ class KernelRnnTape(KernelTape):
 
     def backward(self, flat_RN: torch.Tensor, inputs: Inputs) -> None:
         hidden, buffers = self.model.hidden, self.buffers
-        weights = flat_RN if self._kept else self.transposed(flat_RN, "W_hh")
+        weights = flat_RN if self._in_registers else self.transposed(flat_RN, "W_hh")
         arguments = (
             inputs.lengths_R, self.weight(weights, "W_hh"), weights.shape[1], buffers["h"], buffers["direct"],
             buffers["d"], buffers["carried" if self.every else "d"], buffers["delta"], self.steps, self.batch,
         )  # fmt: skip
         common: dict[str, Any] = {"H": hidden, "PHI": self.model.activation, "EVERY": self.every}
-        if self._kept:
+        if self._in_registers:
             size = padded(hidden)
             launch(kernels.backward, (self.batch, len(flat_RN)), *arguments, warps=warps_for(size), HP=size, **common)
         else:

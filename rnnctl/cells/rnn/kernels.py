@@ -120,7 +120,7 @@ def forward_tiles(
         for start in range(0, H, BLOCK):
             n = start + tl.arange(0, BLOCK)
             inside = n < H
-            a = added_tile(u_ptr, t * B + rows, live, w_uh_ptr, b_ptr, n, inside, V, H, REALS)
+            a = added_tile(u_ptr, t * B + rows, live, w_uh_ptr, b_ptr, n, inside, V, H, REALS, PRECISION)
             a = add_product(a, before, rows, live, H, w_hh_ptr, H, 1, H, n, inside, DEPTH, PRECISION)
             tl.store(after + rows[:, None] * H + n[None, :], activate(a, PHI), mask=live[:, None] & inside[None, :])
         tl.debug_barrier()

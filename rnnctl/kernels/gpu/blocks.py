@@ -102,6 +102,18 @@ def times_matrices(x, w):
 
 
 @triton.jit
+def as_factor(x, PRECISION: tl.constexpr):
+    """Return a factor of a product as train.precision has it: rounded to a narrow type, or as it is."""
+    if PRECISION == "bfloat16":
+        y = x.to(tl.bfloat16)
+    elif PRECISION == "float16":
+        y = x.to(tl.float16)
+    else:
+        y = x
+    return y
+
+
+@triton.jit
 def added(u_ptr, place, w_ptr, bias_ptr, units, inside, V, H: tl.constexpr, REALS: tl.constexpr):
     """Return what the input at a place adds to the sums of one sequence's units.
 
@@ -118,15 +130,19 @@ def added(u_ptr, place, w_ptr, bias_ptr, units, inside, V, H: tl.constexpr, REAL
 
 
 @triton.jit
-def added_tile(u_ptr, places, live, w_ptr, bias_ptr, units, inside, V, H: tl.constexpr, REALS: tl.constexpr):
+def added_tile(
+    u_ptr, places, live, w_ptr, bias_ptr, units, inside, V, H: tl.constexpr, REALS: tl.constexpr,
+    PRECISION: tl.constexpr,
+):  # fmt: skip
     """Return what the inputs at several places add to the sums of their sequences' units, (sequences, units)."""
     tile = live[:, None] & inside[None, :]
     total = tl.zeros([places.shape[0], units.shape[0]], w_ptr.dtype.element_ty)
     total += tl.load(bias_ptr + units, mask=inside, other=0.0)[None, :]
     if REALS:
         for v in range(V):
-            u = tl.load(u_ptr + places * V + v, mask=live, other=0.0)
-            total += u[:, None] * tl.load(w_ptr + v * H + units, mask=inside, other=0.0)[None, :]
+            u = as_factor(tl.load(u_ptr + places * V + v, mask=live, other=0.0), PRECISION)
+            w = as_factor(tl.load(w_ptr + v * H + units, mask=inside, other=0.0), PRECISION)
+            total += u.to(total.dtype)[:, None] * w.to(total.dtype)[None, :]
     else:
         u = tl.load(u_ptr + places, mask=live, other=0).to(tl.int32)
         total += tl.load(w_ptr + u[:, None] * H + units[None, :], mask=tile, other=0.0)
@@ -135,9 +151,13 @@ def added_tile(u_ptr, places, live, w_ptr, bias_ptr, units, inside, V, H: tl.con
 
 @triton.jit
 def block_product(x, w, total, PRECISION: tl.constexpr):
-    """Return total + x w of blocks (M, K) and (K, N). Float64, which tensor cores hardly have, is summed directly."""
+    """Return total + x w of blocks (M, K) and (K, N). Float64, which tensor cores hardly have, is summed directly.
+    Factors of a narrow type are multiplied by tensor cores, which add float32.
+    """
     if x.dtype == tl.float64:
         result = total + tl.sum(x[:, :, None] * w[None, :, :], 1)
+    elif PRECISION == "bfloat16" or PRECISION == "float16":
+        result = tl.dot(as_factor(x, PRECISION), as_factor(w, PRECISION), total)
     else:
         result = tl.dot(x, w, total, input_precision=PRECISION)
     return result

@@ -5,6 +5,9 @@ was multiplied by there: states, or the input (a one-hot symbol, or real numbers
 where A and D lie; each of its rows is one tile of one product, and one launch makes all tiles of all runs. Networks of
 several kinds have a part of the table each, which rows of zeros fill up: those are no tiles. Time steps and sequences
 are split too, into parts whose sums are added in a fixed order by the second kernel.
+
+Where the factors of products are rounded to a narrow type, the gradient of a bias is a plain sum, but beside symbols:
+there it is the sum of what the product has for each symbol, as in rnnctl.cells.base.tape.
 """
 
 from __future__ import annotations
@@ -48,6 +51,7 @@ def products(
     part of the table each run has. parts_ptr: (R, SPLIT, weights), written. BK, BI: rows of a tile of states, and of
     inputs. BN: columns.
     """
+    ROUNDED: tl.constexpr = PRECISION == "bfloat16" or PRECISION == "float16"
     tile, part, run = tl.program_id(0), tl.program_id(1), tl.program_id(2).to(tl.int64)
     entry = table_ptr + (tl.load(kinds_ptr + run) * tl.num_programs(0) + tile) * WIDTH
     states, inputs, ones = _count(entry + 3), _count(entry + 4), _count(entry + 5)
@@ -88,6 +92,10 @@ def products(
             dx = tl.load(d_ptr + start * d_row + near_d, mask=alive[:, None] & (n < columns)[None, :], other=0.0)
             one = (v >= inputs) & (v < inputs + ones)
             x = tl.where(one[:, None] & alive[None, :], 1.0, 0.0).to(sums.dtype)
+            if ROUNDED:
+                plain = tl.where(HAS_REALS | (inputs == 0), x, 0.0)
+                sums = block_product(plain, dx, sums, "ieee")
+                x -= plain
             if HAS_REALS:
                 x += tl.load(
                     u_ptr + (skipped + start + within)[None, :] * V + v[:, None],
