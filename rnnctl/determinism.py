@@ -132,7 +132,11 @@ def differences(environment: Mapping[str, Any], other: Mapping[str, Any]) -> tup
 
 
 def kernel_compiler() -> str | None:
-    """Return the compiler of the CPU kernels; None if it is not installed, and torch does their work."""
+    """Return the compiler of the CPU kernels; None if it is not installed or a user has turned it off
+    (NUMBA_DISABLE_JIT=1), and torch does their work.
+    """
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
+        return None
     try:
         return f"numba {version('numba')}, llvmlite {version('llvmlite')}"
     except PackageNotFoundError:

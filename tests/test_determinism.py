@@ -45,3 +45,10 @@ def test_the_differences_of_machines_are_named_and_the_start_of_a_worker_is_none
     assert differences(here, again) == ()
     assert differences(here, {**again, "numpy": "0.1", "gpu": "another"}) == ("numpy", "gpu")
     assert set(differences(here, bit_environment("cpu"))) >= {"device", "gpu"}
+
+
+def test_without_compilation_torch_does_the_work_of_the_kernels(monkeypatch):
+    compiled = bit_environment("cpu")
+    for value, expected in (("1", "torch"), ("0", compiled["kernels"])):
+        monkeypatch.setenv("NUMBA_DISABLE_JIT", value)
+        assert bit_environment("cpu") == {**compiled, "kernels": expected}

@@ -194,7 +194,7 @@ def gradcheck(
     finally:
         torch.set_num_threads(threads)
     if kernel_compiler() is None:
-        notes.append("numba is not installed, so that compiled loops were not checked")
+        notes.append("numba is not installed, or NUMBA_DISABLE_JIT is set: compiled loops were not checked")
     return Checked(bound, seed, comparisons, list(dict.fromkeys(notes)))
 
 

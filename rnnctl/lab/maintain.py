@@ -141,7 +141,10 @@ def _facts(store: Store) -> dict[str, Any]:
     from rnnctl.determinism import kernel_compiler
     from rnnctl.kernels.files import KernelFiles, places
 
-    without_compiler = "none: without numba, training on the CPU goes through torch, several times slower"
+    without_compiler = (
+        "none: numba is not installed, or NUMBA_DISABLE_JIT is set; training on the CPU goes through torch, several "
+        "times slower"
+    )
     return {
         "workspace": str(store.workspace.root),
         "file system": _file_system(store.workspace.root),

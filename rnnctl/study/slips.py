@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 _NUMBER = re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9]*)?([eE][-+]?[0-9]+)?|[-+]?\.[0-9]+")
 _THOUSANDS = re.compile(r"[-+]?[1-9][0-9]{0,2}(,[0-9]{3})+")
+LARGEST = 1e15  # of floats that may stand for whole numbers
 _SUFFIXES = {"k": 1_000, "m": 1_000_000}
 
 
@@ -15,7 +16,7 @@ def number_meant(value: object, kind: str) -> str | None:
 
     kind: pydantic's name of what is wrong, `int_type` where only whole numbers are right.
     """
-    if kind == "int_type" and isinstance(value, float) and value.is_integer():
+    if kind == "int_type" and isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST:
         return str(int(value))
     if not isinstance(value, str):
         return None

@@ -33,7 +33,6 @@ class Cluster:
             raise self.answer
         return self.answer
 
-
     def get_runtime_context(self) -> Cluster:
         return self
 
