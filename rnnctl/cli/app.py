@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, cast
 
 import typer
@@ -55,8 +57,38 @@ def _version(
     elif context.invoked_subcommand != "worker":  # which reports a locked database as an event
         from store.waiting import tell_waits
 
+        context.with_resource(_signals_as_ctrl_c())
         tell_waits(say)
         context.call_on_close(lambda: tell_waits(None))
+
+
+# The signal that has ended the command, if one has. typer makes one exit status of all interruptions.
+_ended_by: list[int] = []
+
+
+@contextmanager
+def _signals_as_ctrl_c() -> Iterator[None]:
+    """Inside `with`, the first SIGTERM or SIGHUP interrupts a command as Ctrl-C does, so that what it has started ends
+    with it, such as a browser, and temporary files go. Further ones do not disturb that. Where the parent process has
+    them ignored, as nohup does, they stay ignored.
+    """
+    _ended_by.clear()
+    numbers: list[int] = []
+    if threading.current_thread() is threading.main_thread() and sys.platform != "win32":
+        numbers = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) == signal.SIG_DFL]
+
+    def leave(number: int, _: object) -> None:
+        if not _ended_by:
+            _ended_by.append(number)
+            raise KeyboardInterrupt
+
+    for number in numbers:
+        signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)
 
 
 # Allocations after which garbage is looked for. A command loads hundreds of thousands of objects that stay, and to look
@@ -74,26 +106,15 @@ def main() -> None:
         else:
             stream.reconfigure(errors="replace")  # some terminals have no ±
     escape_streams()
-    _end_by_signals_as_by_ctrl_c()
     code = _run()
+    if code == INTERRUPTED and _ended_by:
+        code = 128 + _ended_by[0]
     if _output_is_closed():
         # The interpreter flushes stdout when it exits, which would fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     # What is left is not searched for garbage when the interpreter ends: that takes half a second after torch.
     gc.freeze()
     sys.exit(code)
-
-
-def _end_by_signals_as_by_ctrl_c() -> None:
-    """Let SIGTERM and SIGHUP leave a command by an exception, so that what it has started ends with it, such as a
-    browser, and temporary files go. Where the parent process has them ignored, as nohup does, they stay ignored.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        return
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)  # Windows, where rnnctl ends with a message, has no SIGHUP
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, lambda received, _: sys.exit(128 + received))
 
 
 def _output_is_closed() -> bool:

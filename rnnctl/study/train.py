@@ -193,7 +193,7 @@ class Train(Section):
     ] = Field(
         NoScale(),
         description="factor of the loss beside a precision of bfloat16 or float16, so that small gradients are not "
-        "rounded to 0; a number is a static scale",
+        "rounded to 0; a number is a static scale; on a GPU such runs train by operations of torch",
     )
     bptt: Annotated[
         Annotated[int, Field(ge=1)] | Literal["full"],

@@ -114,4 +114,4 @@ def _needs(text: str) -> tuple[int, int]:
         key = PackKey.read(text).wide
     except ValueError:
         return 0, 0
-    return bytes_of_run(key), key.model.programs(key.train.batch)
+    return bytes_of_run(key), key.model.programs(key.train.batch, key.train.precision)

@@ -9,7 +9,8 @@ It is a roofline. An update of a pack takes the longest of
 plus its launches x LAUNCH_SECONDS. All runs of a pack share the latency and the launches; arithmetic and memory are
 each run's own. Meanwhile the host draws the batches: where that takes longer, it decides. Packs that are trained at
 once are done SIDE_BY_SIDE times as fast as one after the other, at most; arithmetic, memory traffic and the work of the
-host add up. The estimate tells minutes from hours, no more.
+host add up. Tensor cores are taken to be no faster than the rest of the card. The estimate tells minutes from hours, no
+more.
 
 Constants without another source were measured on an H200, of vanilla RNNs with 50 hidden units, 20 sequences and 125
 to 200 steps. One run: 0.36 us a step forward and as much backward. 64 runs, lengths up to 200: 87 us forward, 129 us
@@ -169,7 +170,7 @@ def update_cost(specs: Sequence[RunSpec], launches: int, card: CardSpeed) -> Cos
     arithmetic = PASSES * batch * mean * _flops_of_step(specs) / _rate(card, key)
     kept = batch * mean * sum(each.model.kept_per_step for each in specs) * spec.model.hidden * value
     memory = TOUCHED * kept / (SHARE_OF_PEAK * 1e9 * card.gigabytes_per_second)
-    with_work = min(1.0, runs * key.model.programs(key.train.batch) / card.multiprocessors)
+    with_work = min(1.0, runs * key.model.programs(key.train.batch, key.train.precision) / card.multiprocessors)
     device = max(arithmetic / with_work, memory, 2 * longest * STEP_SECONDS) + launches * LAUNCH_SECONDS
     numbers = batch * mean * (task.sizes.inputs if task.reads_reals else 1)
     drawing = runs * (DRAWING_SECONDS + numbers * SYMBOL_SECONDS)
@@ -206,7 +207,7 @@ def packs_at_once(packs: Sequence[tuple[PackKey, int]], card: CardSpeed) -> int:
 
     packs: the key and the number of runs of each.
     """
-    programs = sum(runs * key.model.programs(key.train.batch) for key, runs in packs) / len(packs)
+    programs = sum(runs * key.model.programs(key.train.batch, key.train.precision) for key, runs in packs) / len(packs)
     held = sum(runs * bytes_of_run(key) for key, runs in packs) / len(packs)
     most = min(math.ceil(PROGRAMS_AT_ONCE * card.multiprocessors / programs), int(SHARE * card.free_bytes / held))
     return max(1, min(MOST_PACKS, len(packs), most))

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from triton.runtime.interpreter import InterpreterBuilder
 
 from rnnctl.cells.catalogue import CELLS
 from rnnctl.study.run import RunSpec
+from rnnctl.training.device_pack import DevicePack
+from rnnctl.training.member import begin, network_of
 from rnnctl.training.packing import packs_of
 from tests.gpu_shapes import sized
 from tests.pretended.device import pretended_device
@@ -50,6 +53,27 @@ def test_an_update_is_that_of_the_simulation(cell, task, precision):
     effect = torch.linalg.vector_norm(simulated - exact)
     # Here and there a state lies between two narrow numbers, and float32 rounds it to this or that side.
     assert 0 < torch.linalg.vector_norm(actual - simulated) < 0.1 * effect
+
+
+@pytest.mark.parametrize("precision", NARROW)
+@pytest.mark.parametrize(("cell", "task"), PAIRS)
+def test_all_factors_of_an_update_are_of_the_narrow_type(cell, task, precision, monkeypatch):
+    kinds, dot = set(), InterpreterBuilder.create_dot
+
+    def observed(builder: Any, a: Any, b: Any, *others: Any) -> Any:
+        kinds.update(str(factor.dtype.scalar) for factor in (a, b))
+        return dot(builder, a, b, *others)
+
+    monkeypatch.setattr(InterpreterBuilder, "create_dot", observed)
+    run = a_run(cell, task, precision, updates=2)
+    drawn = run.task.make()
+    member, weights = begin("a", run, drawn, network_of(run.model, drawn))
+    with pretended_device() as device:
+        pack = DevicePack([member], [weights], device.name)
+        kinds.clear()  # of the floor
+        pack.update()
+        pack.close()
+    assert kinds == {{"bfloat16": "bf16", "float16": "fp16"}[precision]}
 
 
 @pytest.mark.parametrize("precision", NARROW)

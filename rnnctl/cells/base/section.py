@@ -218,11 +218,11 @@ class CellSection(Section, ABC):
         """
         return self
 
-    def programs(self, batch: int) -> int:
+    def programs(self, batch: int, precision: str) -> int:
         """Return how many programs take a run's batch through time on a GPU: a small network has one for each sequence,
-        a large one for each tile of sequences.
+        a large one for each tile of sequences, as has every one whose products have narrow factors (train.precision).
         """
-        return batch if self.hidden <= MOST_UNITS else blocks(batch, TILE)
+        return batch if self.hidden <= MOST_UNITS and precision not in REDUCED else blocks(batch, TILE)
 
     def oddities(self, bptt: int | None) -> tuple[str, ...]:
         """Return what is allowed and yet hardly meant. bptt: steps that the gradient goes back; None for all."""

@@ -149,7 +149,7 @@ class GatedSection(CellSection):
         kept = 8 + sum(self.kept_of_flags.get(flag, 0) for flag in self.flags)
         return self.layers * kept + 2
 
-    def programs(self, batch: int) -> int:
+    def programs(self, batch: int, precision: str) -> int:
         return blocks(batch, tile_of(batch))
 
     def oddities(self, bptt: int | None) -> tuple[str, ...]:

@@ -6,8 +6,9 @@ where A and D lie; each of its rows is one tile of one product, and one launch m
 several kinds have a part of the table each, which rows of zeros fill up: those are no tiles. Time steps and sequences
 are split too, into parts whose sums are added in a fixed order by the second kernel.
 
-Where the factors of products are rounded to a narrow type, the gradient of a bias is a plain sum, but beside symbols:
-there it is the sum of what the product has for each symbol, as in rnnctl.cells.base.tape.
+Where the factors of products are rounded to a narrow type, the gradient of a bias is the sum of slopes that are not
+rounded. Beside symbols they are rounded: there it is the sum of the gradients of all symbols, as in
+rnnctl.cells.base.tape.
 """
 
 from __future__ import annotations
@@ -86,16 +87,16 @@ def products(
     else:
         u_ptr += run * u_run
         v = first + tl.arange(0, BI)
+        one = (v >= inputs) & (v < inputs + ones)
+        unrounded = one & (HAS_REALS | (inputs == 0))
+        of_ones = tl.zeros([BN], parts_ptr.dtype.element_ty)
         sums = tl.zeros([BI, BN], parts_ptr.dtype.element_ty)
         for start in range(part * BM, many, SPLIT * BM):
             alive = within < many - start
             dx = tl.load(d_ptr + start * d_row + near_d, mask=alive[:, None] & (n < columns)[None, :], other=0.0)
-            one = (v >= inputs) & (v < inputs + ones)
             x = tl.where(one[:, None] & alive[None, :], 1.0, 0.0).to(sums.dtype)
             if ROUNDED:
-                plain = tl.where(HAS_REALS | (inputs == 0), x, 0.0)
-                sums = block_product(plain, dx, sums, "ieee")
-                x -= plain
+                of_ones += tl.sum(dx, 0)
             if HAS_REALS:
                 x += tl.load(
                     u_ptr + (skipped + start + within)[None, :] * V + v[:, None],
@@ -106,6 +107,8 @@ def products(
                 u = tl.load(u_ptr + skipped + start + within, mask=alive, other=0).to(tl.int32)
                 x = tl.where((u[None, :] == v[:, None]) & (v < inputs)[:, None] & alive[None, :], 1.0, x)
             sums = block_product(x, dx, sums, PRECISION)
+        if ROUNDED:
+            sums = tl.where(unrounded[:, None], of_ones[None, :], sums)
         places = tl.where(v < inputs, out + v * row, of_bias)
         tl.store(
             out_ptr + places[:, None] + n[None, :], sums, mask=(v < inputs + ones)[:, None] & (n < columns)[None, :]
