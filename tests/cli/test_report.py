@@ -112,7 +112,8 @@ def test_a_browser_ends_with_the_command_that_started_it(untrained, tmp_path, nu
     with subprocess.Popen(command, cwd=untrained, env=variables, stderr=subprocess.PIPE, text=True) as process:
         wait_until(told.exists, "the browser")
         process.send_signal(number)
-        process.send_signal(signal.SIGTERM)  # a second one, which does not end the clean-up
+        time.sleep(0.05)
+        process.send_signal(number)  # a second one, which does not end the clean-up
         _, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stderr.strip()) == (128 + number, "")
     with pytest.raises(ProcessLookupError):
