@@ -31,6 +31,7 @@ from tests.checks import CheckRow
 from tests.cli.command_line import environment, workspace
 from tests.cli.survival import slow_study
 
+MOST_SEEDS = 10_000  # that a study may name
 AT_ONCE = 500  # runs that are marked as done in one transaction
 SAMPLE = 0.25  # seconds between looks at processes
 
@@ -42,6 +43,7 @@ base:
   train: {updates: 40, batch: 5}
   check: {every: 20, samples: 20, chunk: 20, diagnostic_batch: 5}
   stop: {solved: never}
+grid: {train.lr: RATES}
 seeds: {range: [1, LAST]}
 """
 SUMMARY = {
@@ -121,8 +123,11 @@ def overhead(folder: Path, updates: int, pairs: int) -> None:
 def ledger(folder: Path, runs: int, slots: int, finished: int) -> None:
     """Print the commits a second of a ledger, its share of the time, and the times of `examine` meanwhile."""
     folder.mkdir(parents=True)
-    root = workspace(folder / "w", MANY.replace("LAST", str(finished + runs)))
-    _finish(root, finished)
+    rates = -(-(finished + runs) // MOST_SEEDS)
+    seeds = -(-(finished + runs) // rates)  # of each rate, so that there are a few finished runs more at most
+    study = MANY.replace("RATES", str([(1 + i) / 100 for i in range(rates)])).replace("LAST", str(seeds))
+    root = workspace(folder / "w", study)
+    _finish(root, rates * seeds - runs)
     print(f"examine before: {_examine(root):.1f} s", flush=True)
     seen: list[Load] = []
     examined: list[float] = []
