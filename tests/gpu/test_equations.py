@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from rnnctl.cells.base.section import REDUCED
 from rnnctl.cells.catalogue import CELLS
 from rnnctl.study.run import RunSpec
 from rnnctl.training.pack import Pack
@@ -43,7 +44,7 @@ def test_weights_with_tf32(cell, hidden):
     check_precision(sized(cell, hidden, 20, train={"precision": "tf32"}), TF32)
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+@pytest.mark.parametrize("precision", REDUCED)
 @pytest.mark.parametrize("hidden", [50, 200])
 @pytest.mark.parametrize("cell", CELLS_WITH_KERNELS)
 def test_weights_with_factors_of_a_narrow_type(cell, hidden, precision):

@@ -8,6 +8,7 @@ import pytest
 import torch
 from triton.runtime.interpreter import InterpreterBuilder
 
+from rnnctl.cells.base.section import REDUCED
 from rnnctl.cells.catalogue import CELLS
 from rnnctl.study.run import RunSpec
 from rnnctl.training.device_pack import DevicePack
@@ -22,7 +23,6 @@ from tests.training.same_bits import assert_same
 # The inputs of one task are symbols, those of the other are real numbers.
 PAIRS = [(cell, "temporal_order") for cell in CELLS_WITH_KERNELS]
 PAIRS += [(cell, "addition") for cell in CELLS_WITH_KERNELS if CELLS[cell].takes_reals]
-NARROW = ("bfloat16", "float16")
 HIDDEN = {"gated": 5}  # an interpreted program takes milliseconds
 
 
@@ -41,7 +41,7 @@ def on_device(*runs: RunSpec) -> tuple[Memory, Any]:
         return train({str(spec.seed): spec for spec in runs}, device=device.name), device.take().launches
 
 
-@pytest.mark.parametrize("precision", NARROW)
+@pytest.mark.parametrize("precision", REDUCED)
 @pytest.mark.parametrize(("cell", "task"), PAIRS)
 def test_an_update_is_that_of_the_simulation(cell, task, precision):
     run, plain = (a_run(cell, task, each) for each in (precision, "ieee"))
@@ -55,7 +55,7 @@ def test_an_update_is_that_of_the_simulation(cell, task, precision):
     assert 0 < torch.linalg.vector_norm(actual - simulated) < 0.1 * effect
 
 
-@pytest.mark.parametrize("precision", NARROW)
+@pytest.mark.parametrize("precision", REDUCED)
 @pytest.mark.parametrize(("cell", "task"), PAIRS)
 def test_all_factors_of_an_update_are_of_the_narrow_type(cell, task, precision, monkeypatch):
     kinds, dot = set(), InterpreterBuilder.create_dot
@@ -76,7 +76,7 @@ def test_all_factors_of_an_update_are_of_the_narrow_type(cell, task, precision, 
     assert kinds == {{"bfloat16": "bf16", "float16": "fp16"}[precision]}
 
 
-@pytest.mark.parametrize("precision", NARROW)
+@pytest.mark.parametrize("precision", REDUCED)
 def test_checks_are_not_rounded(precision):
     history = {each: on_device(a_run("rnn", "addition", each))[0].history["1"] for each in (precision, "ieee")}
     before, after = zip(*history.values(), strict=True)

@@ -26,12 +26,12 @@ from pathlib import Path
 import psutil
 
 from jobs.load import Load, loads
+from rnnctl.study.values import MAX_VALUES
 from store import Store, checkpoints, commits, queries, queue, workers
 from tests.checks import CheckRow
 from tests.cli.command_line import environment, workspace
 from tests.cli.survival import slow_study
 
-MOST_SEEDS = 10_000  # that a study may name
 AT_ONCE = 500  # runs that are marked as done in one transaction
 SAMPLE = 0.25  # seconds between looks at processes
 
@@ -123,7 +123,7 @@ def overhead(folder: Path, updates: int, pairs: int) -> None:
 def ledger(folder: Path, runs: int, slots: int, finished: int) -> None:
     """Print the commits a second of a ledger, its share of the time, and the times of `examine` meanwhile."""
     folder.mkdir(parents=True)
-    rates = -(-(finished + runs) // MOST_SEEDS)
+    rates = -(-(finished + runs) // MAX_VALUES)
     seeds = -(-(finished + runs) // rates)  # of each rate, so that there are a few finished runs more at most
     study = MANY.replace("RATES", str([(1 + i) / 100 for i in range(rates)])).replace("LAST", str(seeds))
     root = workspace(folder / "w", study)
