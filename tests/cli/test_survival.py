@@ -32,13 +32,15 @@ def test_killing_everything_loses_nothing(tmp_path, unbroken):
 def test_workers_whose_parent_is_killed_save_and_leave(tmp_path, unbroken):
     folder = workspace(tmp_path / "w", STUDY)
     parent = start_train(folder, "--workers", 2, "--checkpoint-seconds", 1000, *BEATS)
-    wait_until(lambda: all(row.step for row in rows(folder)), "progress in all runs")
+    # Of the first run that has any: on a busy machine one worker ends runs before the other has started.
+    wait_until(lambda: any(row.step for row in rows(folder)), "progress")
     children = workers_of(parent)
+    assert len(children) == 2
     kill(parent.pid)
     parent.wait(PATIENCE)
     psutil.wait_procs(children, timeout=PATIENCE)
     assert not any(child.is_running() for child in children)
-    assert counts(folder)["queued"] == 4, "released, not left to be rescued"
+    assert not counts(folder)["running"], "released, not left to be rescued"
     assert 0 < updates_left(folder) < 4 * UPDATES, "saved on the way out"
     train_here(folder)
     assert_unbroken(folder, unbroken, UPDATES)
