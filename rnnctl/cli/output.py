@@ -7,9 +7,8 @@ terminals. What libraries print passes `Escaping`.
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any, TextIO, cast
@@ -67,8 +66,11 @@ class Escaping:
 
     def write(self, text: str) -> int:
         """Write a text; return the number of its characters. Raise OutputClosed if nobody reads."""
+        printed = text
+        if not text.replace("\n", "").isprintable():  # which few are, and long ones, such as JSON, have many lines
+            printed = "\n".join(escaped(line, keep="\t") for line in text.split("\n"))
         try:
-            self.stream.write("\n".join(escaped(line, keep="\t") for line in text.split("\n")))
+            self.stream.write(printed)
         except BrokenPipeError:
             raise OutputClosed from None
         return len(text)
@@ -162,43 +164,12 @@ def out_json(value: Any) -> None:
 
     A long list is printed as it is encoded: its text is never held as a whole.
     """
+    from rnnctl.cli.json_text import json_pieces
+
     pieces = json_pieces(value)
     while some := "".join(islice(pieces, PIECES_AT_ONCE)):
         _print([some], end="")
     _print([""])
-
-
-_SCALARS = {str, int, float, bool, type(None)}
-_encode_flat = json.JSONEncoder(separators=(",\n  ", ": "), allow_nan=False).encode
-
-
-def json_pieces(value: Any, levels: int = 4, indent: str = "") -> Iterator[str]:
-    """Iterate over the pieces of the JSON of a value, with an indent of two spaces a level.
-
-    levels: how many levels of lists and dataclasses are encoded item by item. indent: of the line that it begins on.
-    """
-    from rnnctl.lab.records import parts, plain
-    from store.encoding import finite
-
-    items = parts(value) if levels else None
-    if not items:
-        record = finite(plain(value))
-        if type(record) is dict and record and _SCALARS.issuperset(map(type, record.values())):
-            # json writes indents in Python, and flat records without in C.
-            text = "{\n  " + _encode_flat(record)[1:-1] + "\n}"
-        else:
-            text = json.dumps(record, indent=2, allow_nan=False)
-        yield text.replace("\n", "\n" + indent)  # a line break inside of a text is written as \\n
-        return
-    opening, closing = "{}" if isinstance(items, dict) else "[]"
-    pairs = items.items() if isinstance(items, dict) else ((None, item) for item in items)
-    inner = indent + "  "
-    before = f"{opening}\n{inner}"
-    for key, item in pairs:
-        yield before if key is None else f"{before}{json.dumps(key)}: "
-        yield from json_pieces(item, levels - 1, inner)
-        before = f",\n{inner}"
-    yield f"\n{indent}{closing}"
 
 
 def out_csv(columns: Sequence[str], rows: Sequence[Mapping[str, Any]]) -> None:

@@ -188,7 +188,7 @@ def examined(
     return Examination(
         configurations=[each for table in tables for each in table.configurations],
         runs=[
-            ExaminedRun(table.task, run.task.loss_unit, run)
+            ExaminedRun(table.task, run.loss_unit, run)
             for table in tables
             for run in (table.runs if below is None else table.below)
         ],
@@ -256,7 +256,7 @@ def _result(group: Configuration, parameters: dict[str, float | str]) -> Configu
         label=group.label,
         config=group.config,
         task=group.runs[0].task.name,
-        loss_unit=group.runs[0].task.loss_unit,
+        loss_unit=group.runs[0].loss_unit,
         parameters=parameters,
         parameter_count=group.runs[0].parameter_count,
         runs=len(group.runs),

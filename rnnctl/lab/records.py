@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import field, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -71,13 +72,18 @@ def _own_form(value: Any) -> Callable[[], dict[str, Any]] | None:
 
 def _fields(value: DataclassInstance) -> dict[str, Any]:
     record: dict[str, Any] = {}
-    for item in fields(value):
-        key = item.metadata.get(_KEY, item.name)
+    for name, key in _keys(type(value)):
         if key is _INLINED:
-            record |= plain(getattr(value, item.name))
+            record |= plain(getattr(value, name))
         elif key is not None:
-            record[key] = getattr(value, item.name)
+            record[key] = getattr(value, name)
     return record
+
+
+@cache
+def _keys(kind: type[DataclassInstance]) -> list[tuple[str, Any]]:
+    """Return the name of each field of a dataclass, and its key in records."""
+    return [(item.name, item.metadata.get(_KEY, item.name)) for item in fields(kind)]
 
 
 def _of_dataclass(value: DataclassInstance) -> dict[str, Any]:

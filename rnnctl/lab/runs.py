@@ -42,7 +42,7 @@ def runs(store: Store, study: str | None = None, where: Sequence[str] = (), hidd
     results = [Result.of(row) for row in selected(store, study, where, hidden)]
     short = short_ids(queries.run_ids(store))
     keys = varying(list({run.config: run.parameters for run in results}.values()))
-    listed = [ListedRun(short[run.run], run.task.loss_unit, _some_of(run.parameters, keys), run) for run in results]
+    listed = [ListedRun(short[run.run], run.loss_unit, _some_of(run.parameters, keys), run) for run in results]
     return Runs(listed, several=len({run.study for run in results}) > 1)
 
 

@@ -9,7 +9,7 @@ from rnnctl.lab.workspaces import one_run
 from rnnctl.report.gradients import Gradients, gradients_of
 from rnnctl.report.remarks import Remark
 from rnnctl.report.results import Result
-from rnnctl.report.specs import read_parameter_count, read_task, resolved
+from rnnctl.report.specs import read_loss_unit, read_parameter_count, resolved
 from rnnctl.study.errors import SpecError
 from store import Store, extension, history, lineage, priorities, queries
 from store.extension import Unfit
@@ -91,7 +91,7 @@ def past(store: Store, name: str, *, traces: bool = False) -> History:
 
 def _loss_unit(row: RunRow) -> str | None:
     try:
-        return read_task(row.spec).loss_unit
+        return read_loss_unit(row.spec)
     except SpecError:
         return None
 

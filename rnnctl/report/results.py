@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rnnctl.measures import MEASURES, Reference
-from rnnctl.report.specs import read_parameter_count, read_parameters, read_spec, read_task
+from rnnctl.report.specs import read_loss_unit, read_parameter_count, read_parameters, read_spec, read_task
 from rnnctl.report.status import status_of
+from rnnctl.usercode.permission import Permission, permission
 from rnnctl.words import with_se
 
 if TYPE_CHECKING:
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from rnnctl.study.run import RunSpec
     from rnnctl.tasks.section import TaskSection
     from store.queries import RunRow
+
+T = TypeVar("T")
 
 LOSS, BITS, LAST_LOSS, ERROR, LAST_ERROR = (
     MEASURES[key] for key in ("loss", "bits_per_byte", "last_loss", "error", "last_error")
@@ -78,6 +81,9 @@ class Result:
     tags: str  # its tags, separated by spaces
     note: str  # its note
     stored_spec: Mapping[str, Any] = field(repr=False, compare=False)  # plain JSON values; `spec` reads them
+    # What was read of the stored spec, by the function that reads it: a study has thousands of results, and figures and
+    # tables ask each for its task many times. A part of a user is read again where other code may be imported.
+    _read: dict[tuple[Callable[..., Any], Permission], Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, row: RunRow, below_floor: float | None = None, gradients: Gradients | None = None) -> Result:
@@ -129,17 +135,29 @@ class Result:
     @property
     def spec(self) -> RunSpec:
         """The run's spec. Raise SpecError if this version cannot read it."""
-        return read_spec(self.stored_spec)
+        return self._once(read_spec)
 
     @property
     def task(self) -> TaskSection:
         """The run's task. Raise SpecError if this version cannot read the spec."""
-        return read_task(self.stored_spec)
+        return self._once(read_task)
+
+    @property
+    def loss_unit(self) -> str:
+        """The unit of the losses. Raise SpecError if this version cannot read the spec."""
+        return self._once(read_loss_unit)
 
     @property
     def parameters(self) -> Mapping[str, Any]:
         """The hyper-parameters by dotted key, without the seed (see rnnctl.report.parameters)."""
-        return read_parameters(self.stored_spec)
+        return self._once(read_parameters)
+
+    def _once(self, read: Callable[[Mapping[str, Any]], T]) -> T:
+        key = read, permission()
+        if key not in self._read:
+            self._read[key] = read(self.stored_spec)
+        value: T = self._read[key]
+        return value
 
     @staticmethod
     def limit_of(row: RunRow) -> float | None:
@@ -178,7 +196,7 @@ class Result:
         return {name: getattr(self, name) for name in COLUMNS}
 
 
-COLUMNS = tuple(each.name for each in dataclasses.fields(Result) if each.name != "stored_spec")
+COLUMNS = tuple(each.name for each in dataclasses.fields(Result) if each.repr)
 
 
 def reference_of(results: Iterable[Result], reference: Reference) -> tuple[float | None, str]:

@@ -41,6 +41,11 @@ def read_task(stored: Mapping[str, Any]) -> TaskSection:
     return _TASKS[text]
 
 
+def read_loss_unit(stored: Mapping[str, Any]) -> str:
+    """Return the unit of a stored spec's losses. Raise SpecError if this version cannot read the spec."""
+    return read_task(stored).loss_unit
+
+
 def read_parameters(stored: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the hyper-parameters of a stored spec by dotted key. Raise SpecError if this version cannot read it."""
     return _parameters(_settings(stored))

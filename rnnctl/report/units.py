@@ -32,12 +32,12 @@ def by_task(results: Iterable[Result], key: str = "loss") -> dict[Comparable, li
 def unit_of(key: str, run: Result) -> str:
     """Return the unit of a measure of a run."""
     unit = MEASURES[key].unit
-    return run.task.loss_unit if unit == "loss" else unit
+    return run.loss_unit if unit == "loss" else unit
 
 
 def loss_units(results: Iterable[Result]) -> list[str]:
     """Return the different units of these runs' losses, in order of first appearance."""
-    return list(dict.fromkeys(run.task.loss_unit for run in results))
+    return list(dict.fromkeys(run.loss_unit for run in results))
 
 
 def best_measure(results: Iterable[Result]) -> str:

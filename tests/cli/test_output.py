@@ -7,11 +7,14 @@ import math
 import subprocess
 import sys
 from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import PurePosixPath
 from unittest import mock
 
+import numpy as np
 import pytest
 
-from rnnctl.cli import output
+from rnnctl.cli.json_text import LONG, json_pieces
 from rnnctl.cli.layout import table
 from rnnctl.cli.output import Escaping, OutputClosed, out, out_csv, out_json, out_script, say
 from rnnctl.lab import records
@@ -149,6 +152,15 @@ class _Table:
     extra: dict[str, float] = records.inlined()
 
 
+class _Letter(StrEnum):
+    A = "a"
+
+
+class _Listed:
+    def as_dict(self):
+        return {"whole": np.int64(3), "number": np.float64("nan"), "inner": {"values": (1.0, None)}}
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -159,21 +171,32 @@ class _Table:
         "a\nb",
         float("nan"),
         [1, [2, [3, [4, [5, [6]]]]]],
+        list(range(2 * LONG)),
+        [_Row(str(i), [i / 7, -1e300, 5e-324]) for i in range(LONG)],
+        {1: True, None: False, "\u2028 é": None, 2.5: {}},
+        (np.float64(0.1), np.int64(3), [np.float32("inf")]),
+        [PurePosixPath("a/b"), _Letter.A],
+        _Listed(),
+        [_Listed()] * LONG,
         _Table("t", [], {}),
         [_Table("t", [_Row("a", [1.0, float("inf")]), _Row("b", [])], {"x": 1.0}), {"k": [_Row("c", [0.5])]}],
     ],
 )
 def test_json_that_is_printed_part_by_part_is_the_json_of_the_whole(value):
     whole = json.dumps(finite(records.plain(value)), indent=2, allow_nan=False)
-    assert "".join(output.json_pieces(value)) == whole
+    assert "".join(json_pieces(value)) == whole
 
 
-def test_a_long_list_is_printed_before_its_end_is_encoded():
+@pytest.mark.parametrize("others", [0, LONG])
+def test_a_list_is_printed_before_its_end_is_encoded(others):
     class Unfinished:
         def as_dict(self):
             raise RuntimeError("encoded")
 
-    pieces = output.json_pieces([_Row("a", [1.0]), Unfinished()])
-    assert "".join(next(pieces) for _ in range(3)) == '[\n  {\n    "name": "a"'
+    pieces = json_pieces(_Table("t", [_Row("a", [1.0]), Unfinished(), *[_Row("b", [])] * others], {}))
+    text = ""
+    while "1.0" not in text:
+        text += next(pieces)
+    assert text.startswith('{\n  "title": "t",\n  "rows": [\n    {\n      "name": "a",\n      "values": [\n        1.0')
     with pytest.raises(RuntimeError, match="encoded"):
         list(pieces)

@@ -54,4 +54,4 @@ def row(
 
 def blank(cls: type[Result] = Result, **known: Any) -> Result:
     """Return a result of which only these fields are known."""
-    return cls(**{**dict.fromkeys(FIELDS), "study": "s", "stored_spec": {}, **known})
+    return cls(**{**dict.fromkeys(FIELDS), "study": "s", "stored_spec": {}, "_read": {}, **known})

@@ -80,7 +80,7 @@ class RunBlocks:
         same_as = self._specs.setdefault(row.config_id, title)
         attempts = queries.attempts(self._store, row.run_id)
         checkpoints = queries.checkpoints_of(self._store, row.run_id)
-        unit = result.task.loss_unit
+        unit = result.loss_unit
         anchor = self._anchors[row.run_id]
         return RunBlock(
             anchor=anchor,

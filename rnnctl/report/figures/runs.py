@@ -177,7 +177,7 @@ class Runs:
         """Return the checked runs by task, floor and chance error; by task and unit of the loss if those are many."""
         groups = self._grouped(lambda run: (run.task.name, run.floor, run.chance_error))
         if len(groups) > MOST_GROUPS:
-            groups = self._grouped(lambda run: (run.task.name, run.task.loss_unit))
+            groups = self._grouped(lambda run: (run.task.name, run.loss_unit))
         return groups
 
     def plateaus(self, group: Comparable) -> tuple[tuple[float, str], ...]:
