@@ -83,7 +83,7 @@ def init(
         warnings(study.warnings)
         shared = f", {study.shared} shared with other studies" if study.shared else ""
         again = f", {study.named_again} named again" if study.named_again else ""
-        say(f"{study.study}: {counted(study.new, 'new run')}, {study.known} known{again}{shared}")
+        say(f"{study.study}: {counted(study.new, 'new run')}, {study.known:,} known{again}{shared}")
         if not replace:
             _tell_unnamed(study)
         if study.extensions.runs:
