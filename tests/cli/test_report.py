@@ -115,7 +115,9 @@ def test_a_browser_ends_with_the_command_that_started_it(untrained, tmp_path, nu
         time.sleep(0.05)
         process.send_signal(number)  # a second one, which does not end the clean-up
         _, stderr = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, stderr.strip()) == (128 + number, "")
+    # A second signal that comes when all has been cleaned up ends the process as it ends any other.
+    assert process.returncode in (128 + number, -number)
+    assert stderr.strip() == ""
     with pytest.raises(ProcessLookupError):
         os.kill(int(told.read_text()), 0)
     assert not list(temporary.iterdir())
