@@ -137,7 +137,8 @@ def bytes_of_run(key: PackKey | RunSpec) -> int:
     a piece of a validation; and A(T) the steps that the head reads, T or 1; counted in numbers of the run's dtype:
 
         weights      N (slots + 3 + P)                        themselves, gradients, those of a diagnosis, the optimizer
-                                                              (one N more where gradients are accumulated)
+                                                              (one N more where gradients are accumulated, two where
+                                                              updates and diagnoses read transposed copies)
         update       B ((T + 1) K H + A(T) (2 H + 3 O))       the tape, what the head sends back, outputs and their
                                                               gradients
         diagnosis    D ((U + 1) K H + A(U) (2 H + 3 O))       likewise
@@ -148,6 +149,7 @@ def bytes_of_run(key: PackKey | RunSpec) -> int:
     model, check, batch, sizes = key.model, key.check, key.train.batch, _Sizes.of(key)
     steps, hidden, outputs = _steps_of_update(key, sizes), model.hidden, sizes.outputs
     weights = sizes.weights * (key.train.optimizer.slots + 3 + _summed(key) + parts_of(steps * batch))
+    weights += 0 if model.in_registers(hidden, key.train.precision) else 2 * sizes.weights
     cut = cut_of(key.task.question, sizes.longest, check.chunk, hidden, outputs)
     validation = cut.sequences * (model.kept_per_step * hidden + sizes.answers(cut.steps) * (hidden + 3 * outputs))
     passes = sizes.passes(batch, steps, model.kept_per_step, sizes.read)

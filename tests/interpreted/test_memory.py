@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from rnnctl.cells.catalogue import CELLS
+from rnnctl.kernels.gpu.launch import recorded
 from rnnctl.study.pack_key import PackKey
 from rnnctl.study.run import RunSpec
 from rnnctl.tasks.catalogue import TASKS
@@ -34,6 +36,10 @@ def test_the_estimate_covers_all_buffers(cell, task, hidden):
     if network.kernel_tape is None or not made.question.has_gpu_head:
         pytest.skip("there are no GPU kernels")
     pack = DevicePack(*([each] for each in begin("one", spec, made, network)), "cpu")
+    assert isinstance(pack.checker, DeviceChecker)
+    with recorded():  # without starting a kernel
+        pack.update()
+        pack.checker._pass(pack.networks([0]), torch.ones(1))
     held, estimate = held_bytes(pack), bytes_of_run(PackKey.of(spec).wide)
     assert held <= estimate, estimate / held
 
@@ -46,5 +52,5 @@ def held_bytes(pack: DevicePack) -> int:
     validation = checker.validator._tape(checker.validator.cut.sequences)
     tensors = [pack.flat_RN, pack.grads_RN, pack.kept_RSN, pack.flags_RN, pack.staging._device, *pack.passes._gathering]
     for tape in (pack.passes, checker.passes, validation):
-        tensors += [tape.arena, tape.carry_RBC]
+        tensors += [tape.arena, tape.carry_RBC, *tape._turned.values()]
     return sum(tensor.untyped_storage().nbytes() for tensor in [*tensors, validation.wrong_RA])

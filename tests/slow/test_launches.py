@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 
+from rnnctl.study.run import RunSpec
+from rnnctl.training.device_pack import DevicePack
+from rnnctl.training.member import begin, network_of
 from tests.gpu_shapes import byte_by_byte, of_all_flags, packed, through_time
 from tests.pretended.device import pretended_device
 from tests.pretended.kernels import CELLS_WITH_KERNELS
 from tests.pretended.traffic import traffic_between_checks
 
+PASSES = ("forward", "backward", "forward_tiles", "backward_tiles")  # ends of the names of kernels through time
 MOST, MOST_BYTE_BY_BYTE = 40, 60
 
 
@@ -62,3 +66,28 @@ def test_what_an_update_copies_does_not_grow_with_what_it_does(figure):
         updates = traffic_between_checks(device, packed(32, through_time, "rnn"))
     figure("bytes", updates[-1].into.bytes)
     assert updates[-1].into.bytes < 2**20
+
+
+@pytest.mark.parametrize("precision", ["ieee", "bfloat16"])
+@pytest.mark.parametrize("hidden", [64, 65, 128, 129])
+@pytest.mark.parametrize("cell", CELLS_WITH_KERNELS)
+def test_passes_have_as_many_programs_as_the_plan_is_told(cell, hidden, precision):
+    spec = RunSpec.model_validate(
+        {
+            "task": {"name": "temporal_order", "min_length": 10, "max_length": 12},
+            "model": {"name": cell, "hidden": hidden},
+            "train": {"updates": 2, "batch": 40, "precision": precision},
+            "check": {"every": 2, "samples": 20, "chunk": 20, "diagnostic_batch": 5},
+        }
+    )
+    grids = set()
+
+    def start(kernel: Any, grid: tuple[int, ...], *args: Any, **constants: Any) -> None:
+        if kernel.fn.__module__.startswith("rnnctl.cells.") and kernel.fn.__name__.endswith(PASSES):
+            grids.add(grid)
+
+    task = spec.task.make()
+    with pretended_device(start, zeroed=True) as device:
+        pack = DevicePack(*([each] for each in begin("one", spec, task, network_of(spec.model, task))), device.name)
+        pack.update()
+    assert grids == {(spec.model.programs(40, precision), 1)}

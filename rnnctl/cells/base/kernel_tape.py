@@ -22,7 +22,7 @@ import torch
 
 from rnnctl.cells.base.cell import Cell
 from rnnctl.cells.base.kinds import Kinds
-from rnnctl.cells.base.section import REDUCED
+from rnnctl.cells.base.section import CellSection
 from rnnctl.kernels.gpu import gradients, heads
 from rnnctl.kernels.gpu.launch import blocks, launch, parts_of
 from rnnctl.question import Question
@@ -131,8 +131,7 @@ class KernelTape(ABC):
         self._turned: dict[tuple[str, ...], torch.Tensor] = {}
 
     takes_regularisers: ClassVar[bool] = False  # whether Omega is defined for the cell
-    # Hidden units up to which one program takes one sequence, and keeps the recurrent matrices in its registers.
-    _most_units: ClassVar[int] = 0
+    _section: ClassVar[type[CellSection]]  # the cell's, which tells without torch how passes are cut into programs
     _state_parts: ClassVar[int] = 1  # states of `model.state_size` units that are handed from batch to batch
 
     def _head_buffers(self) -> dict[str, tuple[int, ...]]:
@@ -171,10 +170,8 @@ class KernelTape(ABC):
 
     @property
     def _in_registers(self) -> bool:
-        """Whether a program keeps the recurrent matrices in its registers. It multiplies there as float32 or float64;
-        only products of blocks, whose kernels take a tile of sequences, have factors of a narrow type.
-        """
-        return self.model.hidden <= self._most_units and self.precision not in REDUCED
+        """Whether a program takes one sequence, and keeps the recurrent matrices in its registers."""
+        return self._section.in_registers(self.model.hidden, self.precision)
 
     def steps_of(self, rows: Rows) -> int:
         """Return T, the time steps of a row, or of rows that all have the same. Set `lengths` first."""

@@ -92,6 +92,7 @@ class CellSection(Section, ABC):
         "bias": "every cell has its biases",
     }
 
+    units_in_registers: ClassVar[int] = MOST_UNITS  # the most hidden units with which `in_registers` holds
     has_omega: ClassVar[bool]  # whether the regulariser Omega is defined for the cell
     takes_reals: ClassVar[bool]  # whether inputs may be real numbers; symbols are always taken
     # Seconds on a core of one time step of a run, forward and backward, that torch operations take beside the products,
@@ -218,11 +219,19 @@ class CellSection(Section, ABC):
         """
         return self
 
-    def programs(self, batch: int, precision: str) -> int:
-        """Return how many programs take a run's batch through time on a GPU: a small network has one for each sequence,
-        a large one for each tile of sequences, as has every one whose products have narrow factors (train.precision).
+    @classmethod
+    def in_registers(cls, hidden: int, precision: str) -> bool:
+        """Whether the GPU kernels of a cell with so many units keep its recurrent matrices in registers, instead of
+        reading them, and transposed copies of them. They multiply there as float32 or float64, never as the narrow
+        types of train.precision.
         """
-        return batch if self.hidden <= MOST_UNITS and precision not in REDUCED else blocks(batch, TILE)
+        return hidden <= cls.units_in_registers and precision not in REDUCED
+
+    def programs(self, batch: int, precision: str) -> int:
+        """Return how many programs take a run's batch through time on a GPU: one for each sequence where matrices are
+        in registers, else one for each tile of sequences.
+        """
+        return batch if self.in_registers(self.hidden, precision) else blocks(batch, TILE)
 
     def oddities(self, bptt: int | None) -> tuple[str, ...]:
         """Return what is allowed and yet hardly meant. bptt: steps that the gradient goes back; None for all."""

@@ -76,6 +76,7 @@ class GatedSection(CellSection):
     old_state: bool = Field(False, description="whether the output reads the old state")
     residual: bool = Field(True, description="whether the output reads the layer's input")
 
+    units_in_registers: ClassVar[int] = 0
     has_omega: ClassVar[bool] = False
     takes_reals: ClassVar[bool] = False
     flag_names: ClassVar[tuple[str, ...]] = (

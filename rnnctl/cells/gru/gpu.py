@@ -10,8 +10,10 @@ import torch
 from rnnctl.cells.base.cell import Cell
 from rnnctl.cells.base.kernel_pairs import PairedTape
 from rnnctl.cells.base.kernel_tape import Product, Rows
+from rnnctl.cells.base.section import CellSection
 from rnnctl.cells.gru import kernels
 from rnnctl.cells.gru.equations import GATES, Gru
+from rnnctl.cells.gru.section import GruSection
 
 
 class KernelGruTape(PairedTape):
@@ -21,7 +23,7 @@ class KernelGruTape(PairedTape):
     _kernels: ClassVar[ModuleType] = kernels
     _written: ClassVar[tuple[str, ...]] = ("h", "last", "units", "reset")
     _read_back: ClassVar[tuple[str, ...]] = ("h", "units", "direct", "d", "delta")
-    _most_units: ClassVar[int] = 64
+    _section: ClassVar[type[CellSection]] = GruSection
     _at_once: ClassVar[int] = 2
 
     def _buffers(self) -> dict[str, tuple[int, ...]]:

@@ -53,6 +53,7 @@ class GruSection(CellSection):
     )
 
     bias_keys: ClassVar[tuple[str, ...]] = ("update_bias",)
+    units_in_registers: ClassVar[int] = 64  # a program keeps the matrices of several branches
     has_omega: ClassVar[bool] = False
     takes_reals: ClassVar[bool] = True
     export_names: ClassVar[Mapping[str, str]] = {"b_hh": "b_h", "b_hy": "b_y"}

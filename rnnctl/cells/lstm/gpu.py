@@ -10,8 +10,10 @@ import torch
 from rnnctl.cells.base.cell import Cell
 from rnnctl.cells.base.kernel_pairs import PairedTape
 from rnnctl.cells.base.kernel_tape import Product, Rows
+from rnnctl.cells.base.section import CellSection
 from rnnctl.cells.lstm import kernels
 from rnnctl.cells.lstm.equations import Lstm
+from rnnctl.cells.lstm.section import LstmSection
 
 
 class KernelLstmTape(PairedTape):
@@ -22,7 +24,7 @@ class KernelLstmTape(PairedTape):
     _written: ClassVar[tuple[str, ...]] = ("h", "last", "c", "units")
     _read_back: ClassVar[tuple[str, ...]] = ("c", "units", "direct", "d", "delta")
     _room_of_tiles: ClassVar[tuple[str, ...]] = ("carried",)
-    _most_units: ClassVar[int] = 64
+    _section: ClassVar[type[CellSection]] = LstmSection
     _at_once: ClassVar[int] = 4
     _state_parts: ClassVar[int] = 2
 

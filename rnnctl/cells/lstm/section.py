@@ -31,6 +31,7 @@ class LstmSection(CellSection):
     forget_bias: Annotated[Real, PER_RUN] = Field(1.0, description="initial bias of the forget gate")
 
     bias_keys: ClassVar[tuple[str, ...]] = ("forget_bias",)
+    units_in_registers: ClassVar[int] = 64  # a program keeps the matrices of several branches
     has_omega: ClassVar[bool] = False
     takes_reals: ClassVar[bool] = True
 

@@ -8,9 +8,11 @@ import torch
 
 from rnnctl.cells.base.cell import Cell
 from rnnctl.cells.base.kernel_tape import Factor, Inputs, KernelTape, Product
+from rnnctl.cells.base.section import CellSection
 from rnnctl.cells.rnn import kernels
 from rnnctl.cells.rnn.equations import Rnn
-from rnnctl.kernels.gpu.launch import MOST_UNITS, TILE, blocks, launch, padded, warps_for
+from rnnctl.cells.rnn.section import RnnSection
+from rnnctl.kernels.gpu.launch import TILE, blocks, launch, padded, warps_for
 
 BLOCK, DEPTH = 64, 32  # of the kernels that take tiles of sequences
 NORMS, NORMS_AT_A_TIME = 64, 512  # rows that a program of the regulariser takes
@@ -21,7 +23,7 @@ class KernelRnnTape(KernelTape):
 
     model: Rnn
     takes_regularisers: ClassVar[bool] = True
-    _most_units: ClassVar[int] = MOST_UNITS
+    _section: ClassVar[type[CellSection]] = RnnSection
 
     def _buffers(self) -> dict[str, tuple[int, ...]]:
         runs, steps, batch, hidden = self.runs, self.steps, self.batch, self.model.hidden

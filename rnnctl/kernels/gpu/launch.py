@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# Units up to which one program holds a whole row of states, and a recurrent matrix in its registers.
+# Units up to which one program holds a whole row of states, and one recurrent matrix in its registers.
 MOST_UNITS = 128
 TILE = 16  # sequences that a program holds in larger networks
 
