@@ -112,9 +112,16 @@ def shown(value: object) -> str:
     return cut(text)
 
 
+LARGE = 1_000_000  # from here on, whole numbers are rounded as others are
+
+
 def number(value: float | None, digits: int = 4) -> str:
-    """Return a number for a table or a sentence; a dash if it is None or not finite."""
-    return "-" if value is None or not math.isfinite(value) else f"{value + 0.0:.{digits}g}"  # + 0.0: not -0
+    """Return a number for a table or a sentence; a dash if it is None or not finite. Counts keep all their digits."""
+    if value is None or not math.isfinite(value):
+        return "-"
+    if value == int(value) and abs(value) < LARGE:
+        return str(int(value))
+    return f"{value + 0.0:.{digits}g}"  # + 0.0: not -0
 
 
 def with_se(value: float | None, se: float | None) -> str:

@@ -141,7 +141,7 @@ def _bounds(hint: Any) -> str:
     for info in get_args(hint)[1:]:
         low, high = getattr(info, "min", None), getattr(info, "max", None)
         if low is not None and high is not None and high < 2**31:
-            return f" From {low:g} to {high:g}."
+            return f" From {low:,g} to {high:,.9g}."
         if low is not None:
             return f" At least {low:g}."
     return ""

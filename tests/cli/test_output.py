@@ -28,7 +28,10 @@ ODD_ESCAPED = r"\x1b[31m\x7f\x9b2J\n\u202e\udcff"
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.0, "0"), (-0.0, "0"), (-0.25, "-0.25"), (1.23456, "1.235"), (None, "-"), (math.nan, "-"), (math.inf, "-")],
+    [
+        *[(0.0, "0"), (-0.0, "0"), (-0.25, "-0.25"), (1.23456, "1.235"), (None, "-"), (math.nan, "-"), (math.inf, "-")],
+        *[(10_000.0, "10000"), (-123_456, "-123456"), (10_000.5, "1e+04"), (2e6, "2e+06")],
+    ],
 )
 def test_a_number_of_a_table(value, text):
     assert number(value) == text
