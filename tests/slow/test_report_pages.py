@@ -395,6 +395,29 @@ def test_an_address_that_names_nothing_leaves_the_page_as_it_is(chromium, pages)
         assert it.complaints == []
 
 
+PAPER, WIDE_PAPER = 672, 1001  # what A4 leaves beside its margins, upright and lying, in pixels
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_on_paper_nothing_is_wider_than_its_page(chromium, pages, study):
+    # What is too wide is cut off, or makes the browser print all text of all pages smaller.
+    on_wide_paper = ["#leaderboard", "#diagnostics > .scroll"]
+    with opened(chromium, pages[study], width=PAPER) as it:
+        it.page.emulate_media(media="print")
+        for width, wide in ((PAPER, False), (WIDE_PAPER, True)):
+            it.page.set_viewport_size({"width": width, "height": 900})
+            parts = "main :is(table, pre, figure, dl)"
+            apart = ", ".join(f"{selector} *" for selector in on_wide_paper)
+            chosen = it.page.locator(f"{parts}:is({apart})" if wide else f"{parts}:not({apart})")
+            too_wide = chosen.evaluate_all(
+                "(all, width) => all.filter((it) => it.getClientRects().length && (it.scrollWidth > it.clientWidth + 1"
+                " || it.getBoundingClientRect().right > width + 1)).map((it) => it.outerHTML.slice(0, 80))",
+                width,
+            )
+            assert chosen.count() > 0
+            assert too_wide == []
+
+
 def test_paper_shows_all_folds_and_still_figures(chromium, pages):
     with opened(chromium, pages["quickstart"]) as it:
         it.page.locator("#curves figure").first.scroll_into_view_if_needed()
