@@ -85,9 +85,13 @@ def in_words(difference: Difference) -> str:
 
 
 def change(difference: Difference) -> str:
-    """Return what was changed: `train.clip = none instead of 1`."""
+    """Return what was changed: `train.clip = none instead of 1`, and what differs with it."""
     first, second = difference.first.value, difference.second.value
-    return f"{difference.key} = {value_text(second)} instead of {value_text(first)}"
+    changed = f"{difference.key} = {value_text(second)} instead of {value_text(first)}"
+    if not difference.also:
+        return changed
+    verb = "follows" if len(difference.also) == 1 else "follow"
+    return f"{changed} (and {some(difference.also)}, which {verb} from it)"
 
 
 def means(difference: Difference) -> str:
@@ -98,9 +102,6 @@ def means(difference: Difference) -> str:
 def _result(difference: Difference) -> str:
     first, second, interval = difference.first, difference.second, difference.interval
     head = f"With {change(difference)}"
-    if difference.also:
-        verb = "follows" if len(difference.also) == 1 else "follow"
-        head += f" (and {some(difference.also)}, which {verb} from it)"
     label = MEASURES[difference.measure].label
     if interval is None or first.mean is None or second.mean is None:
         return f"{head}, the {label} cannot be compared: the two sides share no seed with a finite result."
