@@ -6,7 +6,7 @@ before somebody asks for a spec.
 
 from __future__ import annotations
 
-import json
+import marshal
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from rnnctl.tasks.section import TaskSection
 
 CONFIGURATIONS = 50_000  # kept in memory, a few kB each
-# By their JSON: runs of thousands of configurations have few tasks.
-_TASKS: dict[tuple[str, Permission], TaskSection] = {}
+# Runs of thousands of configurations have few tasks.
+_TASKS: dict[tuple[bytes, Permission], TaskSection] = {}
 
 
 def read_spec(stored: Mapping[str, Any]) -> RunSpec:
@@ -33,12 +33,12 @@ def read_spec(stored: Mapping[str, Any]) -> RunSpec:
 
 def read_task(stored: Mapping[str, Any]) -> TaskSection:
     """Return the task of a stored spec. Raise SpecError if this version cannot read the spec."""
-    text = json.dumps(stored["task"], sort_keys=True), permission()
-    if text not in _TASKS:
+    key = _key(stored["task"]), permission()
+    if key not in _TASKS:
         if len(_TASKS) >= CONFIGURATIONS:
             _TASKS.clear()
-        _TASKS[text] = read_spec(stored).task
-    return _TASKS[text]
+        _TASKS[key] = read_spec(stored).task
+    return _TASKS[key]
 
 
 def read_loss_unit(stored: Mapping[str, Any]) -> str:
@@ -81,13 +81,18 @@ def resolved(stored: Mapping[str, Any]) -> Mapping[str, Any]:
         return stored
 
 
-def _settings(stored: Mapping[str, Any]) -> str:
-    """Return the text that the runs of a configuration share: their spec without its seed."""
-    return json.dumps({key: value for key, value in stored.items() if key != "seed"}, sort_keys=True)
+def _settings(stored: Mapping[str, Any]) -> bytes:
+    """Return a key that the runs of a configuration share: it holds their spec without its seed."""
+    return _key({key: value for key, value in stored.items() if key != "seed"})
+
+
+def _key(values: dict[str, Any]) -> bytes:
+    # Ten times as fast as JSON. Version 2 has no references, so equal values in one order have one key.
+    return marshal.dumps(values, 2)
 
 
 @lru_cache(maxsize=CONFIGURATIONS)
-def _configuration(settings: str, _: Permission) -> RunSpec:
+def _configuration(settings: bytes, _: Permission) -> RunSpec:
     """Return the run that settings make. _: what users' parts it can have depends on this."""
     from pydantic import ValidationError
 
@@ -96,7 +101,7 @@ def _configuration(settings: str, _: Permission) -> RunSpec:
 
     try:
         with reading():
-            return RunSpec.model_validate(json.loads(settings))
+            return RunSpec.model_validate(marshal.loads(settings))
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"]))
@@ -106,10 +111,10 @@ def _configuration(settings: str, _: Permission) -> RunSpec:
 
 
 @lru_cache(maxsize=CONFIGURATIONS)
-def _parameter_count(settings: str) -> int | None:
+def _parameter_count(settings: bytes) -> int | None:
     return _configuration(settings, permission()).parameter_count
 
 
 @lru_cache(maxsize=CONFIGURATIONS)
-def _parameters(settings: str) -> Mapping[str, Any]:
+def _parameters(settings: bytes) -> Mapping[str, Any]:
     return parameters(_configuration(settings, permission()))

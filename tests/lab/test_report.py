@@ -72,7 +72,7 @@ def page(text) -> Page:
 class Page(HTMLParser):
     """A page: its numbers with the records that they come from, its texts, its elements."""
 
-    VOID = ("meta", "input", "br", "img", "link")
+    VOID = ("meta", "input", "br", "img", "link", "wbr")
 
     def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)

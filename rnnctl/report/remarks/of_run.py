@@ -30,7 +30,7 @@ def remarks_of(result: Result, past: History, spec: RunSpec, gradients: Gradient
         gradients = newest(past, spec.check.diagnostic_batch)
     model, threshold, clip = spec.model, spec.check.saturation, spec.train.clip
     return [
-        floor(result, result.loss_unit),
+        floor(result, spec.task.loss_unit),
         divergence(result),
         gradient(gradients, past, asks_every_step=None if spec.task.missing_code else spec.task.asks_every_step),
         _saturation(past, spec),

@@ -25,7 +25,11 @@ class MadeUp(Result):
 
     @property
     def task(self) -> Any:
-        return SimpleNamespace(name=self.stored_spec["task"], loss_unit=self.stored_spec["unit"], symbol=None)
+        return SimpleNamespace(name=self.stored_spec["task"], loss_unit=self.loss_unit, symbol=None)
+
+    @property
+    def loss_unit(self):
+        return self.stored_spec["unit"]
 
 
 def study(
