@@ -83,7 +83,7 @@ def test_drawn_flags_follow_the_passes_in_torch(number):
 
 @pytest.mark.parametrize(("dtype", "hidden", "layers"), [(torch.float32, 66, 1), (torch.float64, 34, 2)], ids=str)
 def test_several_blocks_and_tiles_follow_the_passes_in_torch(dtype, hidden, layers):
-    batch, of = 17, sizes(hidden, 17, dtype)
+    batch, of = 17, sizes(hidden, 17, dtype, "ieee")
     assert hidden > of["BLOCK"] > of["DEPTH"]
     assert batch > of["TILE"]
     assert_passes_agree(Gated(V, hidden, O, layers, ALL), layers, [1], batch, dtype, True)

@@ -9,6 +9,7 @@ import torch
 
 from rnnctl.cells.base.cell import Cell
 from rnnctl.cells.base.kernel_tape import Factor, Inputs, KernelTape, Product, Rows
+from rnnctl.cells.base.section import REDUCED
 from rnnctl.cells.gated import kernels
 from rnnctl.cells.gated.equations import Gated
 from rnnctl.cells.gated.plan import NEXT, Plan
@@ -133,7 +134,7 @@ class KernelGatedTape(KernelTape):
 
     @cached_property
     def _sizes(self) -> dict[str, Any]:
-        return sizes(self.model.hidden, self.batch, self.dtype)
+        return sizes(self.model.hidden, self.batch, self.dtype, self.precision)
 
 
 def _plan(network: Cell, widest: Gated) -> Plan:
@@ -141,15 +142,16 @@ def _plan(network: Cell, widest: Gated) -> Plan:
     return Plan(network, widest)
 
 
-def sizes(hidden: int, batch: int, dtype: torch.dtype) -> dict[str, Any]:
+def sizes(hidden: int, batch: int, dtype: torch.dtype, precision: str) -> dict[str, Any]:
     """Return the sizes of a program's blocks, its warps, and how many blocks it loads ahead (one: none).
 
     A thread has 8 sums of a product, or 16 of those of larger layers and batches. With more sums, or blocks ahead of
-    the present one, registers do not suffice. Float64 is multiplied in registers alone, so its blocks are small.
+    the present one, registers do not suffice; nor do they for 8 sums where factors are made narrow, which takes
+    registers too. Float64 is multiplied in registers alone, so its blocks are small.
     """
     if dtype == torch.float64:
         return {"TILE": 16, "BLOCK": min(32, padded(hidden)), "DEPTH": 8, "warps": 4, "num_stages": 1}
     tile = tile_of(batch)
     block = 128 if tile > TILE and hidden >= 128 else min(64, padded(hidden))
-    warps = min(8, max(1, tile * block // 256))
+    warps = min(8, max(1, tile * block // (128 if precision in REDUCED else 256)))
     return {"TILE": tile, "BLOCK": block, "DEPTH": min(32, block), "warps": warps, "num_stages": 1}
