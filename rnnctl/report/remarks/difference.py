@@ -48,7 +48,7 @@ class Side:
 class Difference:
     """The results at one value of a hyper-parameter compared with those at another one, all else equal.
 
-    unit: of the measure. key: the hyper-parameter. also: others that follow from it. pairs: the number of pairs of
+    unit: of the measure. key: the hyper-parameter. also: others that differ with it. pairs: the number of pairs of
     configurations. lower: in how many of them the second value has the lower mean. interval: of the results at the
     second value less those at the first one; None without results to compare. seeds: the seeds that both sides share; 0
     if they are compared by their means. comparisons: of the list, for all of which the widened interval holds together.
@@ -90,8 +90,9 @@ def change(difference: Difference) -> str:
     changed = f"{difference.key} = {value_text(second)} instead of {value_text(first)}"
     if not difference.also:
         return changed
-    verb = "follows" if len(difference.also) == 1 else "follow"
-    return f"{changed} (and {some(difference.also)}, which {verb} from it)"
+    # Of one study, they follow from it; of two studies, they may differ for any reason.
+    verb = "differs" if len(difference.also) == 1 else "differ"
+    return f"{changed} (and {some(difference.also)}, which {verb} with it)"
 
 
 def means(difference: Difference) -> str:

@@ -55,7 +55,7 @@ def test_the_greatest_difference_so_far_names_all_that_differs():
     runs = study(lambda seed, lr, clip: lr, {"train.lr": [0.1, 1.0], "train.clip": [2, 3]}, (1,))
     runs = [run for run in runs if (run.parameters["train.lr"] > 0.5) == (run.parameters["train.clip"] > 2)]
     _, _, mattered = lines(runs)
-    assert "train.lr = 1 instead of 0.1 (and train.clip, which follows from it), 1 nats instead of" in mattered
+    assert "train.lr = 1 instead of 0.1 (and train.clip, which differs with it), 1 nats instead of" in mattered
 
 
 def test_divergence_unfinished_runs_and_seeds_that_differ_are_counted():

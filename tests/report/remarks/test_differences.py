@@ -155,7 +155,7 @@ def test_configurations_that_differ_in_two_things_are_not_compared():
     # Both always change together here: then one stands for both, and the sentence names the other.
     (told,) = differences(kept)
     assert told.also == ["train.clip"]
-    assert "(and train.clip, which follows from it)" in told.text
+    assert "(and train.clip, which differs with it)" in told.text
 
 
 def test_losses_of_different_tasks_and_units_are_never_compared():
