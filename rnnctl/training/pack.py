@@ -37,13 +37,13 @@ GUARD_NORM, GUARD_SHRINK = 1e10, 0.02
 class Gradients:
     """What an update is made from: gradients of one batch, or their means over several. Row i is of member order[i].
 
-    losses: of each row. omegas: values of the regulariser. shares: the sequences that are asked anything, as a share of
+    omegas: values of the regulariser. shares: the sequences that are asked anything, as a share of
     a batch: below 1 at the end of an epoch of finite data.
     """
 
     order: Sequence[int]
     grads_RN: torch.Tensor
-    losses: Sequence[torch.Tensor]
+    losses_R: torch.Tensor
     omegas: Sequence[float]
     shares: Sequence[float]
 
@@ -115,7 +115,7 @@ class Pack:
         self.flat_RN, self.grads_RN = flat_RN, torch.zeros_like(flat_RN)
         # What the host decides an update on: the gradient norm, the loss and the wrong answers of each row.
         self.numbers_3R = flat_RN.new_empty(3, len(flat_RN))
-        self.norms_and_losses, self.errors_R = self.numbers_3R[:2].view(-1), self.numbers_3R[2]
+        self.norms_R, self.losses_R, self.errors_R = self.numbers_3R
         self.weights, self.grads = self.layout.views(flat_RN), self.layout.views(self.grads_RN)
         self.scaled = [member.spec.train.scales_loss for member in self.members]
         if self.parts > 1:
@@ -145,7 +145,8 @@ class Pack:
                 for name in self.frozen[r]:
                     views[name][i].zero_()
         norms = [torch.linalg.vector_norm(row) for row in rows.grads_RN]
-        torch.stack([*norms, *rows.losses], out=self.norms_and_losses)
+        torch.stack(norms, out=self.norms_R)
+        self.losses_R.copy_(rows.losses_R)
         numbers = self.numbers_3R.t().tolist()  # one transfer from the device
         diverged = []
         for i, r in enumerate(rows.order):
@@ -170,7 +171,7 @@ class Pack:
             rows = self._gradients(part)
             for i, r in enumerate(rows.order):
                 self.sums_RN[r].add_(rows.grads_RN[i], alpha=rows.shares[i])
-                losses_R[r].add_(rows.losses[i], alpha=rows.shares[i])
+                losses_R[r].add_(rows.losses_R[i], alpha=rows.shares[i])
                 errors_R[r].add_(self.errors_R[i])
                 omegas[r] += rows.omegas[i]
                 shares[r] += rows.shares[i]
@@ -181,7 +182,7 @@ class Pack:
             if share != 1:
                 means_RN[r].div_(share)
                 losses_R[r].div_(share)
-        return Gradients(range(runs), means_RN, list(losses_R), [omega / self.parts for omega in omegas], shares)
+        return Gradients(range(runs), means_RN, losses_R, [omega / self.parts for omega in omegas], shares)
 
     def _gradients(self, part: int) -> Gradients:
         """Go forward and back over the next batch of every member. part: the number of the batch in the update, from 0.
@@ -200,7 +201,9 @@ class Pack:
         scales_R = None
         if any(self.scaled):
             scales_R = self.flat_RN.new_tensor([self.members[r].scaling.scale for r in order])
-        losses, direct = backpropagate(self.question, weights, self.tape, targets, self.grads, self.errors_R, scales_R)
+        losses_R, direct = backpropagate(
+            self.question, weights, self.tape, targets, self.grads, self.errors_R, scales_R
+        )
         omegas = self.tape.backward(weights, direct, self.grads, self._regularisers([self.members[r] for r in order]))
         if self.carries:
             for i, r in enumerate(order):
@@ -208,7 +211,7 @@ class Pack:
                 if self.samples:
                     self.members[r].last_read = self.tape.out(i)[-1].clone()
         shares = [batches[r].asked(self.question) / self.batch for r in order]
-        return Gradients(order, self.grads_RN, losses, omegas, shares)
+        return Gradients(order, self.grads_RN, losses_R, omegas, shares)
 
     def _with_own_symbols(self, r: int, batch: Batch, goes_on: bool, part: int) -> Batch:
         """Return the next batch of row r with symbols of the run's own among its inputs (scheduled sampling)."""

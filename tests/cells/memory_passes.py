@@ -37,7 +37,7 @@ def through(tape, flat, inputs, targets, question=LAST, states=None):
     tape.forward(weights, inputs, states)
     losses, direct = backpropagate(question, weights, tape, targets, grads)
     tape.backward(weights, direct, grads)
-    return torch.stack(losses), grads_flat
+    return losses, grads_flat
 
 
 def named(model, flat_N):

@@ -26,7 +26,7 @@ def through(model, flat, symbols, targets, kind=RnnTape):
     tape = tape_for(kind, model, symbols, flat.dtype)
     grads_flat = torch.zeros_like(flat)
     losses, _ = pass_through(tape, model.layout.views(flat), symbols, targets, model.layout.views(grads_flat))
-    return torch.stack(losses), grads_flat, tape
+    return losses, grads_flat, tape
 
 
 def pass_through(tape, weights, symbols, targets, grads, regularisers=None):

@@ -41,7 +41,7 @@ def through(tape, flat, symbols, targets):
     tape.forward(weights, symbols)
     losses, direct = backpropagate(Question(), weights, tape, targets, grads)
     tape.backward(weights, direct, grads)
-    return torch.stack(losses), grads_flat
+    return losses, grads_flat
 
 
 def named(model, flat_N):

@@ -126,8 +126,8 @@ def backpropagate(
     grads: Weights,
     errors_R: torch.Tensor | None = None,
     scales_R: torch.Tensor | None = None,
-) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-    """Return the loss of each row after the forward pass of `tape`, and the gradients that the head sends into the last
+) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    """Return the loss of each row after the forward pass of `tape`, (R,), and the gradients that the head sends into the last
     S hidden states of each row, (S, B, H). Write the gradients of W_hy and b_hy to grads.
 
     targets: for each row (B,), or (T_i, B) for a head that reads every step, with a last axis for answers of several
@@ -141,10 +141,10 @@ def backpropagate(
         shares = (
             [shares_of(split_asked(question, t)[0][None], h_RBH.dtype)[0] for t in targets] if question.partial else []
         )
-        y_RBO, means, d_RBH = _row_gradients(question, weights, h_RBH, targets_RB, grads, scales_R, shares)
+        y_RBO, losses_R, d_RBH = _row_gradients(question, weights, h_RBH, targets_RB, grads, scales_R, shares)
         if errors_R is not None:
             _count_errors(question, y_RBO, targets_RB, errors_R, compiled=isinstance(tape, FusedTape))
-        return means, [d_RBH[i : i + 1] for i in rows]
+        return losses_R, [d_RBH[i : i + 1] for i in rows]
     means, direct = [], []
     for i in rows:
         h_TBH, one = tape.out(i), slice(i, i + 1)
@@ -153,12 +153,12 @@ def backpropagate(
         scale = None if scales_R is None else scales_R[one]
         shares = [shares_of(split_asked(question, targets[i])[0], flat.dtype).flatten()] if question.partial else []
         aims = targets[i].flatten(0, 1)[None]
-        y_RNO, (loss,), d_RNH = _row_gradients(question, own, flat, aims, own_grads, scale, shares)
+        y_RNO, loss_1, d_RNH = _row_gradients(question, own, flat, aims, own_grads, scale, shares)
         if errors_R is not None:
             errors_R[i] = wrong(question, y_RNO.view(*targets[i].shape[:2], -1), targets[i]).sum()
-        means.append(loss)
+        means.append(loss_1)
         direct.append(d_RNH.view(h_TBH.shape))
-    return means, direct
+    return torch.cat(means), direct
 
 
 def _row_gradients(
@@ -169,8 +169,8 @@ def _row_gradients(
     grads: Weights,
     scales_R: torch.Tensor | None,
     shares: Sequence[torch.Tensor],
-) -> tuple[torch.Tensor, list[torch.Tensor], torch.Tensor]:
-    """Return the outputs, (R, N, O), the loss of each row, and the gradients by its hidden states, (R, N, H).
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the outputs, (R, N, O), the loss of each row, (R,), and the gradients by its hidden states, (R, N, H).
 
     shares: for each row the weights of its answers, (N,), if some are not asked; empty if the loss is their mean.
     """
@@ -190,8 +190,9 @@ def _row_gradients(
     d_RNH = run_by_run(dy_RNO, weights["W_hy"].transpose(1, 2))
     each_RN = losses(question, y_RNO, targets_RN)
     if shares:
-        return y_RNO, [(row * share).sum() for row, share in zip(each_RN, shares, strict=True)], d_RNH
-    return y_RNO, [row.mean() for row in each_RN], d_RNH
+        each_RN = each_RN * shares_RN
+        return y_RNO, torch.stack([row.sum() for row in each_RN]), d_RNH
+    return y_RNO, torch.stack([row.mean() for row in each_RN]), d_RNH
 
 
 def _slopes(question: Question, y_RNO: torch.Tensor, targets_RN: torch.Tensor) -> torch.Tensor:
