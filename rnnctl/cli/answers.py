@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 
 def answers(
-    study: Annotated[str, typer.Argument(metavar="STUDY", help="A registered study with a section questions.")],
+    study: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="STUDY",
+            help="A registered study with a section questions. Default: the only one that has it.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: JsonOption = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a table in Markdown, for a page.")] = False,
     allow_code: AllowCodeOption = False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -28,7 +29,7 @@ from rnnctl.study.loading import questions_of
 from rnnctl.study.quantities import FirstBelow, HasStatus, MeasureOf, ProbeNumber, ScalarOf, WeightCount
 from rnnctl.study.questions import Question, check_questions, group_named, groups_of
 from rnnctl.weights import BEST, LAST
-from rnnctl.words import counted, did_you_mean
+from rnnctl.words import counted, did_you_mean, some
 from store import Store, history, queries
 from store import answers as kept_answers
 from store.encoding import to_json
@@ -86,16 +87,19 @@ class Answers:
     notes: list[str] = unrecorded()
 
 
-def answers(store: Store, study: str, told: Told | None = None, *, ask_probes: bool = True) -> Answers:
+def answers(store: Store, study: str | None, told: Told | None = None, *, ask_probes: bool = True) -> Answers:
     """Answer the questions of a registered study from its finished runs. The store must be writable: probes that
     questions need are put to the runs, and their answers are kept.
 
-    told: is given a line for each answer of a probe that has to be computed. ask_probes: False takes only the answers
-    that are kept already; a note says how many runs have none. Raise LabError if the study has no questions, if no run
-    has finished, or if a question names a number that its probe does not have.
+    study: None for the only one with questions, of those that are not archived. told: is given a line for each answer
+    of a probe that has to be computed. ask_probes: False takes only the answers that are kept already; a note says how
+    many runs have none. Raise LabError if the study has no questions, if no run has finished, or if a question names a
+    number that its probe does not have.
     """
+    studies = queries.studies(store)
+    study = _only_one(studies) if study is None else study
     rows = selected(store, study)
-    (row,) = (each for each in queries.studies(store) if each.name == rows[0].study)
+    (row,) = (each for each in studies if each.name == rows[0].study)
     questions = _questions(row.name, row.source)
     results = [Result.of(run) for run in rows]
     unfinished = sum(run.outcome is None for run in rows)
@@ -117,6 +121,23 @@ def answers(store: Store, study: str, told: Told | None = None, *, ask_probes: b
         questions=answered,
         notes=list(dict.fromkeys(notes)),
     )
+
+
+def _only_one(studies: Sequence[queries.StudyRow]) -> str:
+    """Return the name of the only study with questions that is not archived. Raise LabError."""
+    names = [each.name for each in studies if each.archived is None and _has_questions(each)]
+    if not names:
+        raise LabError("no registered study has a section questions", Code.NOTHING)
+    if len(names) > 1:
+        raise LabError(f"{len(names)} studies have questions; name one: {some(names)}", Code.USAGE)
+    return names[0]
+
+
+def _has_questions(study: queries.StudyRow) -> bool:
+    # One that cannot be read may have some; it says what is wrong when it is named.
+    with suppress(SpecError):
+        return bool(questions_of(study.source, study.name))
+    return False
 
 
 def _questions(study: str, source: str) -> tuple[Question, ...]:

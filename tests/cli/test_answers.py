@@ -109,6 +109,19 @@ def test_a_table_for_a_page(folder):
     one_line(rnnctl("answers", "tiny", "--markdown", "--json", cwd=folder, check=USAGE), "exclude each other")
 
 
+def test_the_only_study_with_questions_need_not_be_named(folder, tmp_path):
+    assert rnnctl("answers", cwd=folder, check=0).stdout == rnnctl("answers", "tiny", cwd=folder, check=0).stdout
+    (tmp_path / "silent.yaml").write_text(TINY.replace("study: tiny", "study: silent"))
+    rnnctl("init", "silent.yaml", cwd=tmp_path, check=0)
+    one_line(rnnctl("answers", cwd=tmp_path, check=NOTHING), "no registered study has a section questions")
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.yaml").write_text(TINY.replace("study: tiny", f"study: {name}") + QUESTIONS)
+        rnnctl("init", f"{name}.yaml", cwd=tmp_path, check=0)
+    one_line(rnnctl("answers", cwd=tmp_path, check=USAGE), "2 studies have questions; name one: one, two")
+    rnnctl("archive", "two", cwd=tmp_path, check=0)
+    one_line(rnnctl("answers", cwd=tmp_path, check=NOTHING), "one: no run has finished yet")
+
+
 def test_plan_tells_that_there_are_questions(folder):
     assert "6 questions: rnnctl answers tiny" in rnnctl("plan", "tiny.yaml", cwd=folder, check=0).stdout
 

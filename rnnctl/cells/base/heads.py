@@ -127,8 +127,8 @@ def backpropagate(
     errors_R: torch.Tensor | None = None,
     scales_R: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """Return the loss of each row after the forward pass of `tape`, (R,), and the gradients that the head sends into the last
-    S hidden states of each row, (S, B, H). Write the gradients of W_hy and b_hy to grads.
+    """Return the loss of each row after the forward pass of `tape`, (R,), and the gradients that the head sends into
+    the last S hidden states of each row, (S, B, H). Write the gradients of W_hy and b_hy to grads.
 
     targets: for each row (B,), or (T_i, B) for a head that reads every step, with a last axis for answers of several
     values. errors_R: written with the sum of the errors of each row's sequences (see `wrong`), unless it is None.
