@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rnnctl.lab.report import Reported
 
 REFRESH = 5  # seconds; pages that take long to write are written less often, so that training keeps its cores
-SHARE = 0.2  # of the time
+SHARE = 0.2  # of a core
 
 
 def report(
@@ -93,17 +93,17 @@ def _watch(workspace: Path | None, what: list[str], where: list[str], out_: str 
     refresh, written = REFRESH, None
     try:
         while True:
-            began = time.monotonic()
+            began, worked = time.monotonic(), time.process_time()
             with opened(workspace, readonly=True) as store:
                 again = lab.report(store, what, where=where, out=out_, browser=browser, refresh=refresh)
             if written is None:
                 out(str(again.file), whole=True)
             written = again
-            took = time.monotonic() - began
-            refresh = max(REFRESH, round(took / SHARE))
+            # Waiting for a lock of the database takes no core from training.
+            refresh = max(REFRESH, round((time.process_time() - worked) / SHARE))
             if not written.unfinished:
                 break
-            time.sleep(max(0.0, refresh - took))
+            time.sleep(max(0.0, refresh - (time.monotonic() - began)))
     except BaseException:
         if written is not None and written.file.exists():  # else its folder was removed, and is not made again
             lab.settled(written)

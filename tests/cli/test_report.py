@@ -45,6 +45,22 @@ def test_watching_writes_again_until_it_is_interrupted(untrained, monkeypatch):
     assert 'http-equiv="refresh"' not in (untrained / "live.html").read_text()
 
 
+@pytest.mark.parametrize("clock", ["monotonic", "process_time"])
+def test_watching_writes_less_often_if_pages_take_work_not_if_they_wait(untrained, monkeypatch, clock):
+    """Each look at the clock is 10 s later than the one before: a page takes as long, in waiting or in work."""
+    pauses, looks = [], iter(range(0, 1000, 10))
+
+    def pause(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", pause)
+    monkeypatch.setattr(time, clock, lambda: next(looks))
+    rnnctl("report", "tiny", "-o", "live.html", "--watch", cwd=untrained, check=130)
+    assert all(seconds > 40 for seconds in pauses) if clock == "process_time" else pauses == [0, 0]
+
+
 @pytest.mark.parametrize("removed", ["database", "workspace"])
 def test_watching_ends_with_a_workspace_that_goes_away(untrained, monkeypatch, removed, tmp_path):
     live = tmp_path / "live.html" if removed == "database" else untrained / "reports" / "tiny.html"
