@@ -255,7 +255,7 @@ class Progress:
         self.waiting_told = True
 
     def _on_draining(self, event: Event) -> None:
-        self.view.line("saving and leaving; Ctrl-C again leaves at once")
+        self.view.line("saving and leaving; Ctrl-C now leaves at once")
 
     def _on_crashed(self, event: Event) -> None:
         from jobs.launcher import Ending
