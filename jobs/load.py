@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -16,6 +17,7 @@ from store.files import write_whole
 WINDOW = 30.0  # seconds that figures are taken over
 WRITE_EVERY = 2.0  # seconds
 BEHIND = 5.0  # seconds that a commit may wait before the ledger counts as being behind
+SILENT = 10.0  # seconds without new figures after which the ledger counts as hanging
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,12 @@ class Load:
     waiting: int  # calls that are not answered yet
     busy: float  # share of the time in which it worked, 0 to 1
     slowest: float  # seconds from the arrival of a commit to its answer, at most
+    at: float  # when this was measured, by the clock of the host
+
+    def silent_for(self, now: float) -> float:
+        """Return the seconds for which the ledger has measured nothing, 0 while that is no longer than usual."""
+        seconds = now - self.at
+        return seconds if seconds > SILENT else 0.0
 
     @property
     def behind(self) -> bool:
@@ -69,6 +77,7 @@ class Meter:
             waiting,
             min(1.0, sum(took for _, took in self._worked) / seconds),
             max((waited for _, waited in self._answered), default=0.0),
+            time.time(),
         )
 
     def write(self, folder: Path, load: Load) -> None:

@@ -100,7 +100,7 @@ def _rendered(now: Status) -> list[str]:
         columns = ["worker", "host", *["node"] * on_nodes, "pid", "device", "process", "last beat", "runs"]
         cells = [
             [
-                w.worker[:8], w.host, *[w.node or "-"] * on_nodes, w.pid, w.device, w.process,
+                _short(w.worker), w.host, *[w.node or "-"] * on_nodes, w.pid, w.device, w.process,
                 duration(w.beat_seconds_ago), w.running,
             ]
             for w in now.workers
@@ -131,14 +131,21 @@ def _busy(load: Load) -> str:
         f"ledger {load.pid}: {load.commits_per_second:.1f} commits/s, busy {100 * load.busy:.0f} % of the time, "
         f"slowest answer {duration(load.slowest)}, {counted(load.waiting, 'call')} waiting"
     )
+    if silent := load.silent_for(time.time()):
+        return f"{text}; it has not answered for {duration(silent)}"
     return f"{text}; it falls behind, and workers wait for it" if load.behind else text
+
+
+def _short(worker: str) -> str:
+    """Return the beginning of a worker's id, which is enough to tell workers apart."""
+    return worker[:8]
 
 
 def _running(run: RunningRun) -> list[Any]:
     return [
         run.label,
         run.run,
-        (run.worker or "")[:8],
+        _short(run.worker or ""),
         run.attempt,
         f"{run.step:,} of {run.total:,}",
         f"{100 * run.step / run.total:.0f} %",
@@ -262,6 +269,7 @@ def _print_attempts(attempts: Sequence[AttemptRow]) -> None:
             attempt.ended_as or "running",
             attempt.start_step,
             "-" if attempt.end_step is None else attempt.end_step,
+            _short(attempt.worker),
             attempt.host,
             *[attempt.environment.get("node", "-")] * on_nodes,
             attempt.pid,
@@ -270,9 +278,14 @@ def _print_attempts(attempts: Sequence[AttemptRow]) -> None:
         ]
         for attempt in attempts
     ]
-    where = ["host", *["node"] * on_nodes, "pid", "device"]
+    where = ["worker", "host", *["node"] * on_nodes, "pid", "device"]
     columns = ["", "started", "took", "ended as", "from", "to", *where, "same bits"]
-    out("", "attempts", *table(columns, cells, drop=["pid", "host", "device", "same bits", "started"]), whole=True)
+    out(
+        "",
+        "attempts",
+        *table(columns, cells, drop=["pid", "host", "device", "worker", "same bits", "started"]),
+        whole=True,
+    )
     out("", "environment of the last attempt")
     out_json(attempts[-1].environment)
 

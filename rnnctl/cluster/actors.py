@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 import ray
-from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayActorError
+from ray.exceptions import ActorUnavailableError, GetTimeoutError, RayActorError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from jobs.load import Load
 from rnnctl.cluster.calls import Answer, Call, LedgerGone, Parcel, Unreachable
 from rnnctl.cluster.ledger import GONE
 from rnnctl.cluster.options import ClusterOptions
@@ -31,6 +30,9 @@ ONCE = {"max_restarts": 0, "max_task_retries": 0}
 CALLS_AT_ONCE = 100_000  # that may wait in the ledger: each worker has a few, and they only wait
 TRAINER_THREADS = 4  # one trains; the others take orders and hand over events
 DATA_TIMEOUT = 600.0  # seconds that a text may take to be read and sent
+# Seconds that the ledger waits for a content that a worker has. All other workers wait as long, so that it has to be
+# much less than a lease.
+FETCH_TIMEOUT = 15.0
 LARGE = 512 * 1024  # bytes of a content from which on it stays with the worker until the ledger fetches it
 
 
@@ -49,10 +51,6 @@ class LedgerActor:
     async def data(self, method: Literal["sha256", "content"], spec: Mapping[str, Any], data: Data) -> Shipment:
         """Return what the shelf of texts returns; see `rnnctl.cluster.texts`."""
         return await asyncio.get_running_loop().run_in_executor(self._reader, getattr(self._shelf, method), spec, data)
-
-    async def load(self) -> Load:
-        """Return how busy it is."""
-        return self._service.load()
 
     async def close(self) -> None:
         """Do what has come in, and end."""
@@ -89,7 +87,12 @@ class LedgerCalls:
     def packed(self, content: bytes) -> bytes | Parcel:
         if len(content) < LARGE:
             return content
-        return Stored(ray.put(content), len(content)) if self.folder is None else filed(self.folder, content)
+        if self.folder is not None:
+            return filed(self.folder, content)
+        try:
+            return Stored(ray.put(content), len(content))
+        except RayError as error:  # no room in memory, nor on the disk
+            raise Busy(f"a checkpoint could not be handed to Ray: {type(error).__name__}") from error
 
 
 def _answered(answer: Any, timeout: float) -> Any:
@@ -134,7 +137,12 @@ class Stored:
     size: int
 
     def read(self) -> bytes:
-        content: bytes = ray.get(self.reference)
+        try:
+            content: bytes = ray.get(self.reference, timeout=FETCH_TIMEOUT)
+        except GetTimeoutError:
+            raise Busy(f"a checkpoint has not come from its worker within {FETCH_TIMEOUT:.0f} s") from None
+        except RayError as error:
+            raise StoreError(f"a checkpoint was lost with its worker: {type(error).__name__}") from error
         return content
 
     def forget(self) -> None:

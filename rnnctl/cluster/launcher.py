@@ -99,7 +99,7 @@ class RayWorker:
 
     def give_up(self, reason: str) -> None:
         """Drain the worker, whose goodbye then tells the reason."""
-        self._hear(event("notice", time.time(), None, line=f"{reason.partition(';')[0]}: saving and leaving"))
+        self._say(f"{reason.partition(';')[0]}: saving and leaving")
         self._reason = reason
         self.drain()
 
@@ -133,24 +133,27 @@ class RayWorker:
                 self._say_goodbye("drained" if self._given_up.is_set() else "empty")
                 return False
             if time.monotonic() >= tell_at:
-                line = f"waiting for a free slot, which takes {self._options.request}: {what_there_is()}"
-                self._hear(event("notice", time.time(), None, line=line))
+                self._say(f"waiting for a free slot, which takes {self._options.request}: {what_there_is()}")
                 tell_at = float("inf")
-            self._nodes.look()
-            if self._nodes.selector != self._selector:  # a node has joined
+            self._nodes.look(self._say)
+            if self._nodes.selector != self._selector and not self._given_up.is_set():  # a node has joined
                 self._end()
                 self._selector = self._nodes.selector
                 self._actor = self._start(self._selector)
                 place = self._actor.place.remote()
-        try:
-            self.pid, self._node = ray.get(place)
-        except RayActorError as error:
-            if not error.actor_init_failed:
-                raise
-            # It would fail in the same way on the next try.
-            self._say_goodbye("error", f"a worker could not be started: {_last_line(error)}")
-            return False
-        return True
+        while True:
+            try:
+                self.pid, self._node = ray.get(place)
+                return True
+            except ActorUnavailableError:  # this is not death
+                time.sleep(AGAIN_AFTER)
+                place = self._actor.place.remote()
+            except RayActorError as error:
+                if not error.actor_init_failed:
+                    raise
+                # It would fail in the same way on the next try.
+                self._say_goodbye("error", f"a worker could not be started: {_last_line(error)}")
+                return False
 
     def _follow(self) -> Ending:
         """Hand on the worker's events until it has ended; return how."""
@@ -169,6 +172,9 @@ class RayWorker:
                 self._hear(self._explained(heard))
             if fetched.over:
                 return Ending(int(ray.get(status)), "")
+
+    def _say(self, line: str) -> None:
+        self._hear(event("notice", time.time(), None, line=line))
 
     def _say_goodbye(self, reason: Literal["drained", "empty", "error"], error: str | None = None) -> None:
         self._hear(self._explained(event("worker_ended", time.time(), None, reason=reason, error=error)))

@@ -107,9 +107,14 @@ class ClusterLedger:
         asked = [shape] if shape is not None else self._limits
         limits = {name: max_pack(name) for name in asked}
         while True:
-            claims: list[Claim] | LimitWanted = self._ask(
-                "claim", worker, now, settings, limits, fair, shape, key=(shape, frozenset(limits))
-            )
+            try:
+                claims: list[Claim] | LimitWanted = self._ask(
+                    "claim", worker, now, settings, limits, fair, shape, key=(shape, frozenset(limits))
+                )
+            except Busy:
+                if shape is None:
+                    self._limits = list(limits)  # so that the next claim is this one again, which may have been done
+                raise
             if not isinstance(claims, LimitWanted):
                 break
             limits[claims.shape] = max_pack(claims.shape)

@@ -25,15 +25,14 @@ LOOK_EVERY = 2.0  # seconds between looks whether nodes have joined
 
 
 class Nodes:
-    """Which nodes may be used. tell: is called with a line for each node that is not used, or that differs.
+    """Which nodes may be used. variables: of the environment of workers. tell: see `look`.
 
-    variables: of the environment of workers. Raise LabError if there is no node that can be used.
+    Raise LabError if there is no node that can be used.
     """
 
     def __init__(self, options: ClusterOptions, variables: Mapping[str, str], tell: Callable[[str], None]) -> None:
         self._options = options
         self._variables = dict(variables)
-        self._tell = tell
         self._lock = threading.Lock()
         self._asked: set[str] = set()
         self._used: list[str] = []
@@ -41,16 +40,21 @@ class Nodes:
         self._looked_at = 0.0
         # The only node of a cluster that was started here is this machine, with the Python of this process.
         self._any = options.address == LOCAL
-        self.look()
+        self.look(tell)
 
     @property
     def selector(self) -> dict[str, str]:
         """The nodes that may be used, as Ray is told that a worker must be on one of them."""
         return {} if self._any else {"ray.io/node-id": f"in({','.join(self._used)})"}
 
-    def look(self) -> None:
-        """Ask nodes that have joined, unless that was done a moment ago. May be called from any thread."""
-        with self._lock:
+    def look(self, tell: Callable[[str], None]) -> None:
+        """Ask nodes that have joined, unless that was done a moment ago, or another thread does it now.
+
+        tell: is called with a line for each of them that is not used, or that differs.
+        """
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
             now = time.monotonic()
             if self._any or (self._asked and now - self._looked_at < LOOK_EVERY):
                 return
@@ -70,7 +74,9 @@ class Nodes:
             self._used += choice.used
             self._reference = choice.reference
             for note in choice.notes:
-                self._tell(note)
+                tell(note)
+        finally:
+            self._lock.release()
 
 
 def _own_first(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -35,6 +35,8 @@ def require(options: ClusterOptions) -> None:
         if wanted > most:
             has = f"no node has a {name}" if most == 0 else f"no node has more than {most:g}"
             raise LabError(f"{option} {wanted:g}: {has}; {what_there_is()}", Code.FAILURE)
+    if not any(holds_a_slot(node, options) for node in _nodes()):
+        raise LabError(f"no node has all that a slot takes, {options.request}; {what_there_is()}", Code.FAILURE)
 
 
 def slots_in_all(options: ClusterOptions) -> int:

@@ -1,9 +1,9 @@
 """The ledger's side: one thread that does what workers ask, in the workspace of this machine.
 
 Calls that come in while it works wait, and are then done together: beats first, so that no lease ends because of a
-backlog, then everything else in the order of arrival, and all commits in one transaction. A worker waits for the answer
-to its commit before it trains on, so that workers cannot outrun the ledger. Large contents are fetched when their turn
-comes, and until then stay with the worker.
+backlog, then everything else in the order of arrival, and commits last, many in one transaction. A worker waits for the
+answer to its commit before it trains on, so that workers cannot outrun the ledger. Large contents are fetched when
+their turn comes, and until then stay with the worker.
 
 Which worker of this training is dead, its pool alone says: it knows whether a process has died or a whole machine.
 """
@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 from jobs import identity
 from jobs.config import Settings
 from jobs.ledger import Save
-from jobs.load import WRITE_EVERY, Load, Meter
+from jobs.load import WRITE_EVERY, Meter
 from jobs.rescue import live_workers
 from jobs.store_ledger import StoreLedger
 from rnnctl.cluster.calls import Answer, Call, LimitWanted, Parcel, RelativeContent, Resumed, Row
@@ -83,8 +83,7 @@ class Service:
         self._peers = peers
         self._rescued_at = -rescue_every
         self._meter = Meter(time.monotonic())
-        self._load = self._meter.load(time.monotonic(), 0)
-        self._wrote_load = 0.0
+        self._measured = 0.0
         self._methods: dict[str, Callable[..., Any]] = {
             "hello": lambda: None,
             "start": self._start,
@@ -114,15 +113,12 @@ class Service:
             if (known := self._calls.get(call.id)) is not None:
                 return known
             future: Future[Answer] = Future()
+            future.set_running_or_notify_cancel()  # who waits for it may be cancelled; it is answered all the same
             self._calls[call.id] = future
             while len(self._calls) > REMEMBERED and next(iter(self._calls.values())).done():
                 self._calls.popitem(last=False)
         self._inbox.put(_Waiting(call, future, time.monotonic()))
         return future
-
-    def load(self) -> Load:
-        """Return how busy it is."""
-        return self._load
 
     def close(self) -> None:
         """Do what has come in, and end."""
@@ -218,11 +214,14 @@ class Service:
             self._answer(waiting, error=refusal)
 
     def _report(self) -> None:
+        """Measure how busy it is, unless that was done a moment ago: it takes longer than a small call."""
         now = time.monotonic()
-        self._load = self._meter.load(now, self._inbox.qsize())
-        if self._logs is not None and now - self._wrote_load >= WRITE_EVERY:
-            self._meter.write(self._logs, self._load)
-            self._wrote_load = now
+        if now - self._measured < WRITE_EVERY:
+            return
+        self._measured = now
+        load = self._meter.load(now, self._inbox.qsize())
+        if self._logs is not None:
+            self._meter.write(self._logs, load)
 
     def _start(self, worker: WorkerRecord, environment: Mapping[str, Any], now: float) -> None:
         here = identity.here()

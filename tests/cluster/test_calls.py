@@ -109,6 +109,21 @@ def test_a_claim_whose_answer_is_lost_is_not_lost(service: Service) -> None:
     assert names == ["one", "two", "three"]
 
 
+@pytest.mark.usefixtures("_no_second_try")
+def test_a_claim_in_two_calls_whose_second_answer_is_lost_is_not_lost(service: Service) -> None:
+    """The first call is answered: the ledger wants to know how many runs of a shape fit."""
+    ledger = ledger_of(Losing(service, "claim", 1, after=1), timeout=0.0)
+    with pytest.raises(Busy):
+        claim(ledger)
+    assert [held.run_id for held in claim(ledger)] == ["one"]
+    assert [held.run_id for held in claim(ledger)] == ["two"]
+
+
+def test_a_call_is_done_although_nobody_waits_for_its_answer_any_more(service: Service) -> None:
+    assert not service.submit(Call("1", "hello", ())).cancel()
+    assert service.submit(Call("2", "hello", ())).result(10.0).error is None
+
+
 def test_a_ledger_that_is_gone_is_one_line(service: Service) -> None:
     transport = Losing(service, "commit", 0)
     ledger = ledger_of(transport)
@@ -282,12 +297,13 @@ def test_how_busy_the_ledger_is_can_be_read_while_it_runs(tmp_path: Path) -> Non
     ledger = ledger_of(Pickling(service))
     [held] = claim(ledger)
     commit(ledger, held)
-    service._wrote_load = 0.0
+    service._measured = 0.0
     ledger.workers()
     ledger.workers()  # by now the turn before is over
     [load] = loads(tmp_path)
     assert (load.commits, load.pid, load.waiting, load.behind) == (1, identity.here().pid, 0, False)
     assert 0 < load.busy <= 1
+    assert (load.silent_for(load.at + 5.0), load.silent_for(load.at + 60.0)) == (0.0, 60.0)
     service.close()
     assert list(loads(tmp_path)) == []
 

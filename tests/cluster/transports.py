@@ -39,18 +39,21 @@ class Pickling:
 
 
 class Losing(Pickling):
-    """Loses the answers to the first calls of a method, which are done all the same; then it may be gone for good."""
+    """Loses some answers to calls of a method, which are done all the same; then it may be gone for good.
 
-    def __init__(self, service: Service, method: str, answers: int) -> None:
+    answers: how many are lost. after: how many arrive before.
+    """
+
+    def __init__(self, service: Service, method: str, answers: int, after: int = 0) -> None:
         super().__init__(service)
-        self.method, self.left = method, answers
+        self.method, self.left, self.after = method, answers, after
         self.gone = False
 
     def send(self, call: Call, timeout: float) -> Answer:
         if self.gone:
             raise LedgerGone("dead")
         answer = super().send(call, timeout)
-        if call.method == self.method and self.left > 0:
+        if call.method == self.method and self.sent[call.method] > self.after and self.left > 0:
             self.left -= 1
             raise Unreachable("the connection broke")
         return answer
