@@ -29,8 +29,9 @@ BIT_VARIABLES = {
 }
 
 # Names of the cards on which the suite for the card (tests/gpu) has shown that a run ends with the same bits alone, in
-# a pack, and resumed.
-PROVEN_CARDS: frozenset[str] = frozenset({"NVIDIA H200"})
+# a pack, and resumed. Whoever changes a kernel for GPUs takes out the cards on which the suite has not passed since:
+# the NVIDIA H200, where it passed on 2026-11-26, is not here for that reason.
+PROVEN_CARDS: frozenset[str] = frozenset()
 START = "start"  # the key of an environment that differs for each start of a worker
 
 

@@ -21,7 +21,7 @@ def answers(
         str | None,
         typer.Argument(
             metavar="STUDY",
-            help="A registered study with a section questions. Default: the only one that has it.",
+            help="A registered study with a section questions. Default: the only one that has it and is not archived.",
             show_default=False,
         ),
     ] = None,

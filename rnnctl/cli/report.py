@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 REFRESH = 5  # seconds; pages that take long to write are written less often, so that training keeps its cores
 SHARE = 0.2  # of a core
+LEAST = 1.0  # seconds between two pages, however long the first one took
 
 
 def report(
@@ -93,17 +94,17 @@ def _watch(workspace: Path | None, what: list[str], where: list[str], out_: str 
     refresh, written = REFRESH, None
     try:
         while True:
-            began, worked = time.monotonic(), time.process_time()
+            began, worked_before = time.monotonic(), time.process_time()
             with opened(workspace, readonly=True) as store:
                 again = lab.report(store, what, where=where, out=out_, browser=browser, refresh=refresh)
             if written is None:
                 out(str(again.file), whole=True)
             written = again
             # Waiting for a lock of the database takes no core from training.
-            refresh = max(REFRESH, round((time.process_time() - worked) / SHARE))
+            refresh = max(REFRESH, round((time.process_time() - worked_before) / SHARE))
             if not written.unfinished:
                 break
-            time.sleep(max(0.0, refresh - (time.monotonic() - began)))
+            time.sleep(max(LEAST, refresh - (time.monotonic() - began)))
     except BaseException:
         if written is not None and written.file.exists():  # else its folder was removed, and is not made again
             lab.settled(written)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -134,10 +133,11 @@ def _only_one(studies: Sequence[queries.StudyRow]) -> str:
 
 
 def _has_questions(study: queries.StudyRow) -> bool:
-    # One that cannot be read may have some; it says what is wrong when it is named.
-    with suppress(SpecError):
+    """Return whether a study has questions. One that cannot be read counts: what is wrong with it is told then."""
+    try:
         return bool(questions_of(study.source, study.name))
-    return False
+    except SpecError:
+        return True
 
 
 def _questions(study: str, source: str) -> tuple[Question, ...]:

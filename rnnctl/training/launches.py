@@ -13,7 +13,7 @@ def has_kernels(spec: RunSpec) -> bool:
     Runs that are fed symbols of their own do not (see rnnctl.study.teacher): the kernels go through a whole sequence at
     once, and its inputs have to be known before. Nor do runs whose updates take several batches, or whose loss is
     scaled: what the kernels do for an update begins with its batch and ends with new weights, without a look at whether
-    its gradient overflows.
+    its gradient overflows. Nor do runs whose answers have several values, or are not all asked.
     """
     train, sizes = spec.train, spec.task.sizes
     if not train.teacher.alone or train.accumulate > 1 or train.scales_loss:

@@ -38,7 +38,7 @@ class Gradients:
     """What an update is made from: gradients of one batch, or their means over several. Row i is of member order[i].
 
     omegas: values of the regulariser. shares: the sequences that are asked anything, as a share of a batch: below 1 at
-    the end of an epoch of finite data.
+    the end of an epoch of finite data. Rows of all are in the same order.
     """
 
     order: Sequence[int]

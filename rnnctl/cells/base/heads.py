@@ -190,8 +190,7 @@ def _row_gradients(
     d_RNH = run_by_run(dy_RNO, weights["W_hy"].transpose(1, 2))
     each_RN = losses(question, y_RNO, targets_RN)
     if shares:
-        each_RN = each_RN * shares_RN
-        return y_RNO, torch.stack([row.sum() for row in each_RN]), d_RNH
+        return y_RNO, torch.stack([row.sum() for row in each_RN * shares_RN]), d_RNH
     return y_RNO, torch.stack([row.mean() for row in each_RN]), d_RNH
 
 

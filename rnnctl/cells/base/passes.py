@@ -57,10 +57,9 @@ def backpropagate(
         h_TBH = tape.out(i)
         d_TBH = torch.empty_like(h_TBH)
         steps, _, hidden = h_TBH.shape
-        flat_h, flat_d, aims = h_TBH.numpy().reshape(-1, hidden), d_TBH.numpy().reshape(-1, hidden), target.numpy()
-        loss, error = softmax_head(
-            flat_h, w[i], b[i], aims.reshape(-1), flat_d, w_grad[i], b_grad[i], steps, judged
-        )  # fmt: skip
+        flat_h, flat_d = (x.view(-1, hidden).numpy() for x in (h_TBH, d_TBH))
+        aims = target.view(-1).numpy()
+        loss, error = softmax_head(flat_h, w[i], b[i], aims, flat_d, w_grad[i], b_grad[i], steps, judged)
         losses.append(loss)
         errors.append(error)
         direct.append(d_TBH)
