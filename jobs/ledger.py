@@ -56,7 +56,12 @@ class Save:
 
 
 class Ledger(Protocol):
-    """What a worker may say to the store; see the module for what all methods promise."""
+    """What a worker may say to the store; see the module for what all methods promise.
+
+    look_every: the least number of seconds between a worker's looks for dead workers; 0 where looking costs little.
+    """
+
+    look_every: float
 
     def __enter__(self) -> Self:
         """Connect. Raise StoreError if the store cannot be used."""

@@ -15,19 +15,22 @@ from store.workers import WorkerRow
 class Rescuer:
     """Looks for dead workers and ended leases; call `rescue` every `rescue_every` seconds.
 
+    A ledger may say that it is to look less often.
+
     Any number of rescuers may look at once: the store takes a job back in one transaction, for whoever comes first.
     """
 
     def __init__(self, settings: Settings, say: Say) -> None:
         self._settings = settings
         self._say = say
+        self._called_at: float | None = None
         self._looked_at: float | None = None
         self._look_from = 0.0
         self._waited = False
 
     def rescue(self, ledger: Ledger, now: float) -> None:
         """Requeue or quarantine what dead workers held, and say so. Workers that a reboot ended cost no strike."""
-        if self._others_need_time(now):
+        if self._others_need_time(now) or self._looked_lately(ledger, now):
             return
         dead = [worker for worker in ledger.workers() if alive(worker) is False]
         rebooted = [worker.id for worker in dead if rebooted_since(worker)]
@@ -43,7 +46,7 @@ class Rescuer:
         After a laptop wakes up or its clock is set, all leases look ended at once. Their owners get the time of one
         beat to extend them, once for each such gap.
         """
-        before, self._looked_at = self._looked_at, now
+        before, self._called_at = self._called_at, now
         slept = before is not None and now - before > self._settings.beat + self._settings.rescue_every
         if slept and not self._waited:
             self._waited = True
@@ -52,6 +55,14 @@ class Rescuer:
         if now < self._look_from:
             return True
         self._waited = False
+        return False
+
+    def _looked_lately(self, ledger: Ledger, now: float) -> bool:
+        """Return whether it is too early for another look; if it is not, this is one."""
+        before = self._looked_at
+        if before is not None and 0 <= now - before < ledger.look_every:
+            return True
+        self._looked_at = now
         return False
 
 

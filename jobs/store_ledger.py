@@ -25,6 +25,8 @@ WRITERS = 8  # checkpoints that are written at the same time: the disk is waited
 class StoreLedger:
     """The ledger of a workspace on this machine: an SQLite connection of its own, and the checkpoint files."""
 
+    look_every = 0.0
+
     def __init__(self, workspace: Path, timeout: float = OPEN_TIMEOUT, wanted: Wanted = ALL) -> None:
         """workspace: its folder. timeout: seconds to wait for other processes' locks before Busy.
 

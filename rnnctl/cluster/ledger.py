@@ -55,6 +55,9 @@ class ClusterLedger:
     timeout: seconds that its calls wait before Busy. ours: ids of the workers of this training; it is kept up to date.
     """
 
+    # A look is two calls, which take a hundredth of a second of the ledger's time; a hundred workers may look at once.
+    look_every = 5.0
+
     def __init__(
         self,
         transport: Transport,

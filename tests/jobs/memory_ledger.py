@@ -46,6 +46,8 @@ class Job:
 class MemoryLedger:
     """One ledger for all threads. `folder` is where checkpoints are put for those who resume from them."""
 
+    look_every = 0.0
+
     def __init__(self, folder, *records):
         self.folder = folder
         self.jobs = {record.run_id: Job(record) for record in records}

@@ -73,6 +73,20 @@ def test_a_run_whose_workers_keep_dying_is_quarantined(bench):
     assert bench.run("killer").status == "quarantined"
 
 
+def test_where_looking_costs_much_it_is_done_less_often(bench, monkeypatch):
+    add_runs(bench.workspace, run_record("one"))
+    rescuer = bench.rescuer()
+    with bench.ledger() as ledger:
+        monkeypatch.setattr(ledger, "look_every", 5.0, raising=False)
+        rescuer.rescue(ledger, bench.now)
+        bench.dead()
+        for seconds in (1.0, 2.0, 3.0, 4.0):
+            rescuer.rescue(ledger, bench.now + seconds)
+        assert bench.names() == []
+        rescuer.rescue(ledger, bench.now + 5.0)
+    assert bench.names() == ["rescued"]
+
+
 def test_after_a_sleep_others_get_a_beats_time(bench):
     add_runs(bench.workspace, run_record("one"))
     bench.ghost()
