@@ -110,7 +110,8 @@ def overhead(folder: Path, updates: int, pairs: int) -> None:
     ratios = []
     for pair in range(pairs):
         costs = {}
-        for name, options in (("workers", ("--workers", 2)), ("ray", ("--ray", "local", "--slots", 2))):
+        ways = [("workers", ("--workers", 2)), ("ray", ("--ray", "local", "--slots", 2))]
+        for name, options in ways if pair % 2 == 0 else reversed(ways):  # neither is always the first
             cost = costs[name] = measured(workspace(folder / f"{name}-{pair}", study), *options)
             parts = ", ".join(f"{kind} {cost.of(kind):.1f}" for kind in ("train", "ledger", "other"))
             print(f"{name:8} wall {cost.wall:7.1f} s, CPU {cost.of():7.1f} s ({parts})", flush=True)
