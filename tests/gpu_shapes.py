@@ -67,15 +67,17 @@ def _short(spec: RunSpec) -> RunSpec:
 
 
 def sized(cell: str, hidden: int, batch: int, **settings: Any) -> RunSpec:
-    """Return a run whose updates and checks take few steps. settings: of the cell, and `train`,
-    `task`, `seed` and `updates`."""
+    """Return a run whose updates and checks take few steps. settings: of the cell, and `train`, `task`, `check`, `seed`
+    and `updates`.
+    """
+    check = settings.pop("check", {})
     return RunSpec.model_validate(
         {
             "task": settings.pop("task", {"name": "temporal_order", "min_length": 10, "max_length": 14}),
             "seed": settings.pop("seed", 1),
             "train": {"updates": settings.pop("updates", 2), "batch": batch, **settings.pop("train", {})},
             "model": {"name": cell, "hidden": hidden, **settings},
-            "check": {"every": 2, "samples": 6, "chunk": 3, "diagnostic_batch": 2},
+            "check": {"every": 2, "samples": 6, "chunk": 3, "diagnostic_batch": 2, **check},
             "stop": {"solved": "never"},
         }
     )

@@ -13,6 +13,8 @@ from rnnctl.cells.base.kernel_tape import Inputs
 from rnnctl.cells.gated.equations import Gated
 from rnnctl.cells.gated.gpu import KernelGatedTape, sizes
 from rnnctl.cells.gated.plan import Plan
+from rnnctl.cells.gated.section import LARGE_BATCH
+from rnnctl.kernels.gpu.launch import TILE
 from tests.cells.gated_passes import ALL, CHOICES, O, V, draw, pass_through, question, tape_for
 
 LENGTHS = [1, 2]
@@ -87,6 +89,16 @@ def test_several_blocks_and_tiles_follow_the_passes_in_torch(dtype, hidden, laye
     assert hidden > of["BLOCK"] > of["DEPTH"]
     assert batch > of["TILE"]
     assert_passes_agree(Gated(V, hidden, O, layers, ALL), layers, [1], batch, dtype, True)
+
+
+@pytest.mark.parametrize(("hidden", "lengths", "every"), [(5, LENGTHS, True), (130, [1], False)], ids=str)
+def test_the_tiles_of_large_batches_follow_the_passes_in_torch(hidden, lengths, every):
+    """A program takes more sequences of them, and more units at a time of wide layers."""
+    batch = LARGE_BATCH + 1  # the last tile is not full
+    of, smaller = (sizes(hidden, b, torch.float32, "ieee") for b in (batch, LARGE_BATCH - 1))
+    assert of["TILE"] > smaller["TILE"] == TILE
+    assert (of["BLOCK"] > smaller["BLOCK"]) == (hidden > of["BLOCK"])
+    assert_passes_agree(Gated(V, hidden, O, 1, ALL), 5, lengths, batch, torch.float32, every)
 
 
 @pytest.mark.parametrize("every", [True, False], ids=["every", "last"])

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from rnnctl.cells.catalogue import CELLS
+from rnnctl.cells.gated.section import LARGE_BATCH
 from rnnctl.optimizers.catalogue import OPTIMIZERS
 from rnnctl.study.run import RunSpec
 from tests.gpu_shapes import sized, variants
@@ -19,6 +20,7 @@ CAPABILITIES = (80, 86, 90)
 HIDDEN = (16, 50, 100, 128, 256, 512)
 # What tensor cores are given to multiply, by train.precision.
 FACTORS = {"bfloat16": "bf16", "float16": "f16"}
+LARGE_BATCHES = {80: 128, 86: 512, 90: 32}  # hidden units of runs with large batches, by capability
 SMALL, LARGE = 50, 512  # a recurrent matrix in registers, and one that is read block by block
 # Bytes of local memory of a thread, at most, by kernel: what does not fit into its registers. All other kernels have
 # none. Those of float64 need twice the registers.
@@ -48,6 +50,18 @@ def specs_of(cell: str) -> list[RunSpec]:
     return [*sizes, *settings, *optimizers, *types, *precision, *questions]
 
 
+def of_large_batches(cell: str, capability: int) -> list[RunSpec]:
+    """Return runs of large batches, in updates and in checks. Gated cells take larger tiles of them; and Triton makes
+    other programs of any cell for a multiple of 16. Each capability has a size of its own, for tests are slow enough.
+    """
+    check = {"samples": LARGE_BATCH, "chunk": LARGE_BATCH, "diagnostic_batch": LARGE_BATCH}
+    specs = [sized(cell, LARGE_BATCHES[capability], LARGE_BATCH, check=check)]
+    if cell == "gated":
+        text = {"task": {"name": "text", "window": 12}, "train": {"bptt": 1}}
+        specs.append(sized(cell, 256, LARGE_BATCH, check=check, **text))
+    return specs
+
+
 def compiled(specs: Iterable[RunSpec], capabilities: Iterable[int], runs: int = 1) -> Compiler:
     """Train packs of each run and others like it, whose kernels are compiled and not started."""
     with Compiler(capabilities) as compiler, pretended_device(compiler.launch, zeroed=True) as device:
@@ -60,7 +74,7 @@ def compiled(specs: Iterable[RunSpec], capabilities: Iterable[int], runs: int = 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 @pytest.mark.parametrize("cell", CELLS_WITH_KERNELS)
 def test_every_kernel_fits(cell, capability, figure):
-    kernels = compiled(specs_of(cell), [capability]).kernels
+    kernels = compiled([*specs_of(cell), *of_large_batches(cell, capability)], [capability]).kernels
     figure("kernels", len(kernels))
     figure("shared", f"at most {max(kernel.shared for kernel in kernels)} B")
     figure("registers", f"at most {max(kernel.registers for kernel in kernels)}")
