@@ -8,6 +8,7 @@ import pytest
 
 from rnnctl.cells.catalogue import CELLS
 from rnnctl.cells.gated.section import LARGE_BATCH
+from rnnctl.devices import LEAST_CAPABILITY
 from rnnctl.optimizers.catalogue import OPTIMIZERS
 from rnnctl.study.run import RunSpec
 from tests.gpu_shapes import sized, variants
@@ -85,6 +86,15 @@ def test_every_kernel_fits(cell, capability, figure):
         multiplying = [kernel for kernel in kernels if dict(kernel.constants).get("PRECISION") == precision]
         assert len({kernel.name for kernel in multiplying}) == 4  # forward and back through time, head, gradients
         assert {kernel.factors for kernel in multiplying} == {(factors,)}, precision
+
+
+@pytest.mark.parametrize("cell", CELLS_WITH_KERNELS)
+def test_every_kernel_fits_on_the_oldest_cards(cell):
+    """With narrow factors, updates read matrices block by block and checks keep them in registers: all kernels."""
+    major, minor = LEAST_CAPABILITY
+    kernels = compiled([sized(cell, SMALL, 20, train={"precision": "float16"})], [10 * major + minor]).kernels
+    wrong = [str(kernel) for kernel in kernels if not kernel.fits or kernel.local > KNOWN_LOCAL.get(kernel.name, 0)]
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.skipif("gated" not in CELLS_WITH_KERNELS, reason="the gated cell has no kernels")
