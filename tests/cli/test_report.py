@@ -124,8 +124,12 @@ def test_a_browser_ends_with_the_command_that_started_it(untrained, tmp_path, nu
     browser.chmod(0o755)
     temporary.mkdir()
     command = [sys.executable, "-m", "rnnctl", "report", "tiny", "-o", "r.pdf", "--browser", str(browser)]
-    variables = environment(TMPDIR=str(temporary))
-    with subprocess.Popen(command, cwd=untrained, env=variables, stderr=subprocess.PIPE, text=True) as process:
+    options = {"cwd": untrained, "env": environment(TMPDIR=str(temporary)), "stderr": subprocess.PIPE, "text": True}
+
+    def heeds_it():
+        signal.signal(number, signal.SIG_DFL)  # tests that were started by nohup ignore SIGHUP, and so would it
+
+    with subprocess.Popen(command, preexec_fn=heeds_it, **options) as process:
         wait_until(told.exists, "the browser")
         process.send_signal(number)
         time.sleep(0.05)
