@@ -13,9 +13,8 @@ from store.workers import WorkerRow
 
 
 class Rescuer:
-    """Looks for dead workers and ended leases; call `rescue` every `rescue_every` seconds.
-
-    A ledger may say that it is to look less often.
+    """Looks for dead workers and ended leases; call `rescue` every `rescue_every` seconds. It looks no more often than
+    every `look_every` seconds of the ledger.
 
     Any number of rescuers may look at once: the store takes a job back in one transaction, for whoever comes first.
     """

@@ -148,6 +148,11 @@ def size(n: int) -> str:
     return f"{value:.3g} {units[0]}" if value < 1000 else f"{value:,.0f} {units[0]}"
 
 
+def short_worker(worker: str) -> str:
+    """Return the beginning of a worker's id, which is enough to tell workers apart."""
+    return worker[:8]
+
+
 def counted(n: int, noun: str) -> str:
     """Return a number of things: 1 run, 2 keys, 3 studies."""
     plural = f"{noun[:-1]}ies" if noun.endswith("y") and noun[-2] not in "aeiou" else f"{noun}s"

@@ -13,7 +13,7 @@ import typer
 from rnnctl.cli.layout import table
 from rnnctl.cli.options import AllOption, JsonOption, WorkspaceOption, opened
 from rnnctl.cli.output import UserError, flush, notes, out, out_json
-from rnnctl.words import counted, duration, lines_of, number, with_se
+from rnnctl.words import counted, duration, lines_of, number, short_worker, with_se
 
 if TYPE_CHECKING:
     from jobs.load import Load
@@ -100,7 +100,7 @@ def _rendered(now: Status) -> list[str]:
         columns = ["worker", "host", *["node"] * on_nodes, "pid", "device", "process", "last beat", "runs"]
         cells = [
             [
-                _short(w.worker), w.host, *[w.node or "-"] * on_nodes, w.pid, w.device, w.process,
+                short_worker(w.worker), w.host, *[w.node or "-"] * on_nodes, w.pid, w.device, w.process,
                 duration(w.beat_seconds_ago), w.running,
             ]
             for w in now.workers
@@ -136,16 +136,11 @@ def _busy(load: Load) -> str:
     return f"{text}; it falls behind, and workers wait for it" if load.behind else text
 
 
-def _short(worker: str) -> str:
-    """Return the beginning of a worker's id, which is enough to tell workers apart."""
-    return worker[:8]
-
-
 def _running(run: RunningRun) -> list[Any]:
     return [
         run.label,
         run.run,
-        _short(run.worker or ""),
+        short_worker(run.worker or ""),
         run.attempt,
         f"{run.step:,} of {run.total:,}",
         f"{100 * run.step / run.total:.0f} %",
@@ -269,7 +264,7 @@ def _print_attempts(attempts: Sequence[AttemptRow]) -> None:
             attempt.ended_as or "running",
             attempt.start_step,
             "-" if attempt.end_step is None else attempt.end_step,
-            _short(attempt.worker),
+            short_worker(attempt.worker),
             attempt.host,
             *[attempt.environment.get("node", "-")] * on_nodes,
             attempt.pid,

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from rnnctl.words import counted, lines_of, number, one_line
+from rnnctl.words import counted, lines_of, number, one_line, short_worker
 
 if TYPE_CHECKING:
     from store.history import StoredCheck
@@ -63,7 +63,9 @@ def _time(at: float) -> str:
 
 def _beginning(attempt: AttemptRow) -> str:
     bits = "" if attempt.exact else ", in an environment whose bits may differ"
-    where = one_line(f"worker {attempt.worker[:8]} on {attempt.host}, process {attempt.pid}, {attempt.device}")
+    where = one_line(
+        f"worker {short_worker(attempt.worker)} on {attempt.host}, process {attempt.pid}, {attempt.device}"
+    )
     return f"attempt {attempt.attempt} begins at update {attempt.start_step:,}: {where}{bits}"
 
 
