@@ -98,8 +98,22 @@ class Meter:
 
 def loads(folder: Path) -> Iterator[Load]:
     """Yield the load of each ledger that runs, from a folder that ledgers write to."""
+    for _, load, lives in _kept(folder):
+        if lives:
+            yield load
+
+
+def forget_dead(folder: Path) -> None:
+    """Remove what ledgers of this machine left in a folder that were killed."""
+    for file, _, lives in _kept(folder):
+        if lives is False:
+            with suppress(OSError):
+                file.unlink(missing_ok=True)
+
+
+def _kept(folder: Path) -> Iterator[tuple[Path, Load, bool | None]]:
+    """Yield each file of a load, the load, and whether its ledger runs; None where that is not known."""
     for file in sorted(folder.glob("ledger-*.json")):
         with suppress(OSError, ValueError, TypeError, KeyError):
             content = json.loads(file.read_bytes())
-            if alive(Identity(**content["process"])):
-                yield Load(**content["load"])
+            yield file, Load(**content["load"]), alive(Identity(**content["process"]))

@@ -19,6 +19,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -210,8 +211,9 @@ class Pool:
             # Released before they die: afterwards another worker might see them dead, and take that for a crash.
             running = [slot.worker for slot, launched in left if slot.worker is not None and launched.ended() is None]
             released = self._release_from(running)
-            for _, launched in left:
-                launched.kill()
+            if left:  # at the same time: each may take seconds, where a machine cannot be reached
+                with ThreadPoolExecutor(len(left), "kill") as killers:
+                    list(killers.map(lambda both: both[1].kill(), left))
         for _, launched in left:
             launched.let_go()
         for held in released:

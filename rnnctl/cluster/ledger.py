@@ -72,6 +72,7 @@ class ClusterLedger:
         self._folder = ExitStack()
         self._files: Path | None = None  # the folder for checkpoints that have come, once there is one
         self._unanswered: dict[str, tuple[tuple[Any, ...], str]] = {}  # method -> key and id of one that ended as Busy
+        self._busy_content: tuple[tuple[Any, ...], bytes | Parcel] | None = None  # its key, and what was to be saved
         self._limits: list[str] = []  # shapes that the last claim asked for
         self._pending_until = 0.0
 
@@ -174,7 +175,7 @@ class ClusterLedger:
         now: float,
     ) -> bool:
         key = (_holding(claim), relative.run_id, step)
-        with self._content(write) as content:
+        with self._content(key, write) as content:
             kept: bool = self._ask("extend", claim, relative, step, checked, content, dict(summary), now, key=key)
         return kept
 
@@ -190,8 +191,10 @@ class ClusterLedger:
     ) -> None:
         rows = [Row.of(row) for row in history]
         key = (_holding(claim), step, outcome)
-        with self._content(write) as content:
+        with self._content(key, write) as content:
             self._ask("commit", claim, step, content, rows, dict(summary), now, outcome, key=key)
+        if self._files is not None:
+            (self._files / claim.run_id).unlink(missing_ok=True)  # it went on from there, and has a newer one
 
     def release(self, claim: Holding, now: float) -> None:
         self._ask("release", _holding(claim), now)
@@ -221,14 +224,24 @@ class ClusterLedger:
         return file
 
     @contextmanager
-    def _content(self, write: Callable[[BinaryIO], None]) -> Iterator[bytes | Parcel]:
-        """Inside `with`, have what `write` writes, as an argument of one call."""
-        buffer = io.BytesIO()
-        write(buffer)
-        content = self._transport.packed(buffer.getvalue())
+    def _content(self, key: tuple[Any, ...], write: Callable[[BinaryIO], None]) -> Iterator[bytes | Parcel]:
+        """Inside `with`, have what `write` writes, as an argument of one call. key: of the call; see `_ask`.
+
+        Content of a call that ends as Busy is kept: the ledger may still read it, and the same call takes it again.
+        """
+        before, self._busy_content = self._busy_content, None
+        if before is not None and before[0] == key:
+            content = before[1]
+        else:
+            if before is not None:
+                _forget(before[1])
+            buffer = io.BytesIO()
+            write(buffer)
+            content = self._transport.packed(buffer.getvalue())
         try:
             yield content
-        except Busy:  # the ledger may still do what it was asked, and read it then
+        except Busy:
+            self._busy_content = key, content
             raise
         except BaseException:
             _forget(content)

@@ -25,7 +25,7 @@ from typing import Any, BinaryIO
 from jobs import identity
 from jobs.config import Settings
 from jobs.ledger import Save
-from jobs.load import WRITE_EVERY, Meter
+from jobs.load import WRITE_EVERY, Meter, forget_dead
 from jobs.rescue import live_workers
 from jobs.store_ledger import StoreLedger
 from rnnctl.cluster.calls import Answer, Call, LimitWanted, Parcel, RelativeContent, Resumed, Row
@@ -82,6 +82,8 @@ class Service:
         self._rescue_every = rescue_every
         self._peers = peers
         self._rescued_at = -rescue_every
+        if logs is not None:
+            forget_dead(logs)
         self._meter = Meter(time.monotonic())
         self._measured = 0.0
         self._methods: dict[str, Callable[..., Any]] = {

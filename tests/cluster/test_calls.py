@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import json
 import pickle
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from jobs import identity
 from jobs.ledger import Ledger, Save
-from jobs.load import loads
+from jobs.load import Meter, loads
 from jobs.store_ledger import StoreLedger
 from rnnctl.cluster import ledger as client
 from rnnctl.cluster import service as service_module
@@ -155,8 +157,13 @@ def test_checkpoints_become_files_of_this_machine_that_go_with_the_ledger(servic
     assert file is not None
     assert file.read_bytes() == b"the state"
     assert service._ledger._workspace not in file.parents
+    commit(ledger, held, step=6)
+    assert not file.exists(), "the run has a newer one"
+    again = ledger.resume(held, 1.0).checkpoint
+    assert again is not None
+    assert again.exists()
     ledger.__exit__(None, None, None)
-    assert not file.parent.exists()
+    assert not again.parent.exists()
 
 
 def test_commits_that_come_together_share_a_transaction_and_each_is_kept_or_refused(
@@ -306,6 +313,17 @@ def test_how_busy_the_ledger_is_can_be_read_while_it_runs(tmp_path: Path) -> Non
     assert (load.silent_for(load.at + 5.0), load.silent_for(load.at + 60.0)) == (0.0, 60.0)
     service.close()
     assert list(loads(tmp_path)) == []
+
+
+def test_what_a_killed_ledger_left_is_removed_by_the_next_one(tmp_path: Path) -> None:
+    add_runs(tmp_path, run_record("one", "a"))
+    mine = json.loads(json.dumps({"process": asdict(identity.here()), "load": asdict(Meter(0.0).load(1.0, 0))}))
+    dead = {**mine, "process": {**mine["process"], "pid_started": 1.0}}
+    elsewhere = {**mine, "process": {**mine["process"], "host": "another"}}
+    for pid, content in enumerate((dead, elsewhere)):
+        (tmp_path / f"ledger-{pid}.json").write_text(json.dumps(content))
+    Service(tmp_path, logs=tmp_path).close()
+    assert [file.name for file in tmp_path.glob("ledger-*.json")] == ["ledger-1.json"]
 
 
 def test_workers_that_counted_at_the_same_time_get_equal_packs(tmp_path: Path) -> None:

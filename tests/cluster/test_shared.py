@@ -58,8 +58,8 @@ def held(ledger: ClusterLedger) -> Claim:
     return claim
 
 
-def commit(ledger: ClusterLedger, claim: Claim) -> None:
-    ledger.commit(claim, 5, lambda file: file.write(b"state") and None, [CheckRow(5, {})], {}, 1.0, None)
+def commit(ledger: ClusterLedger, claim: Claim, step: int = 5) -> None:
+    ledger.commit(claim, step, lambda file: file.write(b"state") and None, [CheckRow(step, {})], {}, 1.0, None)
 
 
 def kept(workspace: Path) -> list[bytes]:
@@ -84,7 +84,23 @@ def test_a_file_stays_while_the_ledger_may_still_read_it(
     assert [path.read_bytes() for path in folder.iterdir()] == [b"state"]
     commit(ledger, claim)
     assert kept(tmp_path) == [b"state"]
-    assert len(list(folder.iterdir())) == 1, "the one of the call that was given up goes with the folder"
+    assert list(folder.iterdir()) == []
+
+
+def test_a_file_goes_when_the_next_save_is_another(
+    service: Service, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run of the first one was lost meanwhile, so that it is not tried again."""
+    monkeypatch.setattr("rnnctl.cluster.ledger.PAUSE", 60.0)
+    ledger = ClusterLedger(Sharing(service, folder, answers=2), LedgerClock(), timeout=0.0)
+    claim = held(ledger)
+    with pytest.raises(Busy):
+        commit(ledger, claim, step=5)
+    [first] = folder.iterdir()
+    with pytest.raises(Busy):
+        commit(ledger, claim, step=6)
+    [second] = folder.iterdir()
+    assert first != second
 
 
 def test_a_refused_checkpoint_leaves_no_file(service: Service, folder: Path) -> None:

@@ -214,6 +214,16 @@ def test_what_a_killed_worker_held_is_handed_back_without_a_strike(pooled):
     assert running.ledger.connections == 0
 
 
+def test_workers_are_killed_at_the_same_time(pooled):
+    """To end one may take seconds: where its machine cannot be reached, for example."""
+    running, together = pooled(3), threading.Barrier(3)
+    running.turn()
+    for worker in running.started:
+        worker.kill = lambda: together.wait(30.0)  # raises if the others do not come
+    running.pool.kill()
+    assert running.finish().killed
+
+
 def test_a_kill_goes_on_although_the_store_is_busy(pooled):
     running = pooled()
     holding(running)
