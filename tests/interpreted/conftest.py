@@ -14,32 +14,12 @@ os.environ["TRITON_INTERPRET"] = "1"
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _quick_calls() -> None:
-    """Let the functions of a module change Triton's operations to those of NumPy once in a launch.
+def _quick() -> None:
+    from tests.interpreted import quick  # which imports Triton
 
-    The interpreter does so again at each call of a function, which takes it a quarter of its time.
-    """
-    from triton.runtime import interpreter
-
-    changed: set[int] = set()  # namespaces of modules, in the launch that is being made
-    launch = interpreter.GridExecutor.__call__
-
-    def launched(executor: Any, *args: Any, **constants: Any) -> None:
-        changed.clear()
-        launch(executor, *args, **constants)
-
-    def called(function: Any, *args: Any, **constants: Any) -> Any:
-        namespace = id(function.fn.__globals__)
-        if namespace not in changed:
-            interpreter._patch_lang(function.fn)
-            changed.add(namespace)
-        try:
-            return function.rewrite()(*args, **constants)
-        except Exception as error:
-            raise interpreter.InterpreterError(repr(error)) from error
-
-    interpreter.GridExecutor.__call__ = launched
-    interpreter.InterpretedFunction.__call__ = called
+    quick.change_once_in_a_launch()
+    quick.remember_types()
+    quick.check_overflows_at_once()
 
 
 @pytest.fixture(autouse=True, scope="session")
