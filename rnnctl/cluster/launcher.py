@@ -16,11 +16,11 @@ from jobs.launcher import Ending
 from rnnctl.cluster.actors import node_name, start_trainer
 from rnnctl.cluster.nodes import Nodes
 from rnnctl.cluster.options import ClusterOptions
-from rnnctl.cluster.resources import is_alive, slots_in_all, what_there_is
+from rnnctl.cluster.resources import free_slots, is_alive, what_there_is
 from rnnctl.cluster.trainer import Fetched, Train
 
 LOOK_EVERY = 0.2  # seconds between looks whether a worker has found a place
-PATIENCE = 5.0  # seconds after which the user is told that workers wait for a place, if there are too few
+PATIENCE = 5.0  # seconds after which the user is told that workers wait for a place, if too few are free
 LONG_START = 60.0  # seconds after which that is told if there are enough: it is not the start that takes so long
 AGAIN_AFTER = 1.0  # seconds after which a worker that could not be reached is asked again
 NODE_FOLLOWS = 2.0  # seconds within which a node whose processes have died may turn out to be dying itself
@@ -42,6 +42,7 @@ class RayLauncher:
         self._variables = dict(variables)
         self._nodes = nodes
         self._nothing_left = threading.Event()
+        self._patience = PATIENCE if free_slots(options) < options.slots else LONG_START
         self._workers: list[RayWorker] = []
 
     def give_up(self, reason: str) -> None:
@@ -53,7 +54,9 @@ class RayLauncher:
         def actor(selector: dict[str, str]) -> Any:
             return start_trainer(self._train, self._ledger, self._options, self._variables, selector)
 
-        worker = RayWorker(actor, hear, self._options, self._nodes, self._nothing_left, f"worker-{slot}")
+        worker = RayWorker(
+            actor, hear, self._options, self._nodes, self._nothing_left, self._patience, f"worker-{slot}"
+        )
         self._workers = [*(each for each in self._workers if each.ended() is None), worker]
         return worker
 
@@ -63,6 +66,7 @@ class RayWorker:
 
     start: the nodes that may be used -> the actor, which waits for a place on one of them. nothing_left: is set once a
     worker of this training has found nothing left to do. Those that still wait for a place need not start then.
+    patience: seconds after which the user is told that it waits.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class RayWorker:
         options: ClusterOptions,
         nodes: Nodes,
         nothing_left: threading.Event,
+        patience: float,
         thread_name: str,
     ) -> None:
         self.pid = 0  # until it has started
@@ -82,6 +87,7 @@ class RayWorker:
         self._options = options
         self._nodes = nodes
         self._nothing_left = nothing_left
+        self._patience = patience
         self._node = ""  # id of its node, once it has started
         self._given_up = threading.Event()  # it is to end before it has a place
         self._reason: str | None = None  # why it was made to leave, if it was not the user
@@ -127,7 +133,7 @@ class RayWorker:
     def _has_place(self) -> bool:
         """Wait until the worker has started. Return False if it was given up before."""
         place = self._actor.place.remote()
-        tell_at = time.monotonic() + (PATIENCE if slots_in_all(self._options) < self._options.slots else LONG_START)
+        tell_at = time.monotonic() + self._patience
         while not ray.wait([place], timeout=LOOK_EVERY)[0]:
             if self._given_up.is_set() or self._nothing_left.is_set():
                 self._say_goodbye("drained" if self._given_up.is_set() else "empty")

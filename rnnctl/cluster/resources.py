@@ -39,16 +39,17 @@ def require(options: ClusterOptions) -> None:
         raise LabError(f"no node has all that a slot takes, {options.request}; {what_there_is()}", Code.FAILURE)
 
 
-def slots_in_all(options: ClusterOptions) -> int:
-    """Return how many slots the cluster has, free or not."""
-    slots = 0
-    for node in _nodes():
-        has = node["Resources"]
-        wanted = {"CPU": options.cpus_per_slot, "GPU": options.gpus_per_slot}
-        slots += min(
-            (int(has.get(name, 0.0) / each) for name, each in wanted.items() if each > 0), default=options.slots
-        )
-    return slots
+def free_slots(options: ClusterOptions) -> int:
+    """Return how many slots the cluster has that are free, at most: no node may have enough of what is free."""
+    in_all = sum(_slots(node["Resources"], options) for node in _nodes())
+    return min(in_all, _slots(ray.available_resources(), options))
+
+
+def _slots(has: dict[str, float], options: ClusterOptions) -> int:
+    wanted = {"CPU": options.cpus_per_slot, "GPU": options.gpus_per_slot}
+    # Shares such as .1 are a little more or less than that.
+    fitting = [int(has.get(name, 0.0) / each + 1e-6) for name, each in wanted.items() if each > 0]
+    return min(fitting, default=options.slots)
 
 
 def holds_a_slot(node: dict[str, Any], options: ClusterOptions) -> bool:

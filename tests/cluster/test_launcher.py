@@ -61,7 +61,7 @@ def outcome(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Outcome]:
     monkeypatch.setattr(launcher, "ray", ray)
     monkeypatch.setattr(launcher, "AGAIN_AFTER", 0.0)
     monkeypatch.setattr(launcher, "NODE_FOLLOWS", 0.0)
-    monkeypatch.setattr(launcher, "slots_in_all", lambda options: 1)
+    monkeypatch.setattr(launcher, "free_slots", lambda options: 1)
     monkeypatch.setattr(launcher, "is_alive", lambda node: node == NODE)
 
     def run(own: Any) -> Outcome:
@@ -96,13 +96,53 @@ def test_the_end_of_a_worker_that_dies_says_whether_its_node_did(
     assert (ending.exit, ending.node, heard) == (None, named, [])
 
 
-def test_one_node_must_have_all_that_a_slot_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    def cluster_of(*nodes: dict[str, float]) -> None:
+@pytest.mark.parametrize("free", [1, 0])
+def test_that_other_programs_have_taken_the_slots_is_told_soon(
+    outcome: Callable[[Any], Outcome], monkeypatch: pytest.MonkeyPatch, free: int
+) -> None:
+    """If there are enough, it is the start that takes so long."""
+    looks = iter([[], [], ["started"]])
+    monkeypatch.setattr(launcher.ray, "wait", lambda answers, timeout: (next(looks), []))
+    monkeypatch.setattr(launcher, "PATIENCE", 0.0)
+    monkeypatch.setattr(launcher, "free_slots", lambda options: free)
+    monkeypatch.setattr(launcher, "what_there_is", lambda: "1 CPU (0 free)")
+    _, heard, _ = outcome(actor())
+    assert heard == ([] if free else ["notice"]) + ["worker_ended"]
+
+
+@pytest.fixture
+def cluster_of(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Let the cluster have such nodes. free: what no program has taken; everything if it is not said."""
+
+    def make(*nodes: dict[str, float], free: dict[str, float] | None = None) -> None:
         alive = [{"Alive": True, "NodeID": str(i), "Resources": has} for i, has in enumerate(nodes)]
         total = {name: sum(has.get(name, 0.0) for has in nodes) for name in ("CPU", "GPU")}
-        ray = SimpleNamespace(nodes=lambda: alive, cluster_resources=lambda: total, available_resources=lambda: total)
+        ray = SimpleNamespace(
+            nodes=lambda: alive,
+            cluster_resources=lambda: total,
+            available_resources=lambda: total if free is None else free,
+        )
         monkeypatch.setattr(resources, "ray", ray)
 
+    return make
+
+
+def test_slots_are_free_where_a_node_has_them_and_no_program_does(cluster_of: Callable[..., None]) -> None:
+    nodes = {"CPU": 1.0}, {"CPU": 3.0, "GPU": 1.0}
+    for cpus, gpus, free, expected in (
+        (1.0, 0.0, None, 4),
+        (2.0, 0.0, None, 1),
+        (1.0, 0.5, None, 2),
+        (1.0, 0.0, {"CPU": 1.0, "GPU": 1.0}, 1),
+        (1.0, 0.0, {}, 0),
+        (0.1, 0.0, {"CPU": 0.3}, 3),
+    ):
+        cluster_of(*nodes, free=free)
+        options = ClusterOptions(address="auto", slots=5, cpus_per_slot=cpus, gpus_per_slot=gpus)
+        assert resources.free_slots(options) == expected
+
+
+def test_one_node_must_have_all_that_a_slot_takes(cluster_of: Callable[..., None]) -> None:
     wanted = ClusterOptions(address="auto", slots=1, cpus_per_slot=4.0, gpus_per_slot=1.0)
     cluster_of({"CPU": 1.0, "GPU": 1.0}, {"CPU": 8.0})
     with pytest.raises(LabError, match="no node has all that a slot takes, 4 CPUs and 1 GPU; the cluster has 2 nodes"):

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import shutil
 import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -142,15 +146,50 @@ def test_in_a_mixed_cluster_what_goes_on_elsewhere_is_marked(cluster, tmp_path):
     cluster.end(other)
 
 
-def test_a_worker_without_a_slot_waits_for_a_node_that_joins(cluster, tmp_path, undisturbed):
+HOLD = """\
+import sys
+import ray
+
+@ray.remote(num_cpus=1)
+class Holder:
+    def hold(self):
+        return "held"
+
+ray.init(address=sys.argv[1], log_to_driver=False)
+holder = Holder.remote()
+print(ray.get(holder.hold.remote()), flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def another_program(cluster) -> Iterator[None]:
+    """Inside `with`, another program holds one CPU of the cluster."""
+    command = [sys.executable, "-c", HOLD, cluster.address]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
+        try:
+            assert program.stdout.readline() == "held\n"
+            yield
+        finally:
+            program.stdin.close()
+
+
+@pytest.mark.parametrize("for_", ["a node that joins", "another program that leaves"])
+def test_a_worker_without_a_slot_waits(cluster, tmp_path, undisturbed, for_):
     folder = workspace(tmp_path / "w", STUDY)
-    cluster.add()
-    training = Training(folder, cluster.address, "--pack", 1, "--lease", 300)
-    first = training.busy_worker()
-    training.wait_until(lambda: "waiting for a free slot, which takes 1 CPU" in training.said, "it says that it waits")
-    assert len(current_workers(folder)) == 1
-    send(first.pid, signal.SIGSTOP)  # or it may have trained everything before the second one has started
-    cluster.add()
+    joins = for_ == "a node that joins"
+    cluster.add(cpus=1 if joins else 2)
+    with ExitStack() as held:
+        if not joins:
+            held.enter_context(another_program(cluster))
+        training = Training(folder, cluster.address, "--pack", 1, "--lease", 300)
+        first = training.busy_worker()
+        training.wait_until(lambda: "waiting for a free slot, which takes 1 CPU" in training.said, "it says so")
+        assert "(0 free)" in training.said
+        assert len(current_workers(folder)) == 1
+        send(first.pid, signal.SIGSTOP)  # or it may have trained everything before the second one has started
+    if joins:
+        cluster.add()
     training.wait_until(lambda: len(current_workers(folder)) == 2, "the second worker starts")
     send(first.pid, signal.SIGCONT)
     training.wait(0)
