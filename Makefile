@@ -1,9 +1,10 @@
 # make quickstart: an environment, then a study from YAML to an examined result.
 # make lint: style and types.
-# make test: lint, then all tests that take seconds; some ten minutes on two cores.
+# make test: lint, then all tests that take seconds; a quarter of an hour on two cores.
 # make test-slow: the tests that take minutes each, those of GPU kernels that need no GPU, and all property tests with
-#   ten times as many examples; about an hour on two cores. It installs Triton, which takes 1 GB, and Ray.
+#   five times as many examples; about an hour on two cores. It installs Triton, which takes 1 GB, and Ray.
 #   It opens pages in Chromium, Chrome or Edge, one of which must be there.
+# make test-long: what tests draw, twice as much of it as make test-slow; about twenty minutes.
 # make test-gpu: the tests that need a GPU; under eight minutes. They are skipped where there is none.
 # make test-gpu INSTALLED=python3: the same with a Python that has all that is needed (torch, Triton, pytest,
 #   pytest-xdist and what rnnctl depends on), and without an installation. Other plugins of pytest that are there are
@@ -25,7 +26,7 @@ ENDED_AFTER := --max-worker-restart 0 -o faulthandler_timeout=1200 -o faulthandl
 # Where this is set, each process that a test starts compiles all modules anew, which costs it two seconds more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: quickstart lint test test-slow test-gpu clean
+.PHONY: quickstart lint test test-slow test-long test-gpu clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -36,7 +37,7 @@ $(VENV)/installed-gpu: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,gpu-test]'
 	touch $@
 
-$(VENV)/installed-slow: $(VENV)/installed-gpu
+$(VENV)/installed-slow: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,gpu-test,ray,web-test]'
 	touch $@
 
@@ -57,11 +58,17 @@ test: lint
 	$(PYTEST) $(BY_FILE) $(ENDED_AFTER)
 
 # Nothing collected is a failure too (pytest's exit status 5). Kernels that one process compiles, another interprets.
+test-slow: export RNNCTL_TEST_EXAMPLES := 5
 test-slow: $(VENV)/installed-slow
 	@$(BIN)/python -m tests.slow.browser
 	$(PYTEST) $(BY_FILE) $(ENDED_AFTER) tests/slow
 	$(PYTEST) $(ONE_BY_ONE) $(ENDED_AFTER) tests/interpreted
-	RNNCTL_TEST_EXAMPLES=10 $(PYTEST) $(ONE_BY_ONE) $(ENDED_AFTER) -m hypothesis $(WITH_PROPERTIES)
+	$(PYTEST) $(ONE_BY_ONE) $(ENDED_AFTER) -m hypothesis $(WITH_PROPERTIES)
+
+test-long: export RNNCTL_TEST_EXAMPLES := 10
+test-long: $(VENV)/installed
+	$(PYTEST) $(ONE_BY_ONE) $(ENDED_AFTER) tests/slow/test_drawn_packs.py
+	$(PYTEST) $(ONE_BY_ONE) $(ENDED_AFTER) -m hypothesis $(WITH_PROPERTIES)
 
 test-gpu: $(if $(INSTALLED),,$(VENV)/installed-gpu)
 	PYTHONPATH=$(CURDIR) PYTEST_DISABLE_PLUGIN_AUTOLOAD=1 $(or $(INSTALLED),$(BIN)/python) -m pytest -q -rs \

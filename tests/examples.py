@@ -1,4 +1,4 @@
-"""How many examples the property tests draw: the same ones each time, more where more are asked for."""
+"""How many examples tests draw: the same ones each time, more where more are asked for."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 from hypothesis import HealthCheck, settings
 
-# Multiplies the number of examples of every property test.
+# Multiplies the number of examples of every property test, and of packs in tests/slow/test_drawn_packs.py.
 TIMES = int(os.environ.get("RNNCTL_TEST_EXAMPLES", 1))
 
 

@@ -1,5 +1,6 @@
-"""Three hundred packs drawn from the whole study language, each small and larger: alone, packed and resumed, the same
-bits.
+"""Packs drawn from the whole study language, each small and larger: alone, packed and resumed, the same bits.
+
+There are 150 in `make test-slow`, and 300 in `make test-long`.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ import random
 
 import pytest
 
+from tests.examples import TIMES
 from tests.places import small_data
 from tests.training.drawn_packs import check_pack, drawn_pack, grown
 
-PACKS, FIRST_SEED = 300, 1000
-AT_ONCE = 20  # packs of a test
+PACKS, FIRST_SEED = 30 * TIMES, 1000
+AT_ONCE = 15  # packs of a test
 
 
 @pytest.mark.parametrize("first", range(FIRST_SEED, FIRST_SEED + PACKS, AT_ONCE))
