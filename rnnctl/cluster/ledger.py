@@ -71,6 +71,7 @@ class ClusterLedger:
         self._ours: set[str] = set() if ours is None else ours
         self._folder = ExitStack()
         self._files: Path | None = None  # the folder for checkpoints that have come, once there is one
+        self._came: dict[str, list[Path]] = {}  # those that a run may begin at, until it has a newer one
         self._unanswered: dict[str, tuple[tuple[Any, ...], str]] = {}  # method -> key and id of one that ended as Busy
         self._busy_content: tuple[tuple[Any, ...], bytes | Parcel] | None = None  # its key, and what was to be saved
         self._limits: list[str] = []  # shapes that the last claim asked for
@@ -85,6 +86,7 @@ class ClusterLedger:
     ) -> None:
         self._folder.close()
         self._files = None
+        self._came.clear()
 
     def another(self, timeout: float) -> ClusterLedger:
         return ClusterLedger(self._transport, self._clock, timeout, self._ours)
@@ -150,15 +152,12 @@ class ClusterLedger:
 
     def resume(self, claim: Claim, now: float) -> ResumePoint:
         resumed: Resumed = self._ask("resume", claim, now)
-        file = None if resumed.content is None else self._file(claim.run_id, resumed.content)
+        file = None if resumed.content is None else self._file(claim, resumed.content)
         return ResumePoint(resumed.step, file, resumed.passed_over)
 
     def relatives(self, claim: Claim, trajectory: str) -> list[Relative]:
         came: list[RelativeContent] = self._ask("relatives", claim, trajectory)
-        return [
-            replace(each.relative, checkpoint=self._file(f"{claim.run_id}-{number}", each.content))
-            for number, each in enumerate(came)
-        ]
+        return [replace(each.relative, checkpoint=self._file(claim, each.content)) for each in came]
 
     def unfit(self, claim: Claim) -> list[Unfit]:
         unfit: list[Unfit] = self._ask("unfit", claim)
@@ -193,8 +192,8 @@ class ClusterLedger:
         key = (_holding(claim), step, outcome)
         with self._content(key, write) as content:
             self._ask("commit", claim, step, content, rows, dict(summary), now, outcome, key=key)
-        if self._files is not None:
-            (self._files / claim.run_id).unlink(missing_ok=True)  # it went on from there, and has a newer one
+        for file in self._came.pop(claim.run_id, []):
+            file.unlink(missing_ok=True)
 
     def release(self, claim: Holding, now: float) -> None:
         self._ask("release", _holding(claim), now)
@@ -214,13 +213,15 @@ class ClusterLedger:
         rescued: list[Rescued] = self._ask("rescue", list(dead_workers), now, settings)
         return rescued
 
-    def _file(self, name: str, content: bytes) -> Path:
-        """Write a checkpoint that has come to a file, in place of an earlier one of this name."""
+    def _file(self, claim: Claim, content: bytes) -> Path:
+        """Write a checkpoint that has come for a run to a file."""
         with translated(Path(tempfile.gettempdir())):
             if self._files is None:
                 self._files = self._folder.enter_context(temporary_folder(FOLDER))
-            file = self._files / name
+            came = self._came.setdefault(claim.run_id, [])
+            file = self._files / f"{claim.run_id}-{claim.attempt}-{len(came)}"
             file.write_bytes(content)
+            came.append(file)
         return file
 
     @contextmanager
