@@ -85,7 +85,9 @@ def launching(
         from rnnctl.cluster.resources import require
 
         require(options)
-        nodes = Nodes(options, BIT_VARIABLES, lambda line: emit(event("notice", time.time(), None, line=line)))
+        nodes = stack.enter_context(
+            Nodes(options, BIT_VARIABLES, lambda line: emit(event("notice", time.time(), None, line=line)))
+        )
         ledger = start_ledger(workers, logs)
         stack.callback(_close, ray, ledger)
         launcher = RayLauncher(partial(_train, workers), ledger, options, BIT_VARIABLES, nodes)

@@ -1,6 +1,6 @@
 """The nodes on which a training may place workers: those that were asked what they have, and that may be used.
 
-Nodes that join later are asked when a worker still waits for a place.
+Nodes that join later are asked while a worker still waits for a place.
 """
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Any
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
 
 import ray
 from ray.exceptions import GetTimeoutError, RayError, TaskUnschedulableError
@@ -21,12 +23,18 @@ from rnnctl.cluster.versions import Choice, Node, choose, here, question, read_a
 from rnnctl.words import one_line, shortened
 
 PATIENCE = 120.0  # seconds that a node has to answer: torch may have to be read from a slow disk
+AGAIN_AFTER = 300.0  # seconds after which a node that has not answered in time is asked again
 LOOK_EVERY = 2.0  # seconds between looks whether nodes have joined
+NOTICES = 0.5  # seconds within which a look ends that is not needed any more
+LONGEST_END = 5.0  # seconds that are waited for that: a look that asks a head which has just died does not end
+NEVER = float("inf")
+SILENT = f"it has not answered within {PATIENCE:.0f} seconds"
 
 
 class Nodes:
     """Which nodes may be used. variables: of the environment of workers. tell: see `look`.
 
+    Leaving the context ends a look that is under way: Ray must not be called any more when it has been shut down.
     Raise LabError if there is no node that can be used.
     """
 
@@ -34,13 +42,26 @@ class Nodes:
         self._options = options
         self._variables = dict(variables)
         self._lock = threading.Lock()
-        self._asked: set[str] = set()
-        self._used: list[str] = []
+        self._ask_at: dict[str, float] = {}  # id -> when to ask a node again that was asked before
+        self._used: tuple[str, ...] = ()
         self._reference: Node | None = None
+        self._over = threading.Event()
+        self._looker: threading.Thread | None = None
         self._looked_at = 0.0
         # The only node of a cluster that was started here is this machine, with the Python of this process.
         self._any = options.address == LOCAL
-        self.look(tell)
+        if not self._any:
+            self._look_now(tell)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        if self._looker is not None:
+            self._looker.join(LONGEST_END)
 
     @property
     def selector(self) -> dict[str, str]:
@@ -48,35 +69,46 @@ class Nodes:
         return {} if self._any else {"ray.io/node-id": f"in({','.join(self._used)})"}
 
     def look(self, tell: Callable[[str], None]) -> None:
-        """Ask nodes that have joined, unless that was done a moment ago, or another thread does it now.
+        """See to it that nodes that have joined are asked, and do not wait for their answers, which can take minutes.
 
-        tell: is called with a line for each of them that is not used, or that differs.
+        Nothing is done if that was done a moment ago, or is still under way. May be called from any thread.
+
+        tell: is called, from another thread, with a line for each of them that is not used, or that differs.
         """
-        if not self._lock.acquire(blocking=False):
-            return
-        try:
+        with self._lock:
             now = time.monotonic()
-            if self._any or (self._asked and now - self._looked_at < LOOK_EVERY):
+            under_way = self._looker is not None and self._looker.is_alive()
+            if self._any or self._over.is_set() or under_way or now - self._looked_at < LOOK_EVERY:
                 return
             self._looked_at = now
-            joined = [
-                node
-                for node in ray.nodes()
-                if node["Alive"] and node["NodeID"] not in self._asked and holds_a_slot(node, self._options)
-            ]
-            if not joined and self._asked:
-                return
-            joined = _own_first(joined)
-            choice: Choice = choose(
-                _answers(joined, self._options, self._variables), here(), self._options.mixed, self._reference
-            )
-            self._asked |= {node["NodeID"] for node in joined}
-            self._used += choice.used
-            self._reference = choice.reference
-            for note in choice.notes:
-                tell(note)
-        finally:
-            self._lock.release()
+            self._looker = threading.Thread(target=self._look_again, args=(tell,), name="nodes", daemon=True)
+            self._looker.start()
+
+    def _look_again(self, tell: Callable[[str], None]) -> None:
+        with suppress(RayError):  # the cluster is gone: the workers that wait will hear of it themselves
+            self._look_now(tell)
+
+    def _look_now(self, tell: Callable[[str], None]) -> None:
+        now = time.monotonic()
+        joined = [
+            node
+            for node in ray.nodes()
+            if node["Alive"] and self._ask_at.get(node["NodeID"], now) <= now and holds_a_slot(node, self._options)
+        ]
+        if not joined and self._ask_at:
+            return
+        joined = _own_first(joined)
+        answers = _answers(joined, self._options, self._variables, self._over)
+        if self._over.is_set():
+            return
+        choice: Choice = choose(answers, here(), self._options.mixed, self._reference)
+        silent = {node.id for node in answers if node.problem == SILENT}
+        for node in joined:
+            self._ask_at[node["NodeID"]] = now + AGAIN_AFTER if node["NodeID"] in silent else NEVER
+        self._used += choice.used
+        self._reference = choice.reference
+        for note in choice.notes:
+            tell(note)
 
 
 def _own_first(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -85,10 +117,13 @@ def _own_first(nodes: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(nodes, key=lambda node: bool(node["NodeID"] != own))
 
 
-def _answers(nodes: list[dict[str, Any]], options: ClusterOptions, variables: dict[str, str]) -> list[Node]:
+def _answers(
+    nodes: list[dict[str, Any]], options: ClusterOptions, variables: dict[str, str], over: threading.Event
+) -> list[Node]:
     """Ask nodes at the same time, in processes with the environment of workers; return their answers in order.
 
-    A node that does not answer in time, or whose process dies, has that as its problem. One that is gone has no answer.
+    over: is set when the answers are not needed any more. A node that does not answer in time, or whose process dies,
+    has that as its problem. One that is gone has no answer.
     """
     # Its process ends after the answer: torch on a card would keep some of its memory.
     ask, environment = ray.remote(max_calls=1)(question(options.device, options.checkpoints)), {"env_vars": variables}
@@ -101,8 +136,9 @@ def _answers(nodes: list[dict[str, Any]], options: ClusterOptions, variables: di
         ).remote()
         for node in nodes
     ]
-    if answers:
-        ray.wait(answers, num_returns=len(answers), timeout=PATIENCE)
+    until, missing = time.monotonic() + PATIENCE, answers
+    while missing and time.monotonic() < until and not over.is_set():
+        _, missing = ray.wait(missing, num_returns=len(missing), timeout=NOTICES)
     both = zip(nodes, answers, strict=True)
     return [known for node, answer in both if (known := _answer(node, answer)) is not None]
 
@@ -115,7 +151,7 @@ def _answer(node: dict[str, Any], answer: Any) -> Node | None:
         return read_answer(node["NodeID"], name, cpus, ray.get(answer, timeout=0))
     except GetTimeoutError:
         ray.cancel(answer, force=True)
-        problem = f"it has not answered within {PATIENCE:.0f} seconds"
+        problem = SILENT
     except TaskUnschedulableError:  # it takes no CPU, so that it fits on any node that is there
         return None
     except RayError as error:
