@@ -24,7 +24,7 @@ from typing import Any, BinaryIO, Protocol, Self
 from jobs.config import Settings
 from store.checkpoints import PassedOver
 from store.extension import Relative, Unfit
-from store.history import HistoryRow
+from store.history import EncodedRow, HistoryRow
 from store.queue import Claim, Holding, Rescued
 from store.workers import WorkerRecord, WorkerRow
 
@@ -44,12 +44,12 @@ class ResumePoint:
 
 @dataclass(frozen=True)
 class Save:
-    """The arguments of one `Ledger.commit`."""
+    """The arguments of one `Ledger.commit`, with its history encoded."""
 
     claim: Claim
     step: int
     write: Callable[[BinaryIO], None]
-    history: Sequence[HistoryRow]
+    history: Sequence[EncodedRow]
     summary: Mapping[str, Any]
     now: float
     outcome: str | None

@@ -135,7 +135,7 @@ class StoreLedger:
         now: float,
         outcome: str | None,
     ) -> None:
-        checkpoint = self._checkpoint(Save(claim, step, write, history, summary, now, outcome))
+        checkpoint = self._checkpoint(Save(claim, step, write, [], summary, now, outcome))
         with self._discarded_if_busy([checkpoint]):
             commits.commit(self._store, claim, checkpoint, history, summary, now, outcome)
 

@@ -34,7 +34,8 @@ seconds since the epoch, durations are seconds; both are floats, and the caller 
                   newest_sound(store, run_id) -> Resumption(checkpoint | None, passed_over=[PassedOver])
                   sweep(store, run_id, attempt) -> [path], unsoundness(workspace, checkpoint) -> reason | None
     files         write_whole(path, fill, durable=True)
-    history       HistoryRow, a protocol: .step, .scalars, .traces; checks_of(store, run_id) -> [StoredCheck]
+    history       HistoryRow, a protocol: .step, .scalars, .traces; encode(rows) -> [EncodedRow]
+                  checks_of(store, run_id) -> [StoredCheck]
                   read(store, run_ids, traces=False) -> {run_id: History}
     answers       add(store, answers, now), of_runs(store, run_ids, probe=None) -> [Answer]
     queries       studies, counts, counts_by_study, runs_of, run_ids, keys_to_check, attempts, checkpoints_of,

@@ -14,7 +14,7 @@ from store.checkpoints import KEPT, Checkpoint, Resumption
 from store.connection import Store
 from store.encoding import finite, to_json
 from store.errors import Conflict, Damaged, Foreign, LeaseLost, StoreError, Unwritable
-from store.history import HistoryRow
+from store.history import EncodedRow, HistoryRow
 from store.queue import Holding, end_attempt, update_held
 from store.workers import same_bits
 
@@ -26,13 +26,14 @@ _OF_ONE_RUN = (LeaseLost, Conflict, Damaged, Foreign, Unwritable)
 class Save:
     """What is kept of one run at one moment.
 
-    rows: in ascending order, after the history that is kept and up to the checkpoint's step. summary: a JSON object,
-    which replaces the previous one. outcome: solved, budget, early_stop or diverged ends the run as done.
+    rows: in ascending order, after the history that is kept and up to the checkpoint's step, from `history.encode`.
+    summary: a JSON object, which replaces the previous one. outcome: solved, budget, early_stop or diverged ends the
+    run as done.
     """
 
     held: Holding
     checkpoint: Checkpoint  # from `checkpoints.write` in this attempt
-    rows: Sequence[HistoryRow]
+    rows: Sequence[EncodedRow]
     summary: Mapping[str, Any]
     now: float
     outcome: str | None = None
@@ -57,7 +58,7 @@ def commit(
     Raises LeaseLost, and removes the checkpoint's file, if the worker no longer holds the run. After any other
     StoreError nothing is written either, but the file stays, so that the same commit can be tried again.
     """
-    [refusal] = commit_all(store, [Save(held, checkpoint, rows, summary, now, outcome)])
+    [refusal] = commit_all(store, [Save(held, checkpoint, history.encode(rows), summary, now, outcome)])
     if refusal is not None:
         raise refusal
 

@@ -53,7 +53,25 @@ class History:
 EMPTY = History(np.empty(0, np.int64), {}, {})
 
 
-def append(store: Store, run_id: str, attempt: int, rows: Sequence[HistoryRow], at: float) -> None:
+@dataclass(frozen=True)
+class EncodedRow:
+    """A row as the database keeps it. scalars: a JSON object. traces: see `store.arrays`; None if there are none."""
+
+    step: int
+    scalars: str
+    traces: bytes | None
+
+
+def encode(rows: Iterable[HistoryRow]) -> list[EncodedRow]:
+    """Return rows as `append` takes them.
+
+    Packing arrays takes longer than writing them, so that it is done before the transaction, and by the worker where
+    another process writes. Raises ValueError for arrays that cannot be stored.
+    """
+    return [EncodedRow(row.step, to_json(finite(dict(row.scalars))), pack_arrays(row.traces)) for row in rows]
+
+
+def append(store: Store, run_id: str, attempt: int, rows: Sequence[EncodedRow], at: float) -> None:
     """Add rows inside the caller's transaction.
 
     Raises Conflict unless the steps are in ascending order and come after the newest row that is kept.
@@ -65,7 +83,7 @@ def append(store: Store, run_id: str, attempt: int, rows: Sequence[HistoryRow], 
         newest = row.step
     store.execute_many(
         "INSERT INTO history (run_id, step, attempt, at, scalars, traces) VALUES (?, ?, ?, ?, ?, ?)",
-        [(run_id, row.step, attempt, at, to_json(finite(dict(row.scalars))), pack_arrays(row.traces)) for row in rows],
+        [(run_id, row.step, attempt, at, row.scalars, row.traces) for row in rows],
     )
 
 

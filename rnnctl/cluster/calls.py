@@ -5,17 +5,12 @@ A call whose answer got lost is sent again with the same id, and the ledger answ
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
-
-from store.arrays import Array
 from store.checkpoints import PassedOver
 from store.errors import StoreError
 from store.extension import Relative
-from store.history import HistoryRow
 
 
 @dataclass(frozen=True)
@@ -71,20 +66,6 @@ class Transport(Protocol):
     def packed(self, content: bytes) -> bytes | Parcel:
         """Return content as an argument of a call: itself, or a parcel if it is large."""
         ...
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of history as plain values: the class of the caller may need packages that the ledger does not load."""
-
-    step: int
-    scalars: Mapping[str, float | int | None]
-    traces: Mapping[str, Array] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, row: HistoryRow) -> Row:
-        """Return the values of any row of history."""
-        return cls(row.step, dict(row.scalars), {name: np.asarray(trace) for name, trace in row.traces.items()})
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,6 @@ from rnnctl.cluster.calls import (
     Parcel,
     RelativeContent,
     Resumed,
-    Row,
     Transport,
     Unreachable,
 )
@@ -38,7 +37,7 @@ from rnnctl.cluster.clock import LedgerClock
 from rnnctl.cluster.folders import temporary_folder
 from store.errors import Busy, StoreError, translated
 from store.extension import Relative, Unfit
-from store.history import HistoryRow
+from store.history import HistoryRow, encode
 from store.queue import Claim, Holding, Rescued
 from store.workers import WorkerRecord, WorkerRow
 
@@ -188,7 +187,7 @@ class ClusterLedger:
         now: float,
         outcome: str | None,
     ) -> None:
-        rows = [Row.of(row) for row in history]
+        rows = encode(history)
         key = (_holding(claim), step, outcome)
         with self._content(key, write) as content:
             self._ask("commit", claim, step, content, rows, dict(summary), now, outcome, key=key)

@@ -28,9 +28,10 @@ from jobs.ledger import Save
 from jobs.load import WRITE_EVERY, Meter, forget_dead
 from jobs.rescue import live_workers
 from jobs.store_ledger import StoreLedger
-from rnnctl.cluster.calls import Answer, Call, LimitWanted, Parcel, RelativeContent, Resumed, Row
+from rnnctl.cluster.calls import Answer, Call, LimitWanted, Parcel, RelativeContent, Resumed
 from store.errors import StoreError, translated
 from store.extension import Relative
+from store.history import EncodedRow
 from store.queue import Claim, Holding, Rescued
 from store.wanted import ALL, Wanted
 from store.workers import WorkerRecord, WorkerRow
@@ -315,7 +316,7 @@ def _save(
     claim: Claim,
     step: int,
     content: Content,
-    history: Sequence[Row],
+    history: Sequence[EncodedRow],
     summary: Mapping[str, Any],
     now: float,
     outcome: str | None,

@@ -11,6 +11,7 @@ from concurrent.futures import Future
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from jobs import identity
@@ -24,7 +25,9 @@ from rnnctl.cluster.clock import LedgerClock
 from rnnctl.cluster.ledger import ClusterLedger
 from rnnctl.cluster.service import Service
 from store import Conflict, LeaseLost, Store, StoreError, errors, queries
+from store import history as history_module
 from store.errors import Busy, Damaged, NotFound
+from store.history import encode
 from store.queue import Claim
 from tests.checks import CheckRow
 from tests.cluster.transports import SETTINGS, Losing, Pickling, record
@@ -180,7 +183,7 @@ def test_commits_that_come_together_share_a_transaction_and_each_is_kept_or_refu
         monkeypatch.setattr(ledger._store._turns, "begin", lambda: (began.append("a transaction"), begin())[1])
 
         def save(claim: Claim, outcome: str | None = None) -> Save:
-            return Save(claim, 10, lambda file: file.write(b"x") and None, [CheckRow(5, {})], {}, 1.0, outcome)
+            return Save(claim, 10, lambda file: file.write(b"x") and None, encode([CheckRow(5, {})]), {}, 1.0, outcome)
 
         refusals = ledger.commit_all([save(held[0], "budget"), save(held[1]), save(held[2])])
     assert [type(refusal) for refusal in refusals] == [type(None), LeaseLost, Conflict]
@@ -189,6 +192,23 @@ def test_commits_that_come_together_share_a_transaction_and_each_is_kept_or_refu
         rows = {row.run_id: (row.status, row.step) for row in queries.runs_of(store)}
     assert rows == {"one": ("done", 10), "two": ("queued", 0), "three": ("running", 5)}
     assert sorted(path.parent.name for path in (tmp_path / "checkpoints").glob("*/*.ckpt")) == ["one", "three", "three"]
+
+
+def test_workers_pack_their_arrays_themselves(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    packing, packed_by = history_module.pack_arrays, []
+
+    def pack(arrays: dict[str, np.ndarray]) -> bytes | None:
+        packed_by.append(threading.current_thread())
+        return packing(arrays)
+
+    monkeypatch.setattr(history_module, "pack_arrays", pack)
+    ledger = ledger_of(Pickling(service))
+    [held] = claim(ledger)
+    ledger.commit(held, 5, lambda file: None, [CheckRow(5, {}, {"g": np.arange(4.0)})], {}, 1.0, None)
+    assert packed_by == [threading.current_thread()]
+    with Store.open(service._ledger._workspace, readonly=True) as store:
+        kept = history_module.read(store, [held.run_id], traces=True)[held.run_id]
+    assert kept.traces["g"][0].tolist() == [0.0, 1.0, 2.0, 3.0]
 
 
 def test_beats_that_come_with_commits_are_done_first(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,20 @@ def test_what_was_committed_comes_back(lab, held):
     assert (run.step, run.summary) == (10, {"step": 10})
 
 
+def test_arrays_are_packed_before_anybody_has_to_wait_for_the_transaction(lab, held, monkeypatch):
+    packing, packed = history.pack_arrays, []
+
+    def pack(arrays):
+        assert not lab.store._connection.in_transaction
+        packed.append(list(arrays))
+        return packing(arrays)
+
+    monkeypatch.setattr(history, "pack_arrays", pack)
+    lab.commit(held, 10, [CheckRow(10, {}, {"g": np.ones(3)})])
+    assert packed == [["g"]]
+    assert history.read(lab.store, [held.run_id], traces=True)[held.run_id].traces["g"][0].tolist() == [1.0] * 3
+
+
 def test_numbers_that_are_not_finite_are_kept_as_null(lab, held):
     checkpoint = lab.write(held, 10)
     row = CheckRow(10, {"nll": np.float32("inf"), "error": None, "n": np.int64(3)})

@@ -27,7 +27,7 @@ import psutil
 
 from jobs.load import Load, loads
 from rnnctl.study.values import MAX_VALUES
-from store import Store, checkpoints, commits, queries, queue, workers
+from store import Store, checkpoints, commits, history, queries, queue, workers
 from tests.checks import CheckRow
 from tests.cli.command_line import environment, workspace
 from tests.cli.survival import slow_study
@@ -191,7 +191,7 @@ def _finish(root: Path, finished: int) -> None:
                 commits.Save(
                     claim,
                     checkpoints.write(store.workspace, claim.run_id, claim.attempt, 40, lambda file: file.write(b"w")),
-                    [CheckRow(40, {"valid_loss": loss, "valid_error": 0.5, "rho": 1.0, "reach": 0.5}, {})],
+                    history.encode([CheckRow(40, {"valid_loss": loss, "valid_error": 0.5, "rho": 1.0, "reach": 0.5})]),
                     {
                         **SUMMARY,
                         "best_loss": loss,
