@@ -23,7 +23,7 @@ WAITING_EVENTS = 2000  # events that may wait to be fetched; further ones are dr
 ALWAYS_KEPT = frozenset({"worker_started", "worker_ended"})  # the pool decides by them
 TURN_OF_THE_LEDGER = 0.02  # seconds of each turn of a worker that the ledger may need, when no other has one
 LONGEST_WAIT = 2.0  # seconds that whoever fetches events waits for one
-GATHERING = 0.1  # seconds after an event in which others may come: each fetch costs both sides a millisecond
+GATHERING = 0.5  # seconds after an event in which others may come: each fetch costs both sides a millisecond
 
 
 @dataclass(frozen=True)
