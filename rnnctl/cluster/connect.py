@@ -77,6 +77,7 @@ def launching(
             options = replace(options, checkpoints=stack.enter_context(folder_of_training(options.checkpoints)))
         with code_of(workers.workspace):
             pack(store, workers.wanted, code, workers.allow_code)
+        stack.enter_context(_no_cluster_by_itself())
         stack.callback(ray.shutdown)
         _join(ray, options, address, what, folder, logs / LOG)
         from rnnctl.cluster.actors import start_ledger
@@ -91,6 +92,7 @@ def launching(
         ledger = start_ledger(workers, logs)
         stack.callback(_close, ray, ledger)
         launcher = RayLauncher(partial(_train, workers), ledger, options, BIT_VARIABLES, nodes)
+        stack.callback(launcher.close)
         stack.enter_context(Head(ray.get_runtime_context().gcs_address, lambda: launcher.give_up(NO_HEAD)))
         stack.callback(_ignore_signals)
         yield launcher
@@ -193,6 +195,19 @@ def _signals_kept() -> Iterator[None]:
     finally:
         for name, handler in before.items():
             signal.signal(name, handler)
+
+
+@contextmanager
+def _no_cluster_by_itself() -> Iterator[None]:
+    """Inside `with`, Ray starts no cluster at a call that finds none, as it would where its own has broken down."""
+    from ray._private import auto_init_hook
+
+    before = auto_init_hook.enable_auto_connect
+    auto_init_hook.enable_auto_connect = False
+    try:
+        yield
+    finally:
+        auto_init_hook.enable_auto_connect = before
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from rnnctl.cluster.resources import free_slots, is_alive, what_there_is
 from rnnctl.cluster.trainer import Fetched, Train
 
 LOOK_EVERY = 0.2  # seconds between looks whether a worker has found a place
+LONGEST_LOOK = 2.0  # seconds of one look whether a worker has answered
 PATIENCE = 5.0  # seconds after which the user is told that workers wait for a place, if too few are free
 LONG_START = 60.0  # seconds after which that is told if there are enough: it is not the start that takes so long
 AGAIN_AFTER = 1.0  # seconds after which a worker that could not be reached is asked again
@@ -42,6 +43,7 @@ class RayLauncher:
         self._variables = dict(variables)
         self._nodes = nodes
         self._nothing_left = threading.Event()
+        self._over = threading.Event()
         self._patience = PATIENCE if free_slots(options) < options.slots else LONG_START
         self._workers: list[RayWorker] = []
 
@@ -50,23 +52,33 @@ class RayLauncher:
         for worker in list(self._workers):
             worker.give_up(reason)
 
+    def close(self) -> None:
+        """Lose sight of workers that have not ended, as they cannot where their cluster has broken down."""
+        self._over.set()
+        for worker in self._workers:
+            worker.join(LONGEST_LOOK * 2)
+
     def start(self, slot: int, hear: Emit) -> RayWorker:
         def actor(selector: dict[str, str]) -> Any:
             return start_trainer(self._train, self._ledger, self._options, self._variables, selector)
 
         worker = RayWorker(
-            actor, hear, self._options, self._nodes, self._nothing_left, self._patience, f"worker-{slot}"
+            actor, hear, self._options, self._nodes, self._nothing_left, self._over, self._patience, f"worker-{slot}"
         )
         self._workers = [*(each for each in self._workers if each.ended() is None), worker]
         return worker
+
+
+class _LostSight(Exception):
+    """Ends the thread of a worker of which nothing is heard."""
 
 
 class RayWorker:
     """A worker in an actor, and the thread that waits for its place, hands on its events and sees its end.
 
     start: the nodes that may be used -> the actor, which waits for a place on one of them. nothing_left: is set once a
-    worker of this training has found nothing left to do. Those that still wait for a place need not start then.
-    patience: seconds after which the user is told that it waits.
+    worker of this training has found nothing left to do. Those that still wait for a place need not start then. over:
+    is set once nobody asks how it ends. patience: seconds after which the user is told that it waits.
     """
 
     def __init__(
@@ -76,6 +88,7 @@ class RayWorker:
         options: ClusterOptions,
         nodes: Nodes,
         nothing_left: threading.Event,
+        over: threading.Event,
         patience: float,
         thread_name: str,
     ) -> None:
@@ -87,6 +100,7 @@ class RayWorker:
         self._options = options
         self._nodes = nodes
         self._nothing_left = nothing_left
+        self._over = over
         self._patience = patience
         self._node = ""  # id of its node, once it has started
         self._given_up = threading.Event()  # it is to end before it has a place
@@ -112,7 +126,11 @@ class RayWorker:
     def kill(self) -> None:
         self._given_up.set()
         self._end()
-        self._watcher.join(GONE_WITHIN)
+        self.join(GONE_WITHIN)
+
+    def join(self, timeout: float) -> None:
+        """Wait until its end has been seen, `timeout` seconds at most."""
+        self._watcher.join(timeout)
 
     def let_go(self) -> None:
         self.drain()
@@ -121,6 +139,8 @@ class RayWorker:
         self._ending = Ending(None, "its pool lost sight of it")  # unless the next lines end as they should
         try:
             self._ending = self._follow() if self._has_place() else Ending(0, "")
+        except _LostSight:
+            pass
         except RayActorError as error:
             self._ending = self._cause(error)
         except RayTaskError as error:  # an exception passed through the worker
@@ -135,6 +155,8 @@ class RayWorker:
         place = self._actor.place.remote()
         tell_at = time.monotonic() + self._patience
         while not ray.wait([place], timeout=LOOK_EVERY)[0]:
+            if self._over.is_set():
+                raise _LostSight
             if self._given_up.is_set() or self._nothing_left.is_set():
                 self._say_goodbye("drained" if self._given_up.is_set() else "empty")
                 return False
@@ -149,7 +171,7 @@ class RayWorker:
                 place = self._actor.place.remote()
         while True:
             try:
-                self.pid, self._node = ray.get(place)
+                self.pid, self._node = self._answer(place)
                 return True
             except ActorUnavailableError:  # this is not death
                 time.sleep(AGAIN_AFTER)
@@ -167,7 +189,7 @@ class RayWorker:
         known = 0
         while True:
             try:
-                fetched: Fetched = ray.get(self._actor.events.remote(known))
+                fetched: Fetched = self._answer(self._actor.events.remote(known))
             except ActorUnavailableError:  # this is not death: the fence decides what the worker may still do
                 time.sleep(AGAIN_AFTER)
                 continue
@@ -177,7 +199,14 @@ class RayWorker:
                     self._nothing_left.set()
                 self._hear(self._explained(heard))
             if fetched.over:
-                return Ending(int(ray.get(status)), "")
+                return Ending(int(self._answer(status)), "")
+
+    def _answer(self, reference: Any) -> Any:
+        """Wait for the answer to a call of the worker."""
+        while not self._over.is_set():
+            if ray.wait([reference], timeout=LONGEST_LOOK)[0]:
+                return ray.get(reference)
+        raise _LostSight
 
     def _say(self, line: str) -> None:
         self._hear(event("notice", time.time(), None, line=line))

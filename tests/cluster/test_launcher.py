@@ -96,13 +96,42 @@ def test_the_end_of_a_worker_that_dies_says_whether_its_node_did(
     assert (ending.exit, ending.node, heard) == (None, named, [])
 
 
+@pytest.mark.parametrize("missing", ["place", "events", "run"])
+def test_nobody_waits_for_a_worker_of_which_nothing_is_heard_after_the_training(
+    monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    """As it is where the cluster has broken down."""
+    monkeypatch.setattr(launcher, "LONGEST_LOOK", 0.01)
+    monkeypatch.setattr(launcher, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(launcher, "free_slots", lambda options: 1)
+    own = actor()
+    getattr(own, missing).answers = ["never"]
+
+    def wait(answers: list[object], timeout: float) -> tuple[list[object], list[object]]:
+        if answers != ["never"]:
+            return answers, []
+        time.sleep(timeout)
+        return [], answers
+
+    ray = SimpleNamespace(get=get, wait=wait, kill=lambda worker, no_restart: None)
+    monkeypatch.setattr(launcher, "ray", ray)
+    monkeypatch.setattr(launcher, "start_trainer", lambda *arguments: own)
+    nodes: Any = SimpleNamespace(selector={}, look=lambda tell: None)
+    made = RayLauncher(lambda *arguments: 0, None, ClusterOptions(address="local", slots=1), {}, nodes)
+    worker = made.start(0, lambda each: None)
+    time.sleep(0.1)
+    assert worker.ended() is None
+    made.close()
+    assert worker.ended() is not None
+
+
 @pytest.mark.parametrize("free", [1, 0])
 def test_that_other_programs_have_taken_the_slots_is_told_soon(
     outcome: Callable[[Any], Outcome], monkeypatch: pytest.MonkeyPatch, free: int
 ) -> None:
     """If there are enough, it is the start that takes so long."""
     looks = iter([[], [], ["started"]])
-    monkeypatch.setattr(launcher.ray, "wait", lambda answers, timeout: (next(looks), []))
+    monkeypatch.setattr(launcher.ray, "wait", lambda answers, timeout: (next(looks, ["started"]), []))
     monkeypatch.setattr(launcher, "PATIENCE", 0.0)
     monkeypatch.setattr(launcher, "free_slots", lambda options: free)
     monkeypatch.setattr(launcher, "what_there_is", lambda: "1 CPU (0 free)")

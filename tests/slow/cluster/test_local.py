@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cli.command_line import TINY, bits, rnnctl, train_here, wait_until, workspace
+from tests.cli.command_line import TINY, bits, counts, rnnctl, train_here, wait_until, workspace
+from tests.cli.survival import slow_study
 from tests.slow.bounds import bounded
 from tests.slow.cluster.machines import Training
 
@@ -54,3 +55,21 @@ def test_when_its_head_is_gone_all_is_saved_and_the_next_one_goes_on(tmp_path: P
     assert any(path.stat().st_size > 512 * 1024 for path in folder.glob("checkpoints/*/*.ckpt"))
     assert list(short.glob("rnnctl-*")) == []
     assert list(shared.iterdir()) == []
+
+
+def test_when_the_cluster_breaks_down_no_other_one_is_started(tmp_path: Path, short: Path) -> None:
+    """As Ray does by itself at the next call, unless it is told not to."""
+    pytest.importorskip("ray")
+    folder = workspace(tmp_path / "w", slow_study(80_000))
+    with bounded():
+        training = Training(folder, "local", TMPDIR=str(short), RAY_TMPDIR=str(short))
+        training.busy_worker()
+        training.wait_until(lambda: head_of(training), "the head runs")
+        processes = psutil.Process(training.process.pid).children(recursive=True)
+        for process in processes:
+            if process.name() in ("gcs_server", "raylet"):
+                process.send_signal(signal.SIGKILL)
+        training.wait(1)
+        wait_until(lambda: not any(process.is_running() for process in processes), "no process is left")
+    assert counts(folder)["running"] == 0
+    assert list(short.iterdir()) == []
