@@ -1,23 +1,26 @@
 """Measure training on a cluster. No test: run it on a quiet machine.
 
     python -m tests.slow.cluster.measure overhead FOLDER [--updates N] [--pairs N]
+    python -m tests.slow.cluster.measure steady FOLDER [--rounds N]
     python -m tests.slow.cluster.measure ledger FOLDER [--runs N] [--slots N] [--finished N]
 
-overhead: `--ray local --slots 2` against `--workers 2` on the same study, in pairs. ledger: many tiny runs on slots of
-this machine, commits a second of the ledger and its share of the time, and how long `examine` takes meanwhile in a
-workspace with many finished runs. FOLDER is made, and must not exist. Seconds of CPU are those of all processes that a
-command started, of the processes that train, and of the ledger.
+overhead: `--ray local --slots 2` against `--workers 2` on the same study, in pairs. steady: the same without start and
+end, in turns of seconds, where a machine's own speed changes within a pair by more than what is measured. ledger: many
+tiny runs on slots of this machine, commits a second of the ledger and its share of the time, and how long `examine`
+takes meanwhile in a workspace with many finished runs. FOLDER is made, and must not exist. Seconds of CPU are those of
+all processes that a command started, of the processes that train, and of the ledger.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import statistics
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -32,6 +35,10 @@ from tests.checks import CheckRow
 from tests.cli.command_line import environment, workspace
 from tests.cli.survival import slow_study
 
+WAYS = {"workers": ("--workers", 2), "ray": ("--ray", "local", "--slots", 2)}
+STARTED = 35.0  # seconds after which both ways have begun to train
+TURN = 11.0  # seconds; progress is told every ten
+ENDLESS = 1_000_000  # updates
 AT_ONCE = 500  # runs that are marked as done in one transaction
 SAMPLE = 0.25  # seconds between looks at processes
 
@@ -110,8 +117,7 @@ def overhead(folder: Path, updates: int, pairs: int) -> None:
     ratios = []
     for pair in range(pairs):
         costs = {}
-        ways = [("workers", ("--workers", 2)), ("ray", ("--ray", "local", "--slots", 2))]
-        for name, options in ways if pair % 2 == 0 else reversed(ways):  # neither is always the first
+        for name, options in list(WAYS.items())[:: -1 if pair % 2 else 1]:  # neither is always the first
             cost = costs[name] = measured(workspace(folder / f"{name}-{pair}", study), *options)
             parts = ", ".join(f"{kind} {cost.of(kind):.1f}" for kind in ("train", "ledger", "other"))
             print(f"{name:8} wall {cost.wall:7.1f} s, CPU {cost.of():7.1f} s ({parts})", flush=True)
@@ -119,6 +125,82 @@ def overhead(folder: Path, updates: int, pairs: int) -> None:
         print(f"ratio    wall {ratios[-1][0]:7.3f}    CPU {ratios[-1][1]:7.3f}", flush=True)
     for name, values in zip(("wall", "CPU"), zip(*ratios, strict=True), strict=True):
         print(f"median ratio of {name}: {statistics.median(values):.3f}")
+
+
+class Turn:
+    """A training that works in turns: its processes are stopped between them, and its time stands still."""
+
+    def __init__(self, root: Path, options: Sequence[object]) -> None:
+        self._active = 0.0  # seconds of all turns before this one
+        self._since: float | None = time.monotonic()
+        self._told: list[tuple[float, int]] = []  # its time, and updates in all
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "rnnctl", "train", *map(str, options)],
+            cwd=root, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def go(self) -> None:
+        """Begin a turn."""
+        self._since = time.monotonic()
+        self._each(psutil.Process.resume)
+
+    def stop(self) -> None:
+        """End a turn."""
+        self._each(psutil.Process.suspend)
+        self._active, self._since = self._time(), None
+
+    def kill(self) -> None:
+        """End the training."""
+        self._each(psutil.Process.kill)
+
+    def rate(self, since: int) -> float:
+        """Return updates per second since a line of progress."""
+        (first, before), (last, after) = self._told[since], self._told[-1]
+        return (after - before) / (last - first)
+
+    def lines(self) -> int:
+        """Return how many lines of progress there are."""
+        return len(self._told)
+
+    def _time(self) -> float:
+        return self._active + (0.0 if self._since is None else time.monotonic() - self._since)
+
+    def _listen(self) -> None:
+        assert self._process.stderr is not None
+        for line in self._process.stderr:
+            if told := re.match(r"([\d,]+) of [\d,]+ updates", line):
+                self._told.append((self._time(), int(told[1].replace(",", ""))))
+
+    def _each(self, do: Callable[[psutil.Process], None]) -> None:
+        root = psutil.Process(self._process.pid)
+        for process in [root, *root.children(recursive=True)]:
+            with suppress(psutil.Error):
+                do(process)
+
+
+def steady(folder: Path, rounds: int) -> None:
+    """Print updates per second of both ways, which take turns on the machine, and the ratio."""
+    folder.mkdir(parents=True)
+    study = slow_study(ENDLESS).replace("seeds: [1, 2]", "seeds: [1, 2, 3, 4]")
+    turns: dict[str, Turn] = {}
+    try:
+        for name, options in WAYS.items():
+            turns[name] = Turn(workspace(folder / name, study), options)
+            time.sleep(STARTED)
+            turns[name].stop()
+        since = {name: turn.lines() - 1 for name, turn in turns.items()}
+        for number in range(rounds):
+            for turn in list(turns.values())[:: -1 if number % 2 else 1]:
+                turn.go()
+                time.sleep(TURN)
+                turn.stop()
+        rates = {name: turn.rate(since[name]) for name, turn in turns.items()}
+    finally:
+        for turn in turns.values():
+            turn.kill()
+    print(f"updates/s: {', '.join(f'{name} {rate:.0f}' for name, rate in rates.items())}")
+    print(f"an update takes {rates['workers'] / rates['ray']:.3f} times as long on a cluster", flush=True)
 
 
 def ledger(folder: Path, runs: int, slots: int, finished: int) -> None:
@@ -212,13 +294,22 @@ def _always(most: int, shape: str) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("what", choices=("overhead", "ledger"))
+    parser.add_argument("what", choices=("overhead", "steady", "ledger"))
     parser.add_argument("folder", type=Path)
-    for name, default in (("updates", 40_000), ("pairs", 3), ("runs", 2000), ("slots", 8), ("finished", 20_000)):
+    for name, default in (
+        ("updates", 40_000),
+        ("pairs", 3),
+        ("rounds", 10),
+        ("runs", 2000),
+        ("slots", 8),
+        ("finished", 20_000),
+    ):
         parser.add_argument(f"--{name}", type=int, default=default)
     asked = parser.parse_args()
     if asked.what == "overhead":
         overhead(asked.folder, asked.updates, asked.pairs)
+    elif asked.what == "steady":
+        steady(asked.folder, asked.rounds)
     else:
         ledger(asked.folder, asked.runs, asked.slots, asked.finished)
 
