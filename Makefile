@@ -2,9 +2,10 @@
 # make lint: style and types.
 # make test: lint, then all tests that take seconds; a quarter of an hour on two cores.
 # make test-slow: the tests that take minutes each, those of GPU kernels that need no GPU, and all property tests with
-#   five times as many examples; about an hour on two cores. It installs Triton, which takes 1 GB, and Ray.
+#   four times as many examples; about an hour on two cores. It installs Triton, which takes 1 GB, and Ray.
 #   It opens pages in Chromium, Chrome or Edge, one of which must be there.
-# make test-long: what tests draw, twice as much of it as make test-slow; about twenty minutes.
+# make test-long: what tests draw, more than twice as much of it as make test-slow, and every setting of the kernels for
+#   compute capability 9.0; about half an hour.
 # make test-gpu: the tests that need a GPU; under eight minutes. They are skipped where there is none.
 # make test-gpu INSTALLED=python3: the same with a Python that has all that is needed (torch, Triton, pytest,
 #   pytest-xdist and what rnnctl depends on), and without an installation. Other plugins of pytest that are there are
@@ -58,7 +59,7 @@ test: lint
 	$(PYTEST) $(BY_FILE) $(ENDED_AFTER)
 
 # Nothing collected is a failure too (pytest's exit status 5). Kernels that one process compiles, another interprets.
-test-slow: export RNNCTL_TEST_EXAMPLES := 5
+test-slow: export RNNCTL_TEST_EXAMPLES := 4
 test-slow: $(VENV)/installed-slow
 	@$(BIN)/python -m tests.slow.browser
 	$(PYTEST) $(BY_FILE) $(ENDED_AFTER) tests/slow
@@ -66,8 +67,8 @@ test-slow: $(VENV)/installed-slow
 	$(PYTEST) $(ONE_BY_ONE) $(ENDED_AFTER) -m hypothesis $(WITH_PROPERTIES)
 
 test-long: export RNNCTL_TEST_EXAMPLES := 10
-test-long: $(VENV)/installed
-	$(PYTEST) $(ONE_BY_ONE) $(ENDED_AFTER) tests/slow/test_drawn_packs.py
+test-long: $(VENV)/installed-slow
+	$(PYTEST) $(ONE_BY_ONE) $(ENDED_AFTER) tests/slow/test_drawn_packs.py tests/slow/test_compiled_kernels.py
 	$(PYTEST) $(ONE_BY_ONE) $(ENDED_AFTER) -m hypothesis $(WITH_PROPERTIES)
 
 test-gpu: $(if $(INSTALLED),,$(VENV)/installed-gpu)

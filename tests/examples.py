@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 
 # Multiplies the number of examples of every property test, and of packs in tests/slow/test_drawn_packs.py.
 TIMES = int(os.environ.get("RNNCTL_TEST_EXAMPLES", 1))
+LONG = 10  # times, from which on nothing is left out: `make test-long`
 
 
 def examples(number: int) -> settings:
