@@ -93,7 +93,7 @@ def bit_environment(device: str) -> dict[str, Any]:
 
     environment = {
         "rnnctl": __version__,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # it is of a class of torch, which whoever is sent it would have to load
         "numpy": numpy.__version__,
         "kernels": kernel_compiler() or "torch",
         "cpu": _cpu_model(),

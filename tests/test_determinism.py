@@ -10,6 +10,7 @@ from tests.cards import OLD, RTX, pretend
 def test_on_a_cpu_two_workers_have_equal_environments():
     environment = bit_environment("cpu")
     assert environment == bit_environment("cpu")
+    assert {type(value) for value in environment.values()} <= {str, int, type(None)}  # nobody needs torch to read it
     assert environment["device"] == "cpu"
     assert not environment.keys() & {"gpu", "start"}
 

@@ -6,6 +6,7 @@ Which run is tried again, and which worker is started again, our queue and our p
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ class LedgerActor:
     """The ledger as an actor: calls wait here, without a thread each, until the service has answered them."""
 
     def __init__(self, options: WorkerOptions, logs: Path) -> None:
+        _work_where_nothing_goes_away()
         self._service = Service(options.workspace, options.wanted, logs, peers=options.peers)
         self._shelf = Shelf(options.allow_code)
         self._reader = ThreadPoolExecutor(1, "shelf")  # commits do not wait for large files
@@ -61,6 +63,7 @@ class TrainerActor(Trainer):
     """A worker as an actor, which knows the name of its node. home: the id of the ledger's node, where data lies."""
 
     def __init__(self, train: Train, ledger: Any, options: ClusterOptions, home: str) -> None:
+        _work_where_nothing_goes_away()
         node = ray.get_runtime_context().get_node_id()
         shelf = None if node == home else ShelfCalls(ledger)
         super().__init__(train, LedgerCalls(ledger, options.checkpoints), node_name(node), options, shelf)
@@ -68,6 +71,15 @@ class TrainerActor(Trainer):
     def place(self) -> tuple[int, str]:
         """Return the pid of its process and the id of its node."""
         return self.pid(), ray.get_runtime_context().get_node_id()
+
+
+def _work_where_nothing_goes_away() -> None:
+    """Leave the folder that Ray starts processes in.
+
+    It is replaced when a second node of the same machine joins, and nothing that asks for the current folder can be
+    loaded after that: neither torch nor MKL.
+    """
+    os.chdir("/")
 
 
 @dataclass(frozen=True)

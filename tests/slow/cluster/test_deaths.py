@@ -51,6 +51,7 @@ def test_a_worker_that_is_killed_is_started_again(cluster, folder):
     cluster.one_with_two_slots()
     training = Training(folder, cluster.address)
     worker = training.busy_worker()
+    assert not any("torch" in mapped.path for mapped in training.ledger().memory_maps())  # seconds, and 250 MB
     send(worker.pid, signal.SIGKILL)
     training.wait(0)
     ended = ends(folder)
