@@ -199,7 +199,10 @@ def _signals_kept() -> Iterator[None]:
 
 @contextmanager
 def _no_cluster_by_itself() -> Iterator[None]:
-    """Inside `with`, Ray starts no cluster at a call that finds none, as it would where its own has broken down."""
+    """Inside `with`, Ray starts no cluster at a call that finds none, as it would where its own has broken down.
+
+    The variable for that, RAY_ENABLE_AUTO_CONNECT, is read when Ray is imported, which may be long ago.
+    """
     from ray._private import auto_init_hook
 
     before = auto_init_hook.enable_auto_connect

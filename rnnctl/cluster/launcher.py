@@ -44,19 +44,22 @@ class RayLauncher:
         self._nodes = nodes
         self._nothing_left = threading.Event()
         self._over = threading.Event()
+        self._gone: str | None = None  # why no worker may go on, once it is known
         self._patience = PATIENCE if free_slots(options) < options.slots else LONG_START
         self._workers: list[RayWorker] = []
 
     def give_up(self, reason: str) -> None:
         """Make all workers save and leave, and say so. May be called from any thread. reason: one line."""
+        self._gone = reason
         for worker in list(self._workers):
             worker.give_up(reason)
 
     def close(self) -> None:
-        """Lose sight of workers that have not ended, as they cannot where their cluster has broken down."""
+        """Kill workers that have not ended, and lose sight of them: where a cluster has broken down they never end."""
         self._over.set()
+        until = time.monotonic() + LONGEST_LOOK * 2
         for worker in self._workers:
-            worker.join(LONGEST_LOOK * 2)
+            worker.join(max(0.0, until - time.monotonic()))
 
     def start(self, slot: int, hear: Emit) -> RayWorker:
         def actor(selector: dict[str, str]) -> Any:
@@ -66,6 +69,8 @@ class RayLauncher:
             actor, hear, self._options, self._nodes, self._nothing_left, self._over, self._patience, f"worker-{slot}"
         )
         self._workers = [*(each for each in self._workers if each.ended() is None), worker]
+        if self._gone is not None:  # it may have become known since the worker was asked for
+            worker.give_up(self._gone)
         return worker
 
 
@@ -172,7 +177,7 @@ class RayWorker:
         while True:
             try:
                 self.pid, self._node = self._answer(place)
-                return True
+                break
             except ActorUnavailableError:  # this is not death
                 time.sleep(AGAIN_AFTER)
                 place = self._actor.place.remote()
@@ -182,6 +187,10 @@ class RayWorker:
                 # It would fail in the same way on the next try.
                 self._say_goodbye("error", f"a worker could not be started: {_last_line(error)}")
                 return False
+        if self._given_up.is_set():  # perhaps while its actor was replaced, which has not heard of it
+            self._say_goodbye("drained")
+            return False
+        return True
 
     def _follow(self) -> Ending:
         """Hand on the worker's events until it has ended; return how."""
@@ -223,7 +232,7 @@ class RayWorker:
     def _cause(self, error: RayActorError) -> Ending:
         """Return how a worker ended whose actor is dead: by itself, or with its node."""
         until = time.monotonic() + NODE_FOLLOWS
-        while not self._node or is_alive(self._node):
+        while not self._node or (not self._over.is_set() and is_alive(self._node)):
             if not self._node or time.monotonic() >= until:
                 return Ending(None, _last_line(error))
             time.sleep(LOOK_EVERY)

@@ -23,7 +23,7 @@ from rnnctl.cluster.versions import Choice, Node, choose, here, question, read_a
 from rnnctl.words import one_line, shortened
 
 PATIENCE = 120.0  # seconds that a node has to answer: torch may have to be read from a slow disk
-AGAIN_AFTER = 300.0  # seconds after which a node that has not answered in time is asked again
+AGAIN_AFTER = 300.0  # seconds from one question to the next, of a node that has not answered in time
 LOOK_EVERY = 2.0  # seconds between looks whether nodes have joined
 NOTICES = 0.5  # seconds within which a look ends that is not needed any more
 LONGEST_END = 5.0  # seconds that are waited for that: a look that asks a head which has just died does not end
@@ -59,7 +59,8 @@ class Nodes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
+        with self._lock:
+            self._over.set()
         if self._looker is not None:
             self._looker.join(LONGEST_END)
 
