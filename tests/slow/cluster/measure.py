@@ -156,7 +156,8 @@ class Turn:
 
     def rate(self, since: int) -> float:
         """Return updates per second since a line of progress."""
-        (first, before), (last, after) = self._told[since], self._told[-1]
+        assert self.lines() > since + 1, "nothing was told in so few rounds; ask for more"
+        (first, before), (last, after) = self._told[max(0, since)], self._told[-1]
         return (after - before) / (last - first)
 
     def lines(self) -> int:
